@@ -1,0 +1,50 @@
+// Text to token ids: the interface and the function that opens any supported file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prm {
+
+using TokenId = int32_t;
+
+// What special-token strings inside a text become: ordinary text, or their ids.
+enum class SpecialTokens { kText, kParse };
+
+// Immutable after construction: any thread may call any method.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  // Appends the ids of `text` to `*ids`; never adds BOS or EOS. Throws Error(kInvalidArgument)
+  // with the byte offset where `text` is not UTF-8.
+  virtual void Encode(std::string_view text, SpecialTokens special,
+                      std::vector<TokenId>* ids) const = 0;
+  virtual std::string Decode(std::span<const TokenId> ids) const = 0;
+
+  // Ids are in [0, vocab_size).
+  virtual int vocab_size() const = 0;
+  // The id of a whole piece or special token by its literal text; nullopt if there is none.
+  virtual std::optional<TokenId> PieceToId(std::string_view piece) const = 0;
+  virtual std::optional<TokenId> bos_id() const = 0;
+  virtual std::optional<TokenId> eos_id() const = 0;
+
+  // Writes the files from which LoadTokenizer(folder) gives an equal tokenizer.
+  virtual void Save(const std::filesystem::path& folder) const = 0;
+};
+
+// Opens a folder or a file: `tokenizer.json`, `vocab.json` + `merges.txt`, a tiktoken rank file
+// (`*.tiktoken`, or a `tokenizer.model` of ranks), a SentencePiece `tokenizer.model`. A `.xz` or
+// `.gz` ending is read through. Throws Error naming the file and what is unsupported.
+std::shared_ptr<const Tokenizer> LoadTokenizer(const std::filesystem::path& path);
+
+// Byte offset of the first invalid UTF-8 sequence, or nullopt.
+std::optional<size_t> FindInvalidUtf8(std::string_view text);
+
+}  // namespace prm

@@ -1,0 +1,60 @@
+// The torch-free door to a model: tokens in, step label probabilities out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/step_format.h"
+#include "data/tokenizer.h"
+#include "data/trace.h"
+
+namespace prm {
+
+// P(label) in kLabelNames' order; sums to 1.
+using LabelProbs = std::array<float, kNumLabels>;
+// P(necessary) + P(redundant).
+inline float PCorrect(const LabelProbs& p) {
+  return p[size_t(StepLabel::kCorrectNecessary)] + p[size_t(StepLabel::kCorrectRedundant)];
+}
+
+struct ModelDescription {
+  std::string name;          // the folder's name
+  std::string architecture;  // e.g. "LlamaForCausalLM"
+  int64_t parameters = 0;
+  std::string dtype;   // of the matrix products: float32, bfloat16
+  std::string device;  // cpu, cuda:0
+  int vocab_size = 0;
+  int max_tokens = 0;          // longest trace
+  double threshold = 0.5;      // p_correct below it: the step is judged wrong
+  std::string label_policy;    // named policies the model was trained with
+  std::string base_model;      // provenance
+  std::string training_data;   // provenance: names and hashes
+};
+
+// One owner thread at a time calls Score; the const accessors may be called from any thread.
+class StepScorer {
+ public:
+  virtual ~StepScorer() = default;
+  // Scores B traces in one packed batch: result [B][S_b]. Throws Error(kInvalidArgument) for ids
+  // outside the vocabulary, no steps, or more than max_tokens; nothing is cut.
+  virtual std::vector<std::vector<LabelProbs>> Score(std::span<const TraceTokens> traces) = 0;
+  virtual const Tokenizer& tokenizer() const = 0;
+  virtual const StepFormat& format() const = 0;
+  virtual const ModelDescription& description() const = 0;
+};
+
+struct ScorerOptions {
+  std::string dtype = "auto";   // auto: bfloat16 where the hardware multiplies it; float32, bfloat16
+  std::string device = "auto";  // auto: CUDA when present; cpu, cuda, cuda:N
+  int threads = 0;              // 0: all cores
+  bool self_test = true;        // compare the checkpoint's self-test traces at load
+};
+
+// Opens a checkpoint folder with prm.json. Throws Error naming file and cause.
+std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder, const ScorerOptions& options);
+
+}  // namespace prm
