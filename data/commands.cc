@@ -1,0 +1,5 @@
+#include "data/commands.h"
+
+namespace prm {
+void AddDataCommands(CLI::App&) {}
+}  // namespace prm

@@ -1,0 +1,5 @@
+#include "model/commands.h"
+
+namespace prm {
+void AddModelCommands(CLI::App&) {}
+}  // namespace prm

@@ -1,0 +1,5 @@
+#include "serve/commands.h"
+
+namespace prm {
+void AddServeCommands(CLI::App&) {}
+}  // namespace prm

@@ -1,0 +1,10 @@
+// The verbs of serve/.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace prm {
+void AddServeCommands(CLI::App& app);
+}

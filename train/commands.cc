@@ -1,0 +1,5 @@
+#include "train/commands.h"
+
+namespace prm {
+void AddTrainCommands(CLI::App&) {}
+}  // namespace prm
