@@ -1,0 +1,47 @@
+// Writing a checkpoint folder so that a crash or a full disk leaves the previous one whole.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace prm {
+
+// Builds a folder beside its target and swaps it in by one rename. One thread; one writer a target
+// at a time (a second one is refused: Error(kFailedPrecondition)).
+//
+//   CheckpointWriter writer(out);
+//   writer.WriteFile("config.json", text);          // or write files under writer.folder()
+//   writer.Commit();
+class CheckpointWriter {
+ public:
+  // Creates `<target>.tmp-XXXXXX`, and the parents of `target`; removes what earlier crashes left
+  // of the same target. Throws Error with the path and the system's reason; also if `target` exists
+  // and is neither an empty folder nor a checkpoint (a folder with config.json).
+  explicit CheckpointWriter(const std::filesystem::path& target);
+  // Removes the temporary folder unless Commit() succeeded.
+  ~CheckpointWriter();
+  CheckpointWriter(const CheckpointWriter&) = delete;
+  CheckpointWriter& operator=(const CheckpointWriter&) = delete;
+
+  // Where files are to be written before Commit().
+  const std::filesystem::path& folder() const { return folder_; }
+
+  // Writes and syncs one file. Throws Error(kResourceExhausted on a full disk) with the path.
+  void WriteFile(std::string_view name, std::string_view content);
+
+  // Syncs all files and makes the folder the target; the former target is removed afterwards.
+  // Throws Error; then the former target is still there, whole.
+  void Commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path folder_;
+  int lock_fd_ = -1;
+  bool committed_ = false;
+};
+
+// SHA-256 of a file's bytes, 64 lower-case hexadecimal digits. Throws Error with the path.
+std::string Sha256OfFile(const std::filesystem::path& file);
+
+}  // namespace prm

@@ -1,0 +1,31 @@
+// A read-only memory mapping of one file.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+namespace prm {
+
+// Owns the mapping; bytes() stays valid until destruction, also when moved. Immutable: any thread.
+// The file must not shrink while mapped (reading past its new end raises SIGBUS).
+class MappedFile {
+ public:
+  // Throws Error(kNotFound, kPermissionDenied or kUnavailable) with the path and the system's
+  // reason. An empty file maps to an empty span.
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  size_t size() const { return size_; }
+
+ private:
+  std::filesystem::path path_;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace prm
