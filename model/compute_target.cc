@@ -1,0 +1,77 @@
+#include "model/compute_target.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/cpu/Utils.h>
+#include <dlfcn.h>
+#include <malloc.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "data/error.h"
+
+namespace prm {
+namespace {
+
+// The CUDA half of LibTorch registers itself when its library is loaded; the program is not linked
+// to it, so that it starts on machines without it. Returns the loader's reason, or "".
+std::string LoadCuda() {
+  if (!std::filesystem::exists("/dev/nvidiactl")) return "no NVIDIA driver (/dev/nvidiactl)";
+  static void* const library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+  if (!library) return dlerror();
+  return at::globalContext().hasCUDA() ? "" : "LibTorch sees no CUDA device";
+}
+
+c10::Device ChooseDevice(const std::string& name) {
+  if (name == "cpu") return c10::kCPU;
+  const bool is_cuda = name == "cuda" || name.starts_with("cuda:");
+  if (name != "auto" && !is_cuda) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("device: expected auto, cpu, cuda or cuda:N, got \"", name, "\""));
+  }
+  const std::string missing = LoadCuda();
+  if (missing.empty()) {
+    const std::string index = name.starts_with("cuda:") ? name.substr(5) : "0";
+    if (index.empty() || index.size() > 3 ||
+        index.find_first_not_of("0123456789") != std::string::npos) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat("device: expected cuda:N with a number, got \"", name, "\""));
+    }
+    return c10::Device(c10::kCUDA, c10::DeviceIndex(std::stoi(index)));
+  }
+  if (is_cuda) throw Error(ErrorCode::kUnavailable, StrCat("device ", name, ": ", missing));
+  return c10::kCPU;
+}
+
+c10::ScalarType ChooseDtype(const std::string& name, c10::Device device) {
+  if (name == "float32") return c10::kFloat;
+  if (name == "bfloat16") return c10::kBFloat16;
+  if (name != "auto") {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("dtype: expected auto, float32 or bfloat16, got \"", name, "\""));
+  }
+  const bool multiplies = device.is_cuda() || at::cpu::is_amx_tile_supported() ||
+                          at::cpu::is_avx512_bf16_supported();
+  return multiplies ? c10::kBFloat16 : c10::kFloat;
+}
+
+}  // namespace
+
+ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype,
+                                  int threads) {
+  if (threads < 0) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat("threads: expected 0 or more, got ", threads));
+  }
+  at::set_num_threads(threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency()));
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2'000'000'000);
+  const c10::Device chosen = ChooseDevice(device);
+  return {chosen, ChooseDtype(dtype, chosen)};
+}
+
+std::string DtypeName(c10::ScalarType dtype) {
+  return dtype == c10::kFloat ? "float32" : "bfloat16";
+}
+
+}  // namespace prm

@@ -1,0 +1,68 @@
+// The Llama-family decoder: forward to step logits, and the backward pass for training.
+//
+// Source: Touvron et al. 2023, "LLaMA", section 2.2 (pre-normalisation, SwiGLU, rotary positions).
+// Written without autograd: the saved activations are exactly those the backward pass reads, and
+// fused element-wise passes have their gradients beside them in model/kernels/ops.h. The matrix
+// products run in the dtype of the weights; the residual stream is float32.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <vector>
+
+#include "model/decoder_weights.h"
+#include "model/kernels/ops.h"
+#include "model/packed_batch.h"
+
+namespace prm {
+
+// What one forward pass leaves for Backward. R rows: T, but the S reads after the attention of the
+// last layer, where nothing else is needed.
+struct LayerActivations {
+  at::Tensor residual, rstd, normed;  // [T, D], [T], [T, D]: into the attention
+  at::Tensor qkv;                     // [T, (H + 2K)*C], rotated
+  ops::AttentionResult attention;     // [T, H*C]
+  at::Tensor mlp_residual, mlp_rstd, mlp_normed;  // [R, D], [R], [R, D]
+  at::Tensor gate_up;                             // [R, 2F]
+};
+struct Activations {
+  std::vector<LayerActivations> layers;
+  ops::RmsNormResult final_norm;  // [S, D]
+};
+
+// Immutable but for the weights it is given; one thread at a time.
+class Decoder {
+ public:
+  // `config` and `weights` must fit (LoadDecoderWeights). Weights are shared, not copied.
+  Decoder(ModelConfig config, DecoderWeights weights);
+
+  // Logits [S, kNumLabels] float32, on the weights' device, at batch.reads. With `keep`, fills it
+  // for Backward. Positions must be below max_positions().
+  at::Tensor StepLogits(const PackedBatch& batch, Activations* keep = nullptr) const;
+
+  // Adds the gradients of all trained weights to `grads` (float32). Consumes `kept` as it goes.
+  void Backward(const PackedBatch& batch, const at::Tensor& grad_logits, Activations kept,
+                DecoderWeights* grads) const;
+
+  // Logits over the vocabulary [S, V] at batch.reads: for checks against language-model values.
+  at::Tensor VocabularyLogits(const PackedBatch& batch) const;
+
+  const ModelConfig& config() const { return config_; }
+  const DecoderWeights& weights() const { return weights_; }
+  // Replaces the weights by others of the same shapes.
+  void SetWeights(DecoderWeights weights) { weights_ = std::move(weights); }
+
+ private:
+  // Final normalised hidden states [S, D] float32 at batch.reads.
+  at::Tensor ReadHidden(const PackedBatch& batch, Activations* keep) const;
+  at::ScalarType compute_dtype() const { return weights_.layers[0].qkv.scalar_type(); }
+  at::Tensor ToDevice(const std::vector<int64_t>& values) const;
+
+  ModelConfig config_;
+  DecoderWeights weights_;
+  ops::AttentionShape shape_;
+  ops::RotaryTable rotary_;
+};
+
+}  // namespace prm

@@ -1,0 +1,60 @@
+// The tensors of a Llama-family decoder with a step head; also the shape of its gradients and
+// optimizer moments.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/model_config.h"
+#include "model/weights.h"
+
+namespace prm {
+
+// Linear layers are [out, in] as in PyTorch. Query, key and value rows are one tensor, as are gate
+// and up: one matrix product each.
+struct LayerWeights {
+  at::Tensor attention_norm;  // [D]
+  at::Tensor qkv;             // [(H + 2K)*C, D]
+  at::Tensor attention_out;   // [D, H*C]
+  at::Tensor mlp_norm;        // [D]
+  at::Tensor gate_up;         // [2F, D]
+  at::Tensor down;            // [D, F]
+};
+
+struct DecoderWeights {
+  at::Tensor embedding;  // [V, D]
+  std::vector<LayerWeights> layers;
+  at::Tensor final_norm;   // [D]
+  at::Tensor lm_head;      // [V, D]; undefined when tied or not loaded; never used for scoring
+  at::Tensor head_weight;  // [kNumLabels, D]
+  at::Tensor head_bias;    // [kNumLabels]
+
+  // The trained tensors in a fixed order (all but lm_head).
+  std::vector<at::Tensor> Trained() const;
+  // A copy with f applied to every defined tensor; f sees whether it belongs to a matrix product.
+  DecoderWeights Map(const std::function<at::Tensor(const at::Tensor&, bool in_matmul)>& f) const;
+};
+
+// float32 on the CPU. The head is left undefined where the source has none. `with_lm_head` also
+// loads an untied lm_head.
+DecoderWeights LoadDecoderWeights(const WeightSource& source, bool with_lm_head);
+
+// The linear layers in `dtype`, everything else float32, all on `device`; tensors that already fit
+// are shared, not copied.
+DecoderWeights ForCompute(const DecoderWeights& weights, at::ScalarType dtype, at::Device device);
+
+// A new head: weights normal with standard deviation 0.02 by `seed`, bias zero.
+void InitializeHead(DecoderWeights* weights, uint64_t seed);
+
+// Writes model.safetensors (float32, Hugging Face names, the rotary layout of `config`).
+void SaveDecoderWeights(const DecoderWeights& weights, const ModelConfig& config,
+                        const std::filesystem::path& file);
+
+// Reorders the rows of every q_proj and k_proj from pairs (2i, 2i+1) to pairs (i, i + C/2), so that
+// the model is in Hugging Face's layout; sets config->rotary_layout. No-op when it is there already.
+void ConvertToHalfLayout(DecoderWeights* weights, ModelConfig* config);
+
+}  // namespace prm

@@ -1,0 +1,122 @@
+// Causal attention of packed traces: one call a trace over views of the packed row, nothing padded.
+// CPU: LibTorch's flash attention (running softmax, float32 accumulation) and its backward pass.
+// Elsewhere: scaled_dot_product_attention, with the backward pass by recomputation.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/grad_mode.h>
+
+#include <tuple>
+
+#include "model/kernels/ops.h"
+
+namespace prm::ops {
+namespace {
+
+struct Heads {
+  at::Tensor query, key, value;  // [1, H or K, T_b, C], views of qkv
+};
+
+Heads SplitHeads(const at::Tensor& qkv, int64_t begin, int64_t end, AttentionShape shape) {
+  const int64_t count = shape.heads + 2 * shape.kv_heads;
+  const at::Tensor rows =
+      qkv.slice(0, begin, end).view({end - begin, count, shape.head_dim}).transpose(0, 1).unsqueeze(0);
+  return {rows.narrow(1, 0, shape.heads), rows.narrow(1, shape.heads, shape.kv_heads),
+          rows.narrow(1, shape.heads + shape.kv_heads, shape.kv_heads)};
+}
+
+// [1, K, T, C] -> [1, H, T, C], each key/value head beside its H/K query heads.
+at::Tensor RepeatHeads(const at::Tensor& x, AttentionShape shape) {
+  const int64_t group = shape.heads / shape.kv_heads;
+  if (group == 1) return x;
+  return x.unsqueeze(2)
+      .expand({1, shape.kv_heads, group, x.size(2), x.size(3)})
+      .reshape({1, shape.heads, x.size(2), x.size(3)});
+}
+
+// [1, H, T, C] -> [T, K*C]: sums the gradients of the query heads that share a key/value head.
+at::Tensor SumGroups(const at::Tensor& x, AttentionShape shape) {
+  const int64_t group = shape.heads / shape.kv_heads;
+  at::Tensor y = x.view({shape.kv_heads, group, x.size(2), x.size(3)});
+  y = group == 1 ? y.squeeze(1) : y.sum(1);
+  return y.transpose(0, 1).reshape({x.size(2), int64_t(shape.kv_heads) * shape.head_dim});
+}
+
+void CheckShapes(const at::Tensor& qkv, const std::vector<int64_t>& offsets, AttentionShape shape) {
+  const int64_t width = int64_t(shape.heads + 2 * shape.kv_heads) * shape.head_dim;
+  TORCH_CHECK(qkv.dim() == 2 && qkv.size(1) == width, "attention: expected qkv [T, ", width,
+              "], got ", qkv.sizes());
+  TORCH_CHECK(offsets.size() >= 2 && offsets.front() == 0 && offsets.back() == qkv.size(0),
+              "attention: offsets must rise from 0 to ", qkv.size(0));
+}
+
+at::Tensor Reference(const Heads& h) {
+  return at::scaled_dot_product_attention(h.query, h.key, h.value, {}, 0.0, /*is_causal=*/true,
+                                          std::nullopt, /*enable_gqa=*/true);
+}
+
+at::Tensor ReferenceBackward(const at::Tensor& grad, const at::Tensor& qkv, AttentionShape shape) {
+  at::AutoGradMode with_gradients(true);
+  const at::Tensor input = qkv.detach().requires_grad_(true);
+  const at::Tensor out = Reference(SplitHeads(input, 0, input.size(0), shape));
+  return torch::autograd::grad({out}, {input}, {grad})[0];
+}
+
+}  // namespace
+
+AttentionResult PackedAttention(const at::Tensor& qkv, const std::vector<int64_t>& offsets,
+                                AttentionShape shape, bool keep_for_backward) {
+  CheckShapes(qkv, offsets, shape);
+  const int64_t width = int64_t(shape.heads) * shape.head_dim;
+  AttentionResult result{at::empty({qkv.size(0), width}, qkv.options()), {}};
+  for (size_t b = 0; b + 1 < offsets.size(); ++b) {
+    const Heads h = SplitHeads(qkv, offsets[b], offsets[b + 1], shape);
+    at::Tensor out;
+    if (qkv.is_cpu()) {
+      auto [values, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
+          h.query, RepeatHeads(h.key, shape), RepeatHeads(h.value, shape), 0.0, true);
+      out = values;
+      if (keep_for_backward) result.log_sum_exp.push_back(log_sum_exp);
+    } else {
+      out = Reference(h);
+    }
+    result.out.slice(0, offsets[b], offsets[b + 1])
+        .view({h.query.size(2), shape.heads, shape.head_dim})
+        .copy_(out.squeeze(0).transpose(0, 1));
+  }
+  return result;
+}
+
+at::Tensor PackedAttentionBackward(const at::Tensor& grad_out, const at::Tensor& qkv,
+                                   const AttentionResult& forward,
+                                   const std::vector<int64_t>& offsets, AttentionShape shape) {
+  CheckShapes(qkv, offsets, shape);
+  at::Tensor grad = at::empty_like(qkv);
+  const int64_t q_width = int64_t(shape.heads) * shape.head_dim;
+  const int64_t kv_width = int64_t(shape.kv_heads) * shape.head_dim;
+  const auto as_heads = [&](const at::Tensor& x, int64_t begin, int64_t end) {
+    return x.slice(0, begin, end)
+        .view({end - begin, shape.heads, shape.head_dim})
+        .transpose(0, 1)
+        .unsqueeze(0);
+  };
+  for (size_t b = 0; b + 1 < offsets.size(); ++b) {
+    const int64_t begin = offsets[b], end = offsets[b + 1];
+    const at::Tensor grad_heads = as_heads(grad_out, begin, end);
+    at::Tensor rows = grad.slice(0, begin, end);
+    if (!qkv.is_cpu()) {
+      rows.copy_(ReferenceBackward(grad_heads, qkv.slice(0, begin, end), shape));
+      continue;
+    }
+    const Heads h = SplitHeads(qkv, begin, end, shape);
+    auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+        grad_heads, h.query, RepeatHeads(h.key, shape), RepeatHeads(h.value, shape),
+        as_heads(forward.out, begin, end), forward.log_sum_exp[b], 0.0, true);
+    rows.narrow(1, 0, q_width).copy_(dq.squeeze(0).transpose(0, 1).reshape({end - begin, q_width}));
+    rows.narrow(1, q_width, kv_width).copy_(SumGroups(dk, shape));
+    rows.narrow(1, q_width + kv_width, kv_width).copy_(SumGroups(dv, shape));
+  }
+  return grad;
+}
+
+}  // namespace prm::ops

@@ -1,0 +1,82 @@
+// The decoder's operations other than matrix products, each with its backward pass.
+//
+// Every op checks rank, size, dtype and device, then picks a body: a vectorised CPU body for
+// float32 and bfloat16, or plain LibTorch, which is the reference and runs on any device.
+// T tokens (all traces of a batch in one row), D hidden size, F feed-forward size, H query heads,
+// K key/value heads, C channels of a head. "Compute dtype" is that of the matrix products; the
+// residual stream and every accumulation are float32.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "model/model_config.h"
+
+namespace prm::ops {
+
+// --- RMSNorm with the residual addition before it ------------------------------------------------
+// Source: Zhang & Sennrich 2019, "Root Mean Square Layer Normalization", section 4.
+struct RmsNormResult {
+  at::Tensor residual;  // [T, D] float32: residual + delta
+  at::Tensor normed;    // [T, D] out_dtype: residual * rstd * weight
+  at::Tensor rstd;      // [T] float32: 1 / sqrt(mean(residual^2) + eps)
+};
+// residual [T, D] float32; delta [T, D] or undefined; weight [D] float32.
+RmsNormResult AddRmsNorm(const at::Tensor& residual, const at::Tensor& delta,
+                         const at::Tensor& weight, double eps, at::ScalarType out_dtype);
+
+struct RmsNormGrads {
+  at::Tensor residual;          // [T, D] float32
+  at::Tensor residual_compute;  // the same in the compute dtype, input of the next matrix product
+};
+// grad_normed [T, D]; grad_residual [T, D] float32: what reaches the sum by other paths, or
+// undefined. Adds to grad_weight [D] float32.
+RmsNormGrads AddRmsNormBackward(const at::Tensor& grad_normed, const at::Tensor& grad_residual,
+                                const at::Tensor& residual, const at::Tensor& rstd,
+                                const at::Tensor& weight, at::ScalarType compute_dtype,
+                                at::Tensor& grad_weight);
+
+// --- SwiGLU --------------------------------------------------------------------------------------
+// Source: Shazeer 2020, "GLU Variants Improve Transformer", equation 6.
+// gate_up [T, 2F], gate first; returns silu(gate) * up [T, F].
+at::Tensor SwiGlu(const at::Tensor& gate_up);
+struct SwiGluGrads {
+  at::Tensor gate_up;     // [T, 2F]
+  at::Tensor activation;  // [T, F]: the forward result, recomputed instead of kept
+};
+SwiGluGrads SwiGluBackward(const at::Tensor& grad, const at::Tensor& gate_up);
+
+// --- Rotary positions ----------------------------------------------------------------------------
+// Source: Su et al. 2021, "RoFormer", section 3.2.2; pairs of channels by RotaryLayout.
+// cos/sin [P, C/2] float32 for positions 0..P-1.
+struct RotaryTable {
+  at::Tensor cos, sin;
+};
+RotaryTable MakeRotaryTable(int max_positions, int head_dim, double theta, at::Device device);
+// Rotates the first `heads` heads of each row of `x` [T, >= heads*C] in place by its position
+// (positions [T] int64, all below P); `inverse` rotates back, which is also the backward pass.
+void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table, int heads,
+                 int head_dim, RotaryLayout layout, bool inverse);
+
+// --- Causal attention within each trace ----------------------------------------------------------
+struct AttentionShape {
+  int heads = 0, kv_heads = 0, head_dim = 0;
+};
+struct AttentionResult {
+  at::Tensor out;  // [T, H*C]
+  // For the backward pass, one a trace: log-sum-exp of the scores; empty where not kept.
+  std::vector<at::Tensor> log_sum_exp;
+};
+// qkv [T, (H + 2K)*C]: queries, keys, values of each token. offsets [B + 1], rising from 0 to T:
+// trace b is rows offsets[b] .. offsets[b+1]. Source: Vaswani et al. 2017, section 3.2.1; Ainslie et
+// al. 2023, "GQA", section 2.2.
+AttentionResult PackedAttention(const at::Tensor& qkv, const std::vector<int64_t>& offsets,
+                                AttentionShape shape, bool keep_for_backward);
+// Returns the gradient of qkv.
+at::Tensor PackedAttentionBackward(const at::Tensor& grad_out, const at::Tensor& qkv,
+                                   const AttentionResult& forward,
+                                   const std::vector<int64_t>& offsets, AttentionShape shape);
+
+}  // namespace prm::ops

@@ -1,0 +1,104 @@
+// The StepScorer on LibTorch: a checkpoint folder opened for scoring.
+#include <ATen/ATen.h>
+
+#include "data/error.h"
+#include "model/checkpoint.h"
+#include "model/compute_target.h"
+#include "model/step_scorer.h"
+#include "model/torch_error.h"
+
+namespace prm {
+namespace {
+
+class TorchStepScorer : public StepScorer {
+ public:
+  TorchStepScorer(Decoder decoder, std::shared_ptr<const Tokenizer> tokenizer, StepFormat format,
+                  ModelDescription description)
+      : decoder_(std::move(decoder)),
+        tokenizer_(std::move(tokenizer)),
+        format_(std::move(format)),
+        description_(std::move(description)) {}
+
+  std::vector<std::vector<LabelProbs>> Score(std::span<const TraceTokens> traces) override {
+    for (size_t b = 0; b < traces.size(); ++b) CheckTrace(traces[b], b);
+    return StepProbabilities(decoder_, traces);
+  }
+  const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  const StepFormat& format() const override { return format_; }
+  const ModelDescription& description() const override { return description_; }
+
+ private:
+  void CheckTrace(const TraceTokens& trace, size_t index) const {
+    const auto refuse = [&](const std::string& why) {
+      throw Error(ErrorCode::kInvalidArgument, StrCat("trace ", index, " of the batch: ", why));
+    };
+    if (trace.step_reads.empty()) refuse("no steps");
+    if (int64_t(trace.ids.size()) > description_.max_tokens) {
+      refuse(StrCat(trace.ids.size(), " tokens, the model takes at most ",
+                    description_.max_tokens));
+    }
+    for (TokenId id : trace.ids) {
+      if (id < 0 || id >= description_.vocab_size) {
+        refuse(StrCat("token id ", id, " outside [0, ", description_.vocab_size, ")"));
+      }
+    }
+    int32_t previous = -1;
+    for (int32_t read : trace.step_reads) {
+      if (read <= previous || read >= int32_t(trace.ids.size())) {
+        refuse(StrCat("step read ", read, " after ", previous, " of ", trace.ids.size(), " ids"));
+      }
+      previous = read;
+    }
+  }
+
+  Decoder decoder_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  StepFormat format_;
+  ModelDescription description_;
+};
+
+ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel& model,
+                          const ComputeTarget& target) {
+  ModelDescription d;
+  d.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
+  if (d.name.empty()) d.name = folder.parent_path().filename().string();
+  d.architecture = model.config.architecture;
+  for (const at::Tensor& t : model.weights.Trained()) d.parameters += t.numel();
+  d.dtype = DtypeName(target.dtype);
+  d.device = target.device.str();
+  d.vocab_size = model.config.vocab_size;
+  d.max_tokens = model.prm->max_tokens;
+  d.threshold = model.prm->threshold;
+  d.label_policy = LabelPolicyString(model.prm->label_policy);
+  d.base_model = model.prm->base_model;
+  for (const DataSource& source : model.prm->training_data) {
+    d.training_data += StrCat(d.training_data.empty() ? "" : ", ", source.name, " (sha256 ",
+                              source.sha256.substr(0, 12), ")");
+  }
+  return d;
+}
+
+}  // namespace
+
+std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
+                                           const ScorerOptions& options) {
+  const ComputeTarget target =
+      ChooseComputeTarget(options.device, options.dtype, options.threads);
+  return WithTorchErrors("loading " + folder, [&]() -> std::unique_ptr<StepScorer> {
+    LoadedModel model = LoadModel(folder);
+    if (!model.prm) {
+      throw Error(ErrorCode::kFailedPrecondition,
+                  StrCat(folder, ": no prm.json: not a PRM checkpoint (prm train makes one from a "
+                                 "backbone)"));
+    }
+    const ModelDescription description = Describe(folder, model, target);
+    DecoderWeights weights = ForCompute(model.weights, target.dtype, target.device);
+    model.weights = {};
+    Decoder decoder(model.config, std::move(weights));
+    if (options.self_test) CheckSelfTests(decoder, *model.prm, folder);
+    return std::make_unique<TorchStepScorer>(std::move(decoder), model.tokenizer,
+                                             model.prm->format, description);
+  });
+}
+
+}  // namespace prm
