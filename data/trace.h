@@ -78,4 +78,7 @@ int FirstLabelledError(const Trace& trace);
 // nullopt if `name` is not one of kLabelNames.
 std::optional<StepLabel> ParseLabel(std::string_view name);
 
+// Nothing but ASCII white space: no text for a step.
+bool IsBlank(std::string_view text);
+
 }  // namespace prm
