@@ -1,21 +1,16 @@
-// GGUF files of the llama architecture: metadata, tensor directory, configuration, tokenizer.
+// GGUF files: metadata and tensor directory.
 // Source: the GGUF specification, versions 2 and 3, little-endian.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <map>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
-#include "data/tokenizer.h"
-#include "model/mapped_file.h"
-#include "model/model_config.h"
 #include "model/tensor_view.h"
 
 namespace prm {
@@ -36,16 +31,5 @@ struct GgufContents {
 // kUnimplemented for a version or tensor type that is not supported) with `where` and the byte
 // offset or tensor name.
 GgufContents ParseGguf(std::span<const std::byte> bytes, std::string_view where);
-
-// The configuration of `contents`; rotary_layout is kInterleaved.
-// Throws Error(kUnimplemented) for an architecture other than llama.
-ModelConfig GgufConfig(const GgufContents& contents, std::string_view where);
-
-// The tokenizer of the tokenizer.ggml.* keys (byte-level BPE, model "gpt2").
-std::shared_ptr<const Tokenizer> GgufTokenizer(const GgufContents& contents,
-                                               std::string_view where);
-
-// The Hugging Face name of a llama tensor; nullopt if it is none.
-std::optional<std::string> HuggingFaceName(std::string_view gguf_name);
 
 }  // namespace prm

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/mapped_file.h"
+#include "model/output_file.h"
 #include "model/tensor_view.h"
 
 namespace prm {
@@ -44,14 +45,12 @@ struct TensorHeader {
   std::vector<int64_t> shape;
 };
 
-// Streams tensors into one file in the order of their headers. One thread.
+// Streams tensors into one file in the order of their headers; incomplete without Finish(). One
+// thread.
 class SafetensorsWriter {
  public:
   // Creates (or truncates) `path` and writes the header. Throws Error with the path and reason.
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorHeader> headers);
-  ~SafetensorsWriter();  // closes; a file without Finish() is incomplete
-  SafetensorsWriter(const SafetensorsWriter&) = delete;
-  SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
 
   // Appends the next tensor's values, all of them, converted to its dtype (bfloat16: nearest even).
   // Throws Error(kInternal) if `name` is not the next header's or the count differs;
@@ -61,12 +60,9 @@ class SafetensorsWriter {
   void Finish();
 
  private:
-  void Write(const void* data, size_t bytes);
-
-  std::filesystem::path path_;
+  OutputFile file_;
   std::vector<TensorHeader> headers_;
   size_t next_ = 0;
-  int fd_ = -1;
 };
 
 }  // namespace prm

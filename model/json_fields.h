@@ -1,0 +1,50 @@
+// Checked access to the fields of a JSON object, with errors that name file and field.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prm {
+
+// Throws Error(kInvalidArgument) with `where` and the byte offset: not JSON, not UTF-8.
+nlohmann::json ParseJson(std::string_view text, std::string_view where);
+
+// Borrows the object. A field that is null counts as absent. Every reader throws
+// Error(kInvalidArgument) "where: field 'x' is ...; expected ..." for a missing field, a value of
+// another type or outside [min, max].
+class JsonFields {
+ public:
+  JsonFields(const nlohmann::json& object, std::string where);
+
+  bool Has(std::string_view key) const { return Find(key) != nullptr; }
+  const nlohmann::json* Find(std::string_view key) const;  // nullptr: absent or null
+
+  int64_t Int(std::string_view key, int64_t min, int64_t max) const;
+  int64_t Int(std::string_view key, int64_t min, int64_t max, int64_t fallback) const;
+  double Number(std::string_view key, double min, double max) const;
+  double Number(std::string_view key, double min, double max, double fallback) const;
+  bool Bool(std::string_view key, bool fallback) const;
+  std::string String(std::string_view key) const;
+  std::vector<int32_t> Ints(std::string_view key, int32_t min, int32_t max) const;
+  const nlohmann::json& Array(std::string_view key) const;
+  JsonFields Object(std::string_view key) const;
+
+  // Throws for the first field that is not in `known`.
+  void RefuseOthers(std::initializer_list<std::string_view> known) const;
+
+  [[noreturn]] void Fail(std::string_view key, std::string_view expected) const;
+  const std::string& where() const { return where_; }
+
+ private:
+  const nlohmann::json& Need(std::string_view key, std::string_view expected) const;
+
+  const nlohmann::json& object_;
+  std::string where_;
+};
+
+}  // namespace prm

@@ -1,0 +1,61 @@
+#include "model/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "model/file_error.h"
+
+namespace prm {
+namespace {
+
+const std::byte* Map(int fd, size_t size, const std::filesystem::path& path) {
+  if (size == 0) return nullptr;
+  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (address == MAP_FAILED) throw FileError("map", path, errno);
+  return static_cast<const std::byte*>(address);
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
+  // O_NONBLOCK: opening a named pipe must not wait for a writer before it is refused below.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) throw FileError("open", path, errno);
+  try {
+    struct stat info = {};
+    if (fstat(fd, &info) != 0) throw FileError("inspect", path, errno);
+    if (!S_ISREG(info.st_mode)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat("cannot map '", path.string(), "': not a regular file"));
+    }
+    data_ = Map(fd, static_cast<size_t>(info.st_size), path);
+    size_ = static_cast<size_t>(info.st_size);
+  } catch (...) {
+    close(fd);
+    throw;
+  }
+  close(fd);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+}  // namespace prm

@@ -1,0 +1,29 @@
+// A file being written, whose bytes are on the disk once it is finished.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+
+namespace prm {
+
+// Every operation throws Error with the path and the system's reason. One thread.
+class OutputFile {
+ public:
+  // Creates or truncates.
+  explicit OutputFile(const std::filesystem::path& path);
+  ~OutputFile();  // closes; without Finish() the content may be incomplete
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  void Write(const void* data, size_t bytes);
+  // Syncs to the disk and closes; nothing may be written afterwards.
+  void Finish();
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  int fd_ = -1;
+};
+
+}  // namespace prm
