@@ -41,6 +41,13 @@ class CheckpointWriter {
   bool committed_ = false;
 };
 
+// The two ways in which Commit() puts `folder` in the place of the folder `target`, which then has
+// the name `folder`. Exchange is atomic; false where the file system cannot do it. In two steps,
+// `target` is missing for a moment and its former content lies at `<target>.previous`; the next
+// writer of `target` puts it back after a crash there.
+bool ExchangeFolders(const std::filesystem::path& folder, const std::filesystem::path& target);
+void ReplaceInTwoSteps(const std::filesystem::path& folder, const std::filesystem::path& target);
+
 // SHA-256 of a file's bytes, 64 lower-case hexadecimal digits. Throws Error with the path.
 std::string Sha256OfFile(const std::filesystem::path& file);
 
