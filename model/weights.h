@@ -24,7 +24,8 @@ struct ExpectedTensor {
 // (unless tied), score.weight [kNumLabels, D] and score.bias [kNumLabels] (not required).
 std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config);
 
-// Names and shapes have been checked against ExpectedTensors(config()). Immutable: any thread.
+// A model's files, open. Names and shapes have been checked against ExpectedTensors(config()).
+// Immutable: any thread.
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
@@ -39,6 +40,10 @@ class WeightSource {
   virtual void ReadFloat32(const std::string& name, std::span<float> out) const = 0;
   // Opened at the first call and kept. Throws Error naming the file if it is missing or wrong.
   virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
+  // Whether the model was trained with BOS before its text, as the files say: GGUF's
+  // add_bos_token; add_bos_token of tokenizer_config.json, else the post-processor of
+  // tokenizer.json; true for a SentencePiece tokenizer.model that nothing is said about.
+  virtual bool prepend_bos() const = 0;
 };
 
 // Opens a `.gguf` file, or a Hugging Face folder: config.json with model.safetensors or

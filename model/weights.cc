@@ -1,0 +1,218 @@
+#include "model/weights.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "data/error.h"
+#include "data/trace.h"
+#include "model/gguf.h"
+#include "model/gguf_model.h"
+#include "model/mapped_file.h"
+#include "model/safetensors.h"
+#include "model/tensor_view.h"
+#include "model/tokenizer_files.h"
+
+namespace prm {
+namespace {
+
+namespace fs = std::filesystem;
+using TensorMap = std::map<std::string, TensorView>;
+
+constexpr size_t kListedTensors = 8;
+constexpr std::string_view kLmHead = "lm_head.weight";
+constexpr std::string_view kScore = "score.weight";
+
+// What OpenWeights found, whichever kind of file it was in.
+struct Opened {
+  ModelConfig config;
+  TensorMap tensors;
+  std::shared_ptr<const void> storage;  // what the tensors borrow from
+  std::function<std::shared_ptr<const Tokenizer>()> open_tokenizer;
+  bool prepend_bos = false;
+};
+
+class FileWeights final : public WeightSource {
+ public:
+  FileWeights(Opened opened, std::vector<std::string> names)
+      : opened_(std::move(opened)), names_(std::move(names)) {}
+
+  const ModelConfig& config() const override { return opened_.config; }
+  std::vector<std::string> names() const override { return names_; }
+  bool Has(const std::string& name) const override { return opened_.tensors.contains(name); }
+  std::vector<int64_t> shape(const std::string& name) const override { return Find(name).shape; }
+  void ReadFloat32(const std::string& name, std::span<float> out) const override {
+    ToFloat32(Find(name), out);
+  }
+  std::shared_ptr<const Tokenizer> tokenizer() const override {
+    std::call_once(tokenizer_once_, [&] { tokenizer_ = opened_.open_tokenizer(); });
+    return tokenizer_;
+  }
+  bool prepend_bos() const override { return opened_.prepend_bos; }
+
+ private:
+  const TensorView& Find(const std::string& name) const {
+    const auto found = opened_.tensors.find(name);
+    if (found == opened_.tensors.end()) {
+      throw Error(ErrorCode::kNotFound, StrCat("there is no tensor ", name));
+    }
+    return found->second;
+  }
+
+  const Opened opened_;
+  const std::vector<std::string> names_;
+  mutable std::once_flag tokenizer_once_;
+  mutable std::shared_ptr<const Tokenizer> tokenizer_;
+};
+
+// "a, b and 12 more"
+std::string Listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kListedTensors); ++i) {
+    text += (i > 0 ? ", " : "") + names[i];
+  }
+  if (names.size() > kListedTensors) {
+    text += StrCat(" and ", names.size() - kListedTensors, " more");
+  }
+  return text;
+}
+
+// Buffers that can be computed from the configuration, and a tied output layer stored again.
+bool IsHarmless(const std::string& name, const ModelConfig& config) {
+  return name.ends_with(".rotary_emb.inv_freq") || (config.tie_word_embeddings && name == kLmHead);
+}
+
+struct Mismatch {
+  std::vector<std::string> missing, wrong, extra;
+};
+
+void CheckTensor(const ExpectedTensor& expected, const TensorMap& tensors, Mismatch* mismatch) {
+  const auto found = tensors.find(expected.name);
+  if (found == tensors.end()) {
+    // A reward model scores steps and has no use for the language model's output layer.
+    const bool needed =
+        expected.required && !(expected.name == kLmHead && tensors.contains(std::string(kScore)));
+    if (needed) mismatch->missing.push_back(expected.name);
+    return;
+  }
+  const TensorView& tensor = found->second;
+  if (tensor.shape != expected.shape) {
+    mismatch->wrong.push_back(StrCat(expected.name, " ", ShapeString(tensor.shape), " instead of ",
+                                     ShapeString(expected.shape)));
+  } else if (tensor.dtype == DType::kInt64) {
+    mismatch->wrong.push_back(StrCat(expected.name, " of type I64 instead of a float type"));
+  }
+}
+
+// Leaves in `opened->tensors` what is expected; returns its names in order.
+std::vector<std::string> CheckTensors(Opened* opened, const std::string& where) {
+  TensorMap used;
+  Mismatch mismatch;
+  std::vector<std::string> names;
+  for (const ExpectedTensor& expected : ExpectedTensors(opened->config)) {
+    CheckTensor(expected, opened->tensors, &mismatch);
+    auto node = opened->tensors.extract(expected.name);
+    if (node.empty()) continue;
+    used.insert(std::move(node));
+    names.push_back(expected.name);
+  }
+  for (const auto& [name, tensor] : opened->tensors) {
+    if (!IsHarmless(name, opened->config)) mismatch.extra.push_back(name);
+  }
+  std::string text;
+  if (!mismatch.missing.empty()) text += "; missing: " + Listed(mismatch.missing);
+  if (!mismatch.wrong.empty()) text += "; wrong: " + Listed(mismatch.wrong);
+  if (!mismatch.extra.empty()) text += "; not part of the model: " + Listed(mismatch.extra);
+  if (!text.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat(where, ": the tensors are not those of its configuration", text));
+  }
+  opened->tensors = std::move(used);
+  return names;
+}
+
+struct GgufStorage {
+  explicit GgufStorage(const fs::path& path)
+      : file(path), contents(ParseGguf(file.bytes(), path.string())) {}
+  MappedFile file;
+  GgufContents contents;
+};
+
+Opened OpenGguf(const fs::path& path) {
+  const auto storage = std::make_shared<const GgufStorage>(path);
+  const std::string where = path.string();
+  Opened opened;
+  opened.config = GgufConfig(storage->contents, where);
+  for (TensorView tensor : storage->contents.tensors) {
+    tensor.name = HuggingFaceName(tensor.name).value_or(tensor.name);
+    const std::string name = tensor.name;
+    if (!opened.tensors.emplace(name, std::move(tensor)).second) {
+      throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": tensor ", name, " is there twice"));
+    }
+  }
+  opened.prepend_bos = GgufPrependsBos(storage->contents, where);
+  opened.open_tokenizer = [storage, where] { return GgufTokenizer(storage->contents, where); };
+  opened.storage = storage;
+  return opened;
+}
+
+Opened OpenFolder(const fs::path& folder) {
+  Opened opened;
+  opened.config = ReadConfigJson(folder / "config.json");
+  const auto storage = std::make_shared<const SafetensorsFolder>(folder);
+  opened.tensors = storage->tensors();
+  opened.prepend_bos = FolderPrependsBos(folder);
+  opened.open_tokenizer = [folder] { return LoadTokenizer(folder); };
+  opened.storage = storage;
+  return opened;
+}
+
+}  // namespace
+
+std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config) {
+  const int64_t width = config.hidden_size;
+  const int64_t inner = config.intermediate_size;
+  const int64_t vocab = config.vocab_size;
+  const int64_t queries = int64_t{config.num_heads} * config.head_dim;
+  const int64_t keys = int64_t{config.num_kv_heads} * config.head_dim;
+  std::vector<ExpectedTensor> tensors;
+  tensors.push_back({"model.embed_tokens.weight", {vocab, width}});
+  for (int layer = 0; layer < config.num_layers; ++layer) {
+    const std::string prefix = StrCat("model.layers.", layer, ".");
+    tensors.push_back({prefix + "input_layernorm.weight", {width}});
+    tensors.push_back({prefix + "self_attn.q_proj.weight", {queries, width}});
+    tensors.push_back({prefix + "self_attn.k_proj.weight", {keys, width}});
+    tensors.push_back({prefix + "self_attn.v_proj.weight", {keys, width}});
+    tensors.push_back({prefix + "self_attn.o_proj.weight", {width, queries}});
+    tensors.push_back({prefix + "post_attention_layernorm.weight", {width}});
+    tensors.push_back({prefix + "mlp.gate_proj.weight", {inner, width}});
+    tensors.push_back({prefix + "mlp.up_proj.weight", {inner, width}});
+    tensors.push_back({prefix + "mlp.down_proj.weight", {width, inner}});
+  }
+  tensors.push_back({"model.norm.weight", {width}});
+  if (!config.tie_word_embeddings) tensors.push_back({std::string(kLmHead), {vocab, width}});
+  tensors.push_back({std::string(kScore), {kNumLabels, width}, false});
+  tensors.push_back({"score.bias", {kNumLabels}, false});
+  return tensors;
+}
+
+std::unique_ptr<WeightSource> OpenWeights(const fs::path& path) {
+  if (!fs::exists(path)) {
+    throw Error(ErrorCode::kNotFound,
+                StrCat("no model at '", path.string(), "'; expected a .gguf file or a folder with ",
+                       "config.json and model.safetensors"));
+  }
+  if (!fs::is_directory(path) && path.extension() != ".gguf") {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("'", path.string(), "' is no model; expected a .gguf file or a folder with ",
+                       "config.json and model.safetensors"));
+  }
+  Opened opened = fs::is_directory(path) ? OpenFolder(path) : OpenGguf(path);
+  std::vector<std::string> names = CheckTensors(&opened, path.string());
+  return std::make_unique<FileWeights>(std::move(opened), std::move(names));
+}
+
+}  // namespace prm
