@@ -17,7 +17,7 @@
 
 #include "model/file_error.h"
 #include "model/mapped_file.h"
-#include "model/output_file.h"
+#include "model/synced_file.h"
 
 namespace prm {
 namespace {
@@ -188,7 +188,7 @@ CheckpointWriter::~CheckpointWriter() {
 }
 
 void CheckpointWriter::WriteFile(std::string_view name, std::string_view content) {
-  OutputFile file(folder_ / name);
+  SyncedFile file(folder_ / name);
   file.Write(content.data(), content.size());
   file.Finish();
 }

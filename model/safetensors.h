@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "model/mapped_file.h"
-#include "model/output_file.h"
+#include "model/synced_file.h"
 #include "model/tensor_view.h"
 
 namespace prm {
@@ -60,7 +60,7 @@ class SafetensorsWriter {
   void Finish();
 
  private:
-  OutputFile file_;
+  SyncedFile file_;
   std::vector<TensorHeader> headers_;
   size_t next_ = 0;
 };

@@ -7,13 +7,13 @@
 namespace prm {
 
 // Every operation throws Error with the path and the system's reason. One thread.
-class OutputFile {
+class SyncedFile {
  public:
   // Creates or truncates.
-  explicit OutputFile(const std::filesystem::path& path);
-  ~OutputFile();  // closes; without Finish() the content may be incomplete
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
+  explicit SyncedFile(const std::filesystem::path& path);
+  ~SyncedFile();  // closes; without Finish() the content may be incomplete
+  SyncedFile(const SyncedFile&) = delete;
+  SyncedFile& operator=(const SyncedFile&) = delete;
 
   void Write(const void* data, size_t bytes);
   // Syncs to the disk and closes; nothing may be written afterwards.

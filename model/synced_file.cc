@@ -1,4 +1,4 @@
-#include "model/output_file.h"
+#include "model/synced_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,16 +10,16 @@
 
 namespace prm {
 
-OutputFile::OutputFile(const std::filesystem::path& path)
+SyncedFile::SyncedFile(const std::filesystem::path& path)
     : path_(path), fd_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
   if (fd_ < 0) throw FileError("create", path_, errno);
 }
 
-OutputFile::~OutputFile() {
+SyncedFile::~SyncedFile() {
   if (fd_ >= 0) close(fd_);
 }
 
-void OutputFile::Write(const void* data, size_t bytes) {
+void SyncedFile::Write(const void* data, size_t bytes) {
   const char* next = static_cast<const char*>(data);
   while (bytes > 0) {
     const ssize_t written = write(fd_, next, bytes);
@@ -30,7 +30,7 @@ void OutputFile::Write(const void* data, size_t bytes) {
   }
 }
 
-void OutputFile::Finish() {
+void SyncedFile::Finish() {
   if (fsync(fd_) != 0) throw FileError("sync", path_, errno);
   if (close(std::exchange(fd_, -1)) != 0) throw FileError("close", path_, errno);
 }
