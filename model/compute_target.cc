@@ -51,8 +51,7 @@ c10::ScalarType ChooseDtype(const std::string& name, c10::Device device) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("dtype: expected auto, float32 or bfloat16, got \"", name, "\""));
   }
-  const bool multiplies = device.is_cuda() || at::cpu::is_amx_tile_supported() ||
-                          at::cpu::is_avx512_bf16_supported();
+  const bool multiplies = device.is_cuda() || __builtin_cpu_supports("avx512bf16");
   return multiplies ? c10::kBFloat16 : c10::kFloat;
 }
 

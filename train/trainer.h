@@ -1,0 +1,93 @@
+// One training run: its state, one optimizer step, saving and resuming.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/checkpoint.h"
+#include "model/compute_target.h"
+#include "train/adamw.h"
+#include "train/examples.h"
+#include "train/loss.h"
+#include "train/schedule.h"
+
+namespace prm {
+
+struct TrainerOptions {
+  int epochs = 1;
+  int64_t tokens = 0;           // stop after so many training tokens; 0: all epochs
+  int64_t batch_tokens = 4096;  // an optimizer step
+  int64_t micro_tokens = 4096;  // a forward and backward pass; bounds memory
+  double warmup = 0.05;         // share of the run
+  double lr_floor = 0.1;        // share of the learning rate at the end
+  uint64_t seed = 1;            // order of examples and the new head
+  AdamWOptions adamw;
+  LossOptions loss;
+};
+
+struct StepReport {
+  int64_t step = 0;    // optimizer steps done
+  int64_t tokens = 0;  // training tokens seen
+  double loss = 0.0;   // of this step, averaged over the weights of its labelled steps
+  double grad_norm = 0.0;
+  double lr = 0.0;
+};
+
+// Owns master weights (float32), their copy in the compute dtype, gradients and moments. Given the
+// same state, data, options and number of threads, the next steps are bit-identical on the CPU.
+// One thread.
+class Trainer {
+ public:
+  // `model` is consumed; a missing head is initialised by options.seed.
+  Trainer(LoadedModel model, std::vector<Example> examples, ComputeTarget target,
+          TrainerOptions options);
+
+  bool Done() const;
+  // 0 at the start, 1 when Done().
+  double Progress() const;
+  int64_t total_tokens() const { return total_tokens_; }
+  int64_t tokens_seen() const { return tokens_seen_; }
+  int64_t steps() const { return optimizer_.steps(); }
+  int epoch() const { return epoch_; }
+
+  StepReport Step();
+
+  // The model as it is now in the compute dtype, with the class weights taken out of the head's bias
+  // so that its probabilities are those of the unweighted data. Source: Elkan 2001, "The
+  // Foundations of Cost-Sensitive Learning", theorem 2. Shares weights with this object.
+  Decoder Exported() const;
+  // The same in float32.
+  Decoder ExportedFloat32() const;
+
+  // Writes optimizer.safetensors and trainer.json beside a checkpoint, for Resume.
+  void SaveState(CheckpointWriter* writer, double best_metric) const;
+  // Continues from a folder with both: returns the saved best metric. Throws Error naming what does
+  // not fit (options or data that change the order of examples).
+  double Resume(const std::filesystem::path& folder);
+
+ private:
+  void StartEpoch();
+  void RefreshComputeWeights();
+  // Options and data that decide which numbers come next, as text.
+  std::string Fingerprint() const;
+  double MicroBatch(const std::vector<size_t>& members, double scale);
+
+  TrainerOptions options_;
+  ComputeTarget target_;
+  ModelConfig config_;
+  std::vector<Example> examples_;
+  std::vector<int64_t> lengths_;
+  DecoderWeights master_, grads_;
+  Decoder compute_;
+  AdamW optimizer_;
+
+  std::vector<StepPlan> plan_;
+  size_t next_step_ = 0;  // in plan_
+  int epoch_ = 0;
+  int64_t tokens_seen_ = 0;
+  int64_t total_tokens_ = 0;
+};
+
+}  // namespace prm
