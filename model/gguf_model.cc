@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "data/bpe_tokenizer.h"
 #include "data/error.h"
 
 namespace prm {
@@ -40,6 +41,11 @@ class Metadata {
     const auto* value = Find<double>(key, "a number");
     if (value == nullptr && !fallback) Fail(key, "is missing; expected a number");
     return value ? *value : *fallback;
+  }
+  const std::vector<std::string>& Strings(std::string_view key) const {
+    const auto* value = Find<std::vector<std::string>>(key, "an array of strings");
+    if (value == nullptr) Fail(key, "is missing; expected an array of strings");
+    return *value;
   }
   std::string String(std::string_view key, std::string_view fallback) const {
     const auto* value = Find<std::string>(key, "a string");
@@ -106,6 +112,53 @@ int VocabSize(const Metadata& metadata) {
   return count;
 }
 
+// Numbers of tokenizer.ggml.token_type.
+enum TokenType : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5 };
+
+// Names of tokenizer.ggml.pre, and how each splits text; without the key it is GPT-2's.
+struct NamedPreTokenizer {
+  std::string_view name;
+  PreTokenizer kind;
+  bool nfc;
+};
+constexpr std::array kPreTokenizers = {
+    NamedPreTokenizer{"default", PreTokenizer::kGpt2, false},
+    NamedPreTokenizer{"gpt-2", PreTokenizer::kGpt2, false},
+    NamedPreTokenizer{"smollm", PreTokenizer::kSmolLm2, false},
+    NamedPreTokenizer{"qwen2", PreTokenizer::kQwen2, true},
+    NamedPreTokenizer{"llama-bpe", PreTokenizer::kLlama3, false},
+};
+
+void SetPreTokenizer(const Metadata& metadata, BpeSpec* spec) {
+  constexpr std::string_view kKey = "tokenizer.ggml.pre";
+  const std::string name = metadata.String(kKey, "default");
+  const auto* found = std::ranges::find(kPreTokenizers, name, &NamedPreTokenizer::name);
+  if (found == kPreTokenizers.end()) {
+    metadata.Unsupported(kKey, name, "default, gpt-2, smollm, qwen2 or llama-bpe");
+  }
+  spec->pretokenizer = found->kind;
+  spec->nfc = found->nfc;
+  // As in Llama 3's tokenizer.json, which the file does not carry.
+  spec->ignore_merges = found->kind == PreTokenizer::kLlama3;
+}
+
+std::vector<SpecialToken> SpecialTokensOf(const Metadata& metadata,
+                                          const std::vector<std::string>& tokens) {
+  constexpr std::string_view kKey = "tokenizer.ggml.token_type";
+  const auto* types = metadata.Find<std::vector<int64_t>>(kKey, "an array of integers");
+  std::vector<SpecialToken> special;
+  if (types == nullptr) return special;
+  if (types->size() != tokens.size()) {
+    metadata.Fail(kKey, StrCat("has ", types->size(), " values for ", tokens.size(), " tokens"));
+  }
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    const int64_t type = (*types)[id];
+    if (type != kControl && type != kUserDefined && type != kUnknown) continue;
+    special.push_back({tokens[id], static_cast<TokenId>(id), type != kUserDefined});
+  }
+  return special;
+}
+
 struct NamePair {
   std::string_view gguf;
   std::string_view hugging_face;
@@ -155,6 +208,27 @@ ModelConfig GgufConfig(const GgufContents& contents, std::string_view where) {
 
 bool GgufPrependsBos(const GgufContents& contents, std::string_view where) {
   return Metadata(contents, where).Bool("tokenizer.ggml.add_bos_token", false);
+}
+
+std::shared_ptr<const Tokenizer> GgufTokenizer(const GgufContents& contents,
+                                               std::string_view where) {
+  const Metadata metadata(contents, where);
+  const std::string model = metadata.String("tokenizer.ggml.model", "");
+  if (model != "gpt2") metadata.Unsupported("tokenizer.ggml.model", model, "'gpt2'");
+  const auto& tokens = metadata.Strings("tokenizer.ggml.tokens");
+  const auto& merges = metadata.Strings("tokenizer.ggml.merges");
+  if (tokens.size() > static_cast<size_t>(kMaxTokenId)) {
+    metadata.Fail("tokenizer.ggml.tokens",
+                  StrCat("has ", tokens.size(), " tokens; expected at most ", kMaxTokenId));
+  }
+  BpeSpec spec;
+  spec.where = std::string(where);
+  SetPreTokenizer(metadata, &spec);
+  spec.special_tokens = SpecialTokensOf(metadata, tokens);
+  SetByteLevelVocabulary(tokens, merges, &spec);
+  spec.bos_id = metadata.OptionalInt("tokenizer.ggml.bos_token_id");
+  spec.eos_id = metadata.OptionalInt("tokenizer.ggml.eos_token_id");
+  return MakeBpeTokenizer(std::move(spec));
 }
 
 std::optional<std::string> HuggingFaceName(std::string_view gguf_name) {
