@@ -1,25 +1,35 @@
-# Imported targets for LibTorch without find_package(Torch), which stops where no CUDA toolkit is
-# installed. PRM_LIBTORCH is a folder with include/ and lib/ (default: the wheel in .venv).
+# The imported target prm_libtorch: libtorch_cpu and libc10 without find_package(Torch), which stops
+# where no CUDA toolkit is installed. PRM_LIBTORCH is a folder with include/ and lib/ (default: the
+# wheel in .venv). prm_libtorch_cuda adds the CUDA half, for the module of CUDA kernels alone.
 set(PRM_LIBTORCH "$ENV{PRM_LIBTORCH}" CACHE PATH "LibTorch folder with include/ and lib/; empty: .venv")
 if(NOT PRM_LIBTORCH)
   file(GLOB _prm_wheel "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
-  list(GET _prm_wheel 0 _prm_wheel)
+  if(_prm_wheel)
+    list(GET _prm_wheel 0 _prm_wheel)
+  endif()
   set(PRM_LIBTORCH "${_prm_wheel}" CACHE PATH "" FORCE)
 endif()
 if(NOT EXISTS "${PRM_LIBTORCH}/lib/libtorch_cpu.so")
-  message(FATAL_ERROR "LibTorch: ${PRM_LIBTORCH}/lib/libtorch_cpu.so not found; run scripts/setup or set PRM_LIBTORCH")
+  message(FATAL_ERROR "LibTorch: '${PRM_LIBTORCH}/lib/libtorch_cpu.so' not found; run scripts/setup or set PRM_LIBTORCH")
 endif()
 message(STATUS "LibTorch: ${PRM_LIBTORCH}")
 
 # libtorch_cpu.so needs libcudart and libcupti, which come beside the wheel.
 file(GLOB _prm_cuda_libs "${PRM_LIBTORCH}/../nvidia/cu13/lib" "${PRM_LIBTORCH}/../nvidia/*/lib")
-
-add_library(prm_libtorch INTERFACE)
-target_include_directories(prm_libtorch SYSTEM INTERFACE
-  "${PRM_LIBTORCH}/include" "${PRM_LIBTORCH}/include/torch/csrc/api/include")
-target_link_libraries(prm_libtorch INTERFACE
-  "${PRM_LIBTORCH}/lib/libtorch_cpu.so" "${PRM_LIBTORCH}/lib/libc10.so")
-target_link_options(prm_libtorch INTERFACE "LINKER:--allow-shlib-undefined")
+set(_prm_torch_options "LINKER:--allow-shlib-undefined")
 foreach(dir ${PRM_LIBTORCH}/lib ${_prm_cuda_libs})
-  target_link_options(prm_libtorch INTERFACE "LINKER:-rpath,${dir}")
+  list(APPEND _prm_torch_options "LINKER:-rpath,${dir}")
 endforeach()
+
+if(NOT TARGET prm_libtorch)
+  add_library(prm_libtorch INTERFACE IMPORTED GLOBAL)
+  set_target_properties(prm_libtorch PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${PRM_LIBTORCH}/include;${PRM_LIBTORCH}/include/torch/csrc/api/include"
+    INTERFACE_LINK_LIBRARIES "${PRM_LIBTORCH}/lib/libtorch_cpu.so;${PRM_LIBTORCH}/lib/libc10.so"
+    INTERFACE_LINK_OPTIONS "${_prm_torch_options}")
+  if(EXISTS "${PRM_LIBTORCH}/lib/libtorch_cuda.so")
+    add_library(prm_libtorch_cuda INTERFACE IMPORTED GLOBAL)
+    set_target_properties(prm_libtorch_cuda PROPERTIES INTERFACE_LINK_LIBRARIES
+      "prm_libtorch;${PRM_LIBTORCH}/lib/libtorch_cuda.so;${PRM_LIBTORCH}/lib/libc10_cuda.so")
+  endif()
+endif()

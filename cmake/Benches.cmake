@@ -1,0 +1,22 @@
+# Each bench/NAME_bench.cc is a program of its own, one per question; no test runs them.
+find_package(benchmark QUIET)
+if(NOT benchmark_FOUND)
+  message(STATUS "Benches: not built (no Google Benchmark)")
+  return()
+endif()
+# Benches that include gRPC; the others may include LibTorch, whose folder carries old protobuf headers.
+set(PRM_GRPC_BENCHES serving_bench)
+
+file(GLOB _prm_benches CONFIGURE_DEPENDS bench/*_bench.cc)
+foreach(source ${_prm_benches})
+  get_filename_component(name "${source}" NAME_WE)
+  add_executable(${name} "${source}")
+  target_compile_options(${name} PRIVATE -Wall -Wextra)
+  target_compile_definitions(${name} PRIVATE PRM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE benchmark::benchmark)
+  if(name IN_LIST PRM_GRPC_BENCHES)
+    target_link_libraries(${name} PRIVATE prm_serve prm_proto)
+  else()
+    target_link_libraries(${name} PRIVATE prm_serve prm_train prm_model prm_data prm_libtorch)
+  endif()
+endforeach()

@@ -1,0 +1,35 @@
+# How everything is compiled: standard, warnings, ccache, sanitizers.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
+endif()
+
+# Paths relative to the source root, so that build folders share the cache's entries.
+find_program(PRM_CCACHE ccache)
+if(PRM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${PRM_CCACHE}")
+endif()
+
+set(PRM_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
+if(PRM_SANITIZE)
+  add_compile_options("-fsanitize=${PRM_SANITIZE}" -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
+  add_link_options("-fsanitize=${PRM_SANITIZE}")
+endif()
+
+# prm_add_library(NAME FOLDER [SOURCES...]): a static library, `prm::FOLDER` for others, whose
+# headers are included from the source root ("data/trace.h").
+function(prm_add_library name folder)
+  add_library(${name} STATIC ${ARGN})
+  add_library(prm::${folder} ALIAS ${name})
+  set_target_properties(${name} PROPERTIES EXPORT_NAME ${folder} LINKER_LANGUAGE CXX)
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_compile_options(${name} PRIVATE -Wall -Wextra)
+  target_include_directories(${name} PUBLIC
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>"
+    "$<INSTALL_INTERFACE:include>" "$<INSTALL_INTERFACE:include/prm>")
+endfunction()

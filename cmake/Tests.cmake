@@ -1,0 +1,83 @@
+# One test program per folder, the layout test, the program's test and the fuzz targets.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+# prm_add_test(NAME SOURCES...): a GoogleTest program; its tests go to CTest one by one.
+function(prm_add_test name)
+  add_executable(${name} ${ARGN})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_options(${name} PRIVATE -Wall -Wextra)
+  target_compile_definitions(${name} PRIVATE PRM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE GTest::gmock_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+endfunction()
+
+set(_prm_folders data model train serve)
+if(PRM_TORCH_FREE)
+  set(_prm_folders data model serve)
+endif()
+foreach(folder ${_prm_folders})
+  file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cc)
+  if(PRM_TORCH_FREE AND folder STREQUAL "model")
+    set(sources "")
+    foreach(name ${PRM_MODEL_TORCH_FREE})
+      if(EXISTS "${PROJECT_SOURCE_DIR}/tests/model/${name}_test.cc")
+        list(APPEND sources "${PROJECT_SOURCE_DIR}/tests/model/${name}_test.cc")
+      endif()
+    endforeach()
+  endif()
+  if(sources AND TARGET prm_${folder})
+    prm_add_test(${folder}_test ${sources})
+    target_link_libraries(${folder}_test PRIVATE prm_${folder})
+  endif()
+endforeach()
+if(NOT PRM_TORCH_FREE)
+  foreach(folder model train)
+    if(TARGET ${folder}_test)
+      target_link_libraries(${folder}_test PRIVATE prm_libtorch)
+    endif()
+  endforeach()
+endif()
+if(TARGET serve_test)
+  target_link_libraries(serve_test PRIVATE prm_proto spdlog::spdlog)
+endif()
+
+if(EXISTS "${PROJECT_SOURCE_DIR}/tests/layout_test.cc")
+  prm_add_test(layout_test tests/layout_test.cc)
+endif()
+
+# Tests that run the program itself.
+if(TARGET prm_program AND EXISTS "${PROJECT_SOURCE_DIR}/tests/prm_test.cc")
+  prm_add_test(prm_test tests/prm_test.cc)
+  target_compile_definitions(prm_test PRIVATE PRM_PROGRAM="$<TARGET_FILE:prm_program>")
+  add_dependencies(prm_test prm_program)
+endif()
+
+# Installs into a temporary prefix, builds a consumer against it and runs that.
+if(TARGET prm_program AND EXISTS "${PROJECT_SOURCE_DIR}/tests/install_consumer/run.cmake")
+  add_test(NAME install_consumer COMMAND "${CMAKE_COMMAND}"
+    "-DSOURCE=${PROJECT_SOURCE_DIR}/tests/install_consumer" "-DBUILD=${PROJECT_BINARY_DIR}"
+    "-DGENERATOR=${CMAKE_GENERATOR}" -P "${PROJECT_SOURCE_DIR}/tests/install_consumer/run.cmake")
+  set_tests_properties(install_consumer PROPERTIES TIMEOUT 900)
+endif()
+
+# --- fuzz targets ------------------------------------------------------------------------------
+# Each tests/fuzz/NAME_fuzz.cc defines LLVMFuzzerTestOneInput; seeds lie in tests/fuzz/seeds/NAME/.
+# With clang and PRM_LIBFUZZER it is a libFuzzer program, else tests/fuzz/standalone_main.cc drives it.
+option(PRM_LIBFUZZER "Link the fuzz targets with libFuzzer (clang only)" OFF)
+set(PRM_FUZZ_SECONDS 5 CACHE STRING "Seconds that CTest spends on each fuzz target")
+file(GLOB _prm_fuzz CONFIGURE_DEPENDS tests/fuzz/*_fuzz.cc)
+foreach(source ${_prm_fuzz})
+  get_filename_component(name "${source}" NAME_WE)
+  string(REPLACE "_fuzz" "" topic "${name}")
+  add_executable(${name} "${source}")
+  target_compile_options(${name} PRIVATE -Wall -Wextra)
+  target_link_libraries(${name} PRIVATE prm_model prm_data)
+  if(PRM_LIBFUZZER)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${name} PRIVATE tests/fuzz/standalone_main.cc)
+  endif()
+  add_test(NAME fuzz.${topic} COMMAND ${name} -max_total_time=${PRM_FUZZ_SECONDS} -seed=1
+    "${PROJECT_SOURCE_DIR}/tests/fuzz/seeds/${topic}")
+endforeach()
