@@ -7,4 +7,6 @@ class App;
 
 namespace prm {
 void AddTrainCommands(CLI::App& app);
-}
+void AddTrainCommand(CLI::App& app);
+void AddEvalCommand(CLI::App& app);
+}  // namespace prm
