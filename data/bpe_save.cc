@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "data/bpe_files.h"
+#include "data/byte_level.h"
+#include "data/error.h"
+#include "data/pretokenizer_json.h"
+#include "data/text_io.h"
+#include "data/tokenizer_config.h"
+
+namespace prm {
+namespace {
+
+std::string Quote(std::string_view text) { return nlohmann::json(text).dump(); }
+
+// The key of each id in model.vocab, "" for none. PyPI `tokenizers` numbers the added tokens that
+// are not in the vocabulary consecutively from its size; where that would give other ids, they are
+// written into the vocabulary.
+std::vector<std::string> VocabKeys(const BpeSpec& spec) {
+  std::vector<std::string> keys;
+  keys.reserve(spec.tokens.size());
+  for (const std::string& token : spec.tokens) keys.push_back(ByteLevelText(token));
+  size_t next_id = keys.size();
+  bool consecutive = std::find(keys.begin(), keys.end(), "") == keys.end();
+  std::vector<SpecialToken> added = spec.special_tokens;
+  std::sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  for (const SpecialToken& token : added) {
+    if (static_cast<size_t>(token.id) < keys.size()) {
+      keys[token.id] = token.text;
+    } else {
+      consecutive = consecutive && static_cast<size_t>(token.id) == next_id++;
+    }
+  }
+  if (consecutive) return keys;
+  for (const SpecialToken& token : added) {
+    if (static_cast<size_t>(token.id) >= keys.size()) keys.resize(token.id + 1);
+    keys[token.id] = token.text;
+  }
+  return keys;
+}
+
+std::string FormatAddedTokens(const BpeSpec& spec) {
+  std::vector<SpecialToken> tokens = spec.special_tokens;
+  std::sort(tokens.begin(), tokens.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::string json;
+  for (const SpecialToken& token : tokens) {
+    json += json.empty() ? "\n    " : ",\n    ";
+    json += StrCat("{\"id\": ", token.id, ", \"content\": ", Quote(token.text),
+                   ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
+                   "\"normalized\": false, \"special\": ",
+                   token.special ? "true" : "false", "}");
+  }
+  return json;
+}
+
+std::string FormatVocab(const std::vector<std::string>& keys) {
+  std::string json;
+  for (size_t id = 0; id < keys.size(); ++id) {
+    if (keys[id].empty()) continue;
+    json += json.empty() ? "\n      " : ",\n      ";
+    json += Quote(keys[id]);
+    json += ": ";
+    json += std::to_string(id);
+  }
+  return json;
+}
+
+std::string FormatMerges(const BpeSpec& spec, const std::vector<std::string>& keys) {
+  std::string json;
+  for (const auto& [left, right] : spec.merges) {
+    json += json.empty() ? "\n      [" : ",\n      [";
+    json += Quote(keys[left]);
+    json += ", ";
+    json += Quote(keys[right]);
+    json += "]";
+  }
+  return json;
+}
+
+std::string FormatTokenizerJson(const BpeSpec& spec) {
+  const std::vector<std::string> keys = VocabKeys(spec);
+  return StrCat(
+      "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n",
+      "  \"added_tokens\": [", FormatAddedTokens(spec), "],\n",
+      "  \"normalizer\": ", spec.nfc ? "{\"type\": \"NFC\"}" : "null", ",\n",
+      "  \"pre_tokenizer\": ", FormatPreTokenizer(spec.pretokenizer), ",\n",
+      "  \"post_processor\": null,\n",
+      "  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, ",
+      "\"trim_offsets\": true, \"use_regex\": true},\n",
+      "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n",
+      "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n",
+      "    \"fuse_unk\": false,\n    \"byte_fallback\": false,\n",
+      "    \"ignore_merges\": ", spec.ignore_merges ? "true" : "false", ",\n", "    \"vocab\": {",
+      FormatVocab(keys), "},\n", "    \"merges\": [", FormatMerges(spec, keys), "]\n  }\n}\n");
+}
+
+std::string TextOfId(const BpeSpec& spec, TokenId id) {
+  for (const SpecialToken& token : spec.special_tokens) {
+    if (token.id == id) return token.text;
+  }
+  return spec.tokens[id];
+}
+
+}  // namespace
+
+void SaveBpeTokenizer(const BpeSpec& spec, const std::filesystem::path& folder) {
+  TokenizerConfig config;
+  config.tokenizer_class = "PreTrainedTokenizerFast";
+  if (spec.bos_id) config.bos_token = TextOfId(spec, *spec.bos_id);
+  if (spec.eos_id) config.eos_token = TextOfId(spec, *spec.eos_id);
+  config.added_tokens = spec.special_tokens;
+  for (const auto& named : {config.bos_token, config.eos_token}) {
+    if (named && FindInvalidUtf8(*named)) {
+      throw Error(ErrorCode::kFailedPrecondition,
+                  StrCat(spec.where, ": the BOS or EOS token is not UTF-8 and cannot be saved"));
+    }
+  }
+  WriteFileAtomically(folder / "tokenizer.json", FormatTokenizerJson(spec));
+  WriteFileAtomically(folder / "tokenizer_config.json", FormatTokenizerConfig(config));
+}
+
+}  // namespace prm

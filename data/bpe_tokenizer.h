@@ -1,0 +1,52 @@
+// Byte-level BPE from a plain description of its vocabulary.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/pretokenizer.h"
+#include "data/special_matcher.h"
+#include "data/tokenizer.h"
+
+namespace prm {
+
+struct BpeSpec {
+  // Where it was read from, for messages.
+  std::string where;
+  // The bytes of each id; "" where the vocabulary has no token of this id.
+  std::vector<std::string> tokens;
+  // Pairs of neighbours that merge, lowest rank first; their concatenation is a token.
+  std::vector<std::pair<TokenId, TokenId>> merges;
+  // A rank file instead of merges (which stay empty): two neighbours merge where their
+  // concatenation is a token, the token of the lowest id first.
+  bool merge_by_id = false;
+  // A word that is a token becomes that token before any merge is tried.
+  bool ignore_merges = false;
+  PreTokenizer pretokenizer = PreTokenizer::kGpt2;
+  // Text is brought to Unicode Normalization Form C first.
+  bool nfc = false;
+  // Their ids may lie inside `tokens` or behind them.
+  std::vector<SpecialToken> special_tokens;
+  std::optional<TokenId> bos_id, eos_id;
+};
+
+// Ids at or above it are refused, so that a damaged file cannot ask for absurd memory.
+inline constexpr TokenId kMaxTokenId = 1 << 21;
+
+// Fills spec->tokens and spec->merges from their printable byte-level spelling, as in vocab.json,
+// merges.txt and GGUF: `pieces` by id ("" = none), `merges` as "left right". Set
+// spec->special_tokens and spec->where before: a piece that is a special token is taken literally.
+// Throws Error(kDataLoss) naming the id or the merge (from 0) that cannot be.
+void SetByteLevelVocabulary(const std::vector<std::string>& pieces,
+                            const std::vector<std::string>& merges, BpeSpec* spec);
+
+// The tokenizer of `spec`. Encode throws Error(kInvalidArgument) with its offset for a byte that
+// has no token. Decode gives bytes, which need not be UTF-8, and the text of special tokens. Save
+// writes tokenizer.json and tokenizer_config.json in the Hugging Face layout.
+// Throws Error(kDataLoss) where `spec` contradicts itself.
+std::shared_ptr<const Tokenizer> MakeBpeTokenizer(BpeSpec spec);
+
+}  // namespace prm

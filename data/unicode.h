@@ -1,0 +1,22 @@
+// What the pre-tokenizers need of the Unicode Character Database: coarse classes and NFC.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace prm {
+
+// The regex classes \p{L}, \p{N} and \s; all else (marks, punctuation, symbols, unassigned) is
+// kOther.
+enum class CharClass : uint8_t { kOther = 0, kLetter = 1, kNumber = 2, kSpace = 3 };
+
+// One class per code point, indexed 0..0x10FFFF; lives as long as the program. Any thread.
+const CharClass* CharClassTable();
+
+// `text` in Normalization Form C; nullopt where it already is (no copy is made). `text` must be
+// UTF-8. Any thread. Source: Unicode Standard Annex #15.
+std::optional<std::string> NormalizeNfc(std::string_view text);
+
+}  // namespace prm
