@@ -1,0 +1,29 @@
+// A tokenizer for tests: one id a byte, newline is 10.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "data/tokenizer.h"
+
+namespace prm {
+
+class ByteTokenizer : public Tokenizer {
+ public:
+  void Encode(std::string_view text, SpecialTokens, std::vector<TokenId>* ids) const override {
+    for (unsigned char c : text) ids->push_back(c);
+  }
+  std::string Decode(std::span<const TokenId> ids) const override {
+    return std::string(ids.begin(), ids.end());
+  }
+  int vocab_size() const override { return 256; }
+  std::optional<TokenId> PieceToId(std::string_view piece) const override {
+    if (piece.size() != 1) return std::nullopt;
+    return TokenId(static_cast<unsigned char>(piece[0]));
+  }
+  std::optional<TokenId> bos_id() const override { return std::nullopt; }
+  std::optional<TokenId> eos_id() const override { return std::nullopt; }
+  void Save(const std::filesystem::path&) const override {}
+};
+
+}  // namespace prm

@@ -1,0 +1,167 @@
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "data/error.h"
+#include "tests/model/reference_decoder.h"
+#include "tests/train/fake_tokenizer.h"
+
+namespace prm {
+namespace {
+
+// Steps whose label can be read off their last token: learnable in a few dozen updates.
+std::vector<Example> Examples(int count) {
+  std::mt19937 random(7);
+  std::vector<Example> examples;
+  for (int i = 0; i < count; ++i) {
+    Example e;
+    for (int s = 0; s < 3; ++s) {
+      const int label = int(random() % 4);
+      for (int k = 0; k < 3; ++k) e.tokens.ids.push_back(TokenId(10 + random() % 30));
+      e.tokens.ids.push_back(label);
+      e.tokens.step_reads.push_back(int32_t(e.tokens.ids.size()) - 1);
+      e.targets.push_back({LabelSet(StepLabel(label)), {}});
+    }
+    examples.push_back(e);
+  }
+  return examples;
+}
+
+LoadedModel Model() {
+  return {TinyConfig(), RandomWeights(TinyConfig(), 11), std::make_shared<ByteTokenizer>(),
+          std::nullopt};
+}
+
+TrainerOptions Options() {
+  TrainerOptions o;
+  o.epochs = 2;
+  o.batch_tokens = 96;
+  o.micro_tokens = 40;
+  o.adamw.lr = 3e-3;
+  o.adamw.head_lr = 1e-2;
+  return o;
+}
+
+const ComputeTarget kCpu{torch::kCPU, torch::kFloat};
+
+std::vector<float> AllWeights(const Trainer& trainer) {
+  std::vector<float> all;
+  for (const auto& t : trainer.ExportedFloat32().weights().Trained()) {
+    const auto flat = t.contiguous();
+    all.insert(all.end(), flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel());
+  }
+  return all;
+}
+
+class TempFolder {
+ public:
+  TempFolder() : path_(std::filesystem::temp_directory_path() / "prm_trainer_test_XXXXXX") {
+    std::string name = path_.string();
+    path_ = mkdtemp(name.data());
+  }
+  ~TempFolder() { std::filesystem::remove_all(path_); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+void SaveTo(const Trainer& trainer, const std::filesystem::path& folder) {
+  CheckpointWriter writer(folder);
+  SaveDecoderWeights(trainer.ExportedFloat32().weights(), TinyConfig(),
+                     writer.folder() / "model.safetensors");
+  writer.WriteFile("config.json", WriteConfigJson(TinyConfig()));
+  trainer.SaveState(&writer, 0.5);
+  writer.Commit();
+}
+
+LoadedModel LoadFrom(const std::filesystem::path& folder) {
+  const auto source = OpenWeights(folder);
+  return {source->config(), LoadDecoderWeights(*source, false), std::make_shared<ByteTokenizer>(),
+          std::nullopt};
+}
+
+TEST(Trainer, LearnsLabelsThatTheTokensGiveAway) {
+  TrainerOptions options = Options();
+  options.epochs = 12;
+  Trainer trainer(Model(), Examples(60), kCpu, options);
+  const double first = trainer.Step().loss;
+  double last = first;
+  while (!trainer.Done()) last = trainer.Step().loss;
+  EXPECT_LT(last, 0.5 * first);
+  EXPECT_EQ(trainer.tokens_seen(), trainer.total_tokens());
+}
+
+class TrainerDtypes : public testing::TestWithParam<torch::ScalarType> {};
+INSTANTIATE_TEST_SUITE_P(Both, TrainerDtypes, testing::Values(torch::kFloat, torch::kBFloat16));
+
+TEST_P(TrainerDtypes, ResumingEqualsNeverHavingStoppedBitForBit) {
+  const ComputeTarget target{torch::kCPU, GetParam()};
+  Trainer whole(Model(), Examples(40), target, Options());
+  while (!whole.Done()) whole.Step();
+
+  TempFolder folder;
+  Trainer first(Model(), Examples(40), target, Options());
+  for (int i = 0; i < 3; ++i) first.Step();
+  SaveTo(first, folder.path() / "last");
+  Trainer second(LoadFrom(folder.path() / "last"), Examples(40), target, Options());
+  EXPECT_EQ(second.Resume(folder.path() / "last"), 0.5);
+  EXPECT_EQ(second.steps(), 3);
+  while (!second.Done()) second.Step();
+  EXPECT_EQ(AllWeights(whole), AllWeights(second));
+}
+
+TEST(Trainer, ResumingRefusesOtherDataOrOptions) {
+  TempFolder folder;
+  Trainer first(Model(), Examples(40), kCpu, Options());
+  first.Step();
+  SaveTo(first, folder.path() / "last");
+  Trainer other_data(LoadFrom(folder.path() / "last"), Examples(41), kCpu, Options());
+  EXPECT_THROW(other_data.Resume(folder.path() / "last"), Error);
+  TrainerOptions options = Options();
+  options.seed = 9;
+  Trainer other_seed(LoadFrom(folder.path() / "last"), Examples(40), kCpu, options);
+  EXPECT_THROW(other_seed.Resume(folder.path() / "last"), Error);
+}
+
+TEST(Trainer, ResumingRefusesATruncatedState) {
+  TempFolder folder;
+  Trainer first(Model(), Examples(40), kCpu, Options());
+  first.Step();
+  SaveTo(first, folder.path() / "last");
+  std::filesystem::resize_file(folder.path() / "last" / "optimizer.safetensors", 1000);
+  Trainer again(LoadFrom(folder.path() / "last"), Examples(40), kCpu, Options());
+  EXPECT_THROW(again.Resume(folder.path() / "last"), Error);
+}
+
+TEST(Trainer, MicroBatchesOfAStepDoNotChangeIt) {
+  TrainerOptions split = Options(), whole = Options();
+  whole.micro_tokens = 96;
+  Trainer a(Model(), Examples(40), kCpu, split), b(Model(), Examples(40), kCpu, whole);
+  const StepReport ra = a.Step(), rb = b.Step();
+  EXPECT_NEAR(ra.loss, rb.loss, 1e-5);
+  EXPECT_NEAR(ra.grad_norm, rb.grad_norm, 1e-4 * rb.grad_norm);
+}
+
+TEST(Trainer, ExportTakesTheClassWeightsOutOfTheBias) {
+  TrainerOptions options = Options();
+  options.loss.class_weights = {1.0f, 1.0f, 2.0f, 4.0f};
+  const Trainer trainer(Model(), Examples(4), kCpu, options);
+  const auto exported = trainer.Exported().weights().head_bias;
+  const auto raw = RandomWeights(TinyConfig(), 11).head_bias;
+  EXPECT_NEAR((raw[2] - exported[2]).item<float>(), std::log(2.0), 1e-6);
+  EXPECT_NEAR((raw[3] - exported[3]).item<float>(), std::log(4.0), 1e-6);
+  EXPECT_EQ((raw[0] - exported[0]).item<float>(), 0.0f);
+}
+
+TEST(Trainer, RefusesDataWithoutAnyExample) {
+  EXPECT_THROW(Trainer(Model(), {}, kCpu, Options()), Error);
+}
+
+}  // namespace
+}  // namespace prm
