@@ -128,7 +128,7 @@ TEST(ModelConfigTest, AbsurdValuesAreRefusedByField) {
         "num_key_value_heads", "vocab_size", "max_position_embeddings"}) {
     for (const json& value :
          {json(0), json(-1), json(int64_t{1} << 40), json(1.5), json("9"), json(~uint64_t{0})}) {
-      EXPECT_THAT(Invalid(key, value), HasSubstr("'" + std::string(key) + "' is " + value.dump()));
+      EXPECT_THAT(Invalid(key, value), HasSubstr(StrCat("'", key, "' is ", value.dump())));
     }
   }
   EXPECT_THAT(Invalid("hidden_size", nullptr), HasSubstr("'hidden_size' is missing"));

@@ -1,0 +1,25 @@
+// Where tests find the real backbone, which is no part of the project.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace prm {
+
+// PRM_BACKBONE, else where scripts/setup links it; may not exist.
+inline std::filesystem::path Backbone() {
+  const char* from_env = std::getenv("PRM_BACKBONE");
+  return from_env ? std::filesystem::path(from_env)
+                  : std::filesystem::path(PRM_SOURCE_DIR) /
+                        ".deps/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+}
+
+}  // namespace prm
+
+// Skips the running test aloud without the backbone.
+#define PRM_NEED_BACKBONE()                              \
+  if (!std::filesystem::exists(::prm::Backbone()))       \
+  GTEST_SKIP() << "no backbone at " << ::prm::Backbone() \
+               << "; run scripts/setup or set PRM_BACKBONE"
