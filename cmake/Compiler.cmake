@@ -21,6 +21,14 @@ if(PRM_SANITIZE)
   add_link_options("-fsanitize=${PRM_SANITIZE}")
 endif()
 
+# gcc's instrumentation that tests/fuzz/standalone_main.cc listens to.
+option(PRM_FUZZ_COVERAGE "Let the fuzz targets see which code their inputs reach" OFF)
+if(PRM_FUZZ_COVERAGE)
+  add_compile_options(-fsanitize-coverage=trace-pc)
+  set_source_files_properties(tests/fuzz/standalone_main.cc PROPERTIES COMPILE_OPTIONS
+    -fno-sanitize-coverage=trace-pc)
+endif()
+
 # prm_add_library(NAME FOLDER [SOURCES...]): a static library, `prm::FOLDER` for others, whose
 # headers are included from the source root ("data/trace.h").
 function(prm_add_library name folder)
