@@ -60,10 +60,10 @@ double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::str
         const double difference = std::abs(probs[0][s][k] - test.label_probs[s][k]);
         worst = std::max(worst, difference);
         if (!(difference <= tolerance)) {
-          throw Error(ErrorCode::kDataLoss,
-                      StrCat(where, ": self-test ", t, ", step ", s, ": P(", kLabelNames[k],
-                             ") is ", probs[0][s][k], ", expected ", test.label_probs[s][k],
-                             " within ", tolerance));
+          throw Error(
+              ErrorCode::kDataLoss,
+              StrCat(where, ": self-test ", t, ", step ", s, ": P(", kLabelNames[k], ") is ",
+                     probs[0][s][k], ", expected ", test.label_probs[s][k], " within ", tolerance));
         }
       }
     }

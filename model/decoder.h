@@ -20,9 +20,9 @@ namespace prm {
 // What one forward pass leaves for Backward. R rows: T, but the S reads after the attention of the
 // last layer, where nothing else is needed.
 struct LayerActivations {
-  at::Tensor residual, rstd, normed;  // [T, D], [T], [T, D]: into the attention
-  at::Tensor qkv;                     // [T, (H + 2K)*C], rotated
-  ops::AttentionResult attention;     // [T, H*C]
+  at::Tensor residual, rstd, normed;              // [T, D], [T], [T, D]: into the attention
+  at::Tensor qkv;                                 // [T, (H + 2K)*C], rotated
+  ops::AttentionResult attention;                 // [T, H*C]
   at::Tensor mlp_residual, mlp_rstd, mlp_normed;  // [R, D], [R], [R, D]
   at::Tensor gate_up;                             // [R, 2F]
 };

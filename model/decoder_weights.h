@@ -54,7 +54,8 @@ void SaveDecoderWeights(const DecoderWeights& weights, const ModelConfig& config
                         const std::filesystem::path& file);
 
 // Reorders the rows of every q_proj and k_proj from pairs (2i, 2i+1) to pairs (i, i + C/2), so that
-// the model is in Hugging Face's layout; sets config->rotary_layout. No-op when it is there already.
+// the model is in Hugging Face's layout; sets config->rotary_layout. No-op when it is there
+// already.
 void ConvertToHalfLayout(DecoderWeights* weights, ModelConfig* config);
 
 }  // namespace prm

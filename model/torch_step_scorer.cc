@@ -34,8 +34,8 @@ class TorchStepScorer : public StepScorer {
     };
     if (trace.step_reads.empty()) refuse("no steps");
     if (int64_t(trace.ids.size()) > description_.max_tokens) {
-      refuse(StrCat(trace.ids.size(), " tokens, the model takes at most ",
-                    description_.max_tokens));
+      refuse(
+          StrCat(trace.ids.size(), " tokens, the model takes at most ", description_.max_tokens));
     }
     for (TokenId id : trace.ids) {
       if (id < 0 || id >= description_.vocab_size) {
@@ -82,22 +82,22 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
 
 std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
                                            const ScorerOptions& options) {
-  const ComputeTarget target =
-      ChooseComputeTarget(options.device, options.dtype, options.threads);
+  const ComputeTarget target = ChooseComputeTarget(options.device, options.dtype, options.threads);
   return WithTorchErrors("loading " + folder, [&]() -> std::unique_ptr<StepScorer> {
     LoadedModel model = LoadModel(folder);
     if (!model.prm) {
       throw Error(ErrorCode::kFailedPrecondition,
-                  StrCat(folder, ": no prm.json: not a PRM checkpoint (prm train makes one from a "
-                                 "backbone)"));
+                  StrCat(folder,
+                         ": no prm.json: not a PRM checkpoint (prm train makes one from a "
+                         "backbone)"));
     }
     const ModelDescription description = Describe(folder, model, target);
     DecoderWeights weights = ForCompute(model.weights, target.dtype, target.device);
     model.weights = {};
     Decoder decoder(model.config, std::move(weights));
     if (options.self_test) CheckSelfTests(decoder, *model.prm, folder);
-    return std::make_unique<TorchStepScorer>(std::move(decoder), model.tokenizer,
-                                             model.prm->format, description);
+    return std::make_unique<TorchStepScorer>(std::move(decoder), model.tokenizer, model.prm->format,
+                                             description);
   });
 }
 

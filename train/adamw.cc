@@ -90,10 +90,11 @@ void AdamW::Load(const std::filesystem::path& file, int64_t steps) {
   for (const TensorView& view : ParseSafetensors(mapped.bytes(), file.string())) {
     const size_t dot = view.name.find('.');
     const bool is_mean = view.name.starts_with("exp_avg.");
-    const size_t index = dot == std::string::npos ? mean_.size() : std::stoul(view.name.substr(dot + 1));
+    const size_t index =
+        dot == std::string::npos ? mean_.size() : std::stoul(view.name.substr(dot + 1));
     if (index >= mean_.size() || view.shape != mean_[index].sizes().vec()) {
-      throw Error(ErrorCode::kDataLoss, StrCat(file.string(), ": ", view.name,
-                                               " does not fit the model being trained"));
+      throw Error(ErrorCode::kDataLoss,
+                  StrCat(file.string(), ": ", view.name, " does not fit the model being trained"));
     }
     at::Tensor values = at::empty(view.shape, at::kFloat);
     std::memcpy(values.data_ptr(), view.data, view.bytes);

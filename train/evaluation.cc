@@ -25,8 +25,8 @@ DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> exam
   int64_t labelled = 0;
   std::vector<std::pair<double, bool>> judged;  // p_correct, is correct
   for (const BatchRange range : GroupByTokens(lengths, batch_tokens)) {
-    const auto probs = StepProbabilities(
-        decoder, std::span(traces).subspan(range.begin, range.end - range.begin));
+    const auto probs =
+        StepProbabilities(decoder, std::span(traces).subspan(range.begin, range.end - range.begin));
     for (size_t b = range.begin; b < range.end; ++b) {
       for (size_t s = 0; s < examples[b].targets.size(); ++s) {
         const LabelSet set = examples[b].targets[s].labels;

@@ -11,9 +11,9 @@
 namespace prm {
 
 struct DevScores {
-  double loss = 0.0;                  // marginal negative log-likelihood a labelled step, unweighted
-  std::optional<double> step_auroc;   // nullopt: only one class among the labelled steps
-  double brier = 0.0;                 // of p_correct
+  double loss = 0.0;                 // marginal negative log-likelihood a labelled step, unweighted
+  std::optional<double> step_auroc;  // nullopt: only one class among the labelled steps
+  double brier = 0.0;                // of p_correct
 };
 
 // Steps whose admissible labels are neither all correct nor all wrong count in the loss only.

@@ -26,7 +26,7 @@ struct Example {
 
 struct ExampleCounts {
   int64_t traces = 0, steps = 0, tokens = 0, labelled_steps = 0;
-  int64_t skipped_traces = 0;   // too long, also under kCut where not even the first step fits
+  int64_t skipped_traces = 0;  // too long, also under kCut where not even the first step fits
   int64_t cut_traces = 0, cut_steps = 0;
   int64_t unlabelled_traces = 0;  // nothing to learn from; left out
 };

@@ -53,8 +53,8 @@ double TargetWeight(const StepTarget& target, const LossOptions& options) {
 LossResult MarginalLoss(std::span<const float> logits, std::span<const StepTarget> targets,
                         const LossOptions& options, double scale) {
   if (logits.size() != targets.size() * kNumLabels) {
-    throw Error(ErrorCode::kInternal, StrCat("loss: ", logits.size(), " logits for ",
-                                             targets.size(), " steps"));
+    throw Error(ErrorCode::kInternal,
+                StrCat("loss: ", logits.size(), " logits for ", targets.size(), " steps"));
   }
   LossResult result;
   result.grad_logits.assign(logits.size(), 0.0f);

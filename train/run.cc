@@ -88,8 +88,8 @@ void ReportCounts(const char* what, const ExampleCounts& c) {
     std::fprintf(stderr,
                  "%s: too long: %lld traces cut (%lld steps lost), %lld skipped; without labels: "
                  "%lld left out\n",
-                 what, (long long)c.cut_traces, (long long)c.cut_steps,
-                 (long long)c.skipped_traces, (long long)c.unlabelled_traces);
+                 what, (long long)c.cut_traces, (long long)c.cut_steps, (long long)c.skipped_traces,
+                 (long long)c.unlabelled_traces);
   }
 }
 
@@ -114,7 +114,7 @@ PrmJson DescribeCheckpoint(const RunOptions& options, const LoadedModel& model, 
                                               {"class_weights", t.loss.class_weights},
                                               {"max_tokens", options.examples.max_tokens},
                                               {"seed", t.seed}})
-                                   .dump();
+                                  .dump();
   return prm;
 }
 
@@ -182,8 +182,8 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   for (size_t i = 0; i < std::min<size_t>(3, examples.size()); ++i) {
     self_test_tokens_.push_back(examples[i * examples.size() / 3].tokens);
   }
-  trainer_ = std::make_unique<Trainer>(std::move(model), std::move(examples), target,
-                                       options_.trainer);
+  trainer_ =
+      std::make_unique<Trainer>(std::move(model), std::move(examples), target, options_.trainer);
   if (options.resume) best_ = trainer_->Resume(last);
   metrics_ = std::make_unique<MetricsLog>(out_ / "metrics.jsonl", trainer_->steps());
   tokens_at_start_ = trainer_->tokens_seen();
@@ -228,7 +228,8 @@ void Run::Evaluate() {
   double metric = double(trainer_->steps());  // without dev data the latest is the best
   if (!dev_.empty()) {
     const Clock::time_point start = Clock::now();
-    const DevScores dev = EvaluateExamples(trainer_->Exported(), dev_, options_.trainer.micro_tokens);
+    const DevScores dev =
+        EvaluateExamples(trainer_->Exported(), dev_, options_.trainer.micro_tokens);
     metric = dev.step_auroc.value_or(-dev.loss);
     std::fprintf(stderr, "dev: loss %.4f, step AUROC %.4f, Brier %.4f (%.0f s)\n", dev.loss,
                  dev.step_auroc.value_or(NAN), dev.brier, SecondsSince(start));

@@ -40,8 +40,7 @@ Trainer::Trainer(LoadedModel model, std::vector<Example> examples, ComputeTarget
     throw Error(ErrorCode::kInvalidArgument, "training: no trace with a labelled step");
   }
   for (const Example& example : examples_) lengths_.push_back(int64_t(example.tokens.ids.size()));
-  total_tokens_ =
-      options_.epochs * std::accumulate(lengths_.begin(), lengths_.end(), int64_t{0});
+  total_tokens_ = options_.epochs * std::accumulate(lengths_.begin(), lengths_.end(), int64_t{0});
   if (options_.tokens > 0) total_tokens_ = std::min(total_tokens_, options_.tokens);
   StartEpoch();
 }
@@ -51,9 +50,7 @@ void Trainer::StartEpoch() {
   next_step_ = 0;
 }
 
-bool Trainer::Done() const {
-  return tokens_seen_ >= total_tokens_ || epoch_ >= options_.epochs;
-}
+bool Trainer::Done() const { return tokens_seen_ >= total_tokens_ || epoch_ >= options_.epochs; }
 
 double Trainer::Progress() const {
   return Done() ? 1.0 : double(tokens_seen_) / double(total_tokens_);
@@ -71,9 +68,8 @@ double Trainer::MicroBatch(const std::vector<size_t>& members, double scale) {
   const at::Tensor logits = compute_.StepLogits(batch, &kept).to(at::kCPU).contiguous();
   const LossResult loss = MarginalLoss({logits.const_data_ptr<float>(), size_t(logits.numel())},
                                        targets, options_.loss, scale);
-  const at::Tensor grad = at::tensor(loss.grad_logits, at::kFloat)
-                              .view(logits.sizes())
-                              .to(target_.device);
+  const at::Tensor grad =
+      at::tensor(loss.grad_logits, at::kFloat).view(logits.sizes()).to(target_.device);
   compute_.Backward(batch, grad, std::move(kept), &grads_);
   return loss.weighted_loss;
 }
@@ -179,8 +175,8 @@ double Trainer::Resume(const std::filesystem::path& folder) {
     StartEpoch();
     next_step_ = state.at("next_step");
     if (next_step_ >= plan_.size()) {
-      throw Error(ErrorCode::kDataLoss, StrCat(file.string(), ": next_step: ", next_step_,
-                                               " of ", plan_.size(), " steps"));
+      throw Error(ErrorCode::kDataLoss, StrCat(file.string(), ": next_step: ", next_step_, " of ",
+                                               plan_.size(), " steps"));
     }
     const std::vector<float> bias = state.at("head_bias");
     master_.head_bias.copy_(at::tensor(bias));

@@ -54,8 +54,8 @@ class Trainer {
 
   StepReport Step();
 
-  // The model as it is now in the compute dtype, with the class weights taken out of the head's bias
-  // so that its probabilities are those of the unweighted data. Source: Elkan 2001, "The
+  // The model as it is now in the compute dtype, with the class weights taken out of the head's
+  // bias so that its probabilities are those of the unweighted data. Source: Elkan 2001, "The
   // Foundations of Cost-Sensitive Learning", theorem 2. Shares weights with this object.
   Decoder Exported() const;
   // The same in float32.

@@ -19,8 +19,10 @@ struct Heads {
 
 Heads SplitHeads(const at::Tensor& qkv, int64_t begin, int64_t end, AttentionShape shape) {
   const int64_t count = shape.heads + 2 * shape.kv_heads;
-  const at::Tensor rows =
-      qkv.slice(0, begin, end).view({end - begin, count, shape.head_dim}).transpose(0, 1).unsqueeze(0);
+  const at::Tensor rows = qkv.slice(0, begin, end)
+                              .view({end - begin, count, shape.head_dim})
+                              .transpose(0, 1)
+                              .unsqueeze(0);
   return {rows.narrow(1, 0, shape.heads), rows.narrow(1, shape.heads, shape.kv_heads),
           rows.narrow(1, shape.heads + shape.kv_heads, shape.kv_heads)};
 }

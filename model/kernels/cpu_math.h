@@ -39,7 +39,8 @@ PRM_INLINE BFloat16 FromFloat<BFloat16>(float x) {
 // reduction by ln 2 in two parts and a degree-6 polynomial (Cephes expf's scheme).
 PRM_INLINE float Exp(float x) {
   x = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
-  constexpr float kRoundToInt = 12582912.0f;  // 1.5 * 2^23: adding it leaves the integer in the mantissa
+  constexpr float kRoundToInt =
+      12582912.0f;  // 1.5 * 2^23: adding it leaves the integer in the mantissa
   const float n = (x * 1.44269504f + kRoundToInt) - kRoundToInt;
   const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
   float p = 1.9875691500e-4f;

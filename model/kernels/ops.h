@@ -70,8 +70,8 @@ struct AttentionResult {
   std::vector<at::Tensor> log_sum_exp;
 };
 // qkv [T, (H + 2K)*C]: queries, keys, values of each token. offsets [B + 1], rising from 0 to T:
-// trace b is rows offsets[b] .. offsets[b+1]. Source: Vaswani et al. 2017, section 3.2.1; Ainslie et
-// al. 2023, "GQA", section 2.2.
+// trace b is rows offsets[b] .. offsets[b+1]. Source: Vaswani et al. 2017, section 3.2.1; Ainslie
+// et al. 2023, "GQA", section 2.2.
 AttentionResult PackedAttention(const at::Tensor& qkv, const std::vector<int64_t>& offsets,
                                 AttentionShape shape, bool keep_for_backward);
 // Returns the gradient of qkv.

@@ -52,11 +52,15 @@ PRM_INLINE void Forward(const ForwardRows& a, int64_t begin, int64_t end) {
   }
 }
 
-PRM_SIMD void ForwardF32F32(const ForwardRows& a, int64_t b, int64_t e) { Forward<float, float>(a, b, e); }
+PRM_SIMD void ForwardF32F32(const ForwardRows& a, int64_t b, int64_t e) {
+  Forward<float, float>(a, b, e);
+}
 PRM_SIMD void ForwardBf16Bf16(const ForwardRows& a, int64_t b, int64_t e) {
   Forward<BFloat16, BFloat16>(a, b, e);
 }
-PRM_SIMD void ForwardBf16F32(const ForwardRows& a, int64_t b, int64_t e) { Forward<BFloat16, float>(a, b, e); }
+PRM_SIMD void ForwardBf16F32(const ForwardRows& a, int64_t b, int64_t e) {
+  Forward<BFloat16, float>(a, b, e);
+}
 
 struct BackwardRows {
   const void* grad_normed;
@@ -110,9 +114,9 @@ PRM_SIMD void BackwardBf16Bf16(const BackwardRows& a, int64_t b, int64_t e) {
 void CheckNorm(const at::Tensor& residual, const at::Tensor& other, const at::Tensor& weight) {
   TORCH_CHECK(residual.dim() == 2 && residual.scalar_type() == at::kFloat,
               "RMSNorm: residual must be float32 [T, D], got ", residual.sizes());
-  TORCH_CHECK(weight.dim() == 1 && weight.size(0) == residual.size(1) &&
-                  weight.scalar_type() == at::kFloat,
-              "RMSNorm: weight must be float32 [", residual.size(1), "], got ", weight.sizes());
+  TORCH_CHECK(
+      weight.dim() == 1 && weight.size(0) == residual.size(1) && weight.scalar_type() == at::kFloat,
+      "RMSNorm: weight must be float32 [", residual.size(1), "], got ", weight.sizes());
   TORCH_CHECK(!other.defined() || other.sizes() == residual.sizes(), "RMSNorm: ", other.sizes(),
               " beside ", residual.sizes());
 }
@@ -170,9 +174,9 @@ RmsNormGrads AddRmsNormBackward(const at::Tensor& grad_normed, const at::Tensor&
   }
   RmsNormGrads grads;
   grads.residual = at::empty_like(residual);
-  grads.residual_compute = to_bf16
-                               ? at::empty(residual.sizes(), residual.options().dtype(at::kBFloat16))
-                               : grads.residual;
+  grads.residual_compute =
+      to_bf16 ? at::empty(residual.sizes(), residual.options().dtype(at::kBFloat16))
+              : grads.residual;
   const int64_t count = residual.size(0);
   const int64_t blocks = (count + kRowsPerBlock - 1) / kRowsPerBlock;
   at::Tensor partial = at::empty({blocks, residual.size(1)}, residual.options());

@@ -37,7 +37,9 @@ PRM_INLINE void Rotate(const Rows& a, int64_t begin, int64_t end) {
   }
 }
 
-PRM_SIMD void HalfF32(const Rows& a, int64_t b, int64_t e) { Rotate<float, RotaryLayout::kHalf>(a, b, e); }
+PRM_SIMD void HalfF32(const Rows& a, int64_t b, int64_t e) {
+  Rotate<float, RotaryLayout::kHalf>(a, b, e);
+}
 PRM_SIMD void HalfBf16(const Rows& a, int64_t b, int64_t e) {
   Rotate<BFloat16, RotaryLayout::kHalf>(a, b, e);
 }
@@ -48,10 +50,9 @@ PRM_SIMD void InterleavedBf16(const Rows& a, int64_t b, int64_t e) {
   Rotate<BFloat16, RotaryLayout::kInterleaved>(a, b, e);
 }
 
-void RotateReference(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table, int heads,
-                     int head_dim, RotaryLayout layout, bool inverse) {
-  at::Tensor view = x.narrow(1, 0, int64_t(heads) * head_dim)
-                        .view({x.size(0), heads, head_dim});
+void RotateReference(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table,
+                     int heads, int head_dim, RotaryLayout layout, bool inverse) {
+  at::Tensor view = x.narrow(1, 0, int64_t(heads) * head_dim).view({x.size(0), heads, head_dim});
   const int64_t half = head_dim / 2;
   const bool is_half = layout == RotaryLayout::kHalf;
   at::Tensor first = is_half ? view.narrow(2, 0, half) : view.slice(2, 0, head_dim, 2);
@@ -70,8 +71,7 @@ RotaryTable MakeRotaryTable(int max_positions, int head_dim, double theta, at::D
   TORCH_CHECK(head_dim > 0 && head_dim % 2 == 0, "rotary: head size must be even, got ", head_dim);
   const auto options = at::TensorOptions().dtype(at::kDouble);
   const at::Tensor exponent = at::arange(0, head_dim, 2, options) / head_dim;
-  const at::Tensor angle =
-      at::outer(at::arange(max_positions, options), at::pow(theta, -exponent));
+  const at::Tensor angle = at::outer(at::arange(max_positions, options), at::pow(theta, -exponent));
   return {angle.cos().to(at::kFloat).to(device), angle.sin().to(at::kFloat).to(device)};
 }
 
@@ -97,7 +97,7 @@ void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& 
                   head_dim / 2,
                   inverse ? -1.0f : 1.0f};
   const auto body = layout == RotaryLayout::kHalf ? (bf16 ? HalfBf16 : HalfF32)
-                                              : (bf16 ? InterleavedBf16 : InterleavedF32);
+                                                  : (bf16 ? InterleavedBf16 : InterleavedF32);
   at::parallel_for(0, x.size(0), 64, [&](int64_t b, int64_t e) { body(rows, b, e); });
 }
 

@@ -45,8 +45,8 @@ TEST(Decoder, BackwardEqualsAutograd) {
   const ModelConfig config = TinyConfig();
   const DecoderWeights weights = RandomWeights(config, 2);
   const auto traces = RaggedTraces();
-  const DecoderWeights leaves = weights.Map(
-      [](const torch::Tensor& t, bool) { return t.clone().requires_grad_(true); });
+  const DecoderWeights leaves =
+      weights.Map([](const torch::Tensor& t, bool) { return t.clone().requires_grad_(true); });
   const torch::Tensor expected_logits = ReferenceOf(config, leaves, traces);
   const torch::Tensor grad_logits = torch::randn(expected_logits.sizes());
   expected_logits.backward(grad_logits);
@@ -98,7 +98,8 @@ TEST(Decoder, LaterStepsDoNotChangeEarlierScores) {
   TraceTokens prefix = whole;
   prefix.ids.resize(10);
   prefix.step_reads.resize(2);
-  const auto a = StepProbabilities(decoder, {&whole, 1}), b = StepProbabilities(decoder, {&prefix, 1});
+  const auto a = StepProbabilities(decoder, {&whole, 1}),
+             b = StepProbabilities(decoder, {&prefix, 1});
   for (int s = 0; s < 2; ++s) {
     for (int k = 0; k < kNumLabels; ++k) EXPECT_NEAR(a[0][s][k], b[0][s][k], 1e-5);
   }

@@ -28,12 +28,15 @@ inline DecoderWeights RandomWeights(const ModelConfig& c, uint64_t seed) {
   torch::manual_seed(seed);
   const int64_t d = c.hidden_size, f = c.intermediate_size, hc = c.num_heads * c.head_dim;
   const int64_t qkv = hc + 2 * c.num_kv_heads * c.head_dim;
-  const auto linear = [](int64_t out, int64_t in) { return torch::randn({out, in}) / std::sqrt(in); };
+  const auto linear = [](int64_t out, int64_t in) {
+    return torch::randn({out, in}) / std::sqrt(in);
+  };
   const auto norm = [&] { return 1.0 + 0.3 * torch::randn({d}); };
   DecoderWeights w;
   w.embedding = torch::randn({c.vocab_size, d});
   for (int i = 0; i < c.num_layers; ++i) {
-    w.layers.push_back({norm(), linear(qkv, d), linear(d, hc), norm(), linear(2 * f, d), linear(d, f)});
+    w.layers.push_back(
+        {norm(), linear(qkv, d), linear(d, hc), norm(), linear(2 * f, d), linear(d, f)});
   }
   w.final_norm = norm();
   w.head_weight = linear(kNumLabels, d);
@@ -41,7 +44,8 @@ inline DecoderWeights RandomWeights(const ModelConfig& c, uint64_t seed) {
   return w;
 }
 
-inline torch::Tensor ReferenceRotate(const torch::Tensor& x, const ModelConfig& c) {  // [T, heads, C]
+inline torch::Tensor ReferenceRotate(const torch::Tensor& x,
+                                     const ModelConfig& c) {  // [T, heads, C]
   const int64_t half = c.head_dim / 2;
   const auto frequency =
       torch::pow(c.rope_theta, -torch::arange(half, torch::kDouble) / double(half));
@@ -68,11 +72,14 @@ inline torch::Tensor ReferenceStepLogits(const ModelConfig& c, const DecoderWeig
   const auto mask = torch::ones({count, count}, torch::kBool).triu(1);
   for (const LayerWeights& l : w.layers) {
     const auto parts = norm(x, l.attention_norm).mm(l.qkv.t()).split({hc, kc, kc}, 1);
-    const auto heads = [&](const torch::Tensor& t, int n) { return t.view({count, n, c.head_dim}); };
+    const auto heads = [&](const torch::Tensor& t, int n) {
+      return t.view({count, n, c.head_dim});
+    };
     const auto q = ReferenceRotate(heads(parts[0], c.num_heads), c).transpose(0, 1);
     const int64_t group = c.num_heads / c.num_kv_heads;
     const auto k = ReferenceRotate(heads(parts[1], c.num_kv_heads), c)
-                       .repeat_interleave(group, 1).transpose(0, 1);
+                       .repeat_interleave(group, 1)
+                       .transpose(0, 1);
     const auto v = heads(parts[2], c.num_kv_heads).repeat_interleave(group, 1).transpose(0, 1);
     const auto scores = q.matmul(k.transpose(1, 2)) / std::sqrt(double(c.head_dim));
     const auto p = scores.masked_fill(mask, -INFINITY).softmax(-1);

@@ -30,8 +30,8 @@ TEST(AdamW, EqualsTheUpdateWrittenOut) {
   const DecoderWeights kept = grads.Map([](const torch::Tensor& t, bool) { return t.clone(); });
   optimizer.Step(&weights, &grads, 0.5);
   // After one step the bias-corrected moments are g and g^2.
-  const auto expect = [&](const torch::Tensor& from, const torch::Tensor& g, double lr, double decay,
-                          const torch::Tensor& actual) {
+  const auto expect = [&](const torch::Tensor& from, const torch::Tensor& g, double lr,
+                          double decay, const torch::Tensor& actual) {
     const auto expected = from * (1 - 0.5 * lr * decay) - 0.5 * lr * g / (g.abs() + options.eps);
     EXPECT_LT((expected - actual).abs().max().item<double>(), 1e-5);
   };

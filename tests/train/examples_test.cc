@@ -20,7 +20,8 @@ Trace MakeTrace() {
   return t;
 }
 
-std::vector<Example> Make(const Trace& trace, const ExampleOptions& options, ExampleCounts* counts) {
+std::vector<Example> Make(const Trace& trace, const ExampleOptions& options,
+                          ExampleCounts* counts) {
   return MakeExamples({&trace, 1}, kFormat, ByteTokenizer(), options, counts);
 }
 

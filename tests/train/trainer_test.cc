@@ -53,7 +53,8 @@ std::vector<float> AllWeights(const Trainer& trainer) {
   std::vector<float> all;
   for (const auto& t : trainer.ExportedFloat32().weights().Trained()) {
     const auto flat = t.contiguous();
-    all.insert(all.end(), flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel());
+    all.insert(all.end(), flat.const_data_ptr<float>(),
+               flat.const_data_ptr<float>() + flat.numel());
   }
   return all;
 }

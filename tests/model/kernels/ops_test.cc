@@ -1,0 +1,201 @@
+// Each op against its formula in float64 and autograd, in float32 and bfloat16, on the CPU and on
+// CUDA where a device is there.
+#include "model/kernels/ops.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <functional>
+#include <string>
+
+#include "tests/model/kernels/check.h"
+
+namespace prm {
+namespace {
+
+struct Case {
+  at::Device device;
+  at::ScalarType dtype;
+  // Relative to values of order one: rounding of the dtype times a small count of operations.
+  double tolerance() const { return dtype == at::kFloat ? 5e-6 : 1e-2; }
+  std::string name(const char* op) const {
+    return std::string(op) + " " + device.str() + (dtype == at::kFloat ? " float32" : " bfloat16");
+  }
+};
+
+at::Tensor Random(at::IntArrayRef shape, const Case& c, bool compute = true) {
+  const at::Tensor t = at::randn(shape, at::kFloat).to(compute ? c.dtype : at::kFloat);
+  return t.to(c.device);
+}
+
+// The gradient of sum(f(x) * g) at x, in float64 on the CPU.
+at::Tensor Gradient(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x,
+                    const at::Tensor& g) {
+  const at::Tensor input = x.to(at::kCPU, at::kDouble).detach().requires_grad_(true);
+  const at::Tensor out = f(input);
+  return torch::autograd::grad({(out * g.to(at::kCPU, at::kDouble)).sum()}, {input})[0];
+}
+
+at::Tensor Double(const at::Tensor& t) { return t.to(at::kCPU, at::kDouble); }
+
+void TestRmsNorm(const Case& c) {
+  // 130 rows: two whole blocks of 64 and a part.
+  const at::Tensor residual = Random({130, 37}, c, false), delta = Random({130, 37}, c);
+  const at::Tensor weight = Random({37}, c, false);
+  const double eps = 1e-5;
+  const auto result = ops::AddRmsNorm(residual, delta, weight, eps, c.dtype);
+  const at::Tensor sum = Double(residual) + Double(delta);
+  const auto norm = [&](const at::Tensor& x) {
+    return x * at::rsqrt(x.square().mean(-1, true) + eps) * Double(weight);
+  };
+  ExpectClose(c.name("rms_norm sum").c_str(), result.residual, sum, 1e-6);
+  ExpectClose(c.name("rms_norm").c_str(), result.normed, norm(sum), 4 * c.tolerance());
+
+  const at::Tensor grad = Random({130, 37}, c), grad_residual = Random({130, 37}, c, false);
+  at::Tensor grad_weight = at::ones({37}, weight.options());
+  const auto grads = ops::AddRmsNormBackward(grad, grad_residual, result.residual, result.rstd,
+                                             weight, c.dtype, grad_weight);
+  ExpectClose(c.name("rms_norm grad").c_str(), grads.residual,
+              Gradient(norm, sum, grad) + Double(grad_residual), 1e-4);
+  ExpectClose(c.name("rms_norm grad, compute dtype").c_str(), grads.residual_compute,
+              Double(grads.residual), 10 * c.tolerance());
+  const at::Tensor xhat = sum * at::rsqrt(sum.square().mean(-1, true) + eps);
+  ExpectClose(c.name("rms_norm grad of the weight, added").c_str(), grad_weight,
+              1.0 + (Double(grad) * xhat).sum(0), 1e-3);
+}
+
+void TestSwiGlu(const Case& c) {
+  const at::Tensor gate_up = 3 * Random({50, 2 * 45}, c), grad = Random({50, 45}, c);
+  const auto f = [](const at::Tensor& x) {
+    const auto parts = x.split(45, 1);
+    return parts[0] * at::sigmoid(parts[0]) * parts[1];
+  };
+  const at::Tensor expected = f(Double(gate_up));
+  const double scale = expected.abs().max().item<double>();
+  ExpectClose(c.name("swiglu").c_str(), ops::SwiGlu(gate_up), expected, scale * c.tolerance());
+  const auto grads = ops::SwiGluBackward(grad, gate_up);
+  ExpectClose(c.name("swiglu recomputed").c_str(), grads.activation, expected,
+              scale * c.tolerance());
+  ExpectClose(c.name("swiglu grad").c_str(), grads.gate_up, Gradient(f, gate_up, grad),
+              scale * c.tolerance());
+  at::Tensor extreme = at::full({1, 2}, 1.0, gate_up.options());
+  extreme[0][0] = -200.0;
+  ExpectClose(c.name("swiglu of a large negative gate is zero").c_str(), ops::SwiGlu(extreme),
+              at::zeros({1, 1}), 1e-30);
+}
+
+void TestRotary(const Case& c, RotaryLayout layout) {
+  const int heads = 3, head_dim = 10, half = head_dim / 2;
+  const auto table = ops::MakeRotaryTable(32, head_dim, 10000.0, c.device);
+  const at::Tensor start = Random({7, 5 * head_dim}, c);
+  const at::Tensor positions = at::tensor({0, 1, 2, 31, 0, 5, 9}, at::kLong).to(c.device);
+  at::Tensor x = start.clone();
+  ops::ApplyRotary(x, positions, table, heads, head_dim, layout, false);
+  at::Tensor expected = Double(start).clone();
+  for (int64_t t = 0; t < 7; ++t) {
+    for (int h = 0; h < heads; ++h) {
+      for (int i = 0; i < half; ++i) {
+        const int64_t a = h * head_dim + (layout == RotaryLayout::kHalf ? i : 2 * i);
+        const int64_t b = h * head_dim + (layout == RotaryLayout::kHalf ? i + half : 2 * i + 1);
+        const double angle =
+            Double(positions)[t].item<double>() * std::pow(10000.0, -2.0 * i / head_dim);
+        const double u = Double(start)[t][a].item<double>(), v = Double(start)[t][b].item<double>();
+        expected[t][a] = u * std::cos(angle) - v * std::sin(angle);
+        expected[t][b] = v * std::cos(angle) + u * std::sin(angle);
+      }
+    }
+  }
+  const std::string name =
+      c.name(layout == RotaryLayout::kHalf ? "rotary half" : "rotary interleaved");
+  ExpectClose(name.c_str(), x, expected, c.tolerance());
+  ops::ApplyRotary(x, positions, table, heads, head_dim, layout, true);
+  ExpectClose((name + " there and back").c_str(), x, Double(start), c.tolerance());
+}
+
+at::Tensor AttentionReference(const at::Tensor& qkv, const std::vector<int64_t>& offsets,
+                              ops::AttentionShape s) {
+  std::vector<at::Tensor> out;
+  for (size_t b = 0; b + 1 < offsets.size(); ++b) {
+    const int64_t n = offsets[b + 1] - offsets[b];
+    const at::Tensor rows = qkv.slice(0, offsets[b], offsets[b + 1])
+                                .view({n, s.heads + 2 * s.kv_heads, s.head_dim})
+                                .transpose(0, 1);
+    const int64_t group = s.heads / s.kv_heads;
+    const at::Tensor q = rows.narrow(0, 0, s.heads);
+    const at::Tensor k = rows.narrow(0, s.heads, s.kv_heads).repeat_interleave(group, 0);
+    const at::Tensor v =
+        rows.narrow(0, s.heads + s.kv_heads, s.kv_heads).repeat_interleave(group, 0);
+    const at::Tensor mask = at::ones({n, n}, at::kBool).triu(1);
+    const at::Tensor p = (q.matmul(k.transpose(1, 2)) / std::sqrt(double(s.head_dim)))
+                             .masked_fill(mask, -INFINITY)
+                             .softmax(-1);
+    out.push_back(p.matmul(v).transpose(0, 1).reshape({n, s.heads * s.head_dim}));
+  }
+  return at::cat(out);
+}
+
+void TestAttention(const Case& c, ops::AttentionShape shape) {
+  // Lengths around the block sizes of the kernels.
+  const std::vector<int64_t> offsets = {0, 1, 18, 82, 83, 240};
+  const at::Tensor qkv =
+      Random({offsets.back(), int64_t(shape.heads + 2 * shape.kv_heads) * shape.head_dim}, c);
+  const at::Tensor grad = Random({offsets.back(), int64_t(shape.heads) * shape.head_dim}, c);
+  const auto f = [&](const at::Tensor& x) { return AttentionReference(x, offsets, shape); };
+  const auto result = ops::PackedAttention(qkv, offsets, shape, true);
+  const std::string name = c.name("attention") + " " + std::to_string(shape.heads) + "/" +
+                           std::to_string(shape.kv_heads) + "x" + std::to_string(shape.head_dim);
+  ExpectClose(name.c_str(), result.out, f(Double(qkv)), c.tolerance());
+  ExpectClose((name + " grad").c_str(),
+              ops::PackedAttentionBackward(grad, qkv, result, offsets, shape),
+              Gradient(f, qkv, grad), 8 * c.tolerance());
+}
+
+void TestRefusals() {
+  const auto refuses = [](const std::function<void()>& f) {
+    try {
+      f();
+    } catch (const c10::Error&) {
+      return true;
+    }
+    return false;
+  };
+  const at::Tensor x = at::zeros({4, 8}), weight = at::ones({7});
+  Expect("rms_norm refuses a weight of another width",
+         refuses([&] { ops::AddRmsNorm(x, {}, weight, 1e-5, at::kFloat); }));
+  Expect("swiglu refuses an odd width", refuses([&] { ops::SwiGlu(at::zeros({4, 7})); }));
+  Expect("attention refuses offsets that do not cover the rows", refuses([&] {
+           ops::PackedAttention(at::zeros({4, 24}), {0, 3}, {1, 1, 8}, false);
+         }));
+  at::Tensor y = at::zeros({4, 8});
+  Expect("rotary refuses a table of another head size", refuses([&] {
+           ops::ApplyRotary(y, at::zeros({4}, at::kLong), ops::MakeRotaryTable(8, 4, 1e4, at::kCPU),
+                            1, 8, RotaryLayout::kHalf, false);
+         }));
+}
+
+}  // namespace
+}  // namespace prm
+
+int main() {
+  using namespace prm;
+  at::manual_seed(3);
+  std::vector<Case> cases = {{at::kCPU, at::kFloat}, {at::kCPU, at::kBFloat16}};
+  if (at::hasCUDA()) {
+    cases.push_back({at::Device(at::kCUDA, 0), at::kFloat});
+    cases.push_back({at::Device(at::kCUDA, 0), at::kBFloat16});
+  } else {
+    std::printf("skip  no CUDA device: the CUDA cases did not run\n");
+  }
+  for (const Case& c : cases) {
+    TestRmsNorm(c);
+    TestSwiGlu(c);
+    TestRotary(c, RotaryLayout::kHalf);
+    TestRotary(c, RotaryLayout::kInterleaved);
+    TestAttention(c, {9, 3, 64});
+    TestAttention(c, {4, 4, 16});
+    TestAttention(c, {6, 1, 80});
+  }
+  TestRefusals();
+  return Failures();
+}
