@@ -1,0 +1,70 @@
+// How good step scores are: pure functions of labels and probabilities.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/trace.h"
+
+namespace prm {
+
+// One trace as the metrics see it. S steps; p_correct [S]; label_probs [S] or empty where the model
+// has no four labels.
+struct ScoredTrace {
+  std::vector<LabelSet> labels;  // [S], empty: not annotated
+  bool necessity_known = true;
+  std::optional<int> first_error;  // 0-based, -1 none; nullopt: not decidable
+  std::vector<float> p_correct;
+  std::vector<std::array<float, kNumLabels>> label_probs;
+};
+// Labels as the trace gives them; the scores still empty.
+ScoredTrace LabelsOf(const Trace& trace);
+
+// Probability that a positive outranks a negative, ties half (mid-ranks); nullopt if a class is
+// absent. Source: Hanley & McNeil 1982, "The meaning and use of the area under a ROC curve".
+std::optional<double> Auroc(std::span<const float> scores, const std::vector<bool>& positive);
+// Area under the precision-recall steps, ties taken together; nullopt without positives.
+std::optional<double> AveragePrecision(std::span<const float> scores,
+                                       const std::vector<bool>& positive);
+// Equal bins [k/bins, (k+1)/bins), the last closed; weighted by size. Source: Guo et al. 2017, "On
+// Calibration of Modern Neural Networks", equation 3.
+std::optional<double> ExpectedCalibrationError(std::span<const float> p,
+                                               const std::vector<bool>& outcome, int bins = 10);
+std::optional<double> Brier(std::span<const float> p, const std::vector<bool>& outcome);
+
+// First step with p_correct below the threshold, -1 if none.
+int FirstErrorBelow(std::span<const float> p_correct, double threshold);
+
+// ProcessBench: exact hits on traces with an error and on traces without; F1 is their harmonic
+// mean. Traces whose first error is not decidable are left out.
+// Source: Zheng et al. 2024, "ProcessBench", section 3.
+struct FirstErrorResult {
+  double threshold = 0.5;
+  std::optional<double> acc_error, acc_correct, f1;
+};
+FirstErrorResult FirstErrorF1(std::span<const ScoredTrace> traces, double threshold);
+// The threshold with the best F1 on `dev`, the lowest among equals; 0.5 where F1 is undefined.
+double TuneThreshold(std::span<const ScoredTrace> dev);
+
+// The keys of `prm eval --json`. nullopt: undefined for this data.
+struct EvalReport {
+  int64_t traces = 0;
+  int64_t steps = 0;  // annotated as all-correct or all-wrong
+  std::optional<double> step_auroc, average_precision;  // of finding errors
+  std::optional<double> f1_at_half, f1_tuned, threshold, acc_error, acc_correct;
+  std::optional<double> ece, brier;
+  std::optional<double> macro_f1;           // argmax of four, necessity known
+  std::optional<double> redundancy_auroc;   // P(redundant)/p_correct among valid, necessity known
+  std::optional<double> prm_score;          // mean of the F1 of both classes at 0.5
+  std::optional<double> floor_online_auroc, floor_whole_auroc;
+};
+// `dev`: where the threshold is tuned; empty: f1_tuned and threshold stay undefined and acc_* are
+// at 0.5, else acc_* are at the tuned threshold.
+EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredTrace> dev);
+
+// One JSON object with exactly the keys above; undefined values are null.
+std::string EvalReportToJson(const EvalReport& report);
+
+}  // namespace prm
