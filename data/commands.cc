@@ -1,5 +1,14 @@
 #include "data/commands.h"
 
+#include <CLI/CLI.hpp>
+
 namespace prm {
-void AddDataCommands(CLI::App&) {}
+
+void AddDataCommands(CLI::App& app) {
+  AddTokenizeCommand(app);
+  CLI::App* data = app.add_subcommand("data", "Makes and inspects annotated traces.");
+  data->require_subcommand(1);
+  AddSynthCommand(*data);
+}
+
 }  // namespace prm

@@ -6,5 +6,13 @@ class App;
 }
 
 namespace prm {
+
+// Adds every verb below to the program.
 void AddDataCommands(CLI::App& app);
-}
+
+void AddTokenizeCommand(CLI::App& app);
+
+// Verbs under `prm data`.
+void AddSynthCommand(CLI::App& data);
+
+}  // namespace prm
