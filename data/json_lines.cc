@@ -1,0 +1,153 @@
+#include "data/json_lines.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "data/error.h"
+#include "data/tokenizer.h"
+#include "data/trace.h"
+
+namespace prm {
+namespace {
+
+constexpr size_t kMaxShownBytes = 60;
+constexpr size_t kMaxCauseBytes = 300;
+
+std::string Clip(std::string text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
+// simdjson names the kind of error only; nlohmann knows its place as well.
+std::string ExplainInvalidJson(std::string_view json, simdjson::error_code error) {
+  if (const std::optional<size_t> offset = FindInvalidUtf8(json)) {
+    return StrCat("not UTF-8 at byte ", *offset);
+  }
+  if (error == simdjson::NUMBER_ERROR) {
+    return "not valid JSON: a number that is malformed or does not fit 64 bits";
+  }
+  if (error != simdjson::DEPTH_ERROR && error != simdjson::CAPACITY) {
+    try {
+      const auto ignored = nlohmann::json::parse(json);
+    } catch (const nlohmann::json::parse_error& precise) {
+      const std::string message = precise.what();
+      const size_t start = std::min(message.find(": "), message.size());
+      return StrCat("not valid JSON at byte ", precise.byte,
+                    Clip(message.substr(start), kMaxCauseBytes));
+    } catch (const nlohmann::json::exception&) {
+      return StrCat("not valid JSON: ", simdjson::error_message(error));
+    }
+  }
+  return StrCat("not valid JSON: ", simdjson::error_message(error));
+}
+
+std::string Show(const JsonElement& value) { return Clip(simdjson::minify(value), kMaxShownBytes); }
+
+}  // namespace
+
+JsonField JsonField::Item(size_t index, JsonElement item) const {
+  return {where, path + "[" + std::to_string(index) + "]", item};
+}
+
+JsonField JsonField::Member(std::string_view name, JsonElement member) const {
+  return {where, path.empty() ? std::string(name) : path + "." + std::string(name), member};
+}
+
+void RefuseField(const JsonField& field, const std::string& what) {
+  const std::string place = field.path.empty() ? "" : field.path + ": ";
+  throw Error(ErrorCode::kInvalidArgument, StrCat(field.where, ": ", place, what));
+}
+
+void RefuseValue(const JsonField& field, const std::string& expected) {
+  RefuseField(field, StrCat("expected ", expected, ", got ", Show(field.value)));
+}
+
+JsonField ParseJsonObject(std::string_view json, std::string_view where,
+                          simdjson::dom::parser* parser) {
+  JsonField field{where, "", {}};
+  const simdjson::error_code error = parser->parse(json.data(), json.size()).get(field.value);
+  if (error) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": ", ExplainInvalidJson(json, error)));
+  }
+  if (!field.value.is_object()) RefuseValue(field, "an object");
+  return field;
+}
+
+std::vector<JsonMember> ReadMembers(const JsonField& object,
+                                    std::span<const std::string_view> names,
+                                    std::vector<JsonField>* others) {
+  simdjson::dom::object object_value;
+  if (object.value.get(object_value)) RefuseValue(object, "an object");
+  std::vector<JsonMember> members(names.size());
+  std::vector<std::string_view> other_names;
+  for (const auto [name, value] : object_value) {
+    const size_t index = size_t(std::find(names.begin(), names.end(), name) - names.begin());
+    const bool known = index < names.size();
+    const bool twice =
+        known ? members[index].present
+              : std::find(other_names.begin(), other_names.end(), name) != other_names.end();
+    if (twice) RefuseField(object.Member(name, value), "the field comes twice");
+    if (known) {
+      members[index] = {true, object.Member(name, value)};
+    } else {
+      other_names.push_back(name);
+      if (others) others->push_back(object.Member(name, value));
+    }
+  }
+  return members;
+}
+
+const JsonField& Required(const JsonMember& member, std::string_view name,
+                          const JsonField& object) {
+  if (!member.present) RefuseField(object, StrCat("the field \"", name, "\" is missing"));
+  return member.field;
+}
+
+std::string ReadString(const JsonField& field) {
+  std::string_view text;
+  if (field.value.get(text)) RefuseValue(field, "a string");
+  // An escaped lone surrogate is valid JSON and no valid text.
+  if (FindInvalidUtf8(text)) RefuseValue(field, "text of whole Unicode characters");
+  return std::string(text);
+}
+
+bool ReadBool(const JsonField& field) {
+  bool value = false;
+  if (field.value.get(value)) RefuseValue(field, "true or false");
+  return value;
+}
+
+int64_t ReadInt(const JsonField& field) {
+  int64_t value = 0;
+  if (field.value.get(value)) RefuseValue(field, "a whole number");
+  return value;
+}
+
+double ReadNumber(const JsonField& field) {
+  double value = 0;
+  if (field.value.get(value)) RefuseValue(field, "a number");
+  return value;
+}
+
+simdjson::dom::array ReadArray(const JsonField& field) {
+  simdjson::dom::array array;
+  if (field.value.get(array)) RefuseValue(field, "an array");
+  return array;
+}
+
+bool JsonLines::Next(JsonField* object) {
+  std::string_view line;
+  while (lines_.Next(&line)) {
+    if (IsBlank(line)) continue;
+    where_ = Where();
+    *object = ParseJsonObject(line, where_, &parser_);
+    return true;
+  }
+  return false;
+}
+
+std::string JsonLines::Where() const { return StrCat(lines_.name(), ":", lines_.line_number()); }
+
+}  // namespace prm
