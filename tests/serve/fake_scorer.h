@@ -1,0 +1,142 @@
+// A model without tensors for the tests of serve/: scores are a function of the ids alone.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/error.h"
+#include "model/step_scorer.h"
+
+namespace prm {
+
+// One id a byte, 1..256; 0 separates.
+class ByteTokenizer : public Tokenizer {
+ public:
+  void Encode(std::string_view text, SpecialTokens, std::vector<TokenId>* ids) const override {
+    if (const auto bad = FindInvalidUtf8(text)) {
+      throw Error(ErrorCode::kInvalidArgument, StrCat("not UTF-8 at byte ", *bad));
+    }
+    for (unsigned char byte : text) ids->push_back(TokenId(byte) + 1);
+  }
+  std::string Decode(std::span<const TokenId> ids) const override {
+    std::string text;
+    for (TokenId id : ids) {
+      if (id > 0) text += char(id - 1);
+    }
+    return text;
+  }
+  int vocab_size() const override { return 257; }
+  std::optional<TokenId> PieceToId(std::string_view piece) const override {
+    if (piece.size() != 1) return std::nullopt;
+    return TokenId(static_cast<unsigned char>(piece[0])) + 1;
+  }
+  std::optional<TokenId> bos_id() const override { return std::nullopt; }
+  std::optional<TokenId> eos_id() const override { return std::nullopt; }
+  void Save(const std::filesystem::path&) const override {
+    throw Error(ErrorCode::kUnimplemented, "a test's tokenizer is not saved");
+  }
+};
+
+// Depends on every id up to the read, as a causal model does.
+inline std::vector<LabelProbs> FakeProbs(const TraceTokens& trace) {
+  std::vector<LabelProbs> probs;
+  uint64_t hash = 1469598103934665603u;
+  size_t next = 0;
+  for (size_t t = 0; t < trace.ids.size() && next < trace.step_reads.size(); ++t) {
+    hash = (hash ^ uint64_t(trace.ids[t])) * 1099511628211u;
+    if (int32_t(t) != trace.step_reads[next]) continue;
+    std::array<float, kNumLabels> weight;
+    float sum = 0;
+    for (int k = 0; k < kNumLabels; ++k) {
+      weight[k] = 1 + float((hash >> (8 * k + 16)) & 255);
+      sum += weight[k];
+    }
+    for (float& w : weight) w /= sum;
+    probs.push_back(weight);
+    ++next;
+  }
+  return probs;
+}
+
+// Lets a test hold scorers inside Score and see how many arrived. Any thread.
+class Gate {
+ public:
+  explicit Gate(bool open = false) : open_(open) {}
+  void Open() {
+    std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void Pass() {
+    std::unique_lock lock(mutex_);
+    ++arrived_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return open_; });
+  }
+  void AwaitArrivals(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return arrived_ >= count; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_;
+  int arrived_ = 0;
+};
+
+class FakeScorer : public StepScorer {
+ public:
+  // An id that Score refuses, as a real model refuses ids outside its vocabulary.
+  static constexpr TokenId kPoison = '\x01' + 1;
+
+  explicit FakeScorer(std::shared_ptr<Gate> gate = nullptr) : gate_(std::move(gate)) {
+    format_.problem_suffix_ids = {0};
+    format_.separator_ids = {0};
+    description_.name = "fake";
+    description_.architecture = "FakeForStepScoring";
+    description_.vocab_size = tokenizer_.vocab_size();
+    description_.max_tokens = 2048;
+    description_.dtype = "float32";
+    description_.device = "cpu";
+  }
+
+  std::vector<std::vector<LabelProbs>> Score(std::span<const TraceTokens> traces) override {
+    if (on_score) on_score(traces);
+    if (gate_) gate_->Pass();
+    std::vector<std::vector<LabelProbs>> result;
+    for (const TraceTokens& trace : traces) {
+      for (TokenId id : trace.ids) {
+        if (id == kPoison) throw Error(ErrorCode::kInvalidArgument, "poisoned trace");
+      }
+      result.push_back(FakeProbs(trace));
+    }
+    return result;
+  }
+  const Tokenizer& tokenizer() const override { return tokenizer_; }
+  const StepFormat& format() const override { return format_; }
+  const ModelDescription& description() const override { return description_; }
+
+  // Called first in Score, on the worker's thread; set before the scorer is given away.
+  std::function<void(std::span<const TraceTokens>)> on_score;
+
+ private:
+  std::shared_ptr<Gate> gate_;
+  ByteTokenizer tokenizer_;
+  StepFormat format_;
+  ModelDescription description_;
+};
+
+inline std::vector<std::unique_ptr<StepScorer>> OneScorer(std::unique_ptr<StepScorer> scorer) {
+  std::vector<std::unique_ptr<StepScorer>> scorers;
+  scorers.push_back(std::move(scorer));
+  return scorers;
+}
+
+}  // namespace prm
