@@ -3,6 +3,7 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +23,13 @@ constexpr bool IsCorrect(StepLabel label) {
 }
 // "incorrect" and "incomplete" count as errors wherever a two-class view is taken.
 constexpr bool IsError(StepLabel label) { return !IsCorrect(label); }
+
+// P(label) in kLabelNames' order; sums to 1.
+using LabelProbs = std::array<float, kNumLabels>;
+// P(necessary) + P(redundant).
+inline float PCorrect(const LabelProbs& p) {
+  return p[size_t(StepLabel::kCorrectNecessary)] + p[size_t(StepLabel::kCorrectRedundant)];
+}
 
 // The labels that a step may have; empty means "not annotated".
 // Source: marginal likelihood over partial labels, Cour et al. 2011, "Learning from partial

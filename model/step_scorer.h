@@ -14,13 +14,6 @@
 
 namespace prm {
 
-// P(label) in kLabelNames' order; sums to 1.
-using LabelProbs = std::array<float, kNumLabels>;
-// P(necessary) + P(redundant).
-inline float PCorrect(const LabelProbs& p) {
-  return p[size_t(StepLabel::kCorrectNecessary)] + p[size_t(StepLabel::kCorrectRedundant)];
-}
-
 struct ModelDescription {
   std::string name;          // the folder's name
   std::string architecture;  // e.g. "LlamaForCausalLM"

@@ -1,0 +1,39 @@
+// Final answers: found in a solution's last step, brought to one form, compared.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace prm {
+
+enum class AnswerSource : uint8_t { kGiven, kBoxed, kAnswerIs, kHashes, kLastNumber };
+// "given", "boxed", "answer_is", "hashes", "last_number": the words in the files.
+std::string_view AnswerSourceName(AnswerSource source);
+
+struct FoundAnswer {
+  std::string text;  // as written, without the marks around it
+  AnswerSource source = AnswerSource::kGiven;
+  friend bool operator==(const FoundAnswer&, const FoundAnswer&) = default;
+};
+
+// The answer that `last_step` ends with; the first of these that is there, each at its last place:
+// \boxed{..} or \fbox{..} with balanced braces; the rest of the sentence after "answer is",
+// "answer:" or "answer =" (any case); the rest of the line after "####"; the last number. nullopt
+// where there is none. Linear in the text.
+std::optional<FoundAnswer> ExtractAnswer(std::string_view last_step);
+
+// One form for equal answers, to be compared as bytes. Drops white space around, math delimiters
+// ($, \( \), \[ \]), \text{} and its kind, \left \right, spacing commands, bold marks, a final
+// full stop, currency and percent signs, "x =" before a value, and the words that follow a number
+// (a unit). Numbers are exact: 1,200.50, \frac{1}{2}, 3/6, 1\frac{1}{2} become 1200.5, 0.5, 0.5,
+// 1.5; a fraction that no finite decimal equals stays as 1/3 in lowest terms. Choices (A), A. and A
+// become A. Other text keeps its case outside plain words, which become lower case. Applying it
+// twice changes nothing.
+std::string NormalizeAnswer(std::string_view answer);
+
+// Equal after normalisation; an answer that normalises to nothing equals none.
+bool SameAnswer(std::string_view a, std::string_view b);
+
+}  // namespace prm
