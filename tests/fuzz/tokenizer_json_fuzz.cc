@@ -1,0 +1,47 @@
+// Any bytes as tokenizer files: refused with prm::Error, or a tokenizer whose ids decode to the
+// text. The bytes up to the first NUL are one file (tokenizer.json or ranks); a
+// tokenizer_config.json may follow it.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "data/bpe_files.h"
+#include "data/error.h"
+#include "data/tokenizer.h"
+
+namespace {
+
+template <class Action>
+void Try(Action action) {
+  try {
+    action();
+  } catch (const prm::Error&) {
+  }
+}
+
+void Use(prm::BpeSpec spec) {
+  const bool changes_text = spec.nfc;
+  const auto tokenizer = prm::MakeBpeTokenizer(std::move(spec));
+  for (const std::string_view text : {"ab abc <e> 12 a\n", "\xC3\xA9 e\xCC\x81", ""}) {
+    Try([&] {
+      std::vector<prm::TokenId> ids;
+      tokenizer->Encode(text, prm::SpecialTokens::kParse, &ids);
+      if (tokenizer->Decode(ids) != text && !changes_text) __builtin_trap();
+    });
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const size_t cut = input.find('\0');
+  const std::string_view file = input.substr(0, cut);
+  const std::string_view config =
+      cut == std::string_view::npos ? std::string_view() : input.substr(cut + 1);
+  Try([&] { Use(prm::ParseTokenizerJson(file, config, "fuzz")); });
+  Try([&] { Use(prm::ParseVocabAndMerges(file, "#version: 0.2\na b\nab c", config, "fuzz")); });
+  Try([&] { Use(prm::ParseTiktokenRanks(file, "fuzz")); });
+  return 0;
+}
