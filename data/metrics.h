@@ -17,7 +17,7 @@ struct ScoredTrace {
   bool necessity_known = true;
   std::optional<int> first_error;  // 0-based, -1 none; nullopt: not decidable
   std::vector<float> p_correct;
-  std::vector<std::array<float, kNumLabels>> label_probs;
+  std::vector<LabelProbs> label_probs;
 };
 // Labels as the trace gives them; the scores still empty.
 ScoredTrace LabelsOf(const Trace& trace);
@@ -51,13 +51,13 @@ double TuneThreshold(std::span<const ScoredTrace> dev);
 // The keys of `prm eval --json`. nullopt: undefined for this data.
 struct EvalReport {
   int64_t traces = 0;
-  int64_t steps = 0;  // annotated as all-correct or all-wrong
+  int64_t steps = 0;                                    // annotated as all-correct or all-wrong
   std::optional<double> step_auroc, average_precision;  // of finding errors
   std::optional<double> f1_at_half, f1_tuned, threshold, acc_error, acc_correct;
   std::optional<double> ece, brier;
-  std::optional<double> macro_f1;           // argmax of four, necessity known
-  std::optional<double> redundancy_auroc;   // P(redundant)/p_correct among valid, necessity known
-  std::optional<double> prm_score;          // mean of the F1 of both classes at 0.5
+  std::optional<double> macro_f1;          // argmax of four, necessity known
+  std::optional<double> redundancy_auroc;  // P(redundant)/p_correct among valid, necessity known
+  std::optional<double> prm_score;         // mean of the F1 of both classes at 0.5
   std::optional<double> floor_online_auroc, floor_whole_auroc;
 };
 // `dev`: where the threshold is tuned; empty: f1_tuned and threshold stay undefined and acc_* are

@@ -1,5 +1,156 @@
+// prm score, prm describe
 #include "model/commands.h"
 
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "data/error.h"
+#include "data/score_lines.h"
+#include "data/text_io.h"
+#include "data/trace_reader.h"
+#include "model/offline_scoring.h"
+#include "model/step_scorer.h"
+
 namespace prm {
-void AddModelCommands(CLI::App&) {}
+namespace {
+
+struct ScoreOptions {
+  std::string model, in = "-", out = "-";
+  OfflineOptions scoring;
+  ScorerOptions scorer;
+};
+
+// Throws at the end when a trace could not be scored: its line says why, the exit code says so.
+void RunScore(const ScoreOptions& options) {
+  const auto scorer = LoadStepScorer(options.model, options.scorer);
+  TraceReader reader(options.in);
+  OutputFile out(options.out);
+  const auto start = std::chrono::steady_clock::now();
+  int64_t traces = 0, refused = 0;
+  OfflineScorer offline(*scorer, options.scoring, [&](OfflineResult result) {
+    ++traces;
+    ScoreLine line;
+    if (result.error) {
+      ++refused;
+      line = MakeErrorLine(result.trace.id, *result.error);
+    } else {
+      line = MakeScoreLine(result.trace.id, std::move(result.label_probs),
+                           scorer->description().threshold);
+    }
+    out.Write(ScoreLineToJson(line) + "\n");
+  });
+  const auto report = [&](const char* end) {
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    std::fprintf(stderr, "\r%lld traces, %lld tokens, %.0f tokens/s%s", (long long)traces,
+                 (long long)offline.tokens(), double(offline.tokens()) / seconds, end);
+  };
+  for (Trace trace; reader.Next(&trace);) {
+    const int64_t before = traces;
+    offline.Add(std::move(trace));
+    if (traces != before) report("");
+  }
+  offline.Flush();
+  report("\n");
+  out.Commit();
+  if (refused > 0) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat(refused, " of ", traces, " traces could not be scored; their lines in ",
+                       options.out, " say why"));
+  }
+}
+
+void AddScoreCommand(CLI::App& app) {
+  auto o = std::make_shared<ScoreOptions>();
+  CLI::App* score = app.add_subcommand("score", "Score every step of the traces of a file");
+  score->add_option("--model", o->model, "Checkpoint folder")->required();
+  score->add_option("--in", o->in, "Native trace file; - is standard input")->capture_default_str();
+  score->add_option("--out", o->out, "Where score lines go; - is standard output")
+      ->capture_default_str();
+  score->add_option("--batch-tokens", o->scoring.batch_tokens, "Tokens of one packed batch")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  AddScorerFlags(score, &o->scorer);
+  score->callback([o] { RunScore(*o); });
+}
+
+struct DescribeOptions {
+  std::string model;
+  bool json = false;
+  ScorerOptions scorer;
+};
+
+void RunDescribe(const DescribeOptions& options) {
+  const auto scorer = LoadStepScorer(options.model, options.scorer);
+  const ModelDescription& d = scorer->description();
+  const StepFormat& f = scorer->format();
+  const nlohmann::ordered_json json = {{"name", d.name},
+                                       {"architecture", d.architecture},
+                                       {"parameters", d.parameters},
+                                       {"dtype", d.dtype},
+                                       {"device", d.device},
+                                       {"vocab_size", d.vocab_size},
+                                       {"max_tokens", d.max_tokens},
+                                       {"labels", kLabelNames},
+                                       {"threshold", d.threshold},
+                                       {"label_policy", d.label_policy},
+                                       {"base_model", d.base_model},
+                                       {"training_data", d.training_data},
+                                       {"prefix_ids", f.prefix_ids},
+                                       {"problem_suffix_ids", f.problem_suffix_ids},
+                                       {"separator_ids", f.separator_ids}};
+  if (options.json) {
+    std::cout << json.dump() << "\n";
+    return;
+  }
+  for (const auto& [key, value] : json.items()) {
+    std::cout << key << std::string(20 - std::min<size_t>(19, key.size()), ' ')
+              << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
+  }
+}
+
+void AddDescribeCommand(CLI::App& app) {
+  auto o = std::make_shared<DescribeOptions>();
+  CLI::App* describe = app.add_subcommand("describe", "Say what a checkpoint is, and self-test it");
+  describe->add_option("--model,model", o->model, "Checkpoint folder")->required();
+  describe->add_flag("--json", o->json, "One JSON object");
+  AddScorerFlags(describe, &o->scorer);
+  describe->callback([o] { RunDescribe(*o); });
+}
+
+}  // namespace
+
+void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
+  app->add_option("--device", scorer->device, "auto | cpu | cuda | cuda:N")->capture_default_str();
+  app->add_option("--dtype", scorer->dtype, "auto | float32 | bfloat16")->capture_default_str();
+  app->add_option("--threads", scorer->threads, "0: all cores")->capture_default_str();
+  app->add_flag("--self-test,!--no-self-test", scorer->self_test,
+                "Compare the checkpoint's self-test traces at load (default)");
+}
+
+void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer) {
+  app->add_option("--batch-tokens", scoring->batch_tokens, "Tokens of one packed batch")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app->add_option("--max-tokens", scoring->max_tokens, "Longest trace; 0: the model's limit")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  const std::map<std::string, TooLong> policies = {
+      {"error", TooLong::kError}, {"skip", TooLong::kSkip}, {"cut", TooLong::kCut}};
+  app->add_option("--too-long", scoring->too_long,
+                  "A trace of more than --max-tokens: error | skip | cut (keep the leading steps)")
+      ->transform(CLI::CheckedTransformer(policies))
+      ->default_str("error");
+  AddScorerFlags(app, scorer);
+}
+
+void AddModelCommands(CLI::App& app) {
+  AddScoreCommand(app);
+  AddDescribeCommand(app);
+}
+
 }  // namespace prm

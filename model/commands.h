@@ -1,4 +1,4 @@
-// The verbs of model/.
+// The verbs of model/, and the flags that scoring verbs share.
 #pragma once
 
 namespace CLI {
@@ -6,5 +6,12 @@ class App;
 }
 
 namespace prm {
+struct OfflineOptions;
+struct ScorerOptions;
+
 void AddModelCommands(CLI::App& app);
-}
+
+// --batch-tokens --max-tokens --too-long, and --device --dtype --threads --self-test.
+void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer);
+void AddScorerFlags(CLI::App* app, ScorerOptions* scorer);
+}  // namespace prm

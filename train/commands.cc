@@ -1,5 +1,10 @@
 #include "train/commands.h"
 
 namespace prm {
-void AddTrainCommands(CLI::App&) {}
+
+void AddTrainCommands(CLI::App& app) {
+  AddTrainCommand(app);
+  AddEvalCommand(app);
+}
+
 }  // namespace prm

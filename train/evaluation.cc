@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/metrics.h"
 #include "model/batching.h"
 #include "model/checkpoint.h"
 
@@ -23,7 +24,8 @@ DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> exam
   }
   DevScores result;
   int64_t labelled = 0;
-  std::vector<std::pair<double, bool>> judged;  // p_correct, is correct
+  std::vector<float> p_correct;
+  std::vector<bool> correct;
   for (const BatchRange range : GroupByTokens(lengths, batch_tokens)) {
     const auto probs =
         StepProbabilities(decoder, std::span(traces).subspan(range.begin, range.end - range.begin));
@@ -36,27 +38,16 @@ DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> exam
         for (int k = 0; k < kNumLabels; ++k) mass += set.contains(StepLabel(k)) ? p[k] : 0.0;
         result.loss -= std::log(std::max(mass, 1e-30));
         ++labelled;
-        const bool correct = AllIn(set, LabelSet::Correct());
-        if (correct || AllIn(set, LabelSet::Wrong())) judged.push_back({PCorrect(p), correct});
+        const bool all_correct = AllIn(set, LabelSet::Correct());
+        if (!all_correct && !AllIn(set, LabelSet::Wrong())) continue;
+        p_correct.push_back(PCorrect(p));
+        correct.push_back(all_correct);
       }
     }
   }
   result.loss /= double(std::max<int64_t>(1, labelled));
-  for (const auto& [p, correct] : judged) {
-    result.brier += std::pow(p - double(correct), 2) / double(judged.size());
-  }
-  std::sort(judged.begin(), judged.end());
-  double ranks = 0, positives = 0;
-  for (size_t i = 0; i < judged.size();) {
-    size_t j = i;
-    while (j < judged.size() && judged[j].first == judged[i].first) ++j;
-    for (size_t k = i; k < j; ++k)
-      if (judged[k].second) ranks += (double(i + 1) + double(j)) / 2, ++positives;
-    i = j;
-  }
-  const double negatives = double(judged.size()) - positives;
-  if (positives > 0 && negatives > 0)
-    result.step_auroc = (ranks - positives * (positives + 1) / 2) / (positives * negatives);
+  result.step_auroc = Auroc(p_correct, correct);
+  result.brier = Brier(p_correct, correct).value_or(0.0);
   return result;
 }
 

@@ -1,0 +1,266 @@
+#include "data/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "data/error.h"
+
+namespace prm {
+namespace {
+
+bool IsSubset(LabelSet set, LabelSet of) { return !set.empty() && (set.bits() & ~of.bits()) == 0; }
+
+double HarmonicMean(double a, double b) { return a + b > 0 ? 2 * a * b / (a + b) : 0.0; }
+
+// The annotated steps of all traces in one row.
+struct JudgedSteps {
+  std::vector<float> p_correct, p_error;
+  std::vector<bool> correct, error;
+};
+
+JudgedSteps Judged(std::span<const ScoredTrace> traces) {
+  JudgedSteps steps;
+  for (const ScoredTrace& trace : traces) {
+    for (size_t s = 0; s < trace.labels.size(); ++s) {
+      const bool correct = IsSubset(trace.labels[s], LabelSet::Correct());
+      if (!correct && !IsSubset(trace.labels[s], LabelSet::Wrong())) continue;
+      steps.p_correct.push_back(trace.p_correct[s]);
+      steps.p_error.push_back(1.0f - trace.p_correct[s]);
+      steps.correct.push_back(correct);
+      steps.error.push_back(!correct);
+    }
+  }
+  return steps;
+}
+
+std::optional<double> MacroF1(std::span<const ScoredTrace> traces) {
+  std::array<int64_t, kNumLabels> hits = {}, predicted = {}, labelled = {};
+  for (const ScoredTrace& trace : traces) {
+    if (!trace.necessity_known || trace.label_probs.empty()) continue;
+    for (size_t s = 0; s < trace.labels.size(); ++s) {
+      if (trace.labels[s].size() != 1) continue;
+      const auto& p = trace.label_probs[s];
+      const int guess = int(std::max_element(p.begin(), p.end()) - p.begin());
+      ++predicted[guess];
+      for (int k = 0; k < kNumLabels; ++k) labelled[k] += trace.labels[s].contains(StepLabel(k));
+      hits[guess] += trace.labels[s].contains(StepLabel(guess));
+    }
+  }
+  double sum = 0.0;
+  int classes = 0;  // a label that is neither given nor predicted has no F1
+  for (int k = 0; k < kNumLabels; ++k) {
+    if (predicted[k] + labelled[k] == 0) continue;
+    sum += 2.0 * double(hits[k]) / double(predicted[k] + labelled[k]);
+    ++classes;
+  }
+  const bool any = std::accumulate(labelled.begin(), labelled.end(), int64_t{0}) > 0;
+  return any ? std::optional(sum / classes) : std::nullopt;
+}
+
+std::optional<double> RedundancyAuroc(std::span<const ScoredTrace> traces) {
+  std::vector<float> share;
+  std::vector<bool> redundant;
+  for (const ScoredTrace& trace : traces) {
+    if (!trace.necessity_known || trace.label_probs.empty()) continue;
+    for (size_t s = 0; s < trace.labels.size(); ++s) {
+      if (trace.labels[s].size() != 1 || !IsSubset(trace.labels[s], LabelSet::Correct())) continue;
+      const auto& p = trace.label_probs[s];
+      const float correct = std::max(p[0] + p[1], 1e-30f);
+      share.push_back(p[size_t(StepLabel::kCorrectRedundant)] / correct);
+      redundant.push_back(trace.labels[s].contains(StepLabel::kCorrectRedundant));
+    }
+  }
+  return Auroc(share, redundant);
+}
+
+std::optional<double> F1OfClass(const std::vector<bool>& truth, const std::vector<bool>& guess) {
+  int64_t hits = 0, either = 0;
+  for (size_t i = 0; i < truth.size(); ++i) {
+    hits += truth[i] && guess[i];
+    either += int64_t(truth[i]) + int64_t(guess[i]);
+  }
+  return either > 0 ? std::optional(2.0 * double(hits) / double(either)) : std::nullopt;
+}
+
+std::optional<double> PrmScore(const JudgedSteps& steps) {
+  std::vector<bool> says_correct, says_error;
+  for (float p : steps.p_correct) {
+    says_correct.push_back(p > 0.5f);
+    says_error.push_back(!(p > 0.5f));
+  }
+  const auto positive = F1OfClass(steps.correct, says_correct);
+  const auto negative = F1OfClass(steps.error, says_error);
+  if (!positive || !negative) return std::nullopt;
+  return 0.5 * (*positive + *negative);
+}
+
+std::vector<size_t> OrderOf(std::span<const float> scores) {
+  std::vector<size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] < scores[b]; });
+  return order;
+}
+
+void CheckSizes(size_t scores, size_t labels) {
+  if (scores != labels) {
+    throw Error(ErrorCode::kInternal,
+                StrCat("metrics: ", scores, " scores for ", labels, " labels"));
+  }
+}
+
+}  // namespace
+
+ScoredTrace LabelsOf(const Trace& trace) {
+  ScoredTrace scored;
+  for (int s = 0; s < int(trace.steps.size()); ++s) {
+    scored.labels.push_back(AdmissibleLabels(trace, s));
+  }
+  scored.necessity_known = trace.necessity_known;
+  scored.first_error = trace.first_error;
+  return scored;
+}
+
+std::optional<double> Auroc(std::span<const float> scores, const std::vector<bool>& positive) {
+  CheckSizes(scores.size(), positive.size());
+  const std::vector<size_t> order = OrderOf(scores);
+  double rank_sum = 0.0, positives = 0.0;
+  for (size_t begin = 0; begin < order.size();) {
+    size_t end = begin;
+    while (end < order.size() && scores[order[end]] == scores[order[begin]]) ++end;
+    const double mid_rank = 0.5 * double(begin + 1 + end);
+    for (size_t i = begin; i < end; ++i) {
+      if (!positive[order[i]]) continue;
+      rank_sum += mid_rank;
+      ++positives;
+    }
+    begin = end;
+  }
+  const double negatives = double(scores.size()) - positives;
+  if (positives == 0 || negatives == 0) return std::nullopt;
+  return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
+}
+
+std::optional<double> AveragePrecision(std::span<const float> scores,
+                                       const std::vector<bool>& positive) {
+  CheckSizes(scores.size(), positive.size());
+  const double total = double(std::count(positive.begin(), positive.end(), true));
+  if (total == 0) return std::nullopt;
+  std::vector<size_t> order = OrderOf(scores);
+  std::reverse(order.begin(), order.end());
+  double area = 0.0, hits = 0.0, hits_before = 0.0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    hits += positive[order[i]];
+    if (i + 1 < order.size() && scores[order[i + 1]] == scores[order[i]]) continue;
+    area += (hits - hits_before) / total * hits / double(i + 1);
+    hits_before = hits;
+  }
+  return area;
+}
+
+std::optional<double> ExpectedCalibrationError(std::span<const float> p,
+                                               const std::vector<bool>& outcome, int bins) {
+  CheckSizes(p.size(), outcome.size());
+  if (p.empty()) return std::nullopt;
+  std::vector<double> gap(bins, 0.0);
+  for (size_t i = 0; i < p.size(); ++i) {
+    gap[std::clamp(int(double(p[i]) * bins), 0, bins - 1)] += double(p[i]) - double(outcome[i]);
+  }
+  double sum = 0.0;
+  for (double g : gap) sum += std::abs(g);
+  return sum / double(p.size());
+}
+
+std::optional<double> Brier(std::span<const float> p, const std::vector<bool>& outcome) {
+  CheckSizes(p.size(), outcome.size());
+  if (p.empty()) return std::nullopt;
+  double sum = 0.0;
+  for (size_t i = 0; i < p.size(); ++i) sum += std::pow(double(p[i]) - double(outcome[i]), 2);
+  return sum / double(p.size());
+}
+
+int FirstErrorBelow(std::span<const float> p_correct, double threshold) {
+  const auto found = std::find_if(p_correct.begin(), p_correct.end(),
+                                  [&](float p) { return double(p) < threshold; });
+  return found == p_correct.end() ? -1 : int(found - p_correct.begin());
+}
+
+FirstErrorResult FirstErrorF1(std::span<const ScoredTrace> traces, double threshold) {
+  int64_t error_hits = 0, errors = 0, correct_hits = 0, corrects = 0;
+  for (const ScoredTrace& trace : traces) {
+    if (!trace.first_error) continue;
+    const bool hit = FirstErrorBelow(trace.p_correct, threshold) == *trace.first_error;
+    const bool has_error = *trace.first_error >= 0;
+    (has_error ? errors : corrects) += 1;
+    (has_error ? error_hits : correct_hits) += hit;
+  }
+  FirstErrorResult result;
+  result.threshold = threshold;
+  if (errors > 0) result.acc_error = double(error_hits) / double(errors);
+  if (corrects > 0) result.acc_correct = double(correct_hits) / double(corrects);
+  if (errors > 0 && corrects > 0) {
+    result.f1 = HarmonicMean(*result.acc_error, *result.acc_correct);
+  }
+  return result;
+}
+
+double TuneThreshold(std::span<const ScoredTrace> dev) {
+  double best = 0.5, best_f1 = -1.0;
+  for (int percent = 1; percent < 100; ++percent) {
+    const auto f1 = FirstErrorF1(dev, percent / 100.0).f1;
+    if (f1 && *f1 > best_f1) {
+      best_f1 = *f1;
+      best = percent / 100.0;
+    }
+  }
+  return best;
+}
+
+EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredTrace> dev) {
+  const JudgedSteps steps = Judged(traces);
+  EvalReport report;
+  report.traces = int64_t(traces.size());
+  report.steps = int64_t(steps.correct.size());
+  report.step_auroc = Auroc(steps.p_error, steps.error);
+  report.average_precision = AveragePrecision(steps.p_error, steps.error);
+  report.ece = ExpectedCalibrationError(steps.p_correct, steps.correct);
+  report.brier = Brier(steps.p_correct, steps.correct);
+  report.macro_f1 = MacroF1(traces);
+  report.redundancy_auroc = RedundancyAuroc(traces);
+  report.prm_score = PrmScore(steps);
+  FirstErrorResult first = FirstErrorF1(traces, 0.5);
+  report.f1_at_half = first.f1;
+  if (!dev.empty()) {
+    first = FirstErrorF1(traces, TuneThreshold(dev));
+    report.f1_tuned = first.f1;
+    report.threshold = first.threshold;
+  }
+  report.acc_error = first.acc_error;
+  report.acc_correct = first.acc_correct;
+  return report;
+}
+
+std::string EvalReportToJson(const EvalReport& r) {
+  nlohmann::ordered_json json = {{"traces", r.traces}, {"steps", r.steps}};
+  const auto add = [&](const char* key, const std::optional<double>& value) {
+    json[key] = value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+  };
+  add("step_auroc", r.step_auroc);
+  add("average_precision", r.average_precision);
+  add("f1_at_half", r.f1_at_half);
+  add("f1_tuned", r.f1_tuned);
+  add("threshold", r.threshold);
+  add("acc_error", r.acc_error);
+  add("acc_correct", r.acc_correct);
+  add("ece", r.ece);
+  add("brier", r.brier);
+  add("macro_f1", r.macro_f1);
+  add("redundancy_auroc", r.redundancy_auroc);
+  add("prm_score", r.prm_score);
+  add("floor_online_auroc", r.floor_online_auroc);
+  add("floor_whole_auroc", r.floor_whole_auroc);
+  return json.dump();
+}
+
+}  // namespace prm

@@ -1,0 +1,136 @@
+#include "data/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "data/text_io.h"
+#include "tests/shared_data.h"
+
+namespace prm {
+namespace {
+
+ScoredTrace Scored(std::vector<LabelSet> labels, std::vector<float> p, std::optional<int> first) {
+  ScoredTrace t;
+  t.labels = std::move(labels);
+  t.p_correct = std::move(p);
+  t.first_error = first;
+  return t;
+}
+
+const LabelSet kGood(StepLabel::kCorrectNecessary), kBad(StepLabel::kIncorrect);
+
+TEST(Auroc, TiesCountHalfAndAMissingClassIsUndefined) {
+  const std::vector<float> scores = {0.1f, 0.4f, 0.4f, 0.8f};
+  EXPECT_DOUBLE_EQ(*Auroc(scores, {false, false, true, true}), 0.875);
+  EXPECT_DOUBLE_EQ(*Auroc(scores, {true, true, false, false}), 0.125);
+  EXPECT_FALSE(Auroc(scores, {true, true, true, true}));
+  EXPECT_FALSE(Auroc({}, {}));
+}
+
+TEST(AveragePrecision, TakesTiesTogether) {
+  const std::vector<float> scores = {0.9f, 0.8f, 0.7f, 0.7f};
+  EXPECT_NEAR(*AveragePrecision(scores, {true, false, true, false}), 0.5 * 1.0 + 0.5 * 0.5, 1e-12);
+  EXPECT_FALSE(AveragePrecision(scores, {false, false, false, false}));
+}
+
+TEST(Calibration, BinsAreClosedBelowAndTheLastAlsoAbove) {
+  const std::vector<float> p = {1.0f, 0.5f, 0.5f};
+  EXPECT_NEAR(*ExpectedCalibrationError(p, {true, true, false}), 0.0, 1e-12);
+  EXPECT_NEAR(*ExpectedCalibrationError(p, {false, true, true}), (1.0 + 1.0) / 3, 1e-12);
+  EXPECT_NEAR(*Brier(p, {true, true, false}), 0.5 / 3, 1e-12);
+}
+
+TEST(FirstErrorF1, IsTheHarmonicMeanOfBothHitRatesAndSkipsTheUndecidable) {
+  const std::vector<ScoredTrace> traces = {
+      Scored({kGood, kBad}, {0.9f, 0.2f}, 1),       // hit
+      Scored({kBad, kGood}, {0.9f, 0.2f}, 0),       // miss
+      Scored({kGood, kGood}, {0.9f, 0.9f}, -1),     // hit
+      Scored({{}, {}}, {0.1f, 0.1f}, std::nullopt)  // not decidable
+  };
+  const FirstErrorResult result = FirstErrorF1(traces, 0.5);
+  EXPECT_DOUBLE_EQ(*result.acc_error, 0.5);
+  EXPECT_DOUBLE_EQ(*result.acc_correct, 1.0);
+  EXPECT_NEAR(*result.f1, 2 * 0.5 / 1.5, 1e-12);
+  EXPECT_EQ(FirstErrorBelow(std::vector<float>{0.5f, 0.4f}, 0.5), 1) << "0.5 itself is not below";
+}
+
+TEST(Evaluate, TheThresholdIsTunedOnDevOnly) {
+  const std::vector<ScoredTrace> dev = {Scored({kGood, kBad}, {0.75f, 0.6f}, 1),
+                                        Scored({kGood}, {0.8f}, -1)};
+  const std::vector<ScoredTrace> test = {Scored({kGood, kBad}, {0.9f, 0.55f}, 1),
+                                         Scored({kGood}, {0.95f}, -1)};
+  const EvalReport tuned = Evaluate(test, dev), untuned = Evaluate(test, {});
+  EXPECT_DOUBLE_EQ(*tuned.threshold, 0.61);
+  EXPECT_DOUBLE_EQ(*tuned.f1_tuned, 1.0);
+  EXPECT_DOUBLE_EQ(*tuned.f1_at_half, 0.0);
+  EXPECT_FALSE(untuned.f1_tuned);
+  EXPECT_FALSE(untuned.threshold);
+}
+
+TEST(Evaluate, SetsThatAreNeitherRightNorWrongAreNotJudged) {
+  ScoredTrace trace = Scored({LabelSet::Correct(), LabelSet::Wrong(), {}}, {0.9f, 0.2f, 0.5f}, 1);
+  const EvalReport report = Evaluate({&trace, 1}, {});
+  EXPECT_EQ(report.steps, 2);
+  EXPECT_DOUBLE_EQ(*report.step_auroc, 1.0);
+}
+
+TEST(Evaluate, RedundancyAndMacroF1CountOnlyWhereNecessityIsKnown) {
+  ScoredTrace known = Scored({kGood, LabelSet(StepLabel::kCorrectRedundant)}, {0.9f, 0.9f}, -1);
+  known.label_probs = {{0.8f, 0.1f, 0.1f, 0.0f}, {0.2f, 0.7f, 0.1f, 0.0f}};
+  ScoredTrace unknown = known;
+  unknown.necessity_known = false;
+  std::swap(unknown.label_probs[0], unknown.label_probs[1]);
+  const std::vector<ScoredTrace> both = {known, unknown};
+  const EvalReport report = Evaluate(both, {});
+  EXPECT_DOUBLE_EQ(*report.redundancy_auroc, 1.0);
+  EXPECT_DOUBLE_EQ(*report.macro_f1, 1.0);
+  EXPECT_FALSE(Evaluate({&unknown, 1}, {}).macro_f1);
+}
+
+TEST(EvalReport, HasExactlyTheKeysOfTheFormatAndNullWhereUndefined) {
+  const auto json = nlohmann::json::parse(EvalReportToJson(EvalReport{}));
+  const std::vector<std::string> keys = {
+      "traces", "steps", "step_auroc", "average_precision", "f1_at_half", "f1_tuned", "threshold",
+      "acc_error", "acc_correct", "ece", "brier", "macro_f1", "redundancy_auroc", "prm_score",
+      "floor_online_auroc", "floor_whole_auroc"};
+  EXPECT_EQ(json.size(), keys.size());
+  for (const std::string& key : keys) EXPECT_TRUE(json.contains(key)) << key;
+  EXPECT_TRUE(json["ece"].is_null());
+}
+
+TEST(Metrics, EqualIndependentCodeOnRealScores) {
+  PRM_NEED_SHARED_DATA("metrics/rprm_scores_vs_gold.jsonl.xz");
+  const auto reference = nlohmann::json::parse(
+      ReadFile(SharedData() / "metrics/reference.json"))["rprm_scores_vs_gold"];
+  std::vector<float> p;
+  std::vector<bool> correct;
+  std::vector<ScoredTrace> traces;
+  LineReader reader(SharedData() / "metrics/rprm_scores_vs_gold.jsonl.xz");
+  for (std::string_view line; reader.Next(&line);) {
+    const auto json = nlohmann::json::parse(line);
+    ScoredTrace trace;
+    for (size_t s = 0; s < json["scores"].size(); ++s) {
+      trace.p_correct.push_back(json["scores"][s].get<float>());
+      trace.labels.push_back(json["correct"][s].get<int>() ? kGood : kBad);
+      p.push_back(trace.p_correct.back());
+      correct.push_back(trace.labels.back() == kGood);
+    }
+    trace.first_error = json["first_error"].get<int>();
+    traces.push_back(std::move(trace));
+  }
+  const EvalReport report = Evaluate(traces, {});
+  EXPECT_EQ(report.steps, reference["n_steps"].get<int64_t>());
+  EXPECT_NEAR(*Auroc(p, correct), reference["auroc"].get<double>(), 1e-5);
+  EXPECT_NEAR(*report.step_auroc, reference["auroc"].get<double>(), 1e-5);
+  EXPECT_NEAR(*report.brier, reference["brier"].get<double>(), 1e-5);
+  EXPECT_NEAR(*report.ece, reference["ece_10_equal_width"].get<double>(), 1e-5);
+  EXPECT_NEAR(*report.prm_score,
+              0.5 * (reference["f1_correct"].get<double>() + reference["f1_error"].get<double>()), 1e-5);
+  // The reference judges a step wrong at score <= 0.5, we below the threshold.
+  EXPECT_NEAR(*FirstErrorF1(traces, 0.5 + 1e-6).acc_error,
+              reference["first_error_acc_erroneous"].get<double>(), 1e-5);
+}
+
+}  // namespace
+}  // namespace prm

@@ -1,0 +1,201 @@
+// prm eval
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <map>
+
+#include "data/error.h"
+#include "data/floors.h"
+#include "data/metrics.h"
+#include "data/score_lines.h"
+#include "data/trace_reader.h"
+#include "model/commands.h"
+#include "model/offline_scoring.h"
+#include "train/commands.h"
+
+namespace prm {
+namespace {
+
+struct EvalOptions {
+  std::string model, scores;       // one of the two
+  std::string data;                // labelled traces
+  std::string dev, dev_scores;     // where the threshold is tuned
+  std::vector<std::string> train;  // where the text-free floors are fitted
+  bool json = false;
+  OfflineOptions scoring;
+  ScorerOptions scorer;
+};
+
+// What was left out of the evaluation, to be said aloud.
+struct LeftOut {
+  int64_t traces = 0, cut_traces = 0, cut_steps = 0;
+};
+
+void Keep(const Trace& trace, std::vector<float> p_correct, std::vector<LabelProbs> probs,
+          std::vector<ScoredTrace>* scored) {
+  ScoredTrace entry = LabelsOf(trace);
+  entry.labels.resize(p_correct.size());
+  // A first error that was cut away cannot be found.
+  if (entry.first_error && *entry.first_error >= int(p_correct.size())) entry.first_error.reset();
+  entry.p_correct = std::move(p_correct);
+  entry.label_probs = std::move(probs);
+  scored->push_back(std::move(entry));
+}
+
+std::vector<ScoredTrace> ScoreWithModel(StepScorer& scorer, const EvalOptions& options,
+                                        const std::string& file, LeftOut* left_out) {
+  std::vector<ScoredTrace> scored;
+  OfflineScorer offline(scorer, options.scoring, [&](OfflineResult result) {
+    if (result.error) {
+      if (!result.too_long || options.scoring.too_long == TooLong::kError) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    file + ": " + *result.error +
+                        (result.too_long ? " (--too-long skip or cut, or --max-tokens)" : ""));
+      }
+      ++left_out->traces;
+      return;
+    }
+    left_out->cut_traces += result.dropped_steps > 0;
+    left_out->cut_steps += result.dropped_steps;
+    std::vector<float> p_correct;
+    for (const LabelProbs& p : result.label_probs) p_correct.push_back(PCorrect(p));
+    Keep(result.trace, std::move(p_correct), std::move(result.label_probs), &scored);
+  });
+  TraceReader reader(file);
+  for (Trace trace; reader.Next(&trace);) {
+    offline.Add(std::move(trace));
+    std::fprintf(stderr, "\r%zu traces scored", scored.size());
+  }
+  offline.Flush();
+  std::fprintf(stderr, "\r%zu traces scored\n", scored.size());
+  return scored;
+}
+
+std::vector<ScoredTrace> JoinScores(const std::string& scores_file, const std::string& file,
+                                    LeftOut* left_out) {
+  std::map<std::string, ScoreLine> by_id;
+  ScoreLineReader reader(scores_file);
+  for (ScoreLine line; reader.Next(&line);) {
+    const std::string id = line.id;
+    if (!by_id.emplace(id, std::move(line)).second) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat(reader.Where(), ": id: \"", id, "\" comes twice"));
+    }
+  }
+  std::vector<ScoredTrace> scored;
+  TraceReader traces(file);
+  for (Trace trace; traces.Next(&trace);) {
+    const auto found = by_id.find(trace.id);
+    if (found == by_id.end()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat(traces.Where(), ": no scores for \"", trace.id, "\" in ", scores_file));
+    }
+    ScoreLine& line = found->second;
+    if (line.error) {
+      ++left_out->traces;
+      continue;
+    }
+    if (line.scores.size() != trace.steps.size()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat(scores_file, ": \"", trace.id, "\": ", line.scores.size(), " scores for ",
+                         trace.steps.size(), " steps"));
+    }
+    Keep(trace, std::move(line.scores), std::move(line.label_probs), &scored);
+  }
+  return scored;
+}
+
+void PrintTable(const EvalReport& r, const LeftOut& left_out, bool has_train, bool has_dev) {
+  const auto row = [](const char* name, const std::optional<double>& value, const char* note) {
+    if (value) {
+      std::printf("  %-34s %7.4f  %s\n", name, *value, note);
+    } else {
+      std::printf("  %-34s       -  %s\n", name, note);
+    }
+  };
+  std::printf("%lld traces, %lld annotated steps\n", (long long)r.traces, (long long)r.steps);
+  if (left_out.traces || left_out.cut_traces) {
+    std::printf("left out: %lld traces; cut: %lld traces, %lld steps\n", (long long)left_out.traces,
+                (long long)left_out.cut_traces, (long long)left_out.cut_steps);
+  }
+  row("step AUROC (errors)", r.step_auroc, "");
+  row("  floor, online, without text", r.floor_online_auroc, has_train ? "" : "needs --train");
+  row("  floor, whole, without text", r.floor_whole_auroc, has_train ? "" : "needs --train");
+  row("average precision (errors)", r.average_precision, "");
+  row("first-error F1 at 0.5", r.f1_at_half, "");
+  row("first-error F1, tuned", r.f1_tuned, has_dev ? "threshold from --dev" : "needs --dev");
+  row("  threshold", r.threshold, "");
+  row("  exact on traces with an error", r.acc_error, has_dev ? "tuned" : "at 0.5");
+  row("  exact on traces without", r.acc_correct, has_dev ? "tuned" : "at 0.5");
+  row("calibration error (10 bins)", r.ece, "");
+  row("Brier", r.brier, "");
+  row("macro F1 of four labels", r.macro_f1, "where necessity is known");
+  row("redundancy AUROC", r.redundancy_auroc, "where necessity is known");
+  row("PRMScore", r.prm_score, "");
+}
+
+void CheckOptions(const EvalOptions& o) {
+  if (o.model.empty() == o.scores.empty()) {
+    throw UsageError("eval: give either --model or --scores");
+  }
+  if (!o.scores.empty() && o.dev.empty() != o.dev_scores.empty()) {
+    throw UsageError("eval: --scores with --dev needs --dev-scores, and the other way round");
+  }
+  if (!o.model.empty() && !o.dev_scores.empty()) {
+    throw UsageError("eval: --dev-scores goes with --scores");
+  }
+}
+
+void RunEval(const EvalOptions& options) {
+  CheckOptions(options);
+  LeftOut left_out, dev_left_out;
+  std::vector<ScoredTrace> scored, dev;
+  if (!options.model.empty()) {
+    const auto scorer = LoadStepScorer(options.model, options.scorer);
+    scored = ScoreWithModel(*scorer, options, options.data, &left_out);
+    if (!options.dev.empty()) dev = ScoreWithModel(*scorer, options, options.dev, &dev_left_out);
+  } else {
+    scored = JoinScores(options.scores, options.data, &left_out);
+    if (!options.dev.empty()) dev = JoinScores(options.dev_scores, options.dev, &dev_left_out);
+  }
+  EvalReport report = Evaluate(scored, dev);
+  if (!options.train.empty()) {
+    std::vector<Trace> train;
+    for (const std::string& file : options.train) {
+      for (Trace& trace : ReadTraces(file)) train.push_back(std::move(trace));
+    }
+    const Floors floors = TextFreeFloors(train, ReadTraces(options.data));
+    report.floor_online_auroc = floors.online_auroc;
+    report.floor_whole_auroc = floors.whole_auroc;
+  } else {
+    std::fprintf(stderr, "no --train file: the text-free floors are left out\n");
+  }
+  if (options.json) {
+    if (left_out.traces || left_out.cut_traces) {
+      std::fprintf(stderr, "left out: %lld traces; cut: %lld traces, %lld steps\n",
+                   (long long)left_out.traces, (long long)left_out.cut_traces,
+                   (long long)left_out.cut_steps);
+    }
+    std::cout << EvalReportToJson(report) << "\n";
+  } else {
+    PrintTable(report, left_out, !options.train.empty(), !options.dev.empty());
+  }
+}
+
+}  // namespace
+
+void AddEvalCommand(CLI::App& app) {
+  auto o = std::make_shared<EvalOptions>();
+  CLI::App* eval = app.add_subcommand("eval", "Judge step scores against labels");
+  eval->add_option("--model", o->model, "Checkpoint folder");
+  eval->add_option("--scores", o->scores, "Lines that prm score wrote, instead of a model");
+  eval->add_option("--data", o->data, "Labelled native trace file")->required();
+  eval->add_option("--dev", o->dev, "Labelled trace file on which the threshold is tuned");
+  eval->add_option("--dev-scores", o->dev_scores, "Scores of the --dev file, with --scores");
+  eval->add_option("--train", o->train, "Trace files on which the text-free floors are fitted");
+  eval->add_flag("--json", o->json, "One JSON object instead of a table");
+  AddScoringFlags(eval, &o->scoring, &o->scorer);
+  eval->callback([o] { RunEval(*o); });
+}
+
+}  // namespace prm
