@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "data/text_io.h"
 #include "tests/model/backbone.h"
 #include "tests/model/tiny_files.h"
+#include "tests/shared_data.h"
 
 namespace prm {
 namespace {
@@ -265,6 +267,22 @@ TEST(BackboneTest, TokenizesAndIsSavedForReopening) {
   std::vector<TokenId> reopened;
   LoadTokenizer(folder.path())->Encode(text, SpecialTokens::kText, &reopened);
   EXPECT_EQ(reopened, ids);
+}
+
+TEST(BackboneTest, TokenizerOfTheFileGivesThePublishedIds) {
+  PRM_NEED_BACKBONE();
+  PRM_NEED_SHARED_DATA("tokenizers/expected_ids.jsonl.xz");
+  const auto tokenizer = OpenWeights(Backbone())->tokenizer();
+  LineReader lines(SharedData() / "tokenizers/expected_ids.jsonl.xz");
+  std::string_view line;
+  int texts = 0;
+  for (; lines.Next(&line); ++texts) {
+    const auto row = nlohmann::json::parse(line);
+    std::vector<TokenId> ids;
+    tokenizer->Encode(row["text"].get<std::string>(), SpecialTokens::kParse, &ids);
+    ASSERT_EQ(ids, row["ids"]["smollm2"].get<std::vector<TokenId>>()) << row["text"];
+  }
+  EXPECT_GT(texts, 0);
 }
 
 }  // namespace
