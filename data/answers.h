@@ -26,11 +26,12 @@ std::optional<FoundAnswer> ExtractAnswer(std::string_view last_step);
 
 // One form for equal answers, to be compared as bytes. Drops white space around, math delimiters
 // ($, \( \), \[ \]), \text{} and its kind, \left \right, spacing commands, bold marks, a final
-// full stop, currency and percent signs, "x =" before a value, and the words that follow a number
-// (a unit). Numbers are exact: 1,200.50, \frac{1}{2}, 3/6, 1\frac{1}{2} become 1200.5, 0.5, 0.5,
-// 1.5; a fraction that no finite decimal equals stays as 1/3 in lowest terms. Choices (A), A. and A
-// become A. Other text keeps its case outside plain words, which become lower case. Applying it
-// twice changes nothing.
+// full stop, currency, degree and percent signs, "x =" before a value, and the words that follow a
+// number (a unit). Numbers are exact: 1,200.50, \frac{1}{2}, 3/6, 1\frac{1}{2} become 1200.5, 0.5,
+// 0.5, 1.5; a fraction that no finite decimal equals becomes 1/3 in lowest terms. Choices (A), A.
+// and A become A. Plain words become lower case; other text keeps its case and loses its spaces
+// beside anything but letters. Applying it twice changes nothing. More than 4096 bytes are only
+// trimmed.
 std::string NormalizeAnswer(std::string_view answer);
 
 // Equal after normalisation; an answer that normalises to nothing equals none.

@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "data/answers.h"
-#include "data/json_lines.h"
 #include "data/ranking.h"
 #include "data/score_lines.h"
+#include "data/text_io.h"
 #include "data/trace.h"
 
 namespace prm {
 
 struct RerankCandidate {
-  std::vector<std::string> steps;     // may be empty: such a candidate cannot be scored
+  std::vector<std::string> steps;     // at least one, none blank
   std::optional<std::string> answer;  // as given; a JSON number as it is written
   std::optional<bool> is_correct;
 };
@@ -30,7 +30,7 @@ struct RerankProblem {
 
 // The problem that one JSON object describes; unknown fields are ignored. Throws
 // Error(kInvalidArgument) "where: candidates[3].steps[1]: expected .., got ..".
-RerankProblem ParseRerankProblem(const JsonField& object);
+RerankProblem ParseRerankProblem(std::string_view json, std::string_view where);
 
 // Reads problems one by one from a plain, gzip or xz file, or "-"; blank lines are skipped. Used by
 // one thread at a time.
@@ -41,10 +41,10 @@ class RerankReader {
   // following line.
   bool Next(RerankProblem* problem);
   // "rerank.jsonl:17" of the problem that Next gave last.
-  std::string Where() const { return lines_.Where(); }
+  std::string Where() const;
 
  private:
-  JsonLines lines_;
+  LineReader lines_;
 };
 
 // Candidate `index` as a trace to score, with id "<problem id>/<index>".

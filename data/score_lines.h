@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -9,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/json_lines.h"
+#include "data/text_io.h"
 #include "data/trace.h"
 
 namespace prm {
@@ -60,9 +61,9 @@ void AppendScoreLineMembers(const ScoreLine& line, std::string* json);
 // The line that one JSON object describes. `id` and one of `scores`, `label_probs`, `error` are
 // required; unknown fields are ignored. What is absent is derived: scores from label_probs,
 // aggregates from the scores, first_error at the threshold 0.5. Throws Error(kInvalidArgument)
-// naming where and the field: values outside [0, 1], probabilities that do not sum to 1 or to their
-// score within 1e-3, lists of different lengths, first_error beyond the steps.
-ScoreLine ParseScoreLine(const JsonField& object);
+// naming `where` and the field: values outside [0, 1], probabilities that do not sum to 1 or to
+// their score within 1e-3, lists of different lengths, first_error beyond the steps.
+ScoreLine ParseScoreLine(std::string_view json, std::string_view where);
 
 // Reads score lines one by one from a plain, gzip or xz file, or "-"; blank lines are skipped. Used
 // by one thread at a time.
@@ -73,10 +74,10 @@ class ScoreLineReader {
   // following line.
   bool Next(ScoreLine* line);
   // "scores.jsonl:17" of the line that Next gave last.
-  std::string Where() const { return lines_.Where(); }
+  std::string Where() const;
 
  private:
-  JsonLines lines_;
+  LineReader lines_;
 };
 
 }  // namespace prm
