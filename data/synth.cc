@@ -138,6 +138,7 @@ SynthRerankProblem DrawRerankProblem(const SynthProblem& problem, int index, Syn
       if (flaw == SynthFlaw::kCancelling && tries > kMaxTries / 2) {
         plan.flaw = SynthFlaw::kIncorrect;
       }
+      plan.wrong_answer = flaw == SynthFlaw::kIncorrect;
       plan.flaw_at = static_cast<int>(random->Below(plan.strategy->operations.size() + 1));
       return plan;
     };

@@ -18,8 +18,8 @@ struct SynthOptions {
   uint64_t seed = 1;
   // Chances in percent, drawn at every step, so that a step's place says little about its label.
   int redundant_percent = 14;
-  int flaw_percent = 18;
-  int incomplete_percent = 42;  // of the flaws; the others are incorrect steps
+  int flaw_percent = 20;
+  int incomplete_percent = 38;  // of the flaws; the others are incorrect steps
   int cancel_percent = 20;      // of the incorrect ones: a second slip restores the right answer
 };
 

@@ -84,6 +84,7 @@ class SolutionWriter {
       if (flawed && !(at == conclusion ? AddMisquotedAnswer() : AddFlaw(&at))) return false;
       if ((!flawed || resume_here_) && !AddSound(at, merged)) return false;
     }
+    if (random_->Chance(plan_.redundant_percent)) AddRedundant();
     return Finish(flaw_kind);
   }
 
@@ -169,13 +170,14 @@ class SolutionWriter {
 
   // --- redundant steps ---------------------------------------------------------------------------
 
+  // Half of them repeat a step, so that only what stands before tells them from necessary ones.
   void AddRedundant() {
     std::vector<std::string> clauses;
     const SynthGiven& given = random_->Pick(problem_.source->givens);
     clauses.push_back(
         FillPhrase(PickPhrase(given.phrases, random_), problem_, {.values = &values_}));
     if (const auto aside = Aside()) clauses.push_back(Clause(*aside));
-    if (!done_.empty()) {
+    for (size_t repeats = clauses.size(); repeats > 0 && !done_.empty(); --repeats) {
       if (const auto again = SoundDraft(*random_->Pick(done_))) clauses.push_back(Clause(*again));
     }
     AddStep(Text(random_->Pick(clauses), false), StepLabel::kCorrectRedundant);
@@ -202,12 +204,13 @@ class SolutionWriter {
   bool AddFlaw(int* at) {
     std::vector<bool (SolutionWriter::*)(int*)> kinds;
     if (plan_.flaw == SynthFlaw::kIncomplete) {
-      kinds = {&SolutionWriter::SkipStep, &SolutionWriter::SkipStep, &SolutionWriter::LeaveOpen};
+      kinds = {&SolutionWriter::SkipStep, &SolutionWriter::SkipStep, &SolutionWriter::SkipStep,
+               &SolutionWriter::LeaveOpen};
     } else {
       kinds = {&SolutionWriter::WrongResult,   &SolutionWriter::WrongResult,
                &SolutionWriter::WrongOperator, &SolutionWriter::WrongOperand,
                &SolutionWriter::SubjectSlip,   &SolutionWriter::SubjectSlip,
-               &SolutionWriter::MisreadGiven};
+               &SolutionWriter::WrongOperator, &SolutionWriter::MisreadGiven};
     }
     random_->Shuffle(&kinds);
     for (const auto kind : kinds) {
@@ -373,6 +376,7 @@ class SolutionWriter {
 
   bool Finish(std::string* flaw_kind) {
     if (plan_.flaw == SynthFlaw::kCancelling && !cancelled_) return false;
+    if (plan_.wrong_answer && answer_ == problem_.answer) return false;
     if (answer_.den > 100 || answer_.num > 1000000) return false;
     *flaw_kind = StrCat(flaw_kind_, cancelled_ ? "+cancelled" : "");
     trace_->answer = ToText(answer_);

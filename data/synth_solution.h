@@ -16,6 +16,7 @@ struct SynthSolutionPlan {
   SynthFlaw flaw = SynthFlaw::kNone;
   int flaw_at = 0;                  // index of an operation; operations.size(): the conclusion
   bool separate_conclusion = true;  // false: the last operation's step also gives the answer
+  bool wrong_answer = false;        // an incorrect step must also lead to a wrong answer
   int redundant_percent = 0;        // chance of a redundant step before each step
 };
 
