@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/error.h"
+#include "data/synth_slips.h"
 
 namespace prm {
 namespace {
@@ -30,38 +31,15 @@ std::string Sentence(std::string_view lead_in, const std::string& clause) {
   return text;
 }
 
-// A number as a hasty reader might put it down instead of `value`.
-Rational Misread(Rational value, SynthRandom* random) {
-  if (!value.IsInteger()) return value + Rational{1, 1};
-  const int64_t number = value.num;
-  switch (random->Below(4)) {
-    case 0:
-      if (number > 9) {  // the last two digits change places
-        return {number / 100 * 100 + number % 10 * 10 + number / 10 % 10, 1};
-      }
-      return {number + 2, 1};
-    case 1:
-      return {number + random->Between(1, 3), 1};
-    case 2:
-      return {number - random->Between(1, 3), 1};
-    default:
-      return {number > 20 ? number + 10 * random->Between(1, 2) : number + 3, 1};
+// Whether `number` stands in `text` and not as a part of a longer one.
+bool Mentions(std::string_view text, std::string_view number) {
+  const auto digit_at = [&](size_t at) {
+    return at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
+  };
+  for (size_t at = text.find(number); at != text.npos; at = text.find(number, at + 1)) {
+    if ((at == 0 || !digit_at(at - 1)) && !digit_at(at + number.size())) return true;
   }
-}
-
-// Wrong values look like right ones: whole, positive, of a similar size.
-bool Believable(const std::optional<Rational>& wrong, Rational right) {
-  return wrong && wrong->IsInteger() && wrong->num >= 1 && !(*wrong == right) &&
-         wrong->num <= 20 * right.num + 100;
-}
-
-int64_t WrongConstant(int64_t constant) {
-  constexpr std::pair<int64_t, int64_t> kConfused[] = {{60, 100}, {100, 10}, {1000, 100},
-                                                       {24, 12},  {12, 10},  {7, 5}};
-  for (const auto& [right, wrong] : kConfused) {
-    if (constant == right) return wrong;
-  }
-  return constant;
+  return false;
 }
 
 class SolutionWriter {
@@ -314,7 +292,7 @@ class SolutionWriter {
     return true;
   }
 
-  // The next step uses a number that nothing before it gives.
+  // The next step uses a number that nothing before it states.
   bool SkipStep(int* at) {
     const SynthOperation& skipped = Operation(*at);
     const auto missing = SoundDraft(skipped);
@@ -330,7 +308,7 @@ class SolutionWriter {
       AddStep(Conclusion(CurrentAnswer()), StepLabel::kIncomplete);
     } else {
       auto draft = SoundDraft(Operation(next));
-      if (!draft) return false;
+      if (!draft || !Mentions(Clause(*draft), ToText(missing->value))) return false;
       Store(Operation(next), *std::move(draft), StepLabel::kIncomplete);
     }
     flaw_kind_ = "skipped_step";
@@ -339,11 +317,10 @@ class SolutionWriter {
   }
 
   bool Known(Rational value) const {
-    for (const std::string& name : problem_.visible) {
-      if (problem_.values.find(name)->second == value) return true;
-    }
-    for (const SynthOperation* operation : done_) {
-      if (values_.find(operation->result)->second == value) return true;
+    const std::string number = ToText(value);
+    if (Mentions(trace_->problem, number)) return true;
+    for (const Step& step : trace_->steps) {
+      if (Mentions(step.text, number)) return true;
     }
     return false;
   }
