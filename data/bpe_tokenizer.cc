@@ -135,10 +135,7 @@ class BpeTokenizer : public Tokenizer {
       byte_ids_[byte] = found == token_ids_.end() ? kNone : found->second;
     }
     if (token_ids_.empty()) Refuse(spec_, "no tokens");
-    special_texts_.reserve(spec_.special_tokens.size());
-    for (const SpecialToken& token : spec_.special_tokens) {
-      special_texts_.emplace(token.id, token.text);
-    }
+    AddSpecialTexts();
     CheckNamed("bos", spec_.bos_id);
     CheckNamed("eos", spec_.eos_id);
   }
@@ -190,6 +187,18 @@ class BpeTokenizer : public Tokenizer {
 
  private:
   static constexpr TokenId kNone = -1;
+
+  void AddSpecialTexts() {
+    special_texts_.reserve(spec_.special_tokens.size());
+    for (const auto& [text, id, special] : spec_.special_tokens) {
+      const std::string_view other = TextOf(id);
+      if (!other.empty() && (other != text || special_texts_.contains(id))) {
+        Refuse(spec_,
+               StrCat("special token \"", text, "\" has id ", id, ", which is \"", other, "\""));
+      }
+      special_texts_.emplace(id, text);
+    }
+  }
 
   void CheckNamed(std::string_view name, std::optional<TokenId> id) const {
     if (id && TextOf(*id).empty()) Refuse(spec_, StrCat(name, " id ", *id, " is no token"));

@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
 #include "data/byte_level.h"
+#include "data/text_io.h"
 #include "tests/data/tokenizer_fixtures.h"
 
 namespace prm {
@@ -199,6 +201,20 @@ TEST(BpeTokenizer, SavedTokenizerGivesEqualIds) {
   }
 }
 
+// Readers that number added tokens themselves, from the size of the vocabulary, must find them in
+// it.
+TEST(BpeTokenizer, AddedTokensBehindAGapAreSavedInTheVocabulary) {
+  const auto saved_vocab = [](const BpeSpec& spec) {
+    const TempFolder folder;
+    MakeBpeTokenizer(spec)->Save(folder.path());
+    return nlohmann::json::parse(ReadFile(folder.path() / "tokenizer.json"))["model"]["vocab"];
+  };
+  BpeSpec spec = TinySpec();
+  EXPECT_FALSE(saved_vocab(spec).contains("<tool>"));
+  spec.special_tokens[2].id = 500;
+  EXPECT_EQ(saved_vocab(spec)["<tool>"], 500);
+}
+
 TEST(BpeTokenizer, SavingWhereNothingCanBeWrittenIsAnError) {
   EXPECT_THAT(ErrorOf([] { MakeBpeTokenizer(TinySpec())->Save("/proc/no/such/folder"); }),
               HasSubstr("/proc/no/such/folder/tokenizer.json"));
@@ -238,6 +254,10 @@ TEST(BpeTokenizer, ContradictionsAreRefused) {
               HasSubstr("is not UTF-8"));
   EXPECT_THAT(refusal([](BpeSpec& s) { s.special_tokens[0].text = "<tool>"; }),
               HasSubstr("is there twice"));
+  EXPECT_THAT(refusal([](BpeSpec& s) { s.special_tokens[0].id = 259; }),
+              HasSubstr("\"<|end|>\" has id 259, which is \"hello\""));
+  EXPECT_THAT(refusal([](BpeSpec& s) { s.special_tokens[2].id = 261; }),
+              HasSubstr("\"<tool>\" has id 261, which is \"<|end|>\""));
   EXPECT_THAT(refusal([](BpeSpec& s) { s.bos_id = 999; }), HasSubstr("bos id 999 is no token"));
   EXPECT_THAT(refusal([](BpeSpec& s) { s.merge_by_id = true; }),
               HasSubstr("both merges and ranks"));
