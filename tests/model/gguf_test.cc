@@ -133,7 +133,8 @@ TEST(GgufTest, AbsurdCountsAreRefusedBeforeAnythingIsAllocated) {
   GgufBuilder text;
   text.Key("k", 8, LittleEndian(kHuge));
   EXPECT_THAT(ParseError(text.Build()), HasSubstr("a string is 1152921504606846976, more than"));
-  for (const uint64_t length : {kHuge, std::numeric_limits<uint64_t>::max()}) {
+  // 8 bytes times 2^61 wraps around to 0.
+  for (const uint64_t length : {kHuge, uint64_t{1} << 61, std::numeric_limits<uint64_t>::max()}) {
     GgufBuilder array;
     array.Key("k", 9, LittleEndian(uint32_t{8}) + LittleEndian(length));
     EXPECT_THAT(ParseError(array.Build()), HasSubstr("array's length is"));
