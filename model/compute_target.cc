@@ -4,12 +4,12 @@
 #include <ATen/Parallel.h>
 #include <ATen/cpu/Utils.h>
 #include <dlfcn.h>
-#include <malloc.h>
 
 #include <filesystem>
 #include <thread>
 
 #include "data/error.h"
+#include "model/buffer_pool.h"
 
 namespace prm {
 namespace {
@@ -63,9 +63,7 @@ ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& 
     throw Error(ErrorCode::kInvalidArgument, StrCat("threads: expected 0 or more, got ", threads));
   }
   at::set_num_threads(threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency()));
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, 2'000'000'000);
-  mallopt(M_TOP_PAD, 64 << 20);
+  InstallBufferPool();
   const c10::Device chosen = ChooseDevice(device);
   return {chosen, ChooseDtype(dtype, chosen)};
 }

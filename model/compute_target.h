@@ -15,9 +15,9 @@ struct ComputeTarget {
 
 // device: auto | cpu | cuda | cuda:N; dtype: auto | float32 | bfloat16; threads: 0 for all cores.
 // auto takes CUDA when a device is there, and bfloat16 where the hardware multiplies it (GPU, AMX,
-// AVX512-BF16). Sets the number of LibTorch's threads, and keeps freed memory in the process: the
-// same large buffers are asked for again in every batch. Throws Error(kInvalidArgument) for an
-// unknown word, Error(kUnavailable) for a device that is not there. Call before other threads run.
+// AVX512-BF16). Sets the number of LibTorch's threads and installs the buffer pool. Throws
+// Error(kInvalidArgument) for an unknown word, Error(kUnavailable) for a device that is not there.
+// Call before other threads run.
 ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads);
 
 std::string DtypeName(c10::ScalarType dtype);

@@ -1,0 +1,87 @@
+#include "model/buffer_pool.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace prm {
+namespace {
+
+constexpr size_t kSmallest = size_t{1} << 20;
+
+// Rounds up to a multiple of an eighth of the power of two below: at most 1/8 is wasted, and
+// batches of similar size share buffers.
+size_t SizeClass(size_t bytes) {
+  const size_t grain = std::bit_floor(bytes) / 8;
+  return (bytes + grain - 1) / grain * grain;
+}
+
+class BufferPool : public c10::Allocator {
+ public:
+  explicit BufferPool(c10::Allocator* small) : small_(small) {}
+
+  c10::DataPtr allocate(size_t bytes) override {
+    if (bytes < kSmallest) return small_->allocate(bytes);
+    void* data = Take(SizeClass(bytes));
+    return {data, data, raw_deleter(), c10::Device(c10::kCPU)};
+  }
+  // Also given buffers of `small_` by raw_deallocate.
+  c10::DeleterFnPtr raw_deleter() const override { return &Release; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    std::memcpy(to, from, bytes);
+  }
+
+ private:
+  void* Take(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    std::vector<void*>& free = free_[bytes];
+    if (!free.empty()) {
+      void* data = free.back();
+      free.pop_back();
+      return data;
+    }
+    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    TORCH_CHECK(data != MAP_FAILED, "cannot allocate memory: ", bytes, " bytes");
+    madvise(data, bytes, MADV_HUGEPAGE);
+    class_of_.emplace(data, bytes);
+    return data;
+  }
+
+  void Return(void* data) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto found = class_of_.find(data); found != class_of_.end()) {
+        free_[found->second].push_back(data);
+        return;
+      }
+    }
+    small_->raw_deallocate(data);
+  }
+  static void Release(void* data);
+
+  c10::Allocator* small_;
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::unordered_map<size_t, std::vector<void*>> free_;  // size class -> buffers
+  std::unordered_map<void*, size_t> class_of_;           // every buffer of this pool
+};
+
+// Never destroyed: tensors of static lifetime may outlive main.
+BufferPool* Pool() {
+  static BufferPool* const pool = new BufferPool(c10::GetCPUAllocator());
+  return pool;
+}
+
+void BufferPool::Release(void* data) { Pool()->Return(data); }
+
+}  // namespace
+
+void InstallBufferPool() { c10::SetCPUAllocator(Pool(), /*priority=*/100); }
+
+}  // namespace prm
