@@ -1,0 +1,29 @@
+// What is known of a finished call: the source of its log line and its metrics.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/error.h"
+
+namespace prm {
+
+struct CallRecord {
+  uint64_t id = 0;  // of this server's run
+  int traces = 0;
+  int failed_traces = 0;  // that carry their own error
+  int64_t tokens = 0;
+  int64_t queue_us = 0;    // the longest wait of its traces
+  int64_t compute_us = 0;  // the longest batch of its traces
+  int64_t total_us = 0;    // from arrival to the answer
+  ErrorCode status{};      // 0: OK
+  std::string message;     // of the status
+};
+
+// "OK", "RESOURCE_EXHAUSTED", ...
+const char* StatusName(ErrorCode code);
+
+// One line of key=value pairs, text values quoted.
+std::string FormatCall(const CallRecord& record);
+
+}  // namespace prm

@@ -1,0 +1,234 @@
+#include "serve/scoring_service.h"
+
+#include <atomic>
+#include <utility>
+
+namespace prm {
+namespace {
+
+grpc::Status ToStatus(const Error& error) {
+  return grpc::Status(grpc::StatusCode(int(error.code())), error.what());
+}
+
+// gRPC gives deadlines on the system clock; the batcher's clock is steady.
+SteadyTime ToSteady(std::chrono::system_clock::time_point deadline) {
+  const auto left = deadline - std::chrono::system_clock::now();
+  if (left > std::chrono::hours(24 * 365)) return SteadyTime::max();
+  return std::chrono::steady_clock::now() + left;
+}
+
+// These say that no work began and stand for the whole call; any other code is the trace's own.
+bool EndsTheCall(ErrorCode code) {
+  return code == ErrorCode::kCancelled || code == ErrorCode::kDeadlineExceeded ||
+         code == ErrorCode::kUnavailable;
+}
+
+v1::ScoreTracesRequest ParseRequest(const grpc::ByteBuffer& bytes) {
+  v1::ScoreTracesRequest request;
+  grpc::ByteBuffer copy(bytes);  // shares the slices; reading consumes the buffer
+  if (!grpc::SerializationTraits<v1::ScoreTracesRequest>::Deserialize(&copy, &request).ok()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "the request is not a prm.v1.ScoreTracesRequest: expected a well-formed message "
+                "whose texts are UTF-8");
+  }
+  return request;
+}
+
+}  // namespace
+
+// One ScoreTraces call. Owns itself from ScoreTraces until OnDone. Start runs on the pool, TakeOne
+// on workers; `answers_` of different traces are written by different threads and read by the one
+// that counts `pending_` down to zero.
+class ScoringService::Call : public grpc::ServerUnaryReactor {
+ public:
+  Call(ScoringService* service, uint64_t id, grpc::CallbackServerContext* context,
+       grpc::ByteBuffer* response)
+      : service_(service),
+        parts_(service->parts_),
+        deadline_(ToSteady(context->deadline())),
+        response_(response) {
+    record_.id = id;
+  }
+
+  void Start(const grpc::ByteBuffer& bytes) {
+    try {
+      const v1::ScoreTracesRequest request = ParseRequest(bytes);
+      CheckTraceCount(request.traces_size());
+      std::vector<BatchItem> items = Tokenize(request);
+      if (items.empty()) return Answer();
+      pending_ = items.size();
+      parts_.batcher->Submit(std::move(items));
+    } catch (const Error& error) {
+      Fail(error);
+    } catch (const std::exception& error) {
+      Fail(Error(ErrorCode::kInternal, error.what()));
+    }
+  }
+
+  void Fail(const Error& error) {
+    record_.status = error.code();
+    record_.message = error.what();
+    End(ToStatus(error));
+  }
+
+ private:
+  void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
+
+  void OnDone() override {
+    ScoringService* service = service_;
+    delete this;
+    service->Leave();
+  }
+
+  void CheckTraceCount(int count) {
+    record_.traces = count;
+    if (count <= parts_.limits.max_traces) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat(count, " traces in one call; expected at most ", parts_.limits.max_traces));
+  }
+
+  std::vector<BatchItem> Tokenize(const v1::ScoreTracesRequest& request) {
+    answers_.resize(size_t(request.traces_size()));
+    std::vector<BatchItem> items;
+    for (int i = 0; i < request.traces_size(); ++i) {
+      if (cancelled_->load(std::memory_order_relaxed)) {
+        throw Error(ErrorCode::kCancelled, "the call was cancelled before its work began");
+      }
+      try {
+        items.push_back(Item(size_t(i), TokenizeOne(request.traces(i))));
+        answers_[size_t(i)].line.id = request.traces(i).id();
+      } catch (const Error& error) {
+        answers_[size_t(i)] = MakeErrorAnswer(request.traces(i).id(), error);
+      }
+      if (record_.tokens > parts_.limits.max_call_tokens) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    StrCat("more than ", parts_.limits.max_call_tokens,
+                           " tokens in one call; send fewer traces a call"));
+      }
+    }
+    return items;
+  }
+
+  TraceTokens TokenizeOne(const v1::Trace& message) {
+    if (message.steps_size() > parts_.limits.max_steps) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat("trace ", message.id(), ": ", message.steps_size(),
+                         " steps; expected at most ", parts_.limits.max_steps));
+    }
+    TraceTokens tokens =
+        TokenizeTrace(parts_.scorer->format(), parts_.scorer->tokenizer(), ToTrace(message));
+    const int max_tokens = parts_.scorer->description().max_tokens;
+    if (tokens.ids.size() > size_t(max_tokens)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat("trace ", message.id(), ": ", tokens.ids.size(),
+                         " tokens; the model takes at most ", max_tokens));
+    }
+    record_.tokens += int64_t(tokens.ids.size());
+    return tokens;
+  }
+
+  BatchItem Item(size_t index, TraceTokens tokens) {
+    BatchItem item;
+    answers_[index].tokens = int(tokens.ids.size());
+    item.tokens = std::move(tokens);
+    item.deadline = deadline_;
+    item.cancelled = cancelled_;
+    item.done = [this, index](TraceOutcome outcome) { TakeOne(index, std::move(outcome)); };
+    return item;
+  }
+
+  void TakeOne(size_t index, TraceOutcome outcome) {
+    {
+      std::lock_guard lock(mutex_);
+      record_.queue_us = std::max(record_.queue_us, outcome.queue_us);
+      record_.compute_us = std::max(record_.compute_us, outcome.compute_us);
+      if (outcome.error && EndsTheCall(outcome.error->code())) ending_ = outcome.error;
+    }
+    TraceAnswer& answer = answers_[index];
+    if (outcome.error) {
+      answer = MakeErrorAnswer(std::move(answer.line.id), *outcome.error);
+    } else {
+      answer.line = MakeScoreLine(std::move(answer.line.id), std::move(outcome.probs),
+                                  parts_.scorer->description().threshold);
+    }
+    if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) Answer();
+  }
+
+  void Answer() {
+    if (ending_) return Fail(*ending_);
+    v1::ScoreTracesResponse message;
+    for (const TraceAnswer& answer : answers_) {
+      ToMessage(answer, message.add_results());
+      record_.failed_traces += answer.line.error ? 1 : 0;
+    }
+    bool own_buffer = false;
+    End(grpc::SerializationTraits<v1::ScoreTracesResponse>::Serialize(message, response_,
+                                                                      &own_buffer));
+  }
+
+  // Nothing of the call may be touched after Finish.
+  void End(const grpc::Status& status) {
+    record_.total_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                           std::chrono::steady_clock::now() - arrived_)
+                           .count();
+    if (parts_.on_call) parts_.on_call(record_);
+    Finish(status);
+  }
+
+  ScoringService* const service_;
+  const ServiceParts& parts_;
+  const SteadyTime deadline_;
+  const SteadyTime arrived_ = std::chrono::steady_clock::now();
+  grpc::ByteBuffer* const response_;  // gRPC's, until OnDone
+  const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
+  std::vector<TraceAnswer> answers_;  // [traces of the request]
+  std::atomic<size_t> pending_ = 0;
+
+  std::mutex mutex_;
+  // Guarded by mutex_ while traces are pending:
+  CallRecord record_;
+  std::optional<Error> ending_;
+};
+
+grpc::ServerUnaryReactor* ScoringService::ScoreTraces(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* request,
+                                                      grpc::ByteBuffer* response) {
+  uint64_t id = 0;
+  bool draining = false;
+  {
+    std::lock_guard lock(mutex_);
+    id = next_id_++;
+    draining = draining_;
+    ++calls_;
+  }
+  Call* call = new Call(this, id, context, response);
+  if (draining) {
+    call->Fail(Error(ErrorCode::kUnavailable, "the server is draining and takes no new work"));
+  } else if (!parts_.pool->TryPost([call, request] { call->Start(*request); })) {
+    call->Fail(Error(ErrorCode::kResourceExhausted, "too many calls wait to be read"));
+  }
+  return call;
+}
+
+grpc::ServerUnaryReactor* ScoringService::DescribeModel(grpc::CallbackServerContext* context,
+                                                        const v1::DescribeModelRequest*,
+                                                        v1::DescribeModelResponse* response) {
+  ToMessage(parts_.scorer->description(), response->mutable_model());
+  ToMessage(parts_.limits, response->mutable_limits());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+void ScoringService::Leave() {
+  std::lock_guard lock(mutex_);
+  if (--calls_ == 0) empty_.notify_all();
+}
+
+bool ScoringService::Drain(SteadyTime give_up) {
+  std::unique_lock lock(mutex_);
+  draining_ = true;
+  return empty_.wait_until(lock, give_up, [&] { return calls_ == 0; });
+}
+
+}  // namespace prm

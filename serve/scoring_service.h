@@ -1,0 +1,59 @@
+// The gRPC handlers: from a request's bytes to answers, without holding a gRPC thread.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+#include "proto/prm/v1/scoring.grpc.pb.h"
+#include "serve/batcher.h"
+#include "serve/call_record.h"
+#include "serve/codec.h"
+#include "serve/thread_pool.h"
+
+namespace prm {
+
+// What the service borrows; all of it outlives the service and its calls.
+struct ServiceParts {
+  const StepScorer* scorer = nullptr;  // for its const accessors only
+  Batcher* batcher = nullptr;
+  ThreadPool* pool = nullptr;
+  CallLimits limits;
+  // Called when a call was answered, from any thread, under no lock.
+  std::function<void(const CallRecord&)> on_call;
+};
+
+// ScoreTraces takes the raw bytes: the generated parser would answer a message that is malformed or
+// not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
+class ScoringService final
+    : public v1::ScoringService::WithRawCallbackMethod_ScoreTraces<
+          v1::ScoringService::WithCallbackMethod_DescribeModel<v1::ScoringService::Service>> {
+ public:
+  explicit ScoringService(const ServiceParts& parts) : parts_(parts) {}
+
+  grpc::ServerUnaryReactor* ScoreTraces(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* DescribeModel(grpc::CallbackServerContext* context,
+                                          const v1::DescribeModelRequest* request,
+                                          v1::DescribeModelResponse* response) override;
+
+  // Refuses new calls with UNAVAILABLE and waits until every accepted one was answered, at most
+  // until `give_up`; false if calls were left.
+  bool Drain(SteadyTime give_up);
+
+ private:
+  class Call;
+  void Leave();
+
+  const ServiceParts parts_;
+  std::mutex mutex_;
+  // Guarded by mutex_:
+  bool draining_ = false;
+  int calls_ = 0;  // accepted and not done
+  uint64_t next_id_ = 1;
+  std::condition_variable empty_;
+};
+
+}  // namespace prm

@@ -1,0 +1,155 @@
+#include "serve/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <spdlog/fmt/fmt.h>
+
+#include <mutex>
+
+#include "serve/scoring_service.h"
+#include "serve/server_log.h"
+#include "serve/server_metrics.h"
+
+namespace prm {
+namespace {
+
+// For transports to send the last answers after every call is done.
+constexpr std::chrono::seconds kCloseGrace{1};
+
+void CheckLimits(const ServerOptions& o) {
+  const auto at_least = [](const char* name, int64_t value, int64_t bound) {
+    if (value >= bound) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("server: ", name, " is ", value, "; expected at least ", bound));
+  };
+  at_least("max_traces", o.limits.max_traces, 1);
+  at_least("max_steps", o.limits.max_steps, 1);
+  at_least("max_call_tokens", o.limits.max_call_tokens, 1);
+  at_least("max_message_bytes", o.limits.max_message_bytes, 1);
+  at_least("batch tokens", o.batch.max_tokens, 1);
+  at_least("batch traces", o.batch.max_traces, 1);
+  at_least("text_threads", o.text_threads, 1);
+  at_least("max_waiting_calls", o.max_waiting_calls, 1);
+  // A call that meets its own limits must fit into an empty queue.
+  at_least("max_queue_traces", o.max_queue_traces, o.limits.max_traces);
+  at_least("max_queue_tokens", o.max_queue_tokens, o.limits.max_call_tokens);
+}
+
+std::vector<std::unique_ptr<StepScorer>> ListOf(std::unique_ptr<StepScorer> scorer) {
+  std::vector<std::unique_ptr<StepScorer>> scorers;
+  scorers.push_back(std::move(scorer));
+  return scorers;
+}
+
+// Once a process: both settings act on servers that are built later.
+void EnableHealthAndReflection() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+}
+
+}  // namespace
+
+// Members in the order of their need: each is destroyed before what it uses.
+struct Server::State {
+  State(const ServerOptions& o, std::unique_ptr<StepScorer> owned_scorer)
+      : options(o),
+        log(o.log_level),
+        metrics(o.metrics),
+        scorer(owned_scorer.get()),
+        batcher(BatcherSettings(), ListOf(std::move(owned_scorer))),
+        pool(o.text_threads, size_t(o.max_waiting_calls)),
+        service({.scorer = scorer,
+                 .batcher = &batcher,
+                 .pool = &pool,
+                 .limits = o.limits,
+                 .on_call = [this](const CallRecord& record) {
+                   log.Call(record);
+                   metrics.CountCall(record);
+                   metrics.SetQueue(batcher.queue_traces(), batcher.queue_tokens());
+                 }}) {}
+
+  BatcherOptions BatcherSettings() {
+    BatcherOptions settings;
+    settings.max_queue_traces = options.max_queue_traces;
+    settings.max_queue_tokens = options.max_queue_tokens;
+    settings.batch = options.batch;
+    settings.on_batch = [this](const BatchReport& report) {
+      log.Batch(report);
+      metrics.CountBatch(report);
+    };
+    return settings;
+  }
+
+  void Listen();
+
+  const ServerOptions options;
+  ServerLog log;
+  ServerMetrics metrics;
+  const StepScorer* scorer;  // the batcher's
+  Batcher batcher;
+  ThreadPool pool;
+  ScoringService service;
+  std::unique_ptr<grpc::Server> server;
+  std::string address;
+  std::once_flag drain_once;
+  bool drained_whole = true;  // written once, under drain_once
+};
+
+void Server::State::Listen() {
+  EnableHealthAndReflection();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  // Otherwise a second server on the same port would start and take half of the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetMaxReceiveMessageSize(options.limits.max_message_bytes);
+  builder.RegisterService(&service);
+  server = builder.BuildAndStart();
+  if (!server || port == 0) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                StrCat("server: cannot listen on ", options.listen,
+                       "; expected host:port of this machine, the port free and permitted"));
+  }
+  address = options.listen.substr(0, options.listen.rfind(':') + 1) + std::to_string(port);
+  server->GetHealthCheckService()->SetServingStatus(v1::ScoringService::service_full_name(), true);
+}
+
+Server::Server(const ServerOptions& options, std::unique_ptr<StepScorer> scorer) {
+  CheckLimits(options);
+  state_ = std::make_unique<State>(options, std::move(scorer));
+  state_->Listen();
+  const ModelDescription& model = state_->scorer->description();
+  state_->log.Info(fmt::format("event=start listen={} metrics={:?} model={:?} dtype={} device={}",
+                               state_->address, options.metrics, model.name, model.dtype,
+                               model.device));
+}
+
+Server::~Server() { Drain(); }
+
+const std::string& Server::address() const { return state_->address; }
+
+bool Server::Drain() {
+  State& s = *state_;
+  std::call_once(s.drain_once, [&] {
+    s.log.Info("event=drain");
+    s.server->GetHealthCheckService()->Shutdown();
+    const SteadyTime give_up =
+        std::chrono::steady_clock::now() + std::chrono::seconds(s.options.drain_seconds);
+    s.drained_whole = s.service.Drain(give_up);
+    if (!s.drained_whole) s.log.Warning("event=drain_timeout dropped=true");
+    // Past its grace Shutdown cancels what is left: those calls leave the queue at the next batch.
+    s.server->Shutdown(std::chrono::system_clock::now() + kCloseGrace);
+    s.batcher.Stop();
+    s.server->Wait();
+    s.log.Info("event=stop");
+  });
+  return s.drained_whole;
+}
+
+std::string Server::MetricsText() const { return state_->metrics.Text(); }
+
+}  // namespace prm
