@@ -1,11 +1,8 @@
-// What the tokenizer tests share: a small vocabulary, a folder that goes away, short calls.
+// What the tokenizer tests share: a small vocabulary, short calls.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,30 +10,9 @@
 #include "data/bpe_tokenizer.h"
 #include "data/error.h"
 #include "data/tokenizer.h"
+#include "tests/temp_folder.h"
 
 namespace prm {
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "prm_test_XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error("mkdtemp " + name);
-    path_ = name;
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
-  std::filesystem::path Write(const std::string& name, std::string_view bytes) const {
-    std::ofstream(path_ / name, std::ios::binary) << bytes;
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline std::vector<TokenId> Ids(const Tokenizer& tokenizer, std::string_view text,
                                 SpecialTokens special = SpecialTokens::kText) {
