@@ -165,7 +165,9 @@ std::optional<double> ExpectedCalibrationError(std::span<const float> p,
   if (p.empty()) return std::nullopt;
   std::vector<double> gap(bins, 0.0);
   for (size_t i = 0; i < p.size(); ++i) {
-    gap[std::clamp(int(double(p[i]) * bins), 0, bins - 1)] += double(p[i]) - double(outcome[i]);
+    // In float32: 0.7f * 10 rounds to the 7 that its decimal form means.
+    const int bin = std::clamp(int(p[i] * float(bins)), 0, bins - 1);
+    gap[bin] += double(p[i]) - double(outcome[i]);
   }
   double sum = 0.0;
   for (double g : gap) sum += std::abs(g);

@@ -12,7 +12,7 @@ namespace prm {
 LoadedModel LoadModel(const std::filesystem::path& path, bool with_lm_head) {
   const std::unique_ptr<WeightSource> source = OpenWeights(path);
   LoadedModel model{source->config(), LoadDecoderWeights(*source, with_lm_head),
-                    source->tokenizer(), std::nullopt};
+                    source->tokenizer(), std::nullopt, source->prepend_bos()};
   ConvertToHalfLayout(&model.weights, &model.config);
   const std::filesystem::path prm_file = path / "prm.json";
   if (std::filesystem::is_directory(path) && std::filesystem::exists(prm_file)) {

@@ -19,6 +19,7 @@ struct LoadedModel {
   DecoderWeights weights;  // float32, CPU, Hugging Face's rotary layout
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<PrmJson> prm;  // absent for a bare backbone
+  bool prepend_bos = false;    // the backbone expects BOS before its text
 };
 
 // A GGUF file, a Hugging Face folder, or a checkpoint folder. Throws Error.

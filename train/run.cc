@@ -95,7 +95,7 @@ void ReportCounts(const char* what, const ExampleCounts& c) {
 
 PrmJson DescribeCheckpoint(const RunOptions& options, const LoadedModel& model, int max_tokens) {
   PrmJson prm;
-  prm.format = model.prm ? model.prm->format : NewlineFormat(*model.tokenizer, false);
+  prm.format = model.prm ? model.prm->format : NewlineFormat(*model.tokenizer, model.prepend_bos);
   prm.max_tokens = max_tokens;
   prm.base_model = std::filesystem::path(options.model).filename().string();
   if (options.examples.negative_after_first_error) prm.label_policy.after_first_error = "negative";

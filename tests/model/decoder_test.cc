@@ -32,7 +32,7 @@ INSTANTIATE_TEST_SUITE_P(Both, DecoderLayouts,
                          testing::Values(RotaryLayout::kHalf, RotaryLayout::kInterleaved));
 
 TEST_P(DecoderLayouts, PackedLogitsEqualTheReferenceOfEachTraceAlone) {
-  ModelConfig config = TinyConfig();
+  ModelConfig config = TinyDecoderConfig();
   config.rotary_layout = GetParam();
   const DecoderWeights weights = RandomWeights(config, 1);
   const auto traces = RaggedTraces();
@@ -42,7 +42,7 @@ TEST_P(DecoderLayouts, PackedLogitsEqualTheReferenceOfEachTraceAlone) {
 }
 
 TEST(Decoder, BackwardEqualsAutograd) {
-  const ModelConfig config = TinyConfig();
+  const ModelConfig config = TinyDecoderConfig();
   const DecoderWeights weights = RandomWeights(config, 2);
   const auto traces = RaggedTraces();
   const DecoderWeights leaves =
@@ -68,7 +68,7 @@ TEST(Decoder, BackwardEqualsAutograd) {
 }
 
 TEST(Decoder, ConvertingToHalfLayoutKeepsTheLogits) {
-  ModelConfig config = TinyConfig();
+  ModelConfig config = TinyDecoderConfig();
   config.rotary_layout = RotaryLayout::kInterleaved;
   DecoderWeights weights = RandomWeights(config, 3);
   const PackedBatch batch = Pack(RaggedTraces());
@@ -79,7 +79,7 @@ TEST(Decoder, ConvertingToHalfLayoutKeepsTheLogits) {
 }
 
 TEST(Decoder, ScoresDoNotDependOnBatch) {
-  const ModelConfig config = TinyConfig();
+  const ModelConfig config = TinyDecoderConfig();
   const Decoder decoder(config, RandomWeights(config, 4));
   const auto traces = RaggedTraces();
   const auto together = StepProbabilities(decoder, traces);
@@ -92,7 +92,7 @@ TEST(Decoder, ScoresDoNotDependOnBatch) {
 }
 
 TEST(Decoder, LaterStepsDoNotChangeEarlierScores) {
-  const ModelConfig config = TinyConfig();
+  const ModelConfig config = TinyDecoderConfig();
   const Decoder decoder(config, RandomWeights(config, 5));
   const TraceTokens whole = RaggedTraces()[2];
   TraceTokens prefix = whole;
@@ -106,7 +106,7 @@ TEST(Decoder, LaterStepsDoNotChangeEarlierScores) {
 }
 
 TEST(Decoder, BFloat16StaysWithinTheServingTolerance) {
-  const ModelConfig config = TinyConfig();
+  const ModelConfig config = TinyDecoderConfig();
   const DecoderWeights weights = RandomWeights(config, 6);
   const auto traces = RaggedTraces();
   const auto exact = StepProbabilities(Decoder(config, weights), traces);

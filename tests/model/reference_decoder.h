@@ -8,7 +8,7 @@
 namespace prm {
 
 // A random model; every shape is odd enough to catch a wrong stride.
-inline ModelConfig TinyConfig() {
+inline ModelConfig TinyDecoderConfig() {
   ModelConfig c;
   c.hidden_size = 24;
   c.intermediate_size = 40;

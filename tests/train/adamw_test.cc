@@ -23,7 +23,7 @@ TEST(AdamW, EqualsTheUpdateWrittenOut) {
   options.head_lr = 3e-2;
   options.weight_decay = 0.1;
   options.clip = 0.0;
-  DecoderWeights weights = RandomWeights(TinyConfig(), 1);
+  DecoderWeights weights = RandomWeights(TinyDecoderConfig(), 1);
   const DecoderWeights start = weights.Map([](const torch::Tensor& t, bool) { return t.clone(); });
   AdamW optimizer(weights, options);
   DecoderWeights grads = RandomGrads(weights, 2);
@@ -47,7 +47,7 @@ TEST(AdamW, ClippingScalesTheGradientToTheLimit) {
   options.clip = 1.0;
   options.weight_decay = 0.0;
   options.eps = 1e3;  // makes the update proportional to the gradient
-  DecoderWeights weights = RandomWeights(TinyConfig(), 1);
+  DecoderWeights weights = RandomWeights(TinyDecoderConfig(), 1);
   const auto start = weights.embedding.clone();
   AdamW optimizer(weights, options);
   DecoderWeights grads = RandomGrads(weights, 2);
@@ -59,7 +59,7 @@ TEST(AdamW, ClippingScalesTheGradientToTheLimit) {
 }
 
 TEST(AdamW, ANonFiniteGradientIsAnErrorAndLeavesTheWeights) {
-  DecoderWeights weights = RandomWeights(TinyConfig(), 1);
+  DecoderWeights weights = RandomWeights(TinyDecoderConfig(), 1);
   const auto start = weights.embedding.clone();
   AdamW optimizer(weights, {});
   DecoderWeights grads = RandomGrads(weights, 2);

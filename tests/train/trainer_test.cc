@@ -33,8 +33,8 @@ std::vector<Example> Examples(int count) {
 }
 
 LoadedModel Model() {
-  return {TinyConfig(), RandomWeights(TinyConfig(), 11), std::make_shared<ByteTokenizer>(),
-          std::nullopt};
+  return {TinyDecoderConfig(), RandomWeights(TinyDecoderConfig(), 11), std::make_shared<ByteTokenizer>(),
+          std::nullopt, false};
 }
 
 TrainerOptions Options() {
@@ -74,9 +74,9 @@ class TempFolder {
 
 void SaveTo(const Trainer& trainer, const std::filesystem::path& folder) {
   CheckpointWriter writer(folder);
-  SaveDecoderWeights(trainer.ExportedFloat32().weights(), TinyConfig(),
+  SaveDecoderWeights(trainer.ExportedFloat32().weights(), TinyDecoderConfig(),
                      writer.folder() / "model.safetensors");
-  writer.WriteFile("config.json", WriteConfigJson(TinyConfig()));
+  writer.WriteFile("config.json", WriteConfigJson(TinyDecoderConfig()));
   trainer.SaveState(&writer, 0.5);
   writer.Commit();
 }
@@ -84,7 +84,7 @@ void SaveTo(const Trainer& trainer, const std::filesystem::path& folder) {
 LoadedModel LoadFrom(const std::filesystem::path& folder) {
   const auto source = OpenWeights(folder);
   return {source->config(), LoadDecoderWeights(*source, false), std::make_shared<ByteTokenizer>(),
-          std::nullopt};
+          std::nullopt, false};
 }
 
 TEST(Trainer, LearnsLabelsThatTheTokensGiveAway) {
@@ -154,7 +154,7 @@ TEST(Trainer, ExportTakesTheClassWeightsOutOfTheBias) {
   options.loss.class_weights = {1.0f, 1.0f, 2.0f, 4.0f};
   const Trainer trainer(Model(), Examples(4), kCpu, options);
   const auto exported = trainer.Exported().weights().head_bias;
-  const auto raw = RandomWeights(TinyConfig(), 11).head_bias;
+  const auto raw = RandomWeights(TinyDecoderConfig(), 11).head_bias;
   EXPECT_NEAR((raw[2] - exported[2]).item<float>(), std::log(2.0), 1e-6);
   EXPECT_NEAR((raw[3] - exported[3]).item<float>(), std::log(4.0), 1e-6);
   EXPECT_EQ((raw[0] - exported[0]).item<float>(), 0.0f);
