@@ -49,6 +49,7 @@ endif()
 # Tests that run the program itself.
 if(TARGET prm_program AND EXISTS "${PROJECT_SOURCE_DIR}/tests/prm_test.cc")
   prm_add_test(prm_test tests/prm_test.cc)
+  target_link_libraries(prm_test PRIVATE prm_model)
   target_compile_definitions(prm_test PRIVATE PRM_PROGRAM="$<TARGET_FILE:prm_program>")
   add_dependencies(prm_test prm_program)
 endif()
