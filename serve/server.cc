@@ -7,6 +7,7 @@
 
 #include <mutex>
 
+#include "serve/grpc_log.h"
 #include "serve/scoring_service.h"
 #include "serve/server_log.h"
 #include "serve/server_metrics.h"
@@ -44,6 +45,7 @@ std::vector<std::unique_ptr<StepScorer>> ListOf(std::unique_ptr<StepScorer> scor
 
 // Once a process: both settings act on servers that are built later.
 void EnableHealthAndReflection() {
+  QuietGrpcLog();
   static std::once_flag once;
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);

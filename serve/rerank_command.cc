@@ -1,0 +1,159 @@
+// prm rerank
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "data/rerank_file.h"
+#include "data/text_io.h"
+#include "model/commands.h"
+#include "model/offline_scoring.h"
+#include "model/step_scorer.h"
+#include "serve/client.h"
+#include "serve/commands.h"
+#include "serve/rerank_view.h"
+#include "serve/reranker.h"
+
+namespace prm {
+namespace {
+
+struct RerankOptions {
+  std::string model, server;  // one of them
+  std::string in = "-", out;
+  bool pretty = false;
+  std::string color = "auto";
+  ViewOptions view{.width = -1};
+  OfflineOptions scoring;
+  ScorerOptions scorer;
+  ClientOptions client;
+};
+
+class LocalEngine : public RerankEngine {
+ public:
+  explicit LocalEngine(const RerankOptions& options)
+      : scorer_(LoadStepScorer(options.model, options.scorer)),
+        offline_(*scorer_, options.scoring, [this](OfflineResult result) {
+          emit(result.error ? MakeErrorLine(result.trace.id, *result.error)
+                            : MakeScoreLine(result.trace.id, std::move(result.label_probs),
+                                            scorer_->description().threshold));
+        }) {}
+  void Add(const Trace& trace) override { offline_.Add(trace); }
+  void Flush() override { offline_.Flush(); }
+
+ private:
+  std::unique_ptr<StepScorer> scorer_;
+  OfflineScorer offline_;
+};
+
+class ServerEngine : public RerankEngine {
+ public:
+  explicit ServerEngine(const RerankOptions& options)
+      : client_(options.client, [this](TraceAnswer answer) { emit(std::move(answer.line)); }) {}
+  void Add(const Trace& trace) override { client_.Add(trace); }
+  void Flush() override { client_.Flush(); }
+
+ private:
+  ScoringClient client_;
+};
+
+bool WantsColor(const std::string& choice) {
+  if (choice != "auto") return choice == "always";
+  return isatty(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr;
+}
+
+// 100 where standard output is no terminal.
+int TerminalWidth() {
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 100;
+}
+
+void RunRerank(RerankOptions options) {
+  if (options.model.empty() == options.server.empty()) {
+    throw UsageError("rerank: expected one of --model and --server");
+  }
+  if (options.out.empty() && !options.pretty) options.out = "-";
+  if (options.out == "-" && options.pretty) {
+    throw UsageError("rerank: --pretty writes to standard output; expected --out FILE or no --out");
+  }
+  if (options.view.width < 0) options.view.width = TerminalWidth();
+  options.view.color = WantsColor(options.color);
+  options.client.server = options.server;
+
+  RerankReader reader(options.in);
+  std::optional<OutputFile> out;
+  if (!options.out.empty()) out.emplace(options.out);
+  std::unique_ptr<RerankEngine> engine;
+  if (options.model.empty()) {
+    engine = std::make_unique<ServerEngine>(options);
+  } else {
+    engine = std::make_unique<LocalEngine>(options);
+  }
+  ChoiceTally tally;
+  int64_t problems = 0, refused = 0;
+  Reranker reranker(
+      *engine, options.view.by, [&](const RerankProblem& problem, const RerankResult& result) {
+        for (const ScoreLine& line : result.candidates) refused += line.error ? 1 : 0;
+        if (out) out->Write(RerankResultToJson(result) + "\n");
+        ++problems;
+        if (!options.pretty) {
+          std::fprintf(stderr, "\r%lld problems", (long long)problems);
+          return;
+        }
+        tally.Add(problem, result);
+        std::cout << RenderProblem(problem, result, options.view) << "\n" << std::flush;
+      });
+  for (RerankProblem problem; reader.Next(&problem);) reranker.Add(std::move(problem));
+  reranker.Flush();
+  if (!options.pretty) std::fprintf(stderr, "\r%lld problems\n", (long long)problems);
+  if (options.pretty) std::cout << tally.Render(options.view) << std::flush;
+  if (out) out->Commit();
+  if (refused > 0) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat(refused, " candidates could not be scored; their lines say why"));
+  }
+}
+
+}  // namespace
+
+void AddRerankCommand(CLI::App& app) {
+  auto o = std::make_shared<RerankOptions>();
+  CLI::App* rerank = app.add_subcommand("rerank", "Rank candidate solutions of problems");
+  rerank->add_option("--model", o->model, "Checkpoint folder; or --server");
+  rerank->add_option("--server", o->server, "host:port of a running prm serve; or --model");
+  rerank->add_option("--in", o->in, "Rerank file; - is standard input")->capture_default_str();
+  rerank->add_option("--out", o->out,
+                     "Where result lines go; - is standard output (the default "
+                     "without --pretty)");
+  rerank->add_flag("--pretty", o->pretty, "Show ranked candidates and their steps");
+  rerank->add_option("--color", o->color, "auto | always | never")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+  rerank
+      ->add_option("--by", o->view.by, "min | product | last | mean: orders the view, weighs votes")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, AggregateKind>{{"min", AggregateKind::kMin},
+                                               {"product", AggregateKind::kProduct},
+                                               {"last", AggregateKind::kLast},
+                                               {"mean", AggregateKind::kMean}}))
+      ->default_str("min");
+  rerank->add_option("--best", o->view.best, "Candidates shown from the top")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  rerank->add_option("--worst", o->view.worst, "Candidates shown from the bottom")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  rerank->add_option("--width", o->view.width, "Columns; 0: whole text; default: the terminal's")
+      ->check(CLI::NonNegativeNumber);
+  AddClientFlags(rerank, &o->client);
+  AddScoringFlags(rerank, &o->scoring, &o->scorer);
+  rerank->callback([o] { RunRerank(*o); });
+}
+
+}  // namespace prm
