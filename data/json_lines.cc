@@ -20,7 +20,7 @@ std::string Clip(std::string text, size_t max_bytes) {
   return text.substr(0, end) + "...";
 }
 
-// simdjson names the kind of error only; nlohmann knows its place as well.
+// simdjson names the kind of error only; nlohmann knows its place as well, counted from 1.
 std::string ExplainInvalidJson(std::string_view json, simdjson::error_code error) {
   if (const std::optional<size_t> offset = FindInvalidUtf8(json)) {
     return StrCat("not UTF-8 at byte ", *offset);
@@ -34,7 +34,7 @@ std::string ExplainInvalidJson(std::string_view json, simdjson::error_code error
     } catch (const nlohmann::json::parse_error& precise) {
       const std::string message = precise.what();
       const size_t start = std::min(message.find(": "), message.size());
-      return StrCat("not valid JSON at byte ", precise.byte,
+      return StrCat("not valid JSON at byte ", precise.byte - 1,
                     Clip(message.substr(start), kMaxCauseBytes));
     } catch (const nlohmann::json::exception&) {
       return StrCat("not valid JSON: ", simdjson::error_message(error));

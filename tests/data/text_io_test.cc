@@ -160,6 +160,21 @@ TEST(LineReader, CountsLinesAndKeepsEmptyOnes) {
   EXPECT_FALSE(reader.Next(&line)) << "the end stays the end";
 }
 
+TEST(LineReader, ALineMayEndAnywhereInTheReadBuffer) {
+  const TempFolder folder;
+  for (size_t length = 0; length < 20; ++length) {
+    const std::string line(length, 'a');
+    EXPECT_THAT(Lines(folder.Write("lines", line + "\n" + line + "b\n")),
+                ElementsAre(line, line + "b"));
+  }
+  const size_t buffer = size_t{1} << 18;
+  for (size_t length = buffer - 8; length < buffer + 16; ++length) {
+    const std::string line(length, 'a');
+    EXPECT_TRUE(Lines(folder.Write("lines", line + "\nb")) == (std::vector<std::string>{line, "b"}))
+        << length;
+  }
+}
+
 TEST(LineReader, RefusesALineBeyondItsLimitByNumber) {
   const TempFolder folder;
   const auto path = folder.Write("lines", "short\n" + std::string(1 << 20, 'a') + "\n");
