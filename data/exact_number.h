@@ -1,0 +1,28 @@
+// Numbers as people and LaTeX write them, read exactly.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace prm {
+
+// ASCII only, whatever the locale.
+inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+inline bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
+inline bool IsLetter(char c) { return IsUpper(c) || (c >= 'a' && c <= 'z'); }
+
+// Bytes of the number that `text` starts with, without a sign before it: 12, 1,200.50, 1{,}200, .5,
+// 2e-3, 3/4, 1 1/2, \frac{1}{2}, 2\frac12; 0 if none.
+size_t UnsignedNumberLength(std::string_view text);
+
+// The canonical form of the signed number that `text` starts with, and its bytes; 0 bytes if there
+// is none, it divides by zero, or it is a fraction of more than 18 digits a side. 1,200.50 gives
+// 1200.5; -0 gives 0; 3/6 gives 0.5; 2/6 gives 1/3, because no finite decimal equals it.
+struct ExactNumber {
+  std::string canonical;
+  size_t length = 0;
+};
+ExactNumber ReadExactNumber(std::string_view text);
+
+}  // namespace prm
