@@ -17,7 +17,7 @@ struct CallRecord {
   int64_t compute_us = 0;  // the longest batch of its traces
   int64_t total_us = 0;    // from arrival to the answer
   ErrorCode status{};      // 0: OK
-  std::string message;     // of the status
+  std::string message{};   // of the status
 };
 
 // "OK", "RESOURCE_EXHAUSTED", ...

@@ -1,5 +1,6 @@
 #include "serve/grpc_log.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
 #include <cstdlib>
@@ -12,6 +13,7 @@ void QuietGrpcLog() {
   std::call_once(once, [] {
     if (std::getenv("GRPC_VERBOSITY") == nullptr) {
       gpr_set_log_function([](gpr_log_func_args*) {});
+      google::protobuf::SetLogHandler(nullptr);
     }
   });
 }

@@ -1,9 +1,9 @@
-// gRPC's own log, which would write beside ours.
+// The logs of gRPC and protobuf, which would write beside ours.
 #pragma once
 
 namespace prm {
 
-// Silences it unless GRPC_VERBOSITY is set in the environment: what matters arrives as a status.
+// Silences them unless GRPC_VERBOSITY is set in the environment: what matters arrives as a status.
 // Any thread, any number of times.
 void QuietGrpcLog();
 

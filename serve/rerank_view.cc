@@ -74,7 +74,7 @@ std::string CandidateBlock(const Pen& pen, const RerankProblem& problem, const R
   const auto& answer = result.answers[size_t(index)];
   const double score = line.aggregate[options.by];
   std::string out = fmt::format(
-      " {}  {} {} {}  {}\n", pen.Bold(fmt::format("{:>2}.", rank)),
+      " {} {} {} {}  {}\n", pen.Bold(fmt::format("{:>2}.", rank)),
       pen.Bold(pen.Ink(ScoreColor(score), fmt::format("{:.2f}", score))),
       Verdict(pen, CandidateIsCorrect(problem, index)),
       answer ? pen.Bold(OneLine(answer->text, Rest(options.width, 40))) : pen.Dim("no answer"),
@@ -117,11 +117,11 @@ std::string Heading(const Pen& pen, const RerankProblem& problem, const RerankRe
     facts += fmt::format(", expected answer {}",
                          OneLine(*problem.ground_truth, Rest(options.width, 60)));
   }
-  const std::string_view by = kAggregateNames[size_t(options.by)];
+  const std::string id = OneLine(problem.id, 40);
   return fmt::format(
-      "{}  {}\n     {}\n", pen.Ink(75, pen.Bold("▌ " + problem.id)),
-      pen.Bold(OneLine(problem.problem, Rest(options.width, 4 + int(problem.id.size())))),
-      pen.Dim(fmt::format("{}; ranked by {}", facts, by)));
+      "{}  {}\n     {}\n", pen.Ink(75, pen.Bold("▌ " + id)),
+      pen.Bold(OneLine(problem.problem, Rest(options.width, 4 + int(id.size())))),
+      pen.Dim(fmt::format("{}; ranked by {}", facts, kAggregateNames[size_t(options.by)])));
 }
 
 }  // namespace

@@ -225,9 +225,13 @@ void ScoringService::Leave() {
   if (--calls_ == 0) empty_.notify_all();
 }
 
-bool ScoringService::Drain(SteadyTime give_up) {
-  std::unique_lock lock(mutex_);
+void ScoringService::RefuseNew() {
+  std::lock_guard lock(mutex_);
   draining_ = true;
+}
+
+bool ScoringService::AwaitAnswers(SteadyTime give_up) {
+  std::unique_lock lock(mutex_);
   return empty_.wait_until(lock, give_up, [&] { return calls_ == 0; });
 }
 

@@ -39,9 +39,11 @@ class ScoringService final
                                           const v1::DescribeModelRequest* request,
                                           v1::DescribeModelResponse* response) override;
 
-  // Refuses new calls with UNAVAILABLE and waits until every accepted one was answered, at most
-  // until `give_up`; false if calls were left.
-  bool Drain(SteadyTime give_up);
+  // Refuses new calls with UNAVAILABLE from now on.
+  void RefuseNew();
+  // After RefuseNew: waits until every accepted call was answered, at most until `give_up`; false
+  // if calls were left.
+  bool AwaitAnswers(SteadyTime give_up);
 
  private:
   class Call;

@@ -138,10 +138,11 @@ bool Server::Drain() {
   State& s = *state_;
   std::call_once(s.drain_once, [&] {
     s.log.Info("event=drain");
+    s.service.RefuseNew();
     s.server->GetHealthCheckService()->Shutdown();
     const SteadyTime give_up =
         std::chrono::steady_clock::now() + std::chrono::seconds(s.options.drain_seconds);
-    s.drained_whole = s.service.Drain(give_up);
+    s.drained_whole = s.service.AwaitAnswers(give_up);
     if (!s.drained_whole) s.log.Warning("event=drain_timeout dropped=true");
     // Past its grace Shutdown cancels what is left: those calls leave the queue at the next batch.
     s.server->Shutdown(std::chrono::system_clock::now() + kCloseGrace);

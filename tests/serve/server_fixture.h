@@ -1,0 +1,56 @@
+// A real server on a loopback port in front of a fake scorer, and traces to send it.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/score_lines.h"
+#include "proto/prm/v1/scoring.grpc.pb.h"
+#include "serve/codec.h"
+#include "serve/server.h"
+#include "tests/serve/fake_scorer.h"
+
+namespace prm {
+
+inline ServerOptions QuietOptions() {
+  ServerOptions options;
+  options.listen = "127.0.0.1:0";
+  options.log_level = "off";
+  return options;
+}
+
+inline std::unique_ptr<v1::ScoringService::Stub> StubFor(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // A pool of its own: a connection of its own.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return v1::ScoringService::NewStub(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+}
+
+inline Trace MakeTrace(std::string id, std::string problem, const std::vector<std::string>& steps) {
+  Trace trace;
+  trace.id = std::move(id);
+  trace.problem = std::move(problem);
+  for (const std::string& step : steps) trace.steps.push_back({step, {}, {}});
+  return trace;
+}
+
+inline v1::ScoreTracesRequest RequestOf(const std::vector<Trace>& traces) {
+  v1::ScoreTracesRequest request;
+  for (const Trace& trace : traces) ToMessage(trace, request.add_traces());
+  return request;
+}
+
+// What scoring without a server gives.
+inline ScoreLine OfflineLine(const Trace& trace) {
+  const FakeScorer scorer;
+  return MakeScoreLine(trace.id,
+                       FakeProbs(TokenizeTrace(scorer.format(), scorer.tokenizer(), trace)),
+                       scorer.description().threshold);
+}
+
+}  // namespace prm

@@ -1,0 +1,372 @@
+#include "serve/server.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/wrappers.pb.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <thread>
+
+#include "tests/serve/server_fixture.h"
+
+namespace prm {
+namespace {
+
+using grpc::StatusCode;
+using testing::HasSubstr;
+
+std::unique_ptr<Server> Start(const ServerOptions& options = QuietOptions(),
+                              std::shared_ptr<Gate> gate = nullptr) {
+  return std::make_unique<Server>(options, std::make_unique<FakeScorer>(std::move(gate)));
+}
+
+struct Reply {
+  grpc::Status status;
+  v1::ScoreTracesResponse response;
+};
+
+Reply Ask(v1::ScoringService::Stub& stub, const v1::ScoreTracesRequest& request) {
+  Reply reply;
+  grpc::ClientContext context;
+  reply.status = stub.ScoreTraces(&context, request, &reply.response);
+  return reply;
+}
+
+Reply Ask(const Server& server, const std::vector<Trace>& traces) {
+  return Ask(*StubFor(server.address()), RequestOf(traces));
+}
+
+// Sends bytes as they are to a unary method.
+grpc::Status AskRaw(const Server& server, const std::string& method, const std::string& bytes,
+                    std::string* reply) {
+  grpc::GenericStub stub(grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  const grpc::Slice slice(bytes);
+  const grpc::ByteBuffer request(&slice, 1);
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  std::latch done(1);
+  stub.UnaryCall(&context, method, {}, &request, &response, [&](grpc::Status s) {
+    status = std::move(s);
+    done.count_down();
+  });
+  done.wait();
+  std::vector<grpc::Slice> slices;
+  if (status.ok() && response.Dump(&slices).ok()) {
+    for (const grpc::Slice& s : slices) {
+      reply->append(reinterpret_cast<const char*>(s.begin()), s.size());
+    }
+  }
+  return status;
+}
+
+constexpr const char* kScoreTraces = "/prm.v1.ScoringService/ScoreTraces";
+
+// grpc.health.v1 has one string in the request and one enum in the response, both field 1.
+int Health(const Server& server, const std::string& service) {
+  google::protobuf::StringValue request;
+  request.set_value(service);
+  std::string reply;
+  const grpc::Status status =
+      AskRaw(server, "/grpc.health.v1.Health/Check", request.SerializeAsString(), &reply);
+  google::protobuf::Int32Value response;
+  if (!status.ok() || !response.ParseFromString(reply)) return -1;
+  return response.value();
+}
+constexpr int kServing = 1, kNotServing = 2;
+
+void ExpectOfflineScores(const v1::TraceResult& result, const Trace& trace) {
+  ASSERT_TRUE(result.has_scores()) << result.error().message();
+  const ScoreLine line = ToAnswer(result).line;
+  const ScoreLine expected = OfflineLine(trace);
+  EXPECT_EQ(line.id, expected.id);
+  EXPECT_EQ(line.scores, expected.scores);
+  EXPECT_EQ(line.label_probs, expected.label_probs);
+  EXPECT_EQ(line.aggregate, expected.aggregate);
+  EXPECT_EQ(line.first_error, expected.first_error);
+}
+
+TEST(Server, SixtyFourClientsGetTheOfflineScoresAndNoneIsLost) {
+  constexpr int kClients = 64, kCalls = 4, kTraces = 4;
+  ServerOptions options = QuietOptions();
+  options.batch.max_tokens = 512;
+  const auto server = Start(options);
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> clients;
+  for (int c = 0; c < kClients; ++c) {
+    clients.emplace_back([&, c] {
+      const auto stub = StubFor(server->address());
+      for (int call = 0; call < kCalls; ++call) {
+        std::vector<Trace> traces;
+        for (int t = 0; t < kTraces; ++t) {
+          traces.push_back(MakeTrace(StrCat(c, "/", call, "/", t), StrCat("problem ", c),
+                                     {StrCat("first ", call), StrCat("second ", t), "third"}));
+        }
+        const Reply reply = Ask(*stub, RequestOf(traces));
+        ASSERT_TRUE(reply.status.ok()) << reply.status.error_message();
+        ASSERT_EQ(reply.response.results_size(), kTraces);
+        for (int t = 0; t < kTraces; ++t) {
+          ExpectOfflineScores(reply.response.results(t), traces[size_t(t)]);
+          ++answered;
+        }
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(answered, kClients * kCalls * kTraces);
+}
+
+TEST(Server, ABadTraceCarriesItsOwnErrorAndDoesNotFailItsNeighbours) {
+  ServerOptions options = QuietOptions();
+  options.limits.max_steps = 3;
+  const auto server = Start(options);
+  const std::vector<Trace> traces = {
+      MakeTrace("good", "p", {"a", "b"}),
+      MakeTrace("no steps", "p", {}),
+      MakeTrace("empty step", "p", {"a", ""}),
+      MakeTrace("many steps", "p", {"a", "b", "c", "d"}),
+      MakeTrace("long", "p", {std::string(5000, 'x')}),
+      MakeTrace("poison", "p", {"a\x01"}),
+      MakeTrace("fine", "p", {"c"}),
+  };
+  const Reply reply = Ask(*server, traces);
+  ASSERT_TRUE(reply.status.ok()) << reply.status.error_message();
+  ASSERT_EQ(reply.response.results_size(), 7);
+  ExpectOfflineScores(reply.response.results(0), traces[0]);
+  ExpectOfflineScores(reply.response.results(6), traces[6]);
+  EXPECT_EQ(reply.response.results(0).scores().tokens(), 6);
+  const std::vector<std::string> expected = {"no steps", "empty step", "expected at most 3",
+                                             "at most 2048", "poisoned"};
+  for (int i = 1; i <= 5; ++i) {
+    const v1::TraceResult& result = reply.response.results(i);
+    ASSERT_TRUE(result.has_error()) << i;
+    EXPECT_EQ(result.id(), traces[size_t(i)].id);
+    EXPECT_EQ(result.error().code(), StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(result.error().message(), HasSubstr(expected[size_t(i - 1)]));
+  }
+}
+
+TEST(Server, NoTracesGetNoAnswers) {
+  const auto server = Start();
+  const Reply reply = Ask(*server, {});
+  EXPECT_TRUE(reply.status.ok());
+  EXPECT_EQ(reply.response.results_size(), 0);
+}
+
+TEST(Server, ACallAboveItsLimitsIsRefusedWhole) {
+  ServerOptions options = QuietOptions();
+  options.limits.max_traces = 2;
+  options.limits.max_call_tokens = 100;
+  const auto server = Start(options);
+  const Trace small = MakeTrace("s", "p", {"a"});
+  const Reply traces = Ask(*server, {small, small, small});
+  EXPECT_EQ(traces.status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(traces.status.error_message(), HasSubstr("at most 2"));
+  const Reply tokens = Ask(*server, {small, MakeTrace("l", "p", {std::string(99, 'x')})});
+  EXPECT_EQ(tokens.status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(tokens.status.error_message(), HasSubstr("100 tokens"));
+  EXPECT_TRUE(Ask(*server, {small, small}).status.ok());
+}
+
+TEST(Server, AnOversizeMessageIsRefusedAndTheServerLivesOn) {
+  ServerOptions options = QuietOptions();
+  options.limits.max_message_bytes = 1000;
+  const auto server = Start(options);
+  const Reply reply = Ask(*server, {MakeTrace("big", std::string(2000, 'x'), {"a"})});
+  EXPECT_EQ(reply.status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(Ask(*server, {MakeTrace("small", "p", {"a"})}).status.ok());
+}
+
+TEST(Server, TextThatIsNotUtf8IsRefusedByName) {
+  const auto server = Start();
+  const auto stub = StubFor(server->address());
+  v1::ScoreTracesRequest request = RequestOf({MakeTrace("t", "a problem", {"step"})});
+  std::string bytes = request.SerializeAsString();
+  bytes[bytes.find("a problem")] = '\xff';
+  std::string reply;
+  const grpc::Status status = AskRaw(*server, kScoreTraces, bytes, &reply);
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("UTF-8"));
+}
+
+TEST(Server, BytesThatAreNoMessageAreRefused) {
+  const auto server = Start();
+  std::string reply;
+  const grpc::Status status = AskRaw(*server, kScoreTraces, "\x0a\x7f not that long", &reply);
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("ScoreTracesRequest"));
+}
+
+TEST(Server, AFullQueueIsResourceExhausted) {
+  const auto gate = std::make_shared<Gate>();
+  ServerOptions options = QuietOptions();
+  options.limits.max_traces = 2;
+  options.max_queue_traces = 2;
+  const auto server = Start(options, gate);
+  std::thread running(
+      [&] { EXPECT_TRUE(Ask(*server, {MakeTrace("running", "p", {"a"})}).status.ok()); });
+  gate->AwaitArrivals(1);
+  // Room for one of the three.
+  std::latch refused(2);
+  std::atomic<int> accepted = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.emplace_back([&] {
+      const Trace trace = MakeTrace("t", "p", {"b"});
+      const Reply reply = Ask(*server, {trace, trace});
+      if (reply.status.ok()) {
+        ++accepted;
+      } else {
+        EXPECT_EQ(reply.status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+        EXPECT_THAT(reply.status.error_message(), HasSubstr("queue is full"));
+        refused.count_down();
+      }
+    });
+  }
+  refused.wait();
+  gate->Open();
+  for (std::thread& caller : callers) caller.join();
+  running.join();
+  EXPECT_EQ(accepted, 1);
+  EXPECT_THAT(server->MetricsText(), HasSubstr("prm_calls_total{status=\"RESOURCE_EXHAUSTED\"} 2"));
+}
+
+TEST(Server, AClientThatDisconnectsMidCallLeavesTheServerWhole) {
+  const auto gate = std::make_shared<Gate>();
+  const auto server = Start(QuietOptions(), gate);
+  {
+    const auto stub = StubFor(server->address());
+    grpc::ClientContext context;
+    v1::ScoreTracesResponse response;
+    const v1::ScoreTracesRequest request = RequestOf({MakeTrace("gone", "p", {"a"})});
+    std::latch ended(1);
+    grpc::Status status;
+    stub->async()->ScoreTraces(&context, &request, &response, [&](grpc::Status s) {
+      status = std::move(s);
+      ended.count_down();
+    });
+    gate->AwaitArrivals(1);
+    context.TryCancel();
+    ended.wait();
+    EXPECT_EQ(status.error_code(), StatusCode::CANCELLED);
+  }
+  gate->Open();
+  const Trace next = MakeTrace("next", "p", {"b"});
+  const Reply reply = Ask(*server, {next});
+  ASSERT_TRUE(reply.status.ok());
+  ExpectOfflineScores(reply.response.results(0), next);
+  EXPECT_TRUE(server->Drain());
+}
+
+TEST(Server, ADeadlineThatPassesInTheQueueEndsTheCall) {
+  const auto gate = std::make_shared<Gate>();
+  const auto server = Start(QuietOptions(), gate);
+  std::thread running(
+      [&] { EXPECT_TRUE(Ask(*server, {MakeTrace("running", "p", {"a"})}).status.ok()); });
+  gate->AwaitArrivals(1);
+  const auto stub = StubFor(server->address());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(20));
+  v1::ScoreTracesResponse response;
+  const grpc::Status status =
+      stub->ScoreTraces(&context, RequestOf({MakeTrace("late", "p", {"b"})}), &response);
+  EXPECT_EQ(status.error_code(), StatusCode::DEADLINE_EXCEEDED);
+  gate->Open();
+  running.join();
+  EXPECT_TRUE(server->Drain());
+}
+
+TEST(Server, DescribesItsModelAndItsLimits) {
+  ServerOptions options = QuietOptions();
+  options.limits.max_steps = 77;
+  const auto server = Start(options);
+  grpc::ClientContext context;
+  v1::DescribeModelResponse response;
+  ASSERT_TRUE(StubFor(server->address())
+                  ->DescribeModel(&context, v1::DescribeModelRequest(), &response)
+                  .ok());
+  EXPECT_EQ(response.model().name(), "fake");
+  EXPECT_EQ(response.model().max_tokens(), 2048);
+  EXPECT_EQ(response.limits().max_steps(), 77);
+}
+
+TEST(Server, APortInUseIsAnErrorThatNamesIt) {
+  const auto first = Start();
+  ServerOptions options = QuietOptions();
+  options.listen = first->address();
+  try {
+    Start(options);
+    FAIL() << "two servers listen on " << first->address();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_THAT(error.what(), HasSubstr(first->address()));
+  }
+  EXPECT_TRUE(Ask(*first, {MakeTrace("t", "p", {"a"})}).status.ok());
+}
+
+TEST(Server, LimitsThatNoCallCouldMeetAreRefused) {
+  ServerOptions options = QuietOptions();
+  options.max_queue_traces = options.limits.max_traces - 1;
+  EXPECT_THROW(Start(options), Error);
+}
+
+TEST(Server, DrainFinishesAcceptedCallsRefusesNewOnesAndSaysSo) {
+  const auto gate = std::make_shared<Gate>();
+  const auto server = Start(QuietOptions(), gate);
+  EXPECT_EQ(Health(*server, ""), kServing);
+  EXPECT_EQ(Health(*server, "prm.v1.ScoringService"), kServing);
+  const Trace trace = MakeTrace("accepted", "p", {"a"});
+  Reply accepted;
+  std::thread running([&] { accepted = Ask(*server, {trace}); });
+  gate->AwaitArrivals(1);
+  bool drained = false;
+  std::thread drain([&] { drained = server->Drain(); });
+  while (Health(*server, "") == kServing) std::this_thread::yield();
+  EXPECT_EQ(Health(*server, ""), kNotServing);
+  EXPECT_EQ(Health(*server, "prm.v1.ScoringService"), kNotServing);
+  EXPECT_EQ(Ask(*server, {trace}).status.error_code(), StatusCode::UNAVAILABLE);
+  gate->Open();
+  running.join();
+  drain.join();
+  EXPECT_TRUE(drained);
+  ASSERT_TRUE(accepted.status.ok()) << accepted.status.error_message();
+  ExpectOfflineScores(accepted.response.results(0), trace);
+  EXPECT_EQ(Ask(*server, {trace}).status.error_code(), StatusCode::UNAVAILABLE);
+}
+
+TEST(Server, ReflectionListsTheService) {
+  const auto server = Start();
+  grpc::GenericStub stub(
+      grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const auto next = [&] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  const auto stream = stub.PrepareCall(
+      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  stream->StartCall(nullptr);
+  ASSERT_TRUE(next());
+  const grpc::Slice slice(std::string("\x3a\x01*"));  // list_services, field 7
+  stream->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+  ASSERT_TRUE(next());
+  grpc::ByteBuffer response;
+  stream->Read(&response, nullptr);
+  ASSERT_TRUE(next());
+  grpc::Slice whole;
+  ASSERT_TRUE(response.DumpToSingleSlice(&whole).ok());
+  const std::string text(reinterpret_cast<const char*>(whole.begin()), whole.size());
+  EXPECT_THAT(text, HasSubstr("prm.v1.ScoringService"));
+  EXPECT_THAT(text, HasSubstr("grpc.health.v1.Health"));
+  stream->WritesDone(nullptr);
+  next();
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  next();
+}
+
+}  // namespace
+}  // namespace prm
