@@ -220,7 +220,7 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
     file.seekp(-40000, std::ios::end);
     file.write(std::string(20000, '\x3f').data(), 20000);
   }
-  ExpectRefused("describe " + flipped, {"self-test"});
+  ExpectRefused("describe --dtype float32 " + flipped, {"self-test"});
 
   const std::string missing = copy("missing");
   std::filesystem::remove(missing + "/model.safetensors");

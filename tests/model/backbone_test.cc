@@ -1,4 +1,6 @@
 // The decoder on the real backbone against published values.
+#include "tests/model/backbone.h"
+
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -6,7 +8,6 @@
 
 #include "data/text_io.h"
 #include "model/checkpoint.h"
-#include "tests/model/backbone.h"
 #include "tests/shared_data.h"
 
 namespace prm {
@@ -22,8 +23,7 @@ TEST(Backbone, LogitsAndGreedyIdsEqualThePublishedOnes) {
   PRM_NEED_SHARED_DATA("model/smollm2_golden.json");
   const LoadedModel model = LoadModel(Backbone(), /*with_lm_head=*/true);
   const Decoder decoder(model.config, model.weights);
-  const auto golden =
-      nlohmann::json::parse(ReadFile(SharedData() / "model/smollm2_golden.json"));
+  const auto golden = nlohmann::json::parse(ReadFile(SharedData() / "model/smollm2_golden.json"));
   for (const auto& test : golden["cases"]) {
     std::vector<TokenId> ids;
     model.tokenizer->Encode(test["text"].get<std::string>(), SpecialTokens::kParse, &ids);
@@ -49,12 +49,14 @@ TEST(Backbone, ScoresDoNotDependOnBatchNorOnTheNumberFormatBeyondItsTolerance) {
   for (const char* problem : {"Solve 3x + 6 = 15.", "What is 15% of 80?", "2 + 2?"}) {
     Trace trace;
     trace.problem = problem;
-    trace.steps = {{"Move the constant to the other side.", {}, {}}, {"3x = 9", {}, {}}, {"x = 3", {}, {}}};
+    trace.steps = {
+        {"Move the constant to the other side.", {}, {}}, {"3x = 9", {}, {}}, {"x = 3", {}, {}}};
     traces.push_back(TokenizeTrace(format, *model.tokenizer, trace));
   }
   const Decoder exact(model.config, model.weights);
   const Decoder rounded(model.config, ForCompute(model.weights, torch::kBFloat16, torch::kCPU));
-  const auto together = StepProbabilities(exact, traces), coarse = StepProbabilities(rounded, traces);
+  const auto together = StepProbabilities(exact, traces),
+             coarse = StepProbabilities(rounded, traces);
   for (size_t b = 0; b < traces.size(); ++b) {
     const auto alone = StepProbabilities(exact, {&traces[b], 1});
     for (size_t s = 0; s < alone[0].size(); ++s) {
