@@ -21,11 +21,11 @@ struct ModelDescription {
   std::string dtype;   // of the matrix products: float32, bfloat16
   std::string device;  // cpu, cuda:0
   int vocab_size = 0;
-  int max_tokens = 0;          // longest trace
-  double threshold = 0.5;      // p_correct below it: the step is judged wrong
-  std::string label_policy;    // named policies the model was trained with
-  std::string base_model;      // provenance
-  std::string training_data;   // provenance: names and hashes
+  int max_tokens = 0;         // longest trace
+  double threshold = 0.5;     // p_correct below it: the step is judged wrong
+  std::string label_policy;   // named policies the model was trained with
+  std::string base_model;     // provenance
+  std::string training_data;  // provenance: names and hashes
 };
 
 // One owner thread at a time calls Score; the const accessors may be called from any thread.
@@ -41,7 +41,7 @@ class StepScorer {
 };
 
 struct ScorerOptions {
-  std::string dtype = "auto";   // auto: bfloat16 where the hardware multiplies it; float32, bfloat16
+  std::string dtype = "auto";  // auto: bfloat16 where the hardware multiplies it; float32, bfloat16
   std::string device = "auto";  // auto: CUDA when present; cpu, cuda, cuda:N
   int threads = 0;              // 0: all cores
   bool self_test = true;        // compare the checkpoint's self-test traces at load

@@ -18,6 +18,6 @@ inline std::filesystem::path SharedData() {
 }  // namespace prm
 
 // Skips the running test aloud when `relative` is not in the shared data.
-#define PRM_NEED_SHARED_DATA(relative)                                             \
-  if (!std::filesystem::exists(::prm::SharedData() / (relative)))                  \
+#define PRM_NEED_SHARED_DATA(relative)                            \
+  if (!std::filesystem::exists(::prm::SharedData() / (relative))) \
   GTEST_SKIP() << "no " << (::prm::SharedData() / (relative)) << "; set PRM_SHARED_DATA"

@@ -90,10 +90,22 @@ TEST(Evaluate, RedundancyAndMacroF1CountOnlyWhereNecessityIsKnown) {
 
 TEST(EvalReport, HasExactlyTheKeysOfTheFormatAndNullWhereUndefined) {
   const auto json = nlohmann::json::parse(EvalReportToJson(EvalReport{}));
-  const std::vector<std::string> keys = {
-      "traces", "steps", "step_auroc", "average_precision", "f1_at_half", "f1_tuned", "threshold",
-      "acc_error", "acc_correct", "ece", "brier", "macro_f1", "redundancy_auroc", "prm_score",
-      "floor_online_auroc", "floor_whole_auroc"};
+  const std::vector<std::string> keys = {"traces",
+                                         "steps",
+                                         "step_auroc",
+                                         "average_precision",
+                                         "f1_at_half",
+                                         "f1_tuned",
+                                         "threshold",
+                                         "acc_error",
+                                         "acc_correct",
+                                         "ece",
+                                         "brier",
+                                         "macro_f1",
+                                         "redundancy_auroc",
+                                         "prm_score",
+                                         "floor_online_auroc",
+                                         "floor_whole_auroc"};
   EXPECT_EQ(json.size(), keys.size());
   for (const std::string& key : keys) EXPECT_TRUE(json.contains(key)) << key;
   EXPECT_TRUE(json["ece"].is_null());
@@ -126,7 +138,8 @@ TEST(Metrics, EqualIndependentCodeOnRealScores) {
   EXPECT_NEAR(*report.brier, reference["brier"].get<double>(), 1e-5);
   EXPECT_NEAR(*report.ece, reference["ece_10_equal_width"].get<double>(), 1e-5);
   EXPECT_NEAR(*report.prm_score,
-              0.5 * (reference["f1_correct"].get<double>() + reference["f1_error"].get<double>()), 1e-5);
+              0.5 * (reference["f1_correct"].get<double>() + reference["f1_error"].get<double>()),
+              1e-5);
   // The reference judges a step wrong at score <= 0.5, we below the threshold.
   EXPECT_NEAR(*FirstErrorF1(traces, 0.5 + 1e-6).acc_error,
               reference["first_error_acc_erroneous"].get<double>(), 1e-5);

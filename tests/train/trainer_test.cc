@@ -33,8 +33,8 @@ std::vector<Example> Examples(int count) {
 }
 
 LoadedModel Model() {
-  return {TinyDecoderConfig(), RandomWeights(TinyDecoderConfig(), 11), std::make_shared<ByteTokenizer>(),
-          std::nullopt, false};
+  return {TinyDecoderConfig(), RandomWeights(TinyDecoderConfig(), 11),
+          std::make_shared<ByteTokenizer>(), std::nullopt, false};
 }
 
 TrainerOptions Options() {
