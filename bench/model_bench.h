@@ -1,0 +1,144 @@
+// What the training and scoring benches share: real examples, peak memory, and the rate at which
+// LibTorch multiplies matrices of the model's own shapes.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/error.h"
+#include "data/text_io.h"
+#include "data/trace_reader.h"
+#include "model/checkpoint.h"
+#include "tests/shared_data.h"
+#include "train/examples.h"
+
+namespace prm::bench {
+
+struct InputOptions {
+  std::string model;                                                    // checkpoint folder
+  std::string data = (SharedData() / "steps/train.jsonl.xz").string();  // native trace file
+  int traces = 96;        // the first so many with a labelled step
+  int max_tokens = 1024;  // longer traces keep their leading whole steps
+};
+
+// Throws Error if the file has fewer than options.traces.
+inline std::vector<Example> ReadExamples(const InputOptions& options, const StepFormat& format,
+                                         const Tokenizer& tokenizer) {
+  ExampleOptions example_options;
+  example_options.max_tokens = options.max_tokens;
+  example_options.too_long = TooLong::kCut;
+  std::vector<Example> examples;
+  ExampleCounts counts;
+  TraceReader reader(options.data);
+  for (Trace trace; int(examples.size()) < options.traces && reader.Next(&trace);) {
+    std::vector<Example> made =
+        MakeExamples({&trace, 1}, format, tokenizer, example_options, &counts);
+    if (!made.empty()) examples.push_back(std::move(made[0]));
+  }
+  if (int(examples.size()) < options.traces) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat(options.data, ": expected ", options.traces,
+                                                    " labelled traces, got ", examples.size()));
+  }
+  return examples;
+}
+
+inline std::vector<TraceTokens> TokensOf(std::span<const Example> examples) {
+  std::vector<TraceTokens> tokens;
+  for (const Example& e : examples) tokens.push_back(e.tokens);
+  return tokens;
+}
+
+// JSON lines for bench/peers: {"id", "ids" [T], "reads" [S], "labels" [S]}, where a label is the
+// bit set of the admissible classes and "id" the example's index.
+inline void WriteExamples(std::span<const Example> examples, const std::filesystem::path& path) {
+  OutputFile file(path);
+  for (size_t i = 0; i < examples.size(); ++i) {
+    std::vector<int> labels;
+    for (const StepTarget& t : examples[i].targets) labels.push_back(t.labels.bits());
+    const nlohmann::json line = {{"id", i},
+                                 {"ids", examples[i].tokens.ids},
+                                 {"reads", examples[i].tokens.step_reads},
+                                 {"labels", labels}};
+    file.Write(line.dump() + "\n");
+  }
+  file.Commit();
+}
+
+// Of this process's own memory: getrusage would count its parent's from before exec.
+inline double PeakRssBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024;
+  }
+  throw Error(ErrorCode::kInternal, "/proc/self/status: no VmHWM");
+}
+
+// One linear layer of a decoder block: y [rows, out] = x [rows, in] * w^T.
+struct LinearShape {
+  int64_t in, out;
+};
+// qkv, attention output, gate and up, down.
+inline std::array<LinearShape, 4> LinearShapes(const ModelConfig& c) {
+  const int64_t heads = int64_t(c.num_heads) * c.head_dim;
+  const int64_t kv_heads = int64_t(c.num_kv_heads) * c.head_dim;
+  return {{{c.hidden_size, heads + 2 * kv_heads},
+           {heads, c.hidden_size},
+           {c.hidden_size, 2 * int64_t{c.intermediate_size}},
+           {c.intermediate_size, c.hidden_size}}};
+}
+
+// Multiplications and additions that one forward pass over `tokens` tokens and `reads` read
+// positions needs in linear layers: in the last block, only qkv runs for all tokens. Attention is
+// not counted.
+inline double LinearFlops(const ModelConfig& c, int64_t tokens, int64_t reads) {
+  const auto shapes = LinearShapes(c);
+  double flops = 0;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const double rows = double(c.num_layers - 1) * double(tokens) + double(i == 0 ? tokens : reads);
+    flops += 2.0 * rows * double(shapes[i].in) * double(shapes[i].out);
+  }
+  return flops;
+}
+
+// Floating-point operations a second of at::mm over the linear shapes with `rows` rows: the forward
+// products, and with `backward` also those of the gradients of inputs and weights. Each product
+// runs for about `seconds_each`.
+inline double MatmulFlopsPerSecond(const ModelConfig& config, at::ScalarType dtype, int64_t rows,
+                                   bool backward, double seconds_each = 0.2) {
+  using Clock = std::chrono::steady_clock;
+  double flops = 0, seconds = 0;
+  const auto measure = [&](const at::Tensor& a, const at::Tensor& b) {
+    at::mm(a, b);
+    const auto start = Clock::now();
+    double elapsed = 0;
+    int64_t count = 0;
+    while (elapsed < seconds_each) {
+      at::mm(a, b);
+      ++count;
+      elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    }
+    flops += 2.0 * double(a.size(0)) * double(a.size(1)) * double(b.size(1));
+    seconds += elapsed / double(count);
+  };
+  for (const LinearShape& shape : LinearShapes(config)) {
+    const at::Tensor x = at::randn({rows, shape.in}).to(dtype);
+    const at::Tensor w = at::randn({shape.out, shape.in}).to(dtype);
+    measure(x, w.t());
+    if (!backward) continue;
+    const at::Tensor grad = at::randn({rows, shape.out}).to(dtype);
+    measure(grad, w);
+    measure(grad.t(), x);
+  }
+  return flops / seconds;
+}
+
+}  // namespace prm::bench

@@ -1,0 +1,130 @@
+// How many tokens a second does scoring take? Real traces through the StepScorer of a checkpoint in
+// packed batches, as items_per_second; peak memory, and the share of the rate at which LibTorch
+// multiplies matrices of the same shapes in this run.
+//
+//   scoring_bench --model CHECKPOINT [--data FILE] [--traces N] [--benchmark_out=RESULT.json]
+//                 [--dump-scores SCORES.jsonl]
+//
+// Loading, tokenizing and a warm-up on the first batches are not timed. bench/compare runs this
+// beside a peer.
+#include <benchmark/benchmark.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "bench/model_bench.h"
+#include "model/batching.h"
+#include "model/compute_target.h"
+#include "model/step_scorer.h"
+
+namespace prm::bench {
+namespace {
+
+struct Options {
+  InputOptions input;
+  std::string dump_scores;
+  std::string dtype = "auto";
+  int threads = 0;              // 0: all cores
+  int64_t batch_tokens = 4096;  // of a packed batch
+  int warmup_batches = 2;
+  bool self_test = true;
+};
+
+using Scores = std::vector<std::vector<LabelProbs>>;  // [B][S_b]
+
+void WriteScores(const Scores& scores, const std::filesystem::path& path) {
+  OutputFile file(path);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    file.Write(nlohmann::json({{"id", i}, {"label_probs", scores[i]}}).dump() + "\n");
+  }
+  file.Commit();
+}
+
+void Scoring(benchmark::State& state, const Options& options, StepScorer* scorer,
+             const ModelConfig& config, const std::vector<TraceTokens>& traces) {
+  std::vector<int64_t> lengths;
+  int64_t tokens = 0, reads = 0;
+  for (const TraceTokens& t : traces) {
+    lengths.push_back(int64_t(t.ids.size()));
+    tokens += lengths.back();
+    reads += int64_t(t.step_reads.size());
+  }
+  const std::vector<BatchRange> batches = GroupByTokens(lengths, options.batch_tokens);
+  const auto score = [&](const BatchRange& r) {
+    return scorer->Score(std::span(traces).subspan(r.begin, r.end - r.begin));
+  };
+  const at::ScalarType dtype =
+      scorer->description().dtype == "float32" ? at::kFloat : at::kBFloat16;
+  const auto matmul_rate = [&] {
+    return MatmulFlopsPerSecond(config, dtype, options.batch_tokens, /*backward=*/false);
+  };
+  for (size_t b = 0; b < std::min(batches.size(), size_t(options.warmup_batches)); ++b) {
+    score(batches[b]);
+  }
+  const double peak_before = PeakRssBytes();
+  const double rate_before = matmul_rate();
+  Scores scores;
+  double seconds = 0;
+  for (auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    for (const BatchRange& r : batches) {
+      for (auto& steps : score(r)) scores.push_back(std::move(steps));
+    }
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  state.counters["peak_rss_bytes"] = PeakRssBytes();
+  state.counters["peak_rss_bytes_loaded"] = peak_before;
+  state.SetItemsProcessed(tokens);
+  state.counters["tokens"] = double(tokens);
+  state.counters["batches"] = double(batches.size());
+  const double rate = (rate_before + matmul_rate()) / 2;
+  state.counters["matmul_gflops_per_second"] = rate / 1e9;
+  state.counters["share_of_matmul_rate"] = LinearFlops(config, tokens, reads) / seconds / rate;
+  if (!options.dump_scores.empty()) WriteScores(scores, options.dump_scores);
+}
+
+int Main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  CLI::App app("Tokens a second of scoring (and Google Benchmark's --benchmark_* flags)");
+  Options options;
+  options.input.traces = 256;
+  app.add_option("--model", options.input.model, "checkpoint folder")->required();
+  app.add_option("--data", options.input.data, "native trace file")->capture_default_str();
+  app.add_option("--traces", options.input.traces, "the first N")->capture_default_str();
+  app.add_option("--max-tokens", options.input.max_tokens)->capture_default_str();
+  app.add_option("--dump-scores", options.dump_scores, "JSON lines of label probabilities");
+  app.add_option("--dtype", options.dtype)->capture_default_str();
+  app.add_option("--threads", options.threads, "0: all cores")->capture_default_str();
+  app.add_option("--batch-tokens", options.batch_tokens)->capture_default_str();
+  app.add_option("--warmup-batches", options.warmup_batches)->capture_default_str();
+  app.add_flag("!--no-self-test", options.self_test, "score even where the self-test fails");
+  CLI11_PARSE(app, argc, argv);
+
+  const auto scorer = LoadStepScorer(options.input.model, {.dtype = options.dtype,
+                                                           .device = "cpu",
+                                                           .threads = options.threads,
+                                                           .self_test = options.self_test});
+  const ModelConfig config =
+      ReadConfigJson(std::filesystem::path(options.input.model) / "config.json");
+  const std::vector<TraceTokens> traces =
+      TokensOf(ReadExamples(options.input, scorer->format(), scorer->tokenizer()));
+  benchmark::RegisterBenchmark(("Scoring/" + scorer->description().dtype).c_str(), Scoring, options,
+                               scorer.get(), config, traces)
+      ->Iterations(1)
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
+
+}  // namespace
+}  // namespace prm::bench
+
+int main(int argc, char** argv) {
+  try {
+    return prm::bench::Main(argc, argv);
+  } catch (const prm::Error& error) {
+    std::fprintf(stderr, "scoring_bench: %s\n", error.what());
+    return 1;
+  }
+}
