@@ -87,15 +87,17 @@ std::optional<std::string_view> LastAnnounced(std::string_view text) {
   return std::nullopt;
 }
 
+// Only on the last line: elsewhere "####" begins a heading.
 std::optional<std::string_view> LastHashes(std::string_view text) {
   constexpr std::string_view kMark = "####";
-  for (size_t at = text.rfind(kMark); at != std::string_view::npos;
-       at = at == 0 ? std::string_view::npos : text.rfind(kMark, at - 1)) {
-    const std::string_view rest = text.substr(at + kMark.size());
-    const std::string_view answer = TrimSpace(rest.substr(0, rest.find('\n')));
-    if (!answer.empty() && (at == 0 || text[at - 1] != '#')) return answer;
-  }
-  return std::nullopt;
+  text = TrimSpace(text);
+  text.remove_prefix(text.rfind('\n') + 1);
+  const size_t end = text.rfind(kMark);
+  const size_t begin = text.find_last_not_of('#', end) + 1;
+  if (end == std::string_view::npos || begin != end) return std::nullopt;
+  const std::string_view answer = TrimSpace(text.substr(end + kMark.size()));
+  if (answer.empty()) return std::nullopt;
+  return answer;
 }
 
 // A number that stands alone: not an index, exponent or part of a name.

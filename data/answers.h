@@ -20,8 +20,8 @@ struct FoundAnswer {
 
 // The answer that `last_step` ends with; the first of these that is there, each at its last place:
 // \boxed{..} or \fbox{..} with balanced braces; the rest of the sentence after "answer is",
-// "answer:" or "answer =" (any case); the rest of the line after "####"; the last number. nullopt
-// where there is none. Linear in the text.
+// "answer:" or "answer =" (any case); what follows "####" on the last line; the last number.
+// nullopt where there is none. Linear in the text.
 std::optional<FoundAnswer> ExtractAnswer(std::string_view last_step);
 
 // One form for equal answers, to be compared as bytes. Drops white space around, math delimiters
