@@ -8,6 +8,12 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
 endif()
 
+set(PRM_WARNINGS -Wall -Wextra)
+# g++ 12 warns of its own std::string (gcc bug 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  list(APPEND PRM_WARNINGS -Wno-restrict)
+endif()
+
 # Paths relative to the source root, so that build folders share the cache's entries.
 find_program(PRM_CCACHE ccache)
 if(PRM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -36,7 +42,7 @@ function(prm_add_library name folder)
   add_library(prm::${folder} ALIAS ${name})
   set_target_properties(${name} PROPERTIES EXPORT_NAME ${folder} LINKER_LANGUAGE CXX)
   target_compile_features(${name} PUBLIC cxx_std_20)
-  target_compile_options(${name} PRIVATE -Wall -Wextra)
+  target_compile_options(${name} PRIVATE ${PRM_WARNINGS})
   target_include_directories(${name} PUBLIC
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>"
     "$<INSTALL_INTERFACE:include>" "$<INSTALL_INTERFACE:include/prm>")
