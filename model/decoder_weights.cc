@@ -120,7 +120,7 @@ DecoderWeights ForCompute(const DecoderWeights& weights, at::ScalarType dtype, a
 void InitializeHead(DecoderWeights* weights, uint64_t seed) {
   at::Generator generator = at::detail::createCPUGenerator(seed);
   weights->head_weight =
-      at::normal(0.0, 0.02, {kNumLabels, weights->embedding.size(1)}, generator, at::kFloat);
+      at::normal(0.0, 0.001, {kNumLabels, weights->embedding.size(1)}, generator, at::kFloat);
   weights->head_bias = at::zeros({kNumLabels}, at::kFloat);
 }
 

@@ -217,6 +217,11 @@ void Run::Save(const char* name, bool with_state) {
   for (size_t i = 0; i < probs.size(); ++i) {
     prm_.self_tests.push_back({self_test_tokens_[i], probs[i]});
   }
+  try {
+    CheckSelfTests(trainer_->Exported(), prm_, name);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "warning: will load with --dtype float32 only: %s\n", error.what());
+  }
   CheckpointWriter writer(out_ / name);
   WriteCheckpoint(exact, *tokenizer_, prm_, &writer);
   if (with_state) trainer_->SaveState(&writer, best_);
