@@ -101,6 +101,28 @@ std::string ChoiceLine(const Pen& pen, const RerankProblem& problem, const Ranki
   return out + "\n";
 }
 
+// Lines of at most `width` columns, broken at spaces; a longer word has a line of its own. `width`
+// 0: one line.
+std::vector<std::string> WrapWords(const std::string& text, int width) {
+  std::vector<std::string> lines(1);
+  int columns = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    const int length =
+        int(std::count_if(word.begin(), word.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+    if (columns > 0 && width > 0 && columns + 1 + length > width) {
+      lines.emplace_back();
+      columns = 0;
+    }
+    if (columns > 0) lines.back() += ' ';
+    lines.back() += word;
+    columns += length + (columns > 0);
+    begin = end + 1;
+  }
+  return lines;
+}
+
 std::string Heading(const Pen& pen, const RerankProblem& problem, const RerankResult& result,
                     const ViewOptions& options) {
   int correct = 0, known = 0, failed = 0;
@@ -117,11 +139,13 @@ std::string Heading(const Pen& pen, const RerankProblem& problem, const RerankRe
     facts += fmt::format(", expected answer {}",
                          OneLine(*problem.ground_truth, Rest(options.width, 60)));
   }
-  const std::string id = OneLine(problem.id, 40);
-  return fmt::format(
-      "{}  {}\n     {}\n", pen.Ink(75, pen.Bold("▌ " + id)),
-      pen.Bold(OneLine(problem.problem, Rest(options.width, 4 + int(id.size())))),
+  std::string out = fmt::format(
+      "{}  {}\n", pen.Ink(75, pen.Bold("▌ " + OneLine(problem.id, 40))),
       pen.Dim(fmt::format("{}; ranked by {}", facts, kAggregateNames[size_t(options.by)])));
+  for (const std::string& line : WrapWords(OneLine(problem.problem, 0), Rest(options.width, 2))) {
+    out += fmt::format("  {}\n", pen.Bold(line));
+  }
+  return out;
 }
 
 }  // namespace
@@ -137,7 +161,7 @@ std::string RenderProblem(const RerankProblem& problem, const RerankResult& resu
   for (int rank = 0; rank < best; ++rank) {
     out += CandidateBlock(pen, problem, result, order[size_t(rank)], rank + 1, options);
   }
-  if (worst_begin > best) out += pen.Dim(fmt::format("  ⋮  {} more\n", worst_begin - best));
+  if (worst_begin > best) out += pen.Dim(fmt::format("  ⋮  {} more", worst_begin - best)) + "\n";
   for (int rank = worst_begin; rank < count; ++rank) {
     out += CandidateBlock(pen, problem, result, order[size_t(rank)], rank + 1, options);
   }

@@ -65,6 +65,14 @@ TEST(RenderProblem, ColourAddsEscapesAndNothingElse) {
   EXPECT_EQ(std::regex_replace(colour, std::regex("\x1b\\[[0-9;]*m"), ""), plain);
 }
 
+TEST(RenderProblem, ShowsTheWholeProblemWithinTheWidth) {
+  RerankProblem problem = Problem();
+  problem.problem = "Lena picks twelve apples\nand Rosa picks six times as many as Lena does.";
+  const std::string text = RenderProblem(problem, Ranked(problem), {.width = 41});
+  EXPECT_THAT(text, HasSubstr("\n  Lena picks twelve apples and Rosa picks\n"
+                              "  six times as many as Lena does.\n"));
+}
+
 TEST(RenderProblem, SaysHowManyCouldNotBeScored) {
   const RerankProblem problem = Problem();
   RerankResult ranked = Ranked(problem);
