@@ -20,6 +20,7 @@ TEST(AnswerText, MarksAreReplacedAndTextIsKept) {
       {"\\text{open", "open"},
       {"a}", "a}"},
       {"50\\%", "50%"},
+      {"1,\\!200", "1,200"},
       {"\\$5", "5"},
       {"a\n\t b", "a b"},
       {"\\{1\\}", "\\{1\\}"},
