@@ -15,17 +15,21 @@ struct Sample {
   bool error;
 };
 
-// Lengths in bytes, as logarithms beside the plain value: their effect saturates.
+// Lengths in bytes, as logarithms: their effect saturates, and plain ones beside them transfer
+// worse to other sources (ProcessBench GSM8K, online: AUROC 0.63 against 0.71).
 std::vector<double> Features(const Trace& trace, int step, double length_before, double length_all,
                              bool whole) {
-  const double count = double(trace.steps.size()), length = double(trace.steps[step].text.size());
-  const double problem = double(trace.problem.size());
-  std::vector<double> f = {
-      double(step), std::log1p(step),    length,        std::log1p(length),
-      problem,      std::log1p(problem), length_before, std::log1p(length_before)};
+  const double count = double(trace.steps.size());
+  const double mean_before = length_before / std::max(step, 1);
+  std::vector<double> f = {double(step),
+                           double(step == 0),
+                           std::log1p(double(trace.steps[size_t(step)].text.size())),
+                           std::log1p(double(trace.problem.size())),
+                           std::log1p(length_before),
+                           std::log1p(mean_before)};
   if (whole) {
-    f.insert(f.end(), {count, std::log1p(count), length_all, std::log1p(length_all),
-                       (step + 1) / count, double(step + 1 == int(count))});
+    f.insert(f.end(), {std::log1p(count), std::log1p(length_all), (step + 1) / count,
+                       double(step + 1 == int(count))});
   }
   return f;
 }
