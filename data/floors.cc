@@ -1,7 +1,6 @@
 #include "data/floors.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <vector>
 
@@ -15,35 +14,34 @@ struct Sample {
   bool error;
 };
 
-// Lengths in bytes, as logarithms: their effect saturates, and plain ones beside them transfer
-// worse to other sources (ProcessBench GSM8K, online: AUROC 0.63 against 0.71).
-std::vector<double> Features(const Trace& trace, int step, double length_before, double length_all,
-                             bool whole) {
+// Features of every step [steps][features]. Lengths in bytes, as logarithms: their effect
+// saturates.
+std::vector<std::vector<double>> Features(const Trace& trace, Floor floor) {
   const double count = double(trace.steps.size());
-  const double mean_before = length_before / std::max(step, 1);
-  std::vector<double> f = {double(step),
-                           double(step == 0),
-                           std::log1p(double(trace.steps[size_t(step)].text.size())),
-                           std::log1p(double(trace.problem.size())),
-                           std::log1p(length_before),
-                           std::log1p(mean_before)};
-  if (whole) {
-    f.insert(f.end(), {std::log1p(count), std::log1p(length_all), (step + 1) / count,
-                       double(step + 1 == int(count))});
+  double all = 0.0, before = 0.0;
+  for (const Step& step : trace.steps) all += double(step.text.size());
+  std::vector<std::vector<double>> features;
+  for (size_t s = 0; s < trace.steps.size(); ++s) {
+    const double length = double(trace.steps[s].text.size());
+    std::vector<double>& f = features.emplace_back();
+    f = {double(s), std::log1p(length), std::log1p(double(trace.problem.size())),
+         std::log1p(before)};
+    if (floor == Floor::kWhole) {
+      const double number = double(s + 1);
+      f.insert(f.end(), {std::log1p(all), number / count, double(number == count)});
+    }
+    before += length;
   }
-  return f;
+  return features;
 }
 
-std::vector<Sample> Samples(std::span<const Trace> traces, bool whole) {
+std::vector<Sample> Samples(std::span<const Trace> traces, Floor floor) {
   std::vector<Sample> samples;
   for (const Trace& trace : traces) {
-    double all = 0.0, before = 0.0;
-    for (const Step& step : trace.steps) all += double(step.text.size());
-    for (int s = 0; s < int(trace.steps.size()); ++s) {
-      if (trace.steps[s].label) {
-        samples.push_back({Features(trace, s, before, all, whole), IsError(*trace.steps[s].label)});
-      }
-      before += double(trace.steps[s].text.size());
+    const std::vector<std::vector<double>> features = Features(trace, floor);
+    for (size_t s = 0; s < trace.steps.size(); ++s) {
+      const auto& label = trace.steps[s].label;
+      if (label) samples.push_back({features[s], IsError(*label)});
     }
   }
   return samples;
@@ -137,25 +135,44 @@ double LogisticRegression::Logit(const std::vector<double>& features) const {
 }
 
 std::optional<double> FloorAuroc(std::span<const Trace> train, std::span<const Trace> test,
-                                 bool whole) {
-  const std::vector<Sample> fit = Samples(train, whole), judge = Samples(test, whole);
-  const auto is_error = [](const Sample& s) { return s.error; };
-  const auto errors = std::count_if(fit.begin(), fit.end(), is_error);
-  if (errors == 0 || errors == int64_t(fit.size())) return std::nullopt;
-  const LogisticRegression model(fit);
+                                 Floor floor) {
+  const auto p_correct = TextFreeScores(train, test, floor);
+  if (!p_correct) return std::nullopt;
   std::vector<float> scores;
   std::vector<bool> positive;
-  for (const Sample& s : judge) {
-    scores.push_back(float(model.Logit(s.features)));
-    positive.push_back(s.error);
+  for (size_t t = 0; t < test.size(); ++t) {
+    for (size_t s = 0; s < test[t].steps.size(); ++s) {
+      const auto& label = test[t].steps[s].label;
+      if (!label) continue;
+      scores.push_back(-(*p_correct)[t][s]);
+      positive.push_back(IsError(*label));
+    }
   }
   return Auroc(scores, positive);
 }
 
 }  // namespace
 
+std::optional<std::vector<std::vector<float>>> TextFreeScores(std::span<const Trace> train,
+                                                              std::span<const Trace> test,
+                                                              Floor floor) {
+  const std::vector<Sample> samples = Samples(train, floor);
+  const auto errors =
+      std::count_if(samples.begin(), samples.end(), [](const Sample& s) { return s.error; });
+  if (errors == 0 || errors == int64_t(samples.size())) return std::nullopt;
+  const LogisticRegression model(samples);
+  std::vector<std::vector<float>> p_correct;
+  for (const Trace& trace : test) {
+    std::vector<float>& scores = p_correct.emplace_back();
+    for (const std::vector<double>& f : Features(trace, floor)) {
+      scores.push_back(float(1.0 / (1.0 + std::exp(model.Logit(f)))));
+    }
+  }
+  return p_correct;
+}
+
 Floors TextFreeFloors(std::span<const Trace> train, std::span<const Trace> test) {
-  return {FloorAuroc(train, test, false), FloorAuroc(train, test, true)};
+  return {FloorAuroc(train, test, Floor::kOnline), FloorAuroc(train, test, Floor::kWhole)};
 }
 
 }  // namespace prm
