@@ -1,5 +1,6 @@
-// Causal attention of packed traces: one call a trace over views of the packed row, nothing padded.
-// CPU: LibTorch's flash attention (running softmax, float32 accumulation) and its backward pass.
+// Causal attention of packed traces, nothing padded.
+// CPU, bfloat16: our own kernel where the hardware multiplies it (attention_bf16.h).
+// CPU otherwise: LibTorch's flash attention and its backward pass, one call a trace.
 // Elsewhere: scaled_dot_product_attention, with the backward pass by recomputation.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -8,6 +9,7 @@
 
 #include <tuple>
 
+#include "model/kernels/attention_bf16.h"
 #include "model/kernels/ops.h"
 
 namespace prm::ops {
@@ -52,6 +54,12 @@ void CheckShapes(const at::Tensor& qkv, const std::vector<int64_t>& offsets, Att
               "attention: offsets must rise from 0 to ", qkv.size(0));
 }
 
+bool UsesBf16Kernel(const at::Tensor& qkv, AttentionShape shape) {
+  return qkv.is_cpu() && qkv.scalar_type() == at::kBFloat16 && HasBf16Attention(shape);
+}
+
+BFloat16* Bf16(const at::Tensor& t) { return static_cast<BFloat16*>(t.data_ptr()); }
+
 at::Tensor Reference(const Heads& h) {
   return at::scaled_dot_product_attention(h.query, h.key, h.value, {}, 0.0, /*is_causal=*/true,
                                           std::nullopt, /*enable_gqa=*/true);
@@ -71,6 +79,15 @@ AttentionResult PackedAttention(const at::Tensor& qkv, const std::vector<int64_t
   CheckShapes(qkv, offsets, shape);
   const int64_t width = int64_t(shape.heads) * shape.head_dim;
   AttentionResult result{at::empty({qkv.size(0), width}, qkv.options()), {}};
+  if (UsesBf16Kernel(qkv, shape)) {
+    if (keep_for_backward) {
+      result.log_sum_exp.push_back(
+          at::empty({shape.heads, qkv.size(0)}, qkv.options().dtype(at::kFloat)));
+    }
+    Bf16Attention(Bf16(qkv.contiguous()), offsets, shape, Bf16(result.out),
+                  keep_for_backward ? result.log_sum_exp[0].mutable_data_ptr<float>() : nullptr);
+    return result;
+  }
   for (size_t b = 0; b + 1 < offsets.size(); ++b) {
     const Heads h = SplitHeads(qkv, offsets[b], offsets[b + 1], shape);
     at::Tensor out;
@@ -94,6 +111,12 @@ at::Tensor PackedAttentionBackward(const at::Tensor& grad_out, const at::Tensor&
                                    const std::vector<int64_t>& offsets, AttentionShape shape) {
   CheckShapes(qkv, offsets, shape);
   at::Tensor grad = at::empty_like(qkv);
+  if (UsesBf16Kernel(qkv, shape)) {
+    Bf16AttentionBackward(Bf16(grad_out.contiguous()), Bf16(qkv.contiguous()), Bf16(forward.out),
+                          forward.log_sum_exp[0].const_data_ptr<float>(), offsets, shape,
+                          Bf16(grad));
+    return grad;
+  }
   const int64_t q_width = int64_t(shape.heads) * shape.head_dim;
   const int64_t kv_width = int64_t(shape.kv_heads) * shape.head_dim;
   const auto as_heads = [&](const at::Tensor& x, int64_t begin, int64_t end) {
