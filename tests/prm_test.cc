@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -45,11 +46,11 @@ class PrmProgram : public testing::Test {
 
   static std::string Path(const std::string& name) { return (*folder_ / name).string(); }
 
-  static std::string Train(const std::string& out) {
+  static std::string Train(const std::string& out, int epochs = 2, int batch_tokens = 2048) {
     return "train --model " + Path("backbone") + " --data " + Path("data/train.jsonl") + " --dev " +
-           Path("data/dev.jsonl") + " --out " + Path(out) +
-           " --epochs 2 --batch-tokens 2048 --micro-tokens 1024 --lr 1e-3 --dtype float32 "
-           "--threads 1";
+           Path("data/dev.jsonl") + " --out " + Path(out) + " --epochs " + std::to_string(epochs) +
+           " --batch-tokens " + std::to_string(batch_tokens) +
+           " --micro-tokens 1024 --lr 1e-3 --dtype float32 --threads 1";
   }
 
   static Outcome Run(const std::string& arguments) {
@@ -98,6 +99,21 @@ TEST_F(PrmProgram, TrainingLeavesCheckpointsAndMetrics) {
 TEST_F(PrmProgram, TrainingRefusesToOverwriteARunAndToResumeNothing) {
   ExpectRefused(Train("run"), {"--resume", Path("run")});
   ExpectRefused(Train("nowhere") + " --resume", {"nothing to resume"});
+}
+
+TEST_F(PrmProgram, ARunStoppedBeforeItsFirstEvaluationGoesOnToTheSameWeights) {
+  ASSERT_EQ(Run(Train("whole", 4, 256)).status, 0);
+  const std::string interrupted = Train("stopped", 4, 256);
+  const std::string stop =
+      std::string(PRM_PROGRAM) + " " + interrupted + " 2>/dev/null & pid=$!; " + "until [ -s " +
+      Path("stopped/metrics.jsonl") + " ]; do sleep 0.01; done; kill -TERM $pid; wait $pid";
+  ASSERT_EQ(WEXITSTATUS(std::system(stop.c_str())), 1);
+  const Outcome resumed = Run(interrupted + " --resume");
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  for (const char* weights : {"/best/model.safetensors", "/last/model.safetensors"}) {
+    EXPECT_TRUE(ReadText(Path("whole") + weights) == ReadText(Path("stopped") + weights))
+        << weights;
+  }
 }
 
 TEST_F(PrmProgram, ScoresAreOnePerStepInInputOrder) {

@@ -5,8 +5,8 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "data/error.h"
 #include "data/text_io.h"
@@ -137,7 +137,7 @@ class Run {
   std::vector<TraceTokens> self_test_tokens_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<MetricsLog> metrics_;
-  double best_ = -std::numeric_limits<double>::infinity();
+  std::optional<double> best_;  // metric of best/
   double loss_average_ = 0.0;
   Clock::time_point last_save_ = Clock::now();
   int64_t tokens_at_start_ = 0;
@@ -247,7 +247,7 @@ void Run::Evaluate() {
     metrics_->Write(entry);
     started_ += Clock::now() - start;  // tokens/s is of training alone
   }
-  const bool is_best = metric > best_;
+  const bool is_best = !best_ || metric > *best_;
   if (is_best) best_ = metric;
   if (is_best) Save("best", /*with_state=*/false);
   Save("last", /*with_state=*/true);
@@ -256,16 +256,18 @@ void Run::Evaluate() {
 void Run::Train() {
   StopSignal stop;
   started_ = Clock::now();
-  int64_t next_eval = options_.eval_tokens > 0 ? trainer_->tokens_seen() + options_.eval_tokens
-                                               : std::numeric_limits<int64_t>::max();
+  // Multiples of the interval, wherever the run was interrupted.
+  const auto evaluations = [&] {
+    return options_.eval_tokens > 0 ? trainer_->tokens_seen() / options_.eval_tokens : 0;
+  };
   while (!trainer_->Done()) {
     const int epoch = trainer_->epoch();
+    const int64_t evaluated = evaluations();
     const Clock::time_point start = Clock::now();
     const StepReport report = trainer_->Step();
     Progress(report, SecondsSince(start));
-    if (trainer_->Done() || trainer_->epoch() != epoch || report.tokens >= next_eval) {
+    if (trainer_->Done() || trainer_->epoch() != epoch || evaluations() > evaluated) {
       Evaluate();
-      if (report.tokens >= next_eval) next_eval += options_.eval_tokens;
     } else if (options_.save_minutes > 0 && SecondsSince(last_save_) > 60 * options_.save_minutes) {
       Save("last", /*with_state=*/true);
     }

@@ -143,24 +143,25 @@ std::string Trainer::Fingerprint() const {
                 " examples=", examples_.size(), " data=", hash);
 }
 
-void Trainer::SaveState(CheckpointWriter* writer, double best_metric) const {
+void Trainer::SaveState(CheckpointWriter* writer, std::optional<double> best_metric) const {
   optimizer_.Save(writer->folder() / "optimizer.safetensors");
   const at::Tensor bias = master_.head_bias.to(at::kCPU).contiguous();
   const float* values = bias.const_data_ptr<float>();
-  const nlohmann::json state = {{"version", 1},
-                                {"fingerprint", Fingerprint()},
-                                {"optimizer_steps", steps()},
-                                {"epoch", epoch_},
-                                {"next_step", next_step_},
-                                {"tokens_seen", tokens_seen_},
-                                {"best_metric", best_metric},
-                                {"head_bias", std::vector<float>(values, values + kNumLabels)}};
+  nlohmann::json state = {{"version", 1},
+                          {"fingerprint", Fingerprint()},
+                          {"optimizer_steps", steps()},
+                          {"epoch", epoch_},
+                          {"next_step", next_step_},
+                          {"tokens_seen", tokens_seen_},
+                          {"best_metric", nullptr},
+                          {"head_bias", std::vector<float>(values, values + kNumLabels)}};
+  if (best_metric) state["best_metric"] = *best_metric;
   writer->WriteFile("trainer.json", state.dump(1) + "\n");
 }
 
-double Trainer::Resume(const std::filesystem::path& folder) {
+std::optional<double> Trainer::Resume(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "trainer.json";
-  double best = 0.0;
+  std::optional<double> best;
   try {
     const nlohmann::json state = nlohmann::json::parse(ReadFile(file));
     const std::string fingerprint = state.at("fingerprint");
@@ -171,7 +172,7 @@ double Trainer::Resume(const std::filesystem::path& folder) {
     }
     epoch_ = state.at("epoch");
     tokens_seen_ = state.at("tokens_seen");
-    best = state.at("best_metric");
+    if (!state.at("best_metric").is_null()) best = state.at("best_metric").get<double>();
     StartEpoch();
     next_step_ = state.at("next_step");
     if (next_step_ >= plan_.size()) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,11 +62,12 @@ class Trainer {
   // The same in float32.
   Decoder ExportedFloat32() const;
 
-  // Writes optimizer.safetensors and trainer.json beside a checkpoint, for Resume.
-  void SaveState(CheckpointWriter* writer, double best_metric) const;
+  // Writes optimizer.safetensors and trainer.json beside a checkpoint, for Resume. The best metric
+  // is absent before the first evaluation.
+  void SaveState(CheckpointWriter* writer, std::optional<double> best_metric) const;
   // Continues from a folder with both: returns the saved best metric. Throws Error naming what does
   // not fit (options or data that change the order of examples).
-  double Resume(const std::filesystem::path& folder);
+  std::optional<double> Resume(const std::filesystem::path& folder);
 
  private:
   void StartEpoch();
