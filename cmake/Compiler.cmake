@@ -27,12 +27,13 @@ if(PRM_SANITIZE)
   add_link_options("-fsanitize=${PRM_SANITIZE}")
 endif()
 
-# gcc's instrumentation that tests/fuzz/standalone_main.cc listens to.
+# Instrumented code calls tests/fuzz/coverage.cc, which therefore goes into every program.
 option(PRM_FUZZ_COVERAGE "Let the fuzz targets see which code their inputs reach" OFF)
+add_library(prm_coverage STATIC EXCLUDE_FROM_ALL tests/fuzz/coverage.cc)
+target_include_directories(prm_coverage PUBLIC "${PROJECT_SOURCE_DIR}")
 if(PRM_FUZZ_COVERAGE)
   add_compile_options(-fsanitize-coverage=trace-pc)
-  set_source_files_properties(tests/fuzz/standalone_main.cc PROPERTIES COMPILE_OPTIONS
-    -fno-sanitize-coverage=trace-pc)
+  link_libraries("$<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:prm_coverage>")
 endif()
 
 # prm_add_library(NAME FOLDER [SOURCES...]): a static library, `prm::FOLDER` for others, whose

@@ -12,6 +12,18 @@ function(prm_add_test name)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
 endfunction()
 
+# TSan reports races in what it has not compiled, gRPC and abseil, and in what they guard. So the
+# code with threads of its own is tested apart from them.
+if(PRM_SANITIZE STREQUAL "thread")
+  prm_add_test(threads_test
+    serve/batch_forming.cc serve/batcher.cc serve/call_record.cc serve/server_metrics.cc
+    serve/thread_pool.cc
+    tests/data/bpe_tokenizer_test.cc tests/serve/batch_forming_test.cc tests/serve/batcher_test.cc
+    tests/serve/server_metrics_test.cc tests/serve/thread_pool_test.cc)
+  target_link_libraries(threads_test PRIVATE prm_data spdlog::spdlog prometheus-cpp::pull)
+  return()
+endif()
+
 set(_prm_folders data model train serve)
 if(PRM_TORCH_FREE)
   set(_prm_folders data model serve)
@@ -46,7 +58,7 @@ if(TARGET serve_test)
   target_link_libraries(serve_test PRIVATE prm_proto spdlog::spdlog)
 endif()
 
-if(EXISTS "${PROJECT_SOURCE_DIR}/tests/layout_test.cc")
+if(NOT PRM_SANITIZE)
   prm_add_test(layout_test tests/layout_test.cc)
 endif()
 
@@ -82,6 +94,7 @@ foreach(source ${_prm_fuzz})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   else()
     target_sources(${name} PRIVATE tests/fuzz/standalone_main.cc)
+    target_link_libraries(${name} PRIVATE prm_coverage)
   endif()
   add_test(NAME fuzz.${topic} COMMAND ${name} -max_total_time=${PRM_FUZZ_SECONDS} -seed=1
     "${PROJECT_SOURCE_DIR}/tests/fuzz/seeds/${topic}")

@@ -25,6 +25,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/fuzz/coverage.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace {
@@ -39,9 +41,8 @@ struct Options {
   std::vector<std::filesystem::path> paths;
 };
 
-// Places of the code reached by the current input and by all kept ones, hashed into a bitmap.
-constexpr size_t kMapSize = 1 << 16;
-std::array<uint8_t, kMapSize> g_current, g_seen;
+// The places that the inputs so far have reached.
+std::array<uint8_t, kCoveragePlaces> g_seen;
 
 const Input* g_running = nullptr;
 
@@ -63,8 +64,8 @@ void OnSignal(int signal) {
 
 bool ReachesNewCode() {
   bool is_new = false;
-  for (size_t i = 0; i < kMapSize; ++i) {
-    if (g_current[i] && !g_seen[i]) {
+  for (size_t i = 0; i < kCoveragePlaces; ++i) {
+    if (g_coverage[i] && !g_seen[i]) {
       g_seen[i] = 1;
       is_new = true;
     }
@@ -73,7 +74,7 @@ bool ReachesNewCode() {
 }
 
 bool Run(const Input& input) {
-  g_current.fill(0);
+  std::fill_n(g_coverage, kCoveragePlaces, 0);
   g_running = &input;
   LLVMFuzzerTestOneInput(input.data(), input.size());
   g_running = nullptr;
@@ -231,12 +232,6 @@ int FuzzMain(const Options& options) {
 }
 
 }  // namespace
-
-// Called by the compiler's instrumentation at every edge; may not be instrumented itself.
-extern "C" __attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc() {
-  const auto pc = reinterpret_cast<uintptr_t>(__builtin_return_address(0));
-  g_current.data()[(pc ^ (pc >> 16)) % kMapSize] = 1;
-}
 
 // Sanitizers call this before they end the process.
 extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
