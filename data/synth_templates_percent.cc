@@ -104,7 +104,7 @@ SynthTemplate BeforeDiscount() {
               {{"percent_base", "100 + p", "the reduced price is {=} percent of the full one"}}},
              {"f", "c * 100", "scaling the reduced price by 100 gives {=}"},
              {"ans", "f / k", "dividing by that percentage gives {=} dollars"}}},
-           {"inspect_and_verify",
+           {"inspect_verify",
             {{"t", "g * k0 / 100", "a full price of {g} would leave {=} dollars, too little"},
              {"u",
               "o1 * k0 / 100",

@@ -51,7 +51,7 @@ SynthTemplate StudyTasks() {
               {{"dropped_unit", "a", "{a} hours are {r} minutes"}}},
              {"s", "m + b", "with the other {b} that is {=} minutes|in all it is {=} minutes"},
              {"ans", "s / c", "the number that fits is {=}|pieces of {c} minutes number {=}"}}},
-           {"inspect_and_verify",
+           {"inspect_verify",
             {{"m", "a * 60", "{a} hours are {=} minutes|in minutes the hours are {=}"},
              {"s", "m + b", "with the other {b} that is {=} minutes|in all it is {=} minutes"},
              {"u",
