@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "data/error.h"
+#include "tests/temp_folder.h"
 
 namespace prm {
 namespace {
@@ -292,7 +293,6 @@ TEST(Layout, TheHouseHoldsItsBorders) {
 class PlantedFault : public ::testing::Test {
  protected:
   PlantedFault() {
-    fs::remove_all(root_);
     for (const std::string& folder : kFolders) Write(folder + "/README.md", "a\nb\nc\n");
     Write("cmake/TorchFree.cmake", "set(PRM_MODEL_TORCH_FREE\n  gguf)\n");
     Write("data/trace.h", "#include <string>\n");
@@ -306,17 +306,14 @@ class PlantedFault : public ::testing::Test {
     Write("serve/codec.cc", "#include \"prm/v1/scoring.pb.h\"\n#include <spdlog/spdlog.h>\n");
     Write("prm.cc", "#include \"serve/codec.h\"\n#include <CLI/CLI.hpp>\n");
   }
-  ~PlantedFault() override { fs::remove_all(root_); }
 
   void Write(const std::string& path, const std::string& text) {
     fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text;
+    WriteText(root_ / path, text);
   }
-  Faults Check() const { return CheckHouse(root_); }
+  Faults Check() const { return CheckHouse(root_.path()); }
 
-  const fs::path root_ = fs::path(::testing::TempDir()) /
-                         StrCat("layout_", ::testing::UnitTest::GetInstance()->random_seed(), "_",
-                                ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const TempFolder root_;
 };
 
 TEST_F(PlantedFault, NoneIsFoundInACleanHouse) { EXPECT_THAT(Check(), IsEmpty()); }

@@ -25,7 +25,7 @@ class PrmProgram : public testing::Test {
  protected:
   // A Llama of 2 layers over bytes, and a little synthesized data.
   static void SetUpTestSuite() {
-    folder_ = new TemporaryFolder;
+    folder_ = new TempFolder;
     ModelConfig config = TinyConfig();
     config.hidden_size = 32;
     config.intermediate_size = 48;
@@ -76,9 +76,9 @@ class PrmProgram : public testing::Test {
     }
   }
 
-  static TemporaryFolder* folder_;
+  static TempFolder* folder_;
 };
-TemporaryFolder* PrmProgram::folder_ = nullptr;
+TempFolder* PrmProgram::folder_ = nullptr;
 
 TEST_F(PrmProgram, TrainingLeavesCheckpointsAndMetrics) {
   for (const char* name : {"best", "last"}) {

@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::string RefusalOf(const BpeSpec& spec) {
-  return ErrorOf([&] { MakeBpeTokenizer(spec); });
+  return MessageOf([&] { MakeBpeTokenizer(spec); });
 }
 
 TEST(ByteLevel, BytesSurviveTheirSpelling) {
@@ -97,25 +97,25 @@ TEST(BpeTokenizer, WordsAreToldApartByLengthAndLastByte) {
 
 TEST(BpeTokenizer, InvalidUtf8IsRefusedWithItsOffset) {
   const auto tokenizer = MakeBpeTokenizer(TinySpec());
-  EXPECT_THAT(ErrorOf([&] { Ids(*tokenizer, "abc\xFF"); }), HasSubstr("byte 3"));
+  EXPECT_THAT(MessageOf([&] { Ids(*tokenizer, "abc\xFF"); }), HasSubstr("byte 3"));
 }
 
 TEST(BpeTokenizer, AByteWithoutTokenIsRefusedWithItsOffset) {
   BpeSpec spec = TinySpec();
   spec.tokens[4].clear();
   const auto tokenizer = MakeBpeTokenizer(spec);
-  EXPECT_THAT(ErrorOf([&] { Ids(*tokenizer, "<tool>hello x\x04"); }),
+  EXPECT_THAT(MessageOf([&] { Ids(*tokenizer, "<tool>hello x\x04"); }),
               HasSubstr("byte 4 at offset 13"));
 }
 
 TEST(BpeTokenizer, DecodeGivesTextAndRefusesUnknownIds) {
   const auto tokenizer = MakeBpeTokenizer(TinySpec());
   EXPECT_EQ(tokenizer->Decode(std::vector<TokenId>{259, 261, 260}), "hello<|end|> w");
-  EXPECT_THAT(ErrorOf([&] {
+  EXPECT_THAT(MessageOf([&] {
                 tokenizer->Decode(std::vector<TokenId>{259, 264});
               }),
               HasSubstr("id 264 at position 1"));
-  EXPECT_THAT(ErrorOf([&] { tokenizer->Decode(std::vector<TokenId>{-1}); }), HasSubstr("id -1"));
+  EXPECT_THAT(MessageOf([&] { tokenizer->Decode(std::vector<TokenId>{-1}); }), HasSubstr("id -1"));
 }
 
 TEST(BpeTokenizer, PiecesAreFoundByTheirBytes) {
@@ -216,7 +216,7 @@ TEST(BpeTokenizer, AddedTokensBehindAGapAreSavedInTheVocabulary) {
 }
 
 TEST(BpeTokenizer, SavingWhereNothingCanBeWrittenIsAnError) {
-  EXPECT_THAT(ErrorOf([] { MakeBpeTokenizer(TinySpec())->Save("/proc/no/such/folder"); }),
+  EXPECT_THAT(MessageOf([] { MakeBpeTokenizer(TinySpec())->Save("/proc/no/such/folder"); }),
               HasSubstr("/proc/no/such/folder/tokenizer.json"));
 }
 
@@ -226,7 +226,7 @@ TEST(BpeTokenizer, ContradictionsAreRefused) {
     change(spec);
     return RefusalOf(spec);
   };
-  EXPECT_EQ(RefusalOf(TinySpec()), "");
+  EXPECT_NO_THROW(MakeBpeTokenizer(TinySpec()));
   EXPECT_THAT(RefusalOf(BpeSpec{}), HasSubstr("no tokens"));
   EXPECT_THAT(refusal([](BpeSpec& s) { s.tokens[260] = "he"; }),
               HasSubstr("tiny: tokens 256 and 260 have the same bytes"));
@@ -270,13 +270,13 @@ TEST(BpeTokenizer, ByteLevelVocabularyNamesWhatItRefuses) {
   SetByteLevelVocabulary({"a", "\u6F22", "\u0120", "\u0120a", ""}, {"\u0120 a"}, &spec);
   EXPECT_THAT(spec.tokens, ElementsAre("a", "", " ", " a", ""));
   EXPECT_THAT(spec.merges, ElementsAre(std::pair<TokenId, TokenId>(2, 0)));
-  EXPECT_THAT(ErrorOf([&] {
+  EXPECT_THAT(MessageOf([&] {
                 SetByteLevelVocabulary({"a", "b", "\u5B57"}, {}, &spec);
               }),
               HasSubstr("token 2"));
-  EXPECT_THAT(ErrorOf([&] { SetByteLevelVocabulary({"a"}, {"aa"}, &spec); }),
+  EXPECT_THAT(MessageOf([&] { SetByteLevelVocabulary({"a"}, {"aa"}, &spec); }),
               HasSubstr("merge 0 \"aa\" is not two tokens"));
-  EXPECT_THAT(ErrorOf([&] { SetByteLevelVocabulary({"a"}, {"a b"}, &spec); }),
+  EXPECT_THAT(MessageOf([&] { SetByteLevelVocabulary({"a"}, {"a b"}, &spec); }),
               HasSubstr("merge 0 \"a b\" joins what is not in the vocabulary"));
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "data/error.h"
+#include "tests/error_of.h"
 #include "tests/temp_folder.h"
 
 namespace prm {
@@ -13,13 +14,7 @@ using ::testing::HasSubstr;
 
 std::string MessageFor(std::string_view json) {
   simdjson::dom::parser parser;
-  try {
-    ParseJsonObject(json, "in:7", &parser);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
-    return error.what();
-  }
-  return "no error";
+  return MessageOf([&] { ParseJsonObject(json, "in:7", &parser); }, ErrorCode::kInvalidArgument);
 }
 
 TEST(ParseJsonObject, SaysWhereAndWhyTextIsNoJson) {

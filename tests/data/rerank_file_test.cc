@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
+#include "tests/error_of.h"
 #include "tests/shared_data.h"
 
 namespace prm {
@@ -24,13 +25,7 @@ constexpr std::string_view kProblem =
 RerankProblem Problem() { return ParseRerankProblem(kProblem, "here"); }
 
 std::string Refusal(std::string_view json) {
-  try {
-    ParseRerankProblem(json, "r.jsonl:9");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
-    return error.what();
-  }
-  return "accepted";
+  return MessageOf([&] { ParseRerankProblem(json, "r.jsonl:9"); }, ErrorCode::kInvalidArgument);
 }
 
 TEST(RerankFile, FieldsAreReadAndUnknownOnesIgnored) {

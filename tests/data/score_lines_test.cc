@@ -8,6 +8,8 @@
 
 #include "data/error.h"
 #include "data/text_io.h"
+#include "tests/error_of.h"
+#include "tests/temp_folder.h"
 
 namespace prm {
 namespace {
@@ -29,13 +31,7 @@ void ExpectEqual(const ScoreLine& a, const ScoreLine& b) {
 }
 
 std::string Refusal(std::string_view json) {
-  try {
-    ParseScoreLine(json, "s.jsonl:3");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
-    return error.what();
-  }
-  return "accepted";
+  return MessageOf([&] { ParseScoreLine(json, "s.jsonl:3"); }, ErrorCode::kInvalidArgument);
 }
 
 TEST(ScoreLines, AggregatesFollowTheirFormulas) {
@@ -75,12 +71,9 @@ TEST(ScoreLines, RoundingOfSoftmaxNeverCarriesAScoreBeyondOne) {
 }
 
 TEST(ScoreLines, ScoreThatIsNoProbabilityIsAnErrorNamingItsStep) {
-  try {
-    MakeScoreLine("p3", std::vector<float>{0.5f, std::numeric_limits<float>::quiet_NaN()}, 0.5);
-    FAIL() << "accepted";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("p3"), HasSubstr("step 1")));
-  }
+  const std::vector<float> scores = {0.5f, std::numeric_limits<float>::quiet_NaN()};
+  EXPECT_THAT(MessageOf([&] { MakeScoreLine("p3", scores, 0.5); }),
+              AllOf(HasSubstr("p3"), HasSubstr("step 1")));
   EXPECT_THROW(MakeScoreLine("p3", std::vector<float>{}, 0.5), Error);
 }
 
@@ -143,8 +136,8 @@ TEST(ScoreLines, RefusalsNamePlaceAndField) {
 }
 
 TEST(ScoreLines, ReaderGoesOnBehindARefusedLine) {
-  const std::filesystem::path path =
-      std::filesystem::path(::testing::TempDir()) / "score_lines_test.jsonl.gz";
+  const TempFolder folder;
+  const std::filesystem::path path = folder / "scores.jsonl.gz";
   WriteFileAtomically(path,
                       "{\"id\":\"a\",\"scores\":[1]}\n\n{\"id\":\"b\"}\n"
                       "{\"id\":\"c\",\"error\":\"no\"}");
@@ -152,17 +145,11 @@ TEST(ScoreLines, ReaderGoesOnBehindARefusedLine) {
   ScoreLine line;
   ASSERT_TRUE(reader.Next(&line));
   EXPECT_EQ(line.id, "a");
-  try {
-    reader.Next(&line);
-    FAIL() << "accepted";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("score_lines_test.jsonl.gz:3: "));
-  }
+  EXPECT_THAT(MessageOf([&] { reader.Next(&line); }), HasSubstr("scores.jsonl.gz:3: "));
   ASSERT_TRUE(reader.Next(&line));
   EXPECT_EQ(line.error, "no");
-  EXPECT_THAT(reader.Where(), HasSubstr("score_lines_test.jsonl.gz:4"));
+  EXPECT_THAT(reader.Where(), HasSubstr("scores.jsonl.gz:4"));
   EXPECT_FALSE(reader.Next(&line));
-  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ TEST(SentencePieceTokenizer, AddedTokensComeFromTheConfiguration) {
   EXPECT_THAT(Ids(*tokenizer, "<pad><tool>", SpecialTokens::kParse), ElementsAre(32000, 32002));
   EXPECT_THAT(Ids(*tokenizer, "<tool>"), ElementsAre(32002));
   EXPECT_EQ(tokenizer->Decode(std::vector<TokenId>{22557, 32000, 1526}), "Hello<pad>world");
-  EXPECT_THAT(ErrorOf([&] { tokenizer->Decode(std::vector<TokenId>{32001}); }),
+  EXPECT_THAT(MessageOf([&] { tokenizer->Decode(std::vector<TokenId>{32001}); }),
               HasSubstr("id 32001 at position 0"));
   const TempFolder folder;
   tokenizer->Save(folder.path());
@@ -83,21 +83,21 @@ TEST(SentencePieceTokenizer, SaveCopiesTheModel) {
 
 TEST(SentencePieceTokenizer, BadInputIsRefused) {
   PRM_NEED_SHARED_DATA(kMistral);
-  EXPECT_THAT(ErrorOf([] { Ids(*Mistral(), "ab\xC3"); }), HasSubstr("byte 2"));
+  EXPECT_THAT(MessageOf([] { Ids(*Mistral(), "ab\xC3"); }), HasSubstr("byte 2"));
   const std::string model = ReadFile(SharedData() / kMistral);
   for (const size_t size :
        {size_t{1}, size_t{2}, size_t{100}, model.size() / 2, model.size() - 1}) {
     EXPECT_THAT(
-        ErrorOf([&] { MakeSentencePieceTokenizer(model.substr(0, size), {}, "cut.model"); }),
+        MessageOf([&] { MakeSentencePieceTokenizer(model.substr(0, size), {}, "cut.model"); }),
         HasSubstr("cut.model"))
         << size;
   }
   TokenizerConfig config;
   config.bos_token = "<none>";
-  EXPECT_THAT(ErrorOf([&] { Mistral(config); }), HasSubstr("\"<none>\": no such token"));
+  EXPECT_THAT(MessageOf([&] { Mistral(config); }), HasSubstr("\"<none>\": no such token"));
   config = {};
   config.added_tokens = {{"<pad>", 5, true}};
-  EXPECT_THAT(ErrorOf([&] { Mistral(config); }), HasSubstr("\"<pad>\" has the id of"));
+  EXPECT_THAT(MessageOf([&] { Mistral(config); }), HasSubstr("\"<pad>\" has the id of"));
 }
 
 }  // namespace

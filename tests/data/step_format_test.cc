@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "data/error.h"
+#include "tests/error_of.h"
 
 namespace prm {
 namespace {
@@ -67,13 +68,8 @@ Trace MakeTrace(std::string problem, std::vector<std::string> steps) {
 
 std::string MessageFor(const Trace& trace) {
   const ByteTokenizer tokenizer;
-  try {
-    TokenizeTrace(NewlineFormat(tokenizer, false), tokenizer, trace);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
-    return error.what();
-  }
-  return "no error";
+  return MessageOf([&] { TokenizeTrace(NewlineFormat(tokenizer, false), tokenizer, trace); },
+                   ErrorCode::kInvalidArgument);
 }
 
 TEST(NewlineFormat, EndsProblemAndStepsWithTheNewlineToken) {

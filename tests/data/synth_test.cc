@@ -16,6 +16,8 @@
 #include "data/synth_solution.h"
 #include "data/trace_reader.h"
 #include "tests/data/equation_check.h"
+#include "tests/error_of.h"
+#include "tests/temp_folder.h"
 
 namespace prm {
 namespace {
@@ -338,14 +340,8 @@ TEST(Synth, RandomChoicesAreThoseOfTheStandardsGenerator) {
   EXPECT_EQ(random.Below(uint64_t{1} << 32), 9981545732273789042u % (uint64_t{1} << 32));
 }
 
-std::string FileText(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 TEST(Synth, EqualSeedsGiveEqualBytes) {
-  const std::filesystem::path root = testing::TempDir() + "/synth_bytes";
-  std::filesystem::remove_all(root);
+  const TempFolder root;
   const SynthFiles files{.train = 60, .dev = 20, .rerank = 3, .seed = 5};
   SynthFiles other = files;
   other.seed = 6;
@@ -353,15 +349,32 @@ TEST(Synth, EqualSeedsGiveEqualBytes) {
   WriteSynthFiles(root / "b", files);
   WriteSynthFiles(root / "c", other);
   for (const char* name : {"train.jsonl", "dev.jsonl", "rerank.jsonl"}) {
-    EXPECT_FALSE(FileText(root / "a" / name).empty());
-    EXPECT_EQ(FileText(root / "a" / name), FileText(root / "b" / name)) << name;
-    EXPECT_NE(FileText(root / "a" / name), FileText(root / "c" / name)) << name;
+    EXPECT_FALSE(ReadText(root.path() / "a" / name).empty());
+    EXPECT_EQ(ReadText(root.path() / "a" / name), ReadText(root.path() / "b" / name)) << name;
+    EXPECT_NE(ReadText(root.path() / "a" / name), ReadText(root.path() / "c" / name)) << name;
   }
 }
 
+// FNV-1a of 64 bits.
+uint64_t HashOf(std::string_view bytes) {
+  uint64_t hash = 14695981039346656037u;
+  for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211u;
+  return hash;
+}
+
+// What models were trained on can be made again, on every machine and by every later version: a
+// change of these bytes is a change of the data set, to be made on purpose.
+TEST(Synth, TheFilesOfTheDefaultSeedAreTheseBytes) {
+  const TempFolder root;
+  WriteSynthFiles(root.path(), {});
+  EXPECT_EQ(HashOf(ReadText(root / "train.jsonl")), 9179976325624534755u);
+  EXPECT_EQ(HashOf(ReadText(root / "dev.jsonl")), 5029927552190940474u);
+  EXPECT_EQ(HashOf(ReadText(root / "rerank.jsonl")), 8087153257410746463u);
+}
+
 TEST(Synth, TracesComeBackFromTheirFile) {
-  const std::filesystem::path root = testing::TempDir() + "/synth_files";
-  WriteSynthFiles(root, {.train = 90, .dev = 30, .rerank = 2, .seed = 5});
+  const TempFolder root;
+  WriteSynthFiles(root.path(), {.train = 90, .dev = 30, .rerank = 2, .seed = 5});
   const auto expected = Synthesize({.count = 90, .seed = 5});
   const auto read = ReadTraces(root / "train.jsonl");
   ASSERT_EQ(read.size(), expected.size());
@@ -394,14 +407,11 @@ TEST(Synth, NonsenseOptionsAreRefused) {
 }
 
 TEST(Synth, AnUnwritableFolderIsNamed) {
-  const std::string blocker = testing::TempDir() + "/synth_blocker";
-  std::ofstream(blocker) << "a file";
-  try {
-    WriteSynthFiles(blocker + "/folder", {.train = 3, .dev = 3, .rerank = 1});
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("synth_blocker"), std::string::npos) << error.what();
-  }
+  const TempFolder root;
+  const std::filesystem::path folder = root.Write("blocker", "a file") / "folder";
+  const std::string message =
+      MessageOf([&] { WriteSynthFiles(folder, {.train = 3, .dev = 3, .rerank = 1}); });
+  EXPECT_NE(message.find(folder.string()), std::string::npos) << message;
 }
 
 }  // namespace

@@ -3,14 +3,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-
-#include <csignal>
-#include <functional>
+#include <unistd.h>
 
 #include "data/error.h"
+#include "tests/error_of.h"
+#include "tests/file_size_limit.h"
 #include "tests/temp_folder.h"
 
 namespace prm {
@@ -34,17 +32,6 @@ std::vector<std::string> Lines(const std::filesystem::path& path) {
   std::vector<std::string> lines;
   for (std::string_view line; reader.Next(&line);) lines.emplace_back(line);
   return lines;
-}
-
-// The error that `action` throws; fails the test if there is none.
-Error ErrorOf(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "no error";
-  return Error(ErrorCode::kInternal, "no error");
 }
 
 class EveryCompression : public ::testing::TestWithParam<std::string> {};
@@ -208,12 +195,12 @@ TEST(OutputFile, TheTargetChangesWithCommitOnly) {
     EXPECT_EQ(ReadFile(path), "before");
   }
   EXPECT_EQ(ReadFile(path), "before");
-  EXPECT_THAT(folder.List(), ElementsAre("out")) << "the temporary is removed";
+  EXPECT_THAT(Names(folder.path()), ElementsAre("out")) << "the temporary is removed";
   OutputFile file(path);
   file.Write("after");
   file.Commit();
   EXPECT_EQ(ReadFile(path), "after");
-  EXPECT_THAT(folder.List(), ElementsAre("out"));
+  EXPECT_THAT(Names(folder.path()), ElementsAre("out"));
 }
 
 TEST(OutputFile, KeepsTheModeAndTheLinkOfItsTarget) {
@@ -248,27 +235,16 @@ TEST(OutputFile, AFullDeviceIsAnErrorByName) {
   EXPECT_THAT(error.what(), HasSubstr("/dev/full: cannot write: No space left"));
 }
 
-// A file size limit stands for a full disk: a write fails in the middle.
 TEST(OutputFile, AWriteThatFailsHalfwayLeavesTheOldFile) {
   const TempFolder folder;
   const auto path = folder.Write("out", "before");
-  const pid_t child = fork();
-  if (child == 0) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit = {100000, 100000};
-    setrlimit(RLIMIT_FSIZE, &limit);
-    try {
-      WriteFileAtomically(path, std::string(1000000, 'a'));
-    } catch (const Error& error) {
-      _exit(error.code() == ErrorCode::kResourceExhausted ? 7 : 8);
-    }
-    _exit(9);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  EXPECT_EQ(WEXITSTATUS(status), 7);
+  const auto write = [&] {
+    const FileSizeLimit limit(100000);
+    WriteFileAtomically(path, std::string(1000000, 'a'));
+  };
+  EXPECT_THAT(MessageOf(write, ErrorCode::kResourceExhausted), HasSubstr(path.string()));
   EXPECT_EQ(ReadFile(path), "before");
-  EXPECT_THAT(folder.List(), ElementsAre("out"));
+  EXPECT_THAT(Names(folder.path()), ElementsAre("out"));
 }
 
 }  // namespace

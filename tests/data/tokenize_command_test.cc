@@ -45,7 +45,7 @@ TEST_F(TokenizeCommand, WritesOneLineOfIdsForEachText) {
 
 TEST_F(TokenizeCommand, RefusesByLineAndWritesNothing) {
   for (const char* bad : {"{\"text\": 3}", "{}", "[]", "{\"text\": \"a", "\xFF"}) {
-    EXPECT_THAT(ErrorOf([&] { Run("{\"text\": \"a\"}\n" + std::string(bad), "text"); }),
+    EXPECT_THAT(MessageOf([&] { Run("{\"text\": \"a\"}\n" + std::string(bad), "text"); }),
                 HasSubstr("in.jsonl:2: "));
     EXPECT_FALSE(std::filesystem::exists(folder_.path() / "out.jsonl"));
   }

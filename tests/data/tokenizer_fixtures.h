@@ -1,15 +1,13 @@
 // What the tokenizer tests share: a small vocabulary, short calls.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "data/bpe_tokenizer.h"
-#include "data/error.h"
 #include "data/tokenizer.h"
+#include "tests/error_of.h"
 #include "tests/temp_folder.h"
 
 namespace prm {
@@ -19,17 +17,6 @@ inline std::vector<TokenId> Ids(const Tokenizer& tokenizer, std::string_view tex
   std::vector<TokenId> ids;
   tokenizer.Encode(text, special, &ids);
   return ids;
-}
-
-// The message of the Error that `action` throws; "" where it throws none.
-template <class Action>
-std::string ErrorOf(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 // Ids 0..255 are the bytes; 256 "he", 257 "ll", 258 "hell", 259 "hello", 260 " w".

@@ -84,16 +84,16 @@ std::string Json(const std::string& model_extra = "", const std::string& pre = k
 std::string LoadError(const std::string& name, const std::string& bytes) {
   const TempFolder folder;
   const auto path = folder.Write(name, bytes);
-  const std::string error = ErrorOf([&] { LoadTokenizer(path); });
-  EXPECT_TRUE(error.empty() || error.find(name) != std::string::npos) << error;
+  const std::string error = MessageOf([&] { LoadTokenizer(path); });
+  EXPECT_THAT(error, HasSubstr(name));
   return error;
 }
 
 std::string JsonError(const std::string& json) { return LoadError("tokenizer.json", json); }
 
 TEST(Tokenizer, TokenizerJsonLoadsWithBothSpellingsOfMerges) {
-  EXPECT_EQ(JsonError(Json()), "");
   const TempFolder folder;
+  EXPECT_NO_THROW(LoadTokenizer(folder.Write("tokenizer.json", Json())));
   const auto path = folder.Write(
       "tokenizer.json", Json("", kByteLevel, R"({"a": 0, "b": 1, "ab": 2})", R"([["a", "b"]])"));
   EXPECT_EQ(Ids(*LoadTokenizer(path), "aba"), (std::vector<TokenId>{2, 0}));
@@ -150,18 +150,18 @@ TEST(Tokenizer, ConfigurationNamesBosAndEos) {
   EXPECT_EQ(tokenizer->bos_id(), 0);
   EXPECT_EQ(tokenizer->eos_id(), 2);
   folder.Write("tokenizer_config.json", R"({"bos_token": "zz"})");
-  EXPECT_THAT(ErrorOf([&] { LoadTokenizer(folder.path()); }), HasSubstr("\"zz\": no such token"));
+  EXPECT_THAT(MessageOf([&] { LoadTokenizer(folder.path()); }), HasSubstr("\"zz\": no such token"));
   folder.Write("tokenizer_config.json", R"({"bos_token": 3})");
-  EXPECT_THAT(ErrorOf([&] { LoadTokenizer(folder.path()); }),
+  EXPECT_THAT(MessageOf([&] { LoadTokenizer(folder.path()); }),
               AllOf(HasSubstr("tokenizer_config.json"), HasSubstr("bos_token")));
 }
 
 TEST(Tokenizer, VocabAndMergesTakeThePreTokenizerFromTheirClass) {
   const TempFolder folder;
   folder.Write("vocab.json", R"({"1": 0, "2": 1, "12": 2})");
-  EXPECT_THAT(ErrorOf([&] { LoadTokenizer(folder.path()); }), HasSubstr("no merges.txt"));
+  EXPECT_THAT(MessageOf([&] { LoadTokenizer(folder.path()); }), HasSubstr("no merges.txt"));
   folder.Write("merges.txt", "#version: 0.2\n1 2\r\n");
-  EXPECT_THAT(ErrorOf([&] { LoadTokenizer(folder.path()); }),
+  EXPECT_THAT(MessageOf([&] { LoadTokenizer(folder.path()); }),
               AllOf(HasSubstr("vocab.json"), HasSubstr("GPT-2, Qwen")));
   folder.Write("tokenizer_config.json", R"({"tokenizer_class": "GPT2TokenizerFast",
       "added_tokens_decoder": {"3": {"content": "<e>", "special": true}}, "eos_token": "<e>"})");
@@ -171,7 +171,7 @@ TEST(Tokenizer, VocabAndMergesTakeThePreTokenizerFromTheirClass) {
   folder.Write("tokenizer_config.json", R"({"tokenizer_class": "Qwen2Tokenizer"})");
   EXPECT_EQ(Ids(*LoadTokenizer(folder.path()), "12"), (std::vector<TokenId>{0, 1}));
   folder.Write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
-  EXPECT_THAT(ErrorOf([&] { LoadTokenizer(folder.path()); }), HasSubstr("BertTokenizer"));
+  EXPECT_THAT(MessageOf([&] { LoadTokenizer(folder.path()); }), HasSubstr("BertTokenizer"));
 }
 
 TEST(Tokenizer, RankFilesAreRefusedByLine) {
@@ -188,9 +188,10 @@ TEST(Tokenizer, WhatIsNoTokenizerIsRefusedByName) {
   EXPECT_THAT(LoadError("tokenizer.model", ""), HasSubstr("neither tokenizer.json"));
   EXPECT_THAT(LoadError("tokenizer.model", "\n\xFF\xFF"), HasSubstr("SentencePiece"));
   const TempFolder folder;
-  EXPECT_THAT(ErrorOf([&] { LoadTokenizer(folder.path()); }),
+  EXPECT_THAT(MessageOf([&] { LoadTokenizer(folder.path()); }),
               AllOf(HasSubstr(folder.path().string()), HasSubstr("no tokenizer.json")));
-  EXPECT_THAT(ErrorOf([&] { LoadTokenizer(folder.path() / "none.json"); }), HasSubstr("none.json"));
+  EXPECT_THAT(MessageOf([&] { LoadTokenizer(folder.path() / "none.json"); }),
+              HasSubstr("none.json"));
 }
 
 }  // namespace

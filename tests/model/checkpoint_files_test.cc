@@ -4,13 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "tests/file_size_limit.h"
 #include "tests/model/tiny_files.h"
 
 namespace prm {
@@ -26,35 +26,9 @@ void Commit(const fs::path& target, std::string_view content) {
   writer.Commit();
 }
 
-std::vector<std::string> Names(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
-  std::ranges::sort(names);
-  return names;
-}
-
-// No file may grow beyond `bytes`: a write past it fails as on a full disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    former_handler_ = signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &former_);
-    const rlimit limit = {bytes, former_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &former_);
-    signal(SIGXFSZ, former_handler_);
-  }
-
- private:
-  rlimit former_;
-  sighandler_t former_handler_;
-};
-
 class CheckpointWriterTest : public testing::Test {
  protected:
-  TemporaryFolder folder_;
+  TempFolder folder_;
   fs::path target_ = folder_ / "out";
 };
 
@@ -104,8 +78,8 @@ TEST_F(CheckpointWriterTest, AFullDiskLeavesTheFormerCheckpointWhole) {
     writer.WriteFile("model.safetensors", large);
     writer.Commit();
   };
-  const std::string message = ErrorOf(save, ErrorCode::kResourceExhausted);
-  EXPECT_THAT(message, HasSubstr("model.safetensors': File too large"));
+  const std::string message = MessageOf(save, ErrorCode::kResourceExhausted);
+  EXPECT_THAT(message, HasSubstr("model.safetensors: cannot write: File too large"));
   EXPECT_THAT(Names(folder_.path()), ElementsAre("out"));
   EXPECT_EQ(ReadText(target_ / "config.json"), "old");
 }
@@ -120,7 +94,7 @@ TEST_F(CheckpointWriterTest, AFullDiskWhileTensorsAreWrittenIsReported) {
     tensors.Finish();
     writer.Commit();
   };
-  EXPECT_THAT(ErrorOf(save, ErrorCode::kResourceExhausted), HasSubstr("model.safetensors"));
+  EXPECT_THAT(MessageOf(save, ErrorCode::kResourceExhausted), HasSubstr("model.safetensors"));
   EXPECT_THAT(Names(folder_.path()), ElementsAre());
 }
 
@@ -157,7 +131,7 @@ TEST_F(CheckpointWriterTest, CleansUpOnlyItsOwnLeftovers) {
 TEST_F(CheckpointWriterTest, ASecondWriterIsRefused) {
   CheckpointWriter first(target_);
   first.WriteFile("config.json", "first");
-  EXPECT_THAT(ErrorOf([&] { CheckpointWriter second(target_); }, ErrorCode::kFailedPrecondition),
+  EXPECT_THAT(MessageOf([&] { CheckpointWriter second(target_); }, ErrorCode::kFailedPrecondition),
               HasSubstr("another process is writing"));
   first.Commit();
   EXPECT_EQ(ReadText(target_ / "config.json"), "first");
@@ -166,12 +140,12 @@ TEST_F(CheckpointWriterTest, ASecondWriterIsRefused) {
 TEST_F(CheckpointWriterTest, FoldersThatAreNoCheckpointAreNotReplaced) {
   fs::create_directory(target_);
   WriteText(target_ / "thesis.txt", "precious");
-  EXPECT_THAT(ErrorOf([&] { CheckpointWriter writer(target_); }, ErrorCode::kAlreadyExists),
+  EXPECT_THAT(MessageOf([&] { CheckpointWriter writer(target_); }, ErrorCode::kAlreadyExists),
               HasSubstr("is no checkpoint"));
   EXPECT_THAT(Names(folder_.path()), ElementsAre("out"));
   WriteText(folder_ / "file", "text");
   EXPECT_THAT(
-      ErrorOf([&] { CheckpointWriter writer(folder_ / "file"); }, ErrorCode::kAlreadyExists),
+      MessageOf([&] { CheckpointWriter writer(folder_ / "file"); }, ErrorCode::kAlreadyExists),
       HasSubstr("is no checkpoint"));
   fs::remove(target_ / "thesis.txt");
   Commit(target_, "{}");
@@ -180,8 +154,9 @@ TEST_F(CheckpointWriterTest, FoldersThatAreNoCheckpointAreNotReplaced) {
 
 TEST_F(CheckpointWriterTest, AnUnwritablePlaceIsRefusedAtOnce) {
   WriteText(folder_ / "file", "text");
-  EXPECT_THAT(ErrorOf([&] { CheckpointWriter writer(folder_ / "file/out"); }, ErrorCode::kNotFound),
-              HasSubstr("file"));
+  EXPECT_THAT(
+      MessageOf([&] { CheckpointWriter writer(folder_ / "file/out"); }, ErrorCode::kNotFound),
+      HasSubstr("file"));
   // Where not even root may create files.
   EXPECT_THROW(CheckpointWriter("/proc/prm_test/out"), Error);
 }
@@ -223,14 +198,14 @@ TEST_F(CheckpointWriterTest, ACrashBetweenTheTwoStepsLosesNothing) {
 }
 
 TEST(Sha256Test, EqualsThePublishedVectors) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   WriteText(folder / "empty", "");
   WriteText(folder / "abc", "abc");  // FIPS 180-4, examples
   EXPECT_EQ(Sha256OfFile(folder / "empty"),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(Sha256OfFile(folder / "abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_THAT(ErrorOf([&] { Sha256OfFile(folder / "none"); }, ErrorCode::kNotFound),
+  EXPECT_THAT(MessageOf([&] { Sha256OfFile(folder / "none"); }, ErrorCode::kNotFound),
               HasSubstr("none"));
 }
 

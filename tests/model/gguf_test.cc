@@ -19,7 +19,7 @@ constexpr uint32_t kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ5_0 = 6, kQ8_0 = 8;
 GgufContents Parse(const std::string& file) { return ParseGguf(AsBytes(file), "f.gguf"); }
 
 std::string ParseError(const std::string& file, ErrorCode code = ErrorCode::kDataLoss) {
-  const std::string message = ErrorOf([&] { Parse(file); }, code);
+  const std::string message = MessageOf([&] { Parse(file); }, code);
   EXPECT_THAT(message, HasSubstr("f.gguf"));
   return message;
 }
@@ -41,7 +41,7 @@ GgufBuilder LlamaKeys() {
 
 std::string ConfigError(const GgufBuilder& file, ErrorCode code) {
   const GgufContents contents = Parse(file.Build());
-  return ErrorOf([&] { GgufConfig(contents, "f.gguf"); }, code);
+  return MessageOf([&] { GgufConfig(contents, "f.gguf"); }, code);
 }
 
 TEST(GgufTest, ReadsEveryValueType) {

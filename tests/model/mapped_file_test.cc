@@ -16,7 +16,7 @@ std::string Text(const MappedFile& file) {
 }
 
 TEST(MappedFileTest, GivesTheBytesAlsoAfterMoveAndRemoval) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   WriteText(folder / "f", "some bytes");
   MappedFile file(folder / "f");
   std::filesystem::remove(folder / "f");
@@ -30,19 +30,19 @@ TEST(MappedFileTest, GivesTheBytesAlsoAfterMoveAndRemoval) {
 }
 
 TEST(MappedFileTest, AnEmptyFileIsEmpty) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   WriteText(folder / "f", "");
   EXPECT_EQ(MappedFile(folder / "f").size(), 0u);
 }
 
 TEST(MappedFileTest, ErrorsNameThePathAndTheReason) {
-  const TemporaryFolder folder;
-  EXPECT_THAT(ErrorOf([&] { MappedFile(folder / "none"); }, ErrorCode::kNotFound),
-              HasSubstr((folder / "none").string() + "': No such file"));
-  EXPECT_THAT(ErrorOf([&] { MappedFile(folder.path()); }, ErrorCode::kInvalidArgument),
+  const TempFolder folder;
+  EXPECT_THAT(MessageOf([&] { MappedFile(folder / "none"); }, ErrorCode::kNotFound),
+              HasSubstr((folder / "none").string() + ": cannot open: No such file"));
+  EXPECT_THAT(MessageOf([&] { MappedFile(folder.path()); }, ErrorCode::kInvalidArgument),
               HasSubstr("not a regular file"));
   ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
-  EXPECT_THAT(ErrorOf([&] { MappedFile(folder / "pipe"); }, ErrorCode::kInvalidArgument),
+  EXPECT_THAT(MessageOf([&] { MappedFile(folder / "pipe"); }, ErrorCode::kInvalidArgument),
               HasSubstr("not a regular file"));
 }
 

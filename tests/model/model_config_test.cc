@@ -30,7 +30,7 @@ ModelConfig Parse(const json& value) { return ParseConfigJson(value.dump(), "m/c
 std::string ErrorWith(const std::string& key, const json& value, ErrorCode code) {
   json config = HuggingFaceConfig();
   config[key] = value;
-  const std::string message = ErrorOf([&] { Parse(config); }, code);
+  const std::string message = MessageOf([&] { Parse(config); }, code);
   EXPECT_THAT(message, HasSubstr("m/config.json"));
   return message;
 }
@@ -143,7 +143,7 @@ TEST(ModelConfigTest, AbsurdValuesAreRefusedByField) {
 
 TEST(ModelConfigTest, BrokenJsonIsRefused) {
   for (const char* text : {"", "{", "[]", "{\"hidden_size\": 1", "\xff"}) {
-    EXPECT_THAT(ErrorOf([&] { ParseConfigJson(text, "c.json"); }, ErrorCode::kInvalidArgument),
+    EXPECT_THAT(MessageOf([&] { ParseConfigJson(text, "c.json"); }, ErrorCode::kInvalidArgument),
                 HasSubstr("c.json"));
   }
 }

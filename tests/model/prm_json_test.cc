@@ -32,7 +32,7 @@ PrmJson Sample() {
 json SampleJson() { return json::parse(WritePrmJson(Sample())); }
 
 std::string ParseError(const json& value, ErrorCode code = ErrorCode::kInvalidArgument) {
-  const std::string message = ErrorOf([&] { ParsePrmJson(value.dump(), "m/prm.json"); }, code);
+  const std::string message = MessageOf([&] { ParsePrmJson(value.dump(), "m/prm.json"); }, code);
   EXPECT_THAT(message, HasSubstr("m/prm.json"));
   return message;
 }
@@ -120,7 +120,7 @@ TEST(PrmJsonTest, WriterRefusesWhatTheReaderWould) {
   const auto write_error = [](auto change) {
     PrmJson prm = Sample();
     change(&prm);
-    return ErrorOf([&] { WritePrmJson(prm); }, ErrorCode::kInvalidArgument);
+    return MessageOf([&] { WritePrmJson(prm); }, ErrorCode::kInvalidArgument);
   };
   EXPECT_THAT(write_error([](PrmJson* p) { p->format.separator_ids.clear(); }),
               HasSubstr("one id"));

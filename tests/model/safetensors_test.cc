@@ -21,7 +21,7 @@ std::string Image(const std::string& header, const std::string& data) {
 
 std::string ParseError(const std::string& image, ErrorCode code) {
   const std::string message =
-      ErrorOf([&] { ParseSafetensors(AsBytes(image), "m.safetensors"); }, code);
+      MessageOf([&] { ParseSafetensors(AsBytes(image), "m.safetensors"); }, code);
   EXPECT_THAT(message, HasSubstr("m.safetensors"));
   return message;
 }
@@ -53,7 +53,7 @@ TEST(SafetensorsTest, ReadsAFileOfTheReferenceImplementation) {
 }
 
 TEST(SafetensorsTest, WhatIsWrittenIsReadBack) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   const std::vector<float> values = {0, -1.5f, 3.1415926f, 1e-30f, 7, 65536};
   SafetensorsWriter writer(folder / "model.safetensors",
                            {{"w", DType::kFloat32, {2, 3}}, {"h", DType::kBFloat16, {6}}});
@@ -72,7 +72,7 @@ TEST(SafetensorsTest, WhatIsWrittenIsReadBack) {
 }
 
 TEST(SafetensorsTest, BFloat16RoundsToNearestEvenAndKeepsNotANumber) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   const float infinity = std::numeric_limits<float>::infinity();
   // 1 + 2^-8 lies between 1 and 1 + 2^-7: ties go to the even one; so does 1 + 3 * 2^-8 upwards.
   const std::vector<float> values = {
@@ -92,20 +92,22 @@ TEST(SafetensorsTest, BFloat16RoundsToNearestEvenAndKeepsNotANumber) {
 }
 
 TEST(SafetensorsTest, WriterRefusesOtherTensorsThanAnnounced) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   const std::vector<float> two = {1, 2};
   SafetensorsWriter writer(folder / "f",
                            {{"a", DType::kFloat32, {2}}, {"b", DType::kFloat32, {3}}});
-  EXPECT_THAT(ErrorOf([&] { writer.Add("b", two); }, ErrorCode::kInternal), HasSubstr("tensor b"));
+  EXPECT_THAT(MessageOf([&] { writer.Add("b", two); }, ErrorCode::kInternal),
+              HasSubstr("tensor b"));
   writer.Add("a", two);
-  EXPECT_THAT(ErrorOf([&] { writer.Add("b", two); }, ErrorCode::kInternal), HasSubstr("2 values"));
-  EXPECT_THAT(ErrorOf([&] { writer.Finish(); }, ErrorCode::kInternal), HasSubstr("not written"));
+  EXPECT_THAT(MessageOf([&] { writer.Add("b", two); }, ErrorCode::kInternal),
+              HasSubstr("2 values"));
+  EXPECT_THAT(MessageOf([&] { writer.Finish(); }, ErrorCode::kInternal), HasSubstr("not written"));
 }
 
 TEST(SafetensorsTest, UnwritablePathIsNamed) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   const auto write = [&] { SafetensorsWriter(folder / "none/f", {{"a", DType::kFloat32, {2}}}); };
-  EXPECT_THAT(ErrorOf(write, ErrorCode::kNotFound), HasSubstr("none/f"));
+  EXPECT_THAT(MessageOf(write, ErrorCode::kNotFound), HasSubstr("none/f"));
 }
 
 TEST(SafetensorsTest, EveryTruncationIsRefused) {
@@ -173,9 +175,9 @@ class ShardsTest : public testing::Test {
               R"({"metadata":{"total_size":8},"weight_map":)" + weight_map + "}");
   }
   std::string OpenError(ErrorCode code) {
-    return ErrorOf([&] { SafetensorsFolder(folder_.path()); }, code);
+    return MessageOf([&] { SafetensorsFolder(folder_.path()); }, code);
   }
-  TemporaryFolder folder_;
+  TempFolder folder_;
 };
 
 TEST_F(ShardsTest, AreReadAsOne) {

@@ -89,10 +89,10 @@ TEST(TensorViewTest, IntegersAndOtherSizesAreRefused) {
   const std::string bytes(16, '\0');
   const TensorView ints{"positions", DType::kInt64, {2}, AsBytes(bytes).data(), 16};
   std::vector<float> two(2);
-  EXPECT_THAT(ErrorOf([&] { ToFloat32(ints, two); }, ErrorCode::kInvalidArgument),
+  EXPECT_THAT(MessageOf([&] { ToFloat32(ints, two); }, ErrorCode::kInvalidArgument),
               HasSubstr("tensor positions holds I64"));
   const TensorView floats{"w", DType::kFloat32, {2, 2}, AsBytes(bytes).data(), 16};
-  EXPECT_THAT(ErrorOf([&] { ToFloat32(floats, two); }, ErrorCode::kInvalidArgument),
+  EXPECT_THAT(MessageOf([&] { ToFloat32(floats, two); }, ErrorCode::kInvalidArgument),
               HasSubstr("tensor w of shape [2, 2] read into 2 values"));
 }
 

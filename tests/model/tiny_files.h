@@ -1,56 +1,22 @@
-// Builders of tiny weight files and of folders that go away with the test.
+// Builders of tiny weight files.
 #pragma once
-
-#include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <span>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "data/error.h"
 #include "model/model_config.h"
 #include "model/safetensors.h"
 #include "model/weights.h"
+#include "tests/error_of.h"
+#include "tests/temp_folder.h"
 
 namespace prm {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "prm_test_XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed: " + name);
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-inline void WriteText(const std::filesystem::path& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary).write(text.data(), std::streamsize(text.size()));
-}
-
-inline std::string ReadText(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 inline std::span<const std::byte> AsBytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -156,19 +122,6 @@ inline std::vector<ExpectedTensor> TinyTensors(const ModelConfig& config) {
   std::vector<ExpectedTensor> tensors = ExpectedTensors(config);
   std::erase_if(tensors, [](const ExpectedTensor& tensor) { return !tensor.required; });
   return tensors;
-}
-
-// Runs `action`; its prm::Error's message, or a test failure.
-template <class Action>
-std::string ErrorOf(Action action, ErrorCode code) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(int(error.code()), int(code)) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no prm::Error";
-  return "";
 }
 
 }  // namespace prm

@@ -30,7 +30,7 @@ std::vector<float> Values(const WeightSource& weights, const std::string& name) 
 }
 
 std::string OpenError(const fs::path& path, ErrorCode code = ErrorCode::kInvalidArgument) {
-  const std::string message = ErrorOf([&] { OpenWeights(path); }, code);
+  const std::string message = MessageOf([&] { OpenWeights(path); }, code);
   EXPECT_THAT(message, HasSubstr(path.string()));
   return message;
 }
@@ -68,7 +68,7 @@ class FolderWeightsTest : public testing::Test {
     Write(tensors);
     return OpenError(folder_.path());
   }
-  TemporaryFolder folder_;
+  TempFolder folder_;
   ModelConfig config_ = TinyConfig();
 };
 
@@ -88,10 +88,10 @@ TEST_F(FolderWeightsTest, GivesTensorsInOrderWithTheirValues) {
     ASSERT_EQ(value, normal(random));
   }
   std::vector<float> few(3);
-  EXPECT_THAT(
-      ErrorOf([&] { weights->ReadFloat32("model.norm.weight", few); }, ErrorCode::kInvalidArgument),
-      HasSubstr("model.norm.weight"));
-  EXPECT_THAT(ErrorOf([&] { weights->shape("none"); }, ErrorCode::kNotFound), HasSubstr("none"));
+  EXPECT_THAT(MessageOf([&] { weights->ReadFloat32("model.norm.weight", few); },
+                        ErrorCode::kInvalidArgument),
+              HasSubstr("model.norm.weight"));
+  EXPECT_THAT(MessageOf([&] { weights->shape("none"); }, ErrorCode::kNotFound), HasSubstr("none"));
 }
 
 TEST_F(FolderWeightsTest, MissingTensorsAreNamed) {
@@ -143,7 +143,7 @@ TEST_F(FolderWeightsTest, CutOffAndCorruptWeightsAreRefused) {
   Write(TinyTensors(config_));
   const fs::path file = folder_ / "model.safetensors";
   fs::resize_file(file, fs::file_size(file) - 1);
-  EXPECT_THAT(ErrorOf([&] { OpenWeights(folder_.path()); }, ErrorCode::kInvalidArgument),
+  EXPECT_THAT(MessageOf([&] { OpenWeights(folder_.path()); }, ErrorCode::kInvalidArgument),
               AllOf(HasSubstr("model.safetensors"), HasSubstr("cut off or damaged")));
   std::string text = ReadText(file);
   text[20] = '\xff';
@@ -181,13 +181,13 @@ TEST_F(FolderWeightsTest, BosIsAsTheTokenizerFilesSay) {
   WriteText(folder_ / "tokenizer_config.json", R"({"add_bos_token": false})");
   EXPECT_FALSE(prepends());
   WriteText(folder_ / "tokenizer_config.json", R"({"add_bos_token": "yes"})");
-  EXPECT_THAT(ErrorOf(prepends, ErrorCode::kInvalidArgument), HasSubstr("'add_bos_token'"));
+  EXPECT_THAT(MessageOf(prepends, ErrorCode::kInvalidArgument), HasSubstr("'add_bos_token'"));
 }
 
 std::string Seed() { return ReadText(fs::path(PRM_SOURCE_DIR) / "tests/fuzz/seeds/gguf/llama_v3"); }
 
 TEST(GgufWeightsTest, ATinyFileOpensWithItsTokenizer) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   WriteText(folder / "tiny.gguf", Seed());
   const auto weights = OpenWeights(folder / "tiny.gguf");
   EXPECT_EQ(weights->config().rotary_layout, RotaryLayout::kInterleaved);
@@ -203,7 +203,7 @@ TEST(GgufWeightsTest, ATinyFileOpensWithItsTokenizer) {
 }
 
 TEST(GgufWeightsTest, WrongTensorsAndTokenizersAreNamed) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string file = Seed();
     file.replace(file.find(from), from.size(), to);
@@ -216,10 +216,10 @@ TEST(GgufWeightsTest, WrongTensorsAndTokenizersAreNamed) {
   // Its first occurrence is the value of general.architecture.
   EXPECT_THAT(OpenError(with("llama", "falco"), ErrorCode::kUnimplemented), HasSubstr("'falco'"));
   const auto gpt3 = OpenWeights(with("gpt2", "gpt3"));
-  EXPECT_THAT(ErrorOf([&] { gpt3->tokenizer(); }, ErrorCode::kUnimplemented),
+  EXPECT_THAT(MessageOf([&] { gpt3->tokenizer(); }, ErrorCode::kUnimplemented),
               HasSubstr("tokenizer.ggml.model 'gpt3' is not supported; expected 'gpt2'"));
   const auto split = OpenWeights(with("smollm", "smellm"));
-  EXPECT_THAT(ErrorOf([&] { split->tokenizer(); }, ErrorCode::kUnimplemented),
+  EXPECT_THAT(MessageOf([&] { split->tokenizer(); }, ErrorCode::kUnimplemented),
               HasSubstr("tokenizer.ggml.pre 'smellm'"));
 }
 
@@ -262,7 +262,7 @@ TEST(BackboneTest, TokenizesAndIsSavedForReopening) {
   std::vector<TokenId> ids;
   tokenizer->Encode(text, SpecialTokens::kText, &ids);
   EXPECT_EQ(tokenizer->Decode(ids), text);
-  const TemporaryFolder folder;
+  const TempFolder folder;
   tokenizer->Save(folder.path());
   std::vector<TokenId> reopened;
   LoadTokenizer(folder.path())->Encode(text, SpecialTokens::kText, &reopened);

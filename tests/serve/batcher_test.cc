@@ -17,7 +17,7 @@ using testing::ElementsAre;
 TraceTokens Tokens(const std::string& text) {
   TraceTokens tokens;
   ByteTokenizer().Encode(text, SpecialTokens::kText, &tokens.ids);
-  tokens.ids.push_back(0);
+  tokens.ids.push_back('\n');
   tokens.step_reads = {int32_t(tokens.ids.size()) - 1};
   return tokens;
 }
@@ -227,7 +227,7 @@ TEST(Batcher, OneBadTraceDoesNotFailItsNeighbours) {
 class BrokenScorer : public FakeScorer {
  public:
   std::vector<std::vector<LabelProbs>> Score(std::span<const TraceTokens> traces) override {
-    if (traces[0].ids[0] == 'm' + 1) throw std::bad_alloc();
+    if (traces[0].ids[0] == 'm') throw std::bad_alloc();
     auto result = FakeScorer::Score(traces);
     result.pop_back();
     return result;

@@ -12,36 +12,9 @@
 
 #include "data/error.h"
 #include "model/step_scorer.h"
+#include "tests/byte_tokenizer.h"
 
 namespace prm {
-
-// One id a byte, 1..256; 0 separates.
-class ByteTokenizer : public Tokenizer {
- public:
-  void Encode(std::string_view text, SpecialTokens, std::vector<TokenId>* ids) const override {
-    if (const auto bad = FindInvalidUtf8(text)) {
-      throw Error(ErrorCode::kInvalidArgument, StrCat("not UTF-8 at byte ", *bad));
-    }
-    for (unsigned char byte : text) ids->push_back(TokenId(byte) + 1);
-  }
-  std::string Decode(std::span<const TokenId> ids) const override {
-    std::string text;
-    for (TokenId id : ids) {
-      if (id > 0) text += char(id - 1);
-    }
-    return text;
-  }
-  int vocab_size() const override { return 257; }
-  std::optional<TokenId> PieceToId(std::string_view piece) const override {
-    if (piece.size() != 1) return std::nullopt;
-    return TokenId(static_cast<unsigned char>(piece[0])) + 1;
-  }
-  std::optional<TokenId> bos_id() const override { return std::nullopt; }
-  std::optional<TokenId> eos_id() const override { return std::nullopt; }
-  void Save(const std::filesystem::path&) const override {
-    throw Error(ErrorCode::kUnimplemented, "a test's tokenizer is not saved");
-  }
-};
 
 // Depends on every id up to the read, as a causal model does.
 inline std::vector<LabelProbs> FakeProbs(const TraceTokens& trace) {
@@ -94,11 +67,10 @@ class Gate {
 class FakeScorer : public StepScorer {
  public:
   // An id that Score refuses, as a real model refuses ids outside its vocabulary.
-  static constexpr TokenId kPoison = '\x01' + 1;
+  static constexpr TokenId kPoison = '\x01';
 
   explicit FakeScorer(std::shared_ptr<Gate> gate = nullptr) : gate_(std::move(gate)) {
-    format_.problem_suffix_ids = {0};
-    format_.separator_ids = {0};
+    format_ = NewlineFormat(tokenizer_, false);
     description_.name = "fake";
     description_.architecture = "FakeForStepScoring";
     description_.vocab_size = tokenizer_.vocab_size();

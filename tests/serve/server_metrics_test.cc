@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "tests/error_of.h"
+
 namespace prm {
 namespace {
 
@@ -61,13 +63,9 @@ TEST(ServerMetrics, ManyThreadsLoseNoCount) {
 }
 
 TEST(ServerMetrics, AnAddressThatCannotBeHadIsAnErrorThatNamesIt) {
-  try {
-    ServerMetrics metrics("192.0.2.1:9464");
-    FAIL() << "listened on an address of no machine";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
-    EXPECT_THAT(error.what(), HasSubstr("192.0.2.1:9464"));
-  }
+  EXPECT_THAT(
+      MessageOf([] { ServerMetrics metrics("192.0.2.1:9464"); }, ErrorCode::kFailedPrecondition),
+      HasSubstr("192.0.2.1:9464"));
 }
 
 }  // namespace

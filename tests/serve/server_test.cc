@@ -8,6 +8,7 @@
 #include <latch>
 #include <thread>
 
+#include "tests/error_of.h"
 #include "tests/serve/server_fixture.h"
 
 namespace prm {
@@ -295,13 +296,8 @@ TEST(Server, APortInUseIsAnErrorThatNamesIt) {
   const auto first = Start();
   ServerOptions options = QuietOptions();
   options.listen = first->address();
-  try {
-    Start(options);
-    FAIL() << "two servers listen on " << first->address();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
-    EXPECT_THAT(error.what(), HasSubstr(first->address()));
-  }
+  EXPECT_THAT(MessageOf([&] { Start(options); }, ErrorCode::kFailedPrecondition),
+              HasSubstr(first->address()));
   EXPECT_TRUE(Ask(*first, {MakeTrace("t", "p", {"a"})}).status.ok());
 }
 

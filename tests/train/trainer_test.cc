@@ -4,12 +4,12 @@
 #include <torch/types.h>
 
 #include <filesystem>
-#include <fstream>
 #include <random>
 
 #include "data/error.h"
+#include "tests/byte_tokenizer.h"
 #include "tests/model/reference_decoder.h"
-#include "tests/train/fake_tokenizer.h"
+#include "tests/temp_folder.h"
 
 namespace prm {
 namespace {
@@ -59,19 +59,6 @@ std::vector<float> AllWeights(const Trainer& trainer) {
   return all;
 }
 
-class TempFolder {
- public:
-  TempFolder() : path_(std::filesystem::temp_directory_path() / "prm_trainer_test_XXXXXX") {
-    std::string name = path_.string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 void SaveTo(const Trainer& trainer, const std::filesystem::path& folder) {
   CheckpointWriter writer(folder);
   SaveDecoderWeights(trainer.ExportedFloat32().weights(), TinyDecoderConfig(),
@@ -106,38 +93,38 @@ TEST_P(TrainerDtypes, ResumingEqualsNeverHavingStoppedBitForBit) {
   Trainer whole(Model(), Examples(40), target, Options());
   while (!whole.Done()) whole.Step();
 
-  TempFolder folder;
+  const TempFolder folder;
   Trainer first(Model(), Examples(40), target, Options());
   for (int i = 0; i < 3; ++i) first.Step();
-  SaveTo(first, folder.path() / "last");
-  Trainer second(LoadFrom(folder.path() / "last"), Examples(40), target, Options());
-  EXPECT_EQ(second.Resume(folder.path() / "last"), 0.5);
+  SaveTo(first, folder / "last");
+  Trainer second(LoadFrom(folder / "last"), Examples(40), target, Options());
+  EXPECT_EQ(second.Resume(folder / "last"), 0.5);
   EXPECT_EQ(second.steps(), 3);
   while (!second.Done()) second.Step();
   EXPECT_EQ(AllWeights(whole), AllWeights(second));
 }
 
 TEST(Trainer, ResumingRefusesOtherDataOrOptions) {
-  TempFolder folder;
+  const TempFolder folder;
   Trainer first(Model(), Examples(40), kCpu, Options());
   first.Step();
-  SaveTo(first, folder.path() / "last");
-  Trainer other_data(LoadFrom(folder.path() / "last"), Examples(41), kCpu, Options());
-  EXPECT_THROW(other_data.Resume(folder.path() / "last"), Error);
+  SaveTo(first, folder / "last");
+  Trainer other_data(LoadFrom(folder / "last"), Examples(41), kCpu, Options());
+  EXPECT_THROW(other_data.Resume(folder / "last"), Error);
   TrainerOptions options = Options();
   options.seed = 9;
-  Trainer other_seed(LoadFrom(folder.path() / "last"), Examples(40), kCpu, options);
-  EXPECT_THROW(other_seed.Resume(folder.path() / "last"), Error);
+  Trainer other_seed(LoadFrom(folder / "last"), Examples(40), kCpu, options);
+  EXPECT_THROW(other_seed.Resume(folder / "last"), Error);
 }
 
 TEST(Trainer, ResumingRefusesATruncatedState) {
-  TempFolder folder;
+  const TempFolder folder;
   Trainer first(Model(), Examples(40), kCpu, Options());
   first.Step();
-  SaveTo(first, folder.path() / "last");
-  std::filesystem::resize_file(folder.path() / "last" / "optimizer.safetensors", 1000);
-  Trainer again(LoadFrom(folder.path() / "last"), Examples(40), kCpu, Options());
-  EXPECT_THROW(again.Resume(folder.path() / "last"), Error);
+  SaveTo(first, folder / "last");
+  std::filesystem::resize_file(folder / "last" / "optimizer.safetensors", 1000);
+  Trainer again(LoadFrom(folder / "last"), Examples(40), kCpu, Options());
+  EXPECT_THROW(again.Resume(folder / "last"), Error);
 }
 
 TEST(Trainer, MicroBatchesOfAStepDoNotChangeIt) {

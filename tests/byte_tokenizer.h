@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "data/error.h"
 #include "data/tokenizer.h"
 
 namespace prm {
@@ -11,6 +12,9 @@ namespace prm {
 class ByteTokenizer : public Tokenizer {
  public:
   void Encode(std::string_view text, SpecialTokens, std::vector<TokenId>* ids) const override {
+    if (const auto bad = FindInvalidUtf8(text)) {
+      throw Error(ErrorCode::kInvalidArgument, StrCat("not UTF-8 at byte ", *bad));
+    }
     for (unsigned char c : text) ids->push_back(c);
   }
   std::string Decode(std::span<const TokenId> ids) const override {
