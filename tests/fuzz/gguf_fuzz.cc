@@ -4,36 +4,28 @@
 #include <span>
 #include <vector>
 
-#include "data/error.h"
 #include "model/gguf.h"
 #include "model/gguf_model.h"
 #include "model/tensor_view.h"
+#include "tests/fuzz/refusal.h"
 
 namespace {
 
-template <class Action>
-void Try(Action action) {
-  try {
-    action();
-  } catch (const prm::Error&) {
-  }
-}
-
 void Read(const prm::TensorView& tensor) {
   std::vector<float> values(static_cast<size_t>(*prm::NumElements(tensor.shape)));
-  Try([&] { prm::ToFloat32(tensor, values); });
+  MayRefuse([&] { prm::ToFloat32(tensor, values); });
   prm::HuggingFaceName(tensor.name);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Try([&] {
+  MayRefuse([&] {
     const prm::GgufContents contents = prm::ParseGguf(std::as_bytes(std::span(data, size)), "fuzz");
     for (const prm::TensorView& tensor : contents.tensors) Read(tensor);
-    Try([&] { prm::GgufConfig(contents, "fuzz"); });
-    Try([&] { prm::GgufPrependsBos(contents, "fuzz"); });
-    Try([&] { prm::GgufTokenizer(contents, "fuzz"); });
+    MayRefuse([&] { prm::GgufConfig(contents, "fuzz"); });
+    MayRefuse([&] { prm::GgufPrependsBos(contents, "fuzz"); });
+    MayRefuse([&] { prm::GgufTokenizer(contents, "fuzz"); });
   });
   return 0;
 }

@@ -9,9 +9,9 @@
 #include <string_view>
 
 #include "data/compression.h"
-#include "data/error.h"
 #include "data/score_lines.h"
 #include "data/trace_reader.h"
+#include "tests/fuzz/refusal.h"
 
 namespace {
 
@@ -33,7 +33,7 @@ class MemorySource : public prm::ByteSource {
 // What could be read before the end or the first damage.
 std::string Unpacked(std::string_view bytes) {
   std::string text;
-  try {
+  MayRefuse([&] {
     const auto source = prm::Decompress(prm::DetectCompression(bytes),
                                         std::make_unique<MemorySource>(bytes), "fuzz");
     char buffer[4096];
@@ -42,8 +42,7 @@ std::string Unpacked(std::string_view bytes) {
       if (count == 0) break;
       text.append(buffer, count);
     }
-  } catch (const prm::Error&) {
-  }
+  });
   return text;
 }
 
@@ -53,24 +52,11 @@ void RequireEqual(const std::string& first, const std::string& again) {
   std::abort();
 }
 
-void ReadTraceLine(std::string_view line) {
+template <class Parse, class Format>
+void RoundTrip(std::string_view line, Parse parse, Format format) {
   std::string written;
-  try {
-    written = prm::TraceToJson(prm::ParseTrace(line, "fuzz:1"));
-  } catch (const prm::Error&) {
-    return;
-  }
-  RequireEqual(written, prm::TraceToJson(prm::ParseTrace(written, "written")));
-}
-
-void ReadScoreLine(std::string_view line) {
-  std::string written;
-  try {
-    written = prm::ScoreLineToJson(prm::ParseScoreLine(line, "fuzz:1"));
-  } catch (const prm::Error&) {
-    return;
-  }
-  RequireEqual(written, prm::ScoreLineToJson(prm::ParseScoreLine(written, "written")));
+  MayRefuse([&] { written = format(parse(line, "fuzz:1")); });
+  if (!written.empty()) RequireEqual(written, format(parse(written, "written")));
 }
 
 }  // namespace
@@ -80,8 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    ReadTraceLine(line);
-    ReadScoreLine(line);
+    RoundTrip(line, prm::ParseTrace, prm::TraceToJson);
+    RoundTrip(line, prm::ParseScoreLine, prm::ScoreLineToJson);
     begin = end + 1;
   }
   return 0;
