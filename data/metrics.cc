@@ -10,8 +10,6 @@
 namespace prm {
 namespace {
 
-bool IsSubset(LabelSet set, LabelSet of) { return !set.empty() && (set.bits() & ~of.bits()) == 0; }
-
 double HarmonicMean(double a, double b) { return a + b > 0 ? 2 * a * b / (a + b) : 0.0; }
 
 // The annotated steps of all traces in one row.
@@ -24,8 +22,8 @@ JudgedSteps Judged(std::span<const ScoredTrace> traces) {
   JudgedSteps steps;
   for (const ScoredTrace& trace : traces) {
     for (size_t s = 0; s < trace.labels.size(); ++s) {
-      const bool correct = IsSubset(trace.labels[s], LabelSet::Correct());
-      if (!correct && !IsSubset(trace.labels[s], LabelSet::Wrong())) continue;
+      const bool correct = trace.labels[s].IsWithin(LabelSet::Correct());
+      if (!correct && !trace.labels[s].IsWithin(LabelSet::Wrong())) continue;
       steps.p_correct.push_back(trace.p_correct[s]);
       steps.p_error.push_back(1.0f - trace.p_correct[s]);
       steps.correct.push_back(correct);
@@ -65,7 +63,7 @@ std::optional<double> RedundancyAuroc(std::span<const ScoredTrace> traces) {
   for (const ScoredTrace& trace : traces) {
     if (!trace.necessity_known || trace.label_probs.empty()) continue;
     for (size_t s = 0; s < trace.labels.size(); ++s) {
-      if (trace.labels[s].size() != 1 || !IsSubset(trace.labels[s], LabelSet::Correct())) continue;
+      if (trace.labels[s].size() != 1 || !trace.labels[s].IsWithin(LabelSet::Correct())) continue;
       const auto& p = trace.label_probs[s];
       const float correct = std::max(p[0] + p[1], 1e-30f);
       share.push_back(p[size_t(StepLabel::kCorrectRedundant)] / correct);
@@ -208,12 +206,43 @@ FirstErrorResult FirstErrorF1(std::span<const ScoredTrace> traces, double thresh
 }
 
 double TuneThreshold(std::span<const ScoredTrace> dev) {
-  double best = 0.5, best_f1 = -1.0;
-  for (int percent = 1; percent < 100; ++percent) {
-    const auto f1 = FirstErrorF1(dev, percent / 100.0).f1;
-    if (f1 && *f1 > best_f1) {
-      best_f1 = *f1;
-      best = percent / 100.0;
+  // Going up with the threshold, a trace begins or ceases to be a hit where the threshold passes a
+  // new minimum of its scores.
+  struct Change {
+    float score;
+    int error_hits, correct_hits;
+  };
+  std::vector<Change> changes;
+  int64_t errors = 0, corrects = 0;
+  for (const ScoredTrace& trace : dev) {
+    if (!trace.first_error) continue;
+    const bool has_error = *trace.first_error >= 0;
+    (has_error ? errors : corrects) += 1;
+    const auto& p = trace.p_correct;
+    const auto before_end = has_error ? p.begin() + *trace.first_error : p.end();
+    const auto lowest_before = std::min_element(p.begin(), before_end);
+    if (!has_error) {
+      if (!p.empty()) changes.push_back({*lowest_before, 0, -1});
+    } else if (lowest_before == before_end) {
+      changes.push_back({*before_end, 1, 0});
+    } else if (*before_end < *lowest_before) {
+      changes.push_back({*before_end, 1, 0});
+      changes.push_back({*lowest_before, -1, 0});
+    }
+  }
+  std::sort(changes.begin(), changes.end(),
+            [](const Change& a, const Change& b) { return a.score < b.score; });
+  double best = 0.5, best_f1 = 0.0;
+  int64_t error_hits = 0, correct_hits = corrects;
+  for (size_t i = 0; i + 1 < changes.size(); ++i) {
+    error_hits += changes[i].error_hits;
+    correct_hits += changes[i].correct_hits;
+    if (changes[i].score == changes[i + 1].score || errors == 0 || corrects == 0) continue;
+    const double f1 =
+        HarmonicMean(double(error_hits) / double(errors), double(correct_hits) / double(corrects));
+    if (f1 > best_f1) {
+      best_f1 = f1;
+      best = std::midpoint(double(changes[i].score), double(changes[i + 1].score));
     }
   }
   return best;
@@ -224,6 +253,8 @@ EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredT
   EvalReport report;
   report.traces = int64_t(traces.size());
   report.steps = int64_t(steps.correct.size());
+  report.first_error_undecidable = std::count_if(
+      traces.begin(), traces.end(), [](const ScoredTrace& trace) { return !trace.first_error; });
   report.step_auroc = Auroc(steps.p_error, steps.error);
   report.average_precision = AveragePrecision(steps.p_error, steps.error);
   report.ece = ExpectedCalibrationError(steps.p_correct, steps.correct);
@@ -244,7 +275,9 @@ EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredT
 }
 
 std::string EvalReportToJson(const EvalReport& r) {
-  nlohmann::ordered_json json = {{"traces", r.traces}, {"steps", r.steps}};
+  nlohmann::ordered_json json = {{"traces", r.traces},
+                                 {"steps", r.steps},
+                                 {"first_error_undecidable", r.first_error_undecidable}};
   const auto add = [&](const char* key, const std::optional<double>& value) {
     json[key] = value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
   };

@@ -43,6 +43,8 @@ class LabelSet {
   constexpr bool empty() const { return bits_ == 0; }
   constexpr int size() const { return std::popcount(bits_); }
   constexpr bool contains(StepLabel label) const { return (bits_ & Bit(label)) != 0; }
+  // Whether it is not empty and all its labels are in `other`.
+  constexpr bool IsWithin(LabelSet other) const { return !empty() && (bits_ & ~other.bits_) == 0; }
   constexpr uint8_t bits() const { return bits_; }
   friend constexpr bool operator==(LabelSet, LabelSet) = default;
 

@@ -118,6 +118,10 @@ void PrintTable(const EvalReport& r, const LeftOut& left_out, bool has_train, bo
     std::printf("left out: %lld traces; cut: %lld traces, %lld steps\n", (long long)left_out.traces,
                 (long long)left_out.cut_traces, (long long)left_out.cut_steps);
   }
+  if (r.first_error_undecidable > 0) {
+    std::printf("%lld traces without a decidable first error: not in first-error F1\n",
+                (long long)r.first_error_undecidable);
+  }
   row("step AUROC (errors)", r.step_auroc, "");
   row("  floor, online, without text", r.floor_online_auroc, has_train ? "" : "needs --train");
   row("  floor, whole, without text", r.floor_whole_auroc, has_train ? "" : "needs --train");

@@ -8,11 +8,6 @@
 #include "model/checkpoint.h"
 
 namespace prm {
-namespace {
-
-bool AllIn(LabelSet set, LabelSet of) { return !set.empty() && (set.bits() & ~of.bits()) == 0; }
-
-}  // namespace
 
 DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> examples,
                            int64_t batch_tokens) {
@@ -38,8 +33,8 @@ DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> exam
         for (int k = 0; k < kNumLabels; ++k) mass += set.contains(StepLabel(k)) ? p[k] : 0.0;
         result.loss -= std::log(std::max(mass, 1e-30));
         ++labelled;
-        const bool all_correct = AllIn(set, LabelSet::Correct());
-        if (!all_correct && !AllIn(set, LabelSet::Wrong())) continue;
+        const bool all_correct = set.IsWithin(LabelSet::Correct());
+        if (!all_correct && !set.IsWithin(LabelSet::Wrong())) continue;
         p_correct.push_back(PCorrect(p));
         correct.push_back(all_correct);
       }

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <random>
+#include <set>
 
 #include "data/text_io.h"
 #include "tests/shared_data.h"
@@ -55,13 +58,59 @@ TEST(FirstErrorF1, IsTheHarmonicMeanOfBothHitRatesAndSkipsTheUndecidable) {
   EXPECT_EQ(FirstErrorBelow(std::vector<float>{0.5f, 0.4f}, 0.5), 1) << "0.5 itself is not below";
 }
 
+// Every threshold that could matter: below, between and above the scores.
+double BestF1(const std::vector<ScoredTrace>& traces) {
+  std::set<double> thresholds = {0.0, 2.0};
+  for (const ScoredTrace& trace : traces) {
+    for (const float p : trace.p_correct) thresholds.insert({double(p), std::nextafter(p, 2.0f)});
+  }
+  double best = 0;
+  for (const double t : thresholds) best = std::max(best, FirstErrorF1(traces, t).f1.value_or(0));
+  return best;
+}
+
+TEST(TuneThreshold, NoOtherThresholdIsBetter) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 300; ++round) {
+    // Few distinct scores make ties, many make thresholds that a grid misses.
+    const uint32_t distinct = round % 2 ? 7 : 1u << 30;
+    std::vector<ScoredTrace> traces(1 + random() % 12);
+    for (ScoredTrace& trace : traces) {
+      trace.p_correct.resize(1 + random() % 5);
+      for (float& p : trace.p_correct) p = float(random() % distinct) / float(distinct);
+      const int error = int(random() % (trace.p_correct.size() + 2)) - 2;
+      if (error >= -1) trace.first_error = error;
+    }
+    const double threshold = TuneThreshold(traces);
+    ASSERT_DOUBLE_EQ(FirstErrorF1(traces, threshold).f1.value_or(0), BestF1(traces));
+  }
+}
+
+TEST(TuneThreshold, LiesInTheMiddleOfTheLowestBestPlace) {
+  const auto error = Scored({kGood, kBad}, {0.625f, 0.125f}, 1), correct = Scored({kGood}, {1}, -1);
+  EXPECT_DOUBLE_EQ(TuneThreshold(std::vector{error, correct}), 0.375);
+  const auto close = Scored({kGood, kBad}, {0.25f, std::nextafter(0.25f, 0.0f)}, 1);
+  const double between = TuneThreshold(std::vector{close, correct});
+  EXPECT_LT(between, 0.25);
+  EXPECT_GT(between, std::nextafter(0.25f, 0.0f));
+  EXPECT_EQ(TuneThreshold(std::vector{error}), 0.5) << "F1 is undefined without correct traces";
+  EXPECT_EQ(TuneThreshold({}), 0.5);
+}
+
+TEST(Evaluate, TellsHowManyFirstErrorsAreUndecidable) {
+  const std::vector<ScoredTrace> traces = {Scored({kGood, {}}, {0.9f, 0.9f}, std::nullopt),
+                                           Scored({kGood}, {0.9f}, -1),
+                                           Scored({{}}, {0.9f}, std::nullopt)};
+  EXPECT_EQ(Evaluate(traces, {}).first_error_undecidable, 2);
+}
+
 TEST(Evaluate, TheThresholdIsTunedOnDevOnly) {
   const std::vector<ScoredTrace> dev = {Scored({kGood, kBad}, {0.75f, 0.6f}, 1),
                                         Scored({kGood}, {0.8f}, -1)};
   const std::vector<ScoredTrace> test = {Scored({kGood, kBad}, {0.9f, 0.55f}, 1),
                                          Scored({kGood}, {0.95f}, -1)};
   const EvalReport tuned = Evaluate(test, dev), untuned = Evaluate(test, {});
-  EXPECT_DOUBLE_EQ(*tuned.threshold, 0.61);
+  EXPECT_NEAR(*tuned.threshold, 0.675, 1e-7) << "between the scores 0.6 and 0.75 of dev";
   EXPECT_DOUBLE_EQ(*tuned.f1_tuned, 1.0);
   EXPECT_DOUBLE_EQ(*tuned.f1_at_half, 0.0);
   EXPECT_FALSE(untuned.f1_tuned);
@@ -92,6 +141,7 @@ TEST(EvalReport, HasExactlyTheKeysOfTheFormatAndNullWhereUndefined) {
   const auto json = nlohmann::json::parse(EvalReportToJson(EvalReport{}));
   const std::vector<std::string> keys = {"traces",
                                          "steps",
+                                         "first_error_undecidable",
                                          "step_auroc",
                                          "average_precision",
                                          "f1_at_half",

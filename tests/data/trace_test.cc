@@ -23,6 +23,14 @@ TEST(LabelSet, CorrectAndWrongPartTheLabels) {
   EXPECT_TRUE(LabelSet().empty());
 }
 
+TEST(LabelSet, IsWithinASetThatHasAllItsLabelsAndNoSetIsIfEmpty) {
+  EXPECT_TRUE(LabelSet(StepLabel::kIncorrect).IsWithin(LabelSet::Wrong()));
+  EXPECT_TRUE(LabelSet::Wrong().IsWithin(LabelSet::Wrong()));
+  EXPECT_FALSE(LabelSet(StepLabel::kIncorrect).IsWithin(LabelSet::Correct()));
+  EXPECT_FALSE(LabelSet::Wrong().IsWithin(LabelSet(StepLabel::kIncorrect)));
+  EXPECT_FALSE(LabelSet().IsWithin(LabelSet::Correct()));
+}
+
 TEST(ParseLabel, KnowsItsNamesAndNoOthers) {
   for (int i = 0; i < kNumLabels; ++i) {
     EXPECT_EQ(ParseLabel(kLabelNames[size_t(i)]), StepLabel(i));
