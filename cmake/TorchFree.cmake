@@ -2,7 +2,6 @@
 # under the sanitizers and are fuzzed. tests/layout_test.cc holds that this list is true.
 set(PRM_MODEL_TORCH_FREE
   checkpoint_files
-  file_error
   gguf
   gguf_model
   json_fields

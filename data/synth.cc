@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "data/file_error.h"
 #include "data/synth_problem.h"
 #include "data/synth_random.h"
 #include "data/synth_solution.h"
@@ -216,10 +217,7 @@ void WriteSynthFiles(const std::filesystem::path& folder, const SynthFiles& file
   const auto rerank = SynthesizeRerank({.problems = files.rerank, .seed = files.seed});
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
-  if (failed) {
-    throw Error(ErrorCode::kPermissionDenied,
-                StrCat(folder.string(), ": cannot make the folder: ", failed.message()));
-  }
+  if (failed) throw FileError("create the folder", folder, failed.value());
   const auto write_traces = [&](std::string_view name, const std::vector<Trace>& traces) {
     TraceWriter writer(folder / name);
     for (const Trace& trace : traces) writer.Write(trace);

@@ -7,48 +7,21 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 
 #include "data/error.h"
+#include "data/file_error.h"
 
 namespace prm {
 namespace {
 
 constexpr size_t kChunkBytes = 1 << 18;
 
-ErrorCode CodeOfErrno(int error) {
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      return ErrorCode::kNotFound;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return ErrorCode::kPermissionDenied;
-    case ENOSPC:
-    case EDQUOT:
-    case EMFILE:
-    case EFBIG:
-      return ErrorCode::kResourceExhausted;
-    case EISDIR:
-    case EINVAL:
-    case ENAMETOOLONG:
-      return ErrorCode::kInvalidArgument;
-    default:
-      return ErrorCode::kUnavailable;
-  }
-}
-
-[[noreturn]] void ThrowSystemError(const std::string& name, std::string_view doing, int error) {
-  throw Error(CodeOfErrno(error), StrCat(name, ": cannot ", doing, ": ", std::strerror(error)));
-}
-
 class FileSource : public ByteSource {
  public:
   explicit FileSource(const std::filesystem::path& path)
       : name_(path == "-" ? "standard input" : path.string()),
         fd_(path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (fd_ < 0) ThrowSystemError(name_, "open", errno);
+    if (fd_ < 0) throw FileError("open", name_, errno);
   }
   ~FileSource() override {
     if (fd_ > STDIN_FILENO) close(fd_);
@@ -58,7 +31,7 @@ class FileSource : public ByteSource {
     while (true) {
       const ssize_t count = read(fd_, out, size);
       if (count >= 0) return size_t(count);
-      if (errno != EINTR) ThrowSystemError(name_, "read", errno);
+      if (errno != EINTR) throw FileError("read", name_, errno);
     }
   }
   const std::string& name() const { return name_; }
@@ -183,7 +156,7 @@ OutputFile::OutputFile(const std::filesystem::path& path)
   if (error) target_ = path;
   struct stat status = {};
   const bool exists = stat(target_.c_str(), &status) == 0;
-  if (exists && S_ISDIR(status.st_mode)) ThrowSystemError(name_, "write", EISDIR);
+  if (exists && S_ISDIR(status.st_mode)) throw FileError("write", name_, EISDIR);
   if (exists && !S_ISREG(status.st_mode)) {
     fd_ = open(target_.c_str(), O_WRONLY | O_CLOEXEC);
     if (fd_ < 0) ThrowErrno("write");
@@ -201,7 +174,7 @@ OutputFile::~OutputFile() {
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
-void OutputFile::ThrowErrno(std::string_view doing) const { ThrowSystemError(name_, doing, errno); }
+void OutputFile::ThrowErrno(std::string_view doing) const { throw FileError(doing, name_, errno); }
 
 void OutputFile::WriteAll(std::string_view bytes) {
   while (!bytes.empty()) {

@@ -4,6 +4,7 @@
 
 #include "data/commands.h"
 #include "data/error.h"
+#include "data/json_lines.h"
 #include "data/text_io.h"
 #include "data/tokenizer.h"
 
@@ -17,37 +18,25 @@ struct TokenizeOptions {
   std::string out = "-";
 };
 
-std::string TextOfLine(std::string_view line, const std::string& where) {
-  nlohmann::json row;
-  try {
-    row = nlohmann::json::parse(line);
-  } catch (const nlohmann::json::parse_error& error) {
-    throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": ", error.what()));
-  }
-  const auto text = row.is_object() ? row.find("text") : row.end();
-  if (text == row.end() || !text->is_string()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat(where, ": expected an object with a string \"text\""));
-  }
-  return text->get<std::string>();
+std::string TextOfLine(const JsonField& line) {
+  constexpr std::string_view kText = "text";
+  return ReadString(Required(ReadMembers(line, {&kText, 1}, nullptr)[0], kText, line));
 }
 
 void Tokenize(const TokenizeOptions& options) {
   const std::shared_ptr<const Tokenizer> tokenizer = LoadTokenizer(options.tokenizer);
   const SpecialTokens special =
       options.special == "parse" ? SpecialTokens::kParse : SpecialTokens::kText;
-  LineReader reader(options.in);
+  JsonLines lines(options.in);
   OutputFile out(options.out);
-  std::string_view line;
   std::vector<TokenId> ids;
-  while (reader.Next(&line)) {
-    const std::string where = StrCat(reader.name(), ":", reader.line_number());
+  for (JsonField line; lines.Next(&line);) {
+    const std::string text = TextOfLine(line);
     ids.clear();
     try {
-      tokenizer->Encode(TextOfLine(line, where), special, &ids);
+      tokenizer->Encode(text, special, &ids);
     } catch (const Error& error) {
-      const std::string what = error.what();
-      throw Error(error.code(), what.starts_with(where) ? what : StrCat(where, ": ", what));
+      throw Error(error.code(), StrCat(line.where, ": ", error.what()));
     }
     out.Write(nlohmann::json{{"ids", ids}}.dump() + "\n");
   }

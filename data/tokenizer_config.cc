@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
+#include "data/json_lines.h"
 
 namespace prm {
 namespace {
@@ -68,10 +69,7 @@ TokenizerConfig ParseTokenizerConfig(std::string_view json, std::string_view whe
   TokenizerConfig config;
   if (json.empty()) return config;
   dom::parser parser;
-  dom::object object;
-  if (const auto error = parser.parse(json.data(), json.size()).get(object)) {
-    Refuse(where, StrCat("expected a JSON object: ", simdjson::error_message(error)));
-  }
+  const dom::object object = ParseJsonObject(json, where, &parser).value;
   config.bos_token = TokenText(object, "bos_token", where);
   config.eos_token = TokenText(object, "eos_token", where);
   config.tokenizer_class = TokenText(object, "tokenizer_class", where).value_or("");

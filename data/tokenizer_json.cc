@@ -1,8 +1,7 @@
 // Reads tokenizer.json of PyPI `tokenizers`, and vocab.json.
-#include <simdjson.h>
-
 #include "data/bpe_files.h"
 #include "data/error.h"
+#include "data/json_lines.h"
 #include "data/pretokenizer_json.h"
 #include "data/tokenizer_config.h"
 
@@ -13,15 +12,6 @@ namespace dom = simdjson::dom;
 
 [[noreturn]] void Refuse(std::string_view where, const std::string& what) {
   throw Error(ErrorCode::kDataLoss, StrCat(where, ": ", what));
-}
-
-dom::element ParseJson(dom::parser* parser, std::string_view json, std::string_view where) {
-  dom::element root;
-  if (const auto error = parser->parse(json.data(), json.size()).get(root)) {
-    Refuse(where, StrCat("expected JSON: ", simdjson::error_message(error)));
-  }
-  if (!root.is_object()) Refuse(where, "expected a JSON object");
-  return root;
 }
 
 TokenId CheckedId(const dom::element& value, std::string_view token, std::string_view where) {
@@ -173,14 +163,14 @@ class TokenizerJsonReader {
 
 BpeSpec ParseTokenizerJson(std::string_view json, std::string_view config, std::string_view where) {
   dom::parser parser;
-  BpeSpec spec = TokenizerJsonReader(ParseJson(&parser, json, where), where).Read();
+  BpeSpec spec = TokenizerJsonReader(ParseJsonObject(json, where, &parser).value, where).Read();
   SetBosAndEos(ParseTokenizerConfig(config, StrCat("tokenizer_config.json beside ", where)), &spec);
   return spec;
 }
 
 std::vector<std::string> ParseVocabJson(std::string_view json, std::string_view where) {
   dom::parser parser;
-  return PiecesById(ParseJson(&parser, json, where), where);
+  return PiecesById(ParseJsonObject(json, where, &parser).value, where);
 }
 
 }  // namespace prm

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/file_error.h"
+#include "data/file_error.h"
 #include "model/mapped_file.h"
 #include "model/synced_file.h"
 
@@ -124,15 +124,16 @@ fs::path CreateTemporary(const fs::path& target) {
     if (mkdir(path.c_str(), 0777) == 0) return path;
     if (errno != EEXIST) throw FileError("create folder", path, errno);
   }
-  throw FileError("create a temporary folder for", target, EEXIST);
+  throw FileError("create a temporary folder beside it", target, EEXIST);
 }
 
 fs::path Absolute(const fs::path& target) {
   fs::path path = fs::weakly_canonical(target);
   if (!path.has_filename()) path = path.parent_path();
   if (!path.has_filename()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("cannot write a checkpoint to '", target.string(), "'"));
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        StrCat("'", target.string(), "': cannot write a checkpoint; expected a folder's name"));
   }
   return path;
 }
@@ -144,7 +145,7 @@ int LockFolder(const fs::path& path) {
 }
 
 Error FromFilesystem(const fs::filesystem_error& error) {
-  return FileError("write a checkpoint at", error.path1(), error.code().value());
+  return FileError("write a checkpoint", error.path1(), error.code().value());
 }
 
 }  // namespace
@@ -217,7 +218,7 @@ std::string Sha256OfFile(const fs::path& file) {
   const bool done = context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1 &&
                     EVP_DigestUpdate(context.get(), mapped.bytes().data(), mapped.size()) == 1 &&
                     EVP_DigestFinal_ex(context.get(), digest.data(), &length) == 1;
-  if (!done) throw Error(ErrorCode::kInternal, StrCat("cannot hash '", file.string(), "'"));
+  if (!done) throw Error(ErrorCode::kInternal, StrCat(file.string(), ": cannot hash"));
   std::string text;
   constexpr std::string_view kDigits = "0123456789abcdef";
   for (unsigned int i = 0; i < length; ++i) {

@@ -2,15 +2,13 @@
 #include "model/commands.h"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
-#include "data/score_lines.h"
-#include "data/text_io.h"
+#include "data/score_output.h"
 #include "data/trace_reader.h"
 #include "model/offline_scoring.h"
 #include "model/step_scorer.h"
@@ -24,44 +22,17 @@ struct ScoreOptions {
   ScorerOptions scorer;
 };
 
-// Throws at the end when a trace could not be scored: its line says why, the exit code says so.
 void RunScore(const ScoreOptions& options) {
   const auto scorer = LoadStepScorer(options.model, options.scorer);
   TraceReader reader(options.in);
-  OutputFile out(options.out);
-  const auto start = std::chrono::steady_clock::now();
-  int64_t traces = 0, refused = 0;
+  ScoreOutput out(options.out);
   OfflineScorer offline(*scorer, options.scoring, [&](OfflineResult result) {
-    ++traces;
-    ScoreLine line;
-    if (result.error) {
-      ++refused;
-      line = MakeErrorLine(result.trace.id, *result.error);
-    } else {
-      line = MakeScoreLine(result.trace.id, std::move(result.label_probs),
-                           scorer->description().threshold);
-    }
-    out.Write(ScoreLineToJson(line) + "\n");
+    const int64_t tokens = result.tokens;
+    out.Write(ToScoreLine(std::move(result), scorer->description().threshold), tokens);
   });
-  const auto report = [&](const char* end) {
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::fprintf(stderr, "\r%lld traces, %lld tokens, %.0f tokens/s%s", (long long)traces,
-                 (long long)offline.tokens(), double(offline.tokens()) / seconds, end);
-  };
-  for (Trace trace; reader.Next(&trace);) {
-    const int64_t before = traces;
-    offline.Add(std::move(trace));
-    if (traces != before) report("");
-  }
+  for (Trace trace; reader.Next(&trace);) offline.Add(std::move(trace));
   offline.Flush();
-  report("\n");
-  out.Commit();
-  if (refused > 0) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat(refused, " of ", traces, " traces could not be scored; their lines in ",
-                       options.out, " say why"));
-  }
+  out.Finish();
 }
 
 void AddScoreCommand(CLI::App& app) {

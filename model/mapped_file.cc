@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "model/file_error.h"
+#include "data/file_error.h"
 
 namespace prm {
 namespace {
@@ -31,7 +31,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
     if (fstat(fd, &info) != 0) throw FileError("inspect", path, errno);
     if (!S_ISREG(info.st_mode)) {
       throw Error(ErrorCode::kInvalidArgument,
-                  StrCat("cannot map '", path.string(), "': not a regular file"));
+                  StrCat(path.string(), ": cannot map: not a regular file"));
     }
     data_ = Map(fd, static_cast<size_t>(info.st_size), path);
     size_ = static_cast<size_t>(info.st_size);

@@ -4,6 +4,11 @@
 
 namespace prm {
 
+ScoreLine ToScoreLine(OfflineResult result, double threshold) {
+  return result.error ? MakeErrorLine(result.trace.id, *std::move(result.error))
+                      : MakeScoreLine(result.trace.id, std::move(result.label_probs), threshold);
+}
+
 OfflineScorer::OfflineScorer(StepScorer& scorer, OfflineOptions options,
                              std::function<void(OfflineResult)> emit)
     : scorer_(scorer), options_(options), emit_(std::move(emit)) {
@@ -31,10 +36,10 @@ void OfflineScorer::Add(Trace trace) {
   }
   result.trace = std::move(trace);
   if (!result.error) {
-    const int64_t count = int64_t(tokens.ids.size());
-    if (!batch_.empty() && batch_tokens_ + count > options_.batch_tokens) Flush();
+    result.tokens = int64_t(tokens.ids.size());
+    if (!batch_.empty() && batch_tokens_ + result.tokens > options_.batch_tokens) Flush();
     batch_.push_back(std::move(tokens));
-    batch_tokens_ += count;
+    batch_tokens_ += result.tokens;
   }
   waiting_.push_back(std::move(result));
 }
@@ -47,7 +52,6 @@ void OfflineScorer::Flush() {
     if (!result.error) result.label_probs = std::move(probs[next++]);
     emit_(std::move(result));
   }
-  tokens_ += batch_tokens_;
   waiting_.clear();
   batch_.clear();
   batch_tokens_ = 0;

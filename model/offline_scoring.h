@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/score_lines.h"
 #include "model/step_scorer.h"
 
 namespace prm {
@@ -22,10 +23,13 @@ struct OfflineOptions {
 struct OfflineResult {
   Trace trace;
   std::vector<LabelProbs> label_probs;  // empty with `error`
+  int64_t tokens = 0;                   // that were scored
   int dropped_steps = 0;
   std::optional<std::string> error;
   bool too_long = false;
 };
+// What `prm score` says of it.
+ScoreLine ToScoreLine(OfflineResult result, double threshold);
 
 // Holds one batch; results go to `emit` in the order of Add. One thread.
 class OfflineScorer {
@@ -36,7 +40,6 @@ class OfflineScorer {
   void Add(Trace trace);
   // Scores what waits; call it at the end.
   void Flush();
-  int64_t tokens() const { return tokens_; }
 
  private:
   StepScorer& scorer_;
@@ -45,7 +48,6 @@ class OfflineScorer {
   std::vector<OfflineResult> waiting_;
   std::vector<TraceTokens> batch_;  // of the waiting results without an error
   int64_t batch_tokens_ = 0;
-  int64_t tokens_ = 0;
 };
 
 }  // namespace prm

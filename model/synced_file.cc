@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "model/file_error.h"
+#include "data/file_error.h"
 
 namespace prm {
 

@@ -2,17 +2,15 @@
 #include "serve/commands.h"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <cstdio>
 #include <memory>
 
-#include "data/text_io.h"
+#include "data/score_output.h"
+#include "data/stop_signal.h"
 #include "data/trace_reader.h"
 #include "model/commands.h"
 #include "model/step_scorer.h"
 #include "serve/client.h"
 #include "serve/server.h"
-#include "serve/stop_signal.h"
 
 namespace prm {
 namespace {
@@ -69,37 +67,14 @@ struct AskOptions {
   ClientOptions client;
 };
 
-// Throws at the end when a trace could not be scored: its line says why, the exit code says so.
 void RunAsk(const AskOptions& options) {
   TraceReader reader(options.in);
-  OutputFile out(options.out);
-  const auto start = std::chrono::steady_clock::now();
-  int64_t traces = 0, refused = 0, tokens = 0;
-  ScoringClient client(options.client, [&](TraceAnswer answer) {
-    ++traces;
-    refused += answer.line.error ? 1 : 0;
-    tokens += answer.tokens;
-    out.Write(ScoreLineToJson(answer.line) + "\n");
-  });
-  const auto report = [&](const char* end) {
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::fprintf(stderr, "\r%lld traces, %lld tokens, %.0f tokens/s%s", (long long)traces,
-                 (long long)tokens, double(tokens) / seconds, end);
-  };
-  for (Trace trace; reader.Next(&trace);) {
-    const int64_t before = traces;
-    client.Add(trace);
-    if (traces != before) report("");
-  }
+  ScoreOutput out(options.out);
+  ScoringClient client(options.client,
+                       [&](TraceAnswer answer) { out.Write(answer.line, answer.tokens); });
+  for (Trace trace; reader.Next(&trace);) client.Add(trace);
   client.Flush();
-  report("\n");
-  out.Commit();
-  if (refused > 0) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat(refused, " of ", traces, " traces could not be scored; their lines in ",
-                       options.out, " say why"));
-  }
+  out.Finish();
 }
 
 void AddAskCommand(CLI::App& app) {

@@ -39,9 +39,7 @@ class LocalEngine : public RerankEngine {
   explicit LocalEngine(const RerankOptions& options)
       : scorer_(LoadStepScorer(options.model, options.scorer)),
         offline_(*scorer_, options.scoring, [this](OfflineResult result) {
-          emit(result.error ? MakeErrorLine(result.trace.id, *result.error)
-                            : MakeScoreLine(result.trace.id, std::move(result.label_probs),
-                                            scorer_->description().threshold));
+          emit(ToScoreLine(std::move(result), scorer_->description().threshold));
         }) {}
   void Add(const Trace& trace) override { offline_.Add(trace); }
   void Flush() override { offline_.Flush(); }

@@ -2,13 +2,14 @@
 
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "data/error.h"
+#include "data/file_error.h"
+#include "data/stop_signal.h"
 #include "data/text_io.h"
 #include "data/trace_reader.h"
 #include "model/checkpoint_files.h"
@@ -21,27 +22,6 @@ using Clock = std::chrono::steady_clock;
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-// Turns SIGINT and SIGTERM into a flag while it lives; a second signal ends the program as usual.
-class StopSignal {
- public:
-  StopSignal() {
-    struct sigaction action = {};
-    action.sa_handler = [](int signal) { received_ = signal; };
-    action.sa_flags = int(SA_RESETHAND);
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~StopSignal() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-  bool received() const { return received_ != 0; }
-
- private:
-  static inline volatile std::sig_atomic_t received_ = 0;
-  struct sigaction old_int_ = {}, old_term_ = {};
-};
 
 // One JSON object a line; on resuming, what came after the saved step is dropped.
 class MetricsLog {
@@ -155,10 +135,7 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   }
   std::error_code error;
   std::filesystem::create_directories(out_, error);
-  if (error) {
-    throw Error(ErrorCode::kPermissionDenied,
-                StrCat(out_.string(), ": cannot create: ", error.message()));
-  }
+  if (error) throw FileError("create the folder", out_, error.value());
   const ComputeTarget target = ChooseComputeTarget(options.device, options.dtype, options.threads);
   const std::vector<Trace> traces = ReadAll(options.data);
   LoadedModel model = LoadModel(options.resume ? last.string() : options.model);
@@ -254,7 +231,7 @@ void Run::Evaluate() {
 }
 
 void Run::Train() {
-  StopSignal stop;
+  const StopSignal stop;
   started_ = Clock::now();
   // Multiples of the interval, wherever the run was interrupted.
   const auto evaluations = [&] {
@@ -271,7 +248,7 @@ void Run::Train() {
     } else if (options_.save_minutes > 0 && SecondsSince(last_save_) > 60 * options_.save_minutes) {
       Save("last", /*with_state=*/true);
     }
-    if (stop.received() && !trainer_->Done()) {
+    if (stop.Received() && !trainer_->Done()) {
       Save("last", /*with_state=*/true);
       throw Error(ErrorCode::kCancelled,
                   StrCat("stopped by a signal after step ", report.step, "; saved in ",

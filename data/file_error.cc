@@ -1,4 +1,4 @@
-#include "model/file_error.h"
+#include "data/file_error.h"
 
 #include <cerrno>
 #include <system_error>
@@ -18,10 +18,15 @@ ErrorCode CodeOf(int errno_value) {
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
+    case EMFILE:
       return ErrorCode::kResourceExhausted;
     case EEXIST:
     case ENOTEMPTY:
       return ErrorCode::kAlreadyExists;
+    case EISDIR:
+    case EINVAL:
+    case ENAMETOOLONG:
+      return ErrorCode::kInvalidArgument;
     default:
       return ErrorCode::kUnavailable;
   }
@@ -30,9 +35,8 @@ ErrorCode CodeOf(int errno_value) {
 }  // namespace
 
 Error FileError(std::string_view action, const std::filesystem::path& path, int errno_value) {
-  return Error(CodeOf(errno_value), StrCat("cannot ", action, " '", path.string(),
-                                           "': ", std::generic_category().message(errno_value),
-                                           " (errno ", errno_value, ")"));
+  return Error(CodeOf(errno_value), StrCat(path.string(), ": cannot ", action, ": ",
+                                           std::generic_category().message(errno_value)));
 }
 
 }  // namespace prm

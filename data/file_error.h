@@ -8,8 +8,8 @@
 
 namespace prm {
 
-// "cannot open 'a/b': No such file or directory (errno 2)", with the code that fits the reason:
-// ENOSPC, EDQUOT and EFBIG are kResourceExhausted.
+// "a/b: cannot open: No such file or directory", with the code that fits the reason: ENOSPC, EDQUOT
+// and EFBIG are kResourceExhausted.
 Error FileError(std::string_view action, const std::filesystem::path& path, int errno_value);
 
 }  // namespace prm
