@@ -1,6 +1,9 @@
 // The program as a user runs it, on a tiny random backbone.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -11,6 +14,7 @@
 
 #include "data/bpe_tokenizer.h"
 #include "data/text_io.h"
+#include "tests/file_size_limit.h"
 #include "tests/model/tiny_files.h"
 
 namespace prm {
@@ -67,6 +71,14 @@ class PrmProgram : public testing::Test {
     return outcome;
   }
 
+  // Leaves OUT/last after the first steps of Train(out, 4, 256).
+  static void TrainUntilStopped(const std::string& out) {
+    const std::string stop = std::string(PRM_PROGRAM) + " " + Train(out, 4, 256) +
+                             " 2>/dev/null & pid=$!; until [ -s " + Path(out + "/metrics.jsonl") +
+                             " ]; do sleep 0.01; done; kill -TERM $pid; wait $pid";
+    ASSERT_EQ(WEXITSTATUS(std::system(stop.c_str())), 1);
+  }
+
   static void ExpectRefused(const std::string& arguments, const std::vector<std::string>& says) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.status, 1) << outcome.err;
@@ -103,17 +115,30 @@ TEST_F(PrmProgram, TrainingRefusesToOverwriteARunAndToResumeNothing) {
 
 TEST_F(PrmProgram, ARunStoppedBeforeItsFirstEvaluationGoesOnToTheSameWeights) {
   ASSERT_EQ(Run(Train("whole", 4, 256)).status, 0);
-  const std::string interrupted = Train("stopped", 4, 256);
-  const std::string stop =
-      std::string(PRM_PROGRAM) + " " + interrupted + " 2>/dev/null & pid=$!; " + "until [ -s " +
-      Path("stopped/metrics.jsonl") + " ]; do sleep 0.01; done; kill -TERM $pid; wait $pid";
-  ASSERT_EQ(WEXITSTATUS(std::system(stop.c_str())), 1);
-  const Outcome resumed = Run(interrupted + " --resume");
+  TrainUntilStopped("stopped");
+  const Outcome resumed = Run(Train("stopped", 4, 256) + " --resume");
   ASSERT_EQ(resumed.status, 0) << resumed.err;
   for (const char* weights : {"/best/model.safetensors", "/last/model.safetensors"}) {
     EXPECT_TRUE(ReadText(Path("whole") + weights) == ReadText(Path("stopped") + weights))
         << weights;
   }
+}
+
+TEST_F(PrmProgram, AFullDiskWhileSavingLeavesTheFormerCheckpoint) {
+  TrainUntilStopped("full");
+  const std::string weights = ReadText(Path("full/last/model.safetensors"));
+  const std::string state = ReadText(Path("full/last/trainer.json"));
+  {
+    const FileSizeLimit limit(50 << 10);
+    ExpectRefused(Train("full", 4, 256) + " --resume",
+                  {Path("full"), ".safetensors: cannot write: File too large"});
+  }
+  EXPECT_TRUE(ReadText(Path("full/last/model.safetensors")) == weights);
+  EXPECT_EQ(ReadText(Path("full/last/trainer.json")), state);
+  for (const std::string& name : Names(Path("full"))) {
+    EXPECT_EQ(name.find(".tmp"), std::string::npos) << name;
+  }
+  EXPECT_EQ(Run(Train("full", 4, 256) + " --resume").status, 0);
 }
 
 TEST_F(PrmProgram, ScoresAreOnePerStepInInputOrder) {
@@ -175,17 +200,20 @@ TEST_F(PrmProgram, ATraceThatCannotBeScoredHasAnErrorOnItsLineAndTheOthersTheirS
             "{\"id\":\"b\",\"problem\":\"p\",\"steps\":[\"" +
                 long_step +
                 "\"]}\n"
-                "{\"id\":\"c\",\"problem\":\"p\",\"steps\":[\"1\",\"2\"]}\n");
+                "{\"id\":\"c\",\"problem\":\"p\",\"steps\":[\"1\",\"2\"]}\n"
+                "{\"id\":\"d\",\"problem\":\"" +
+                long_step + "\",\"steps\":[\"1\"]}\n");
   const Outcome outcome = Run("score --model " + Path("run/best") + " --in " + Path("mixed.jsonl"));
   EXPECT_EQ(outcome.status, 1);
   std::istringstream lines(outcome.out);
   std::vector<nlohmann::json> parsed;
   for (std::string line; std::getline(lines, line);) parsed.push_back(nlohmann::json::parse(line));
-  ASSERT_EQ(parsed.size(), 3u);
+  ASSERT_EQ(parsed.size(), 4u);
   EXPECT_EQ(parsed[0]["scores"].size(), 1u);
   EXPECT_NE(parsed[1]["error"].get<std::string>().find("1024"), std::string::npos);
   EXPECT_FALSE(parsed[1].contains("scores"));
   EXPECT_EQ(parsed[2]["scores"].size(), 2u);
+  EXPECT_NE(parsed[3]["error"].get<std::string>().find("1024"), std::string::npos);
 }
 
 TEST_F(PrmProgram, BadTracesAreRefusedByFileLineAndField) {
@@ -217,6 +245,12 @@ TEST_F(PrmProgram, ATooLongTraceStopsTrainingUnlessAPolicyIsNamed) {
   const Outcome cut = Run(train + Path("long_cut") + " --too-long cut");
   EXPECT_EQ(cut.status, 0) << cut.err;
   EXPECT_NE(cut.err.find("1 traces cut (1 steps lost)"), std::string::npos) << cut.err;
+  // Where the problem alone is too long, no step is left.
+  WriteText(Path("long.jsonl"), "{\"id\":\"a\",\"problem\":\"" + std::string(500, 'x') +
+                                    "\",\"steps\":[\"1\"],\"labels\":[\"incorrect\"]}\n");
+  ExpectRefused(train + Path("long_error"), {"\"a\"", "--too-long"});
+  ExpectRefused(train + Path("long_problem") + " --too-long cut",
+                {"1 skipped", "no trace with a labelled step"});
 }
 
 TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
@@ -249,6 +283,23 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
   WriteText(other + "/config.json", config);
   ExpectRefused("describe " + other, {"MambaForCausalLM"});
 
+  const std::string reshaped = copy("reshaped");
+  config = ReadText(reshaped + "/config.json");
+  const std::string size = "\"intermediate_size\": 48";
+  ASSERT_NE(config.find(size), std::string::npos) << config;
+  WriteText(reshaped + "/config.json",
+            config.replace(config.find(size), size.size(), "\"intermediate_size\": 40"));
+  ExpectRefused("describe " + reshaped, {reshaped, "mlp", "[48, 32] instead of [40, 32]"});
+
+  std::string absurd = GgufBuilder().Text("general.architecture", "llama").Build();
+  absurd.replace(8, 8, std::string(8, '\xff'));  // the number of tensors
+  WriteText(Path("absurd.gguf"), absurd);
+  WriteText(Path("mamba.gguf"), GgufBuilder().Text("general.architecture", "mamba").Build());
+  const std::string train =
+      "train --data " + Path("data/train.jsonl") + " --out " + Path("from_gguf") + " --model ";
+  ExpectRefused(train + Path("absurd.gguf"), {Path("absurd.gguf"), "18446744073709551615"});
+  ExpectRefused(train + Path("mamba.gguf"), {Path("mamba.gguf"), "'mamba'", "expected 'llama'"});
+
   ExpectRefused("score --model " + Path("backbone") + " --in " + Path("data/dev.jsonl"),
                 {"prm.json"});
   ExpectRefused("describe " + Path("no/such/folder"), {"no/such/folder"});
@@ -256,7 +307,59 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
 
 TEST_F(PrmProgram, AnUnwritableOutputIsRefusedBeforeAnyWork) {
   WriteText(Path("file"), "in the way");
-  ExpectRefused(Train("file/run"), {Path("file/run")});
+  const std::string out = " --out " + Path("file/out"), in = " --in " + Path("data/dev.jsonl");
+  const std::string model = " --model " + Path("run/best");
+  ExpectRefused(Train("file/out"), {Path("file/out")});
+  ExpectRefused("data synth" + out, {Path("file/out")});
+  ExpectRefused("score" + model + in + out, {Path("file/out")});
+  ExpectRefused("rerank" + model + " --in " + Path("data/rerank.jsonl") + out, {Path("file/out")});
+  ExpectRefused("tokenize --tokenizer " + Path("backbone") + in + out, {Path("file/out")});
+  EXPECT_EQ(ReadText(Path("file")), "in the way");
+}
+
+TEST_F(PrmProgram, BadInputInTheMiddleLeavesTheFormerOutput) {
+  WriteText(Path("broken.jsonl"), "{\"id\":\"a\",\"problem\":\"p\",\"steps\":[\"1\"]}\n{\"id\":");
+  WriteText(Path("former.jsonl"), "former");
+  const auto before = Names(folder_->path());
+  ExpectRefused("score --model " + Path("run/best") + " --in " + Path("broken.jsonl") + " --out " +
+                    Path("former.jsonl"),
+                {"broken.jsonl:2: not valid JSON at byte"});
+  EXPECT_EQ(ReadText(Path("former.jsonl")), "former");
+  EXPECT_EQ(Names(folder_->path()), before);
+}
+
+// A loopback port that somebody else holds, who never answers.
+class TakenPort {
+ public:
+  TakenPort() : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(socket_, any, size), 0);
+    EXPECT_EQ(listen(socket_, 8), 0);
+    EXPECT_EQ(getsockname(socket_, any, &size), 0);
+    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~TakenPort() { close(socket_); }
+  const std::string& address() const { return address_; }
+
+ private:
+  int socket_;
+  std::string address_;
+};
+
+TEST_F(PrmProgram, APortThatIsTakenOrMuteIsNamed) {
+  const TakenPort port;
+  const std::string serve = "serve --model " + Path("run/best") + " --listen ";
+  ExpectRefused(serve + port.address(), {"cannot listen on " + port.address()});
+  ExpectRefused(serve + "127.0.0.1:0 --metrics " + port.address(),
+                {"cannot listen on " + port.address()});
+  ExpectRefused("ask --attempts 1 --timeout 1 --server " + port.address() + " --in " +
+                    Path("data/dev.jsonl") + " --out " + Path("unanswered.jsonl"),
+                {port.address()});
+  EXPECT_FALSE(std::filesystem::exists(Path("unanswered.jsonl")));
 }
 
 TEST_F(PrmProgram, UsageErrorsExitWithTwo) {

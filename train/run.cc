@@ -1,5 +1,6 @@
 #include "train/run.h"
 
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -43,7 +44,7 @@ class MetricsLog {
   }
   void Write(const nlohmann::json& entry) {
     file_ << entry.dump() << std::endl;
-    if (!file_) throw Error(ErrorCode::kUnavailable, path_.string() + ": cannot append");
+    if (!file_) throw FileError("append", path_, errno);
   }
 
  private:

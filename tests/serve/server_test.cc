@@ -128,18 +128,19 @@ TEST(Server, ABadTraceCarriesItsOwnErrorAndDoesNotFailItsNeighbours) {
       MakeTrace("empty step", "p", {"a", ""}),
       MakeTrace("many steps", "p", {"a", "b", "c", "d"}),
       MakeTrace("long", "p", {std::string(5000, 'x')}),
+      MakeTrace("long problem", std::string(5000, 'x'), {"a"}),
       MakeTrace("poison", "p", {"a\x01"}),
       MakeTrace("fine", "p", {"c"}),
   };
   const Reply reply = Ask(*server, traces);
   ASSERT_TRUE(reply.status.ok()) << reply.status.error_message();
-  ASSERT_EQ(reply.response.results_size(), 7);
+  ASSERT_EQ(reply.response.results_size(), 8);
   ExpectOfflineScores(reply.response.results(0), traces[0]);
-  ExpectOfflineScores(reply.response.results(6), traces[6]);
+  ExpectOfflineScores(reply.response.results(7), traces[7]);
   EXPECT_EQ(reply.response.results(0).scores().tokens(), 6);
-  const std::vector<std::string> expected = {"no steps", "empty step", "expected at most 3",
-                                             "at most 2048", "poisoned"};
-  for (int i = 1; i <= 5; ++i) {
+  const std::vector<std::string> expected = {"no steps",     "empty step",   "expected at most 3",
+                                             "at most 2048", "at most 2048", "poisoned"};
+  for (int i = 1; i <= 6; ++i) {
     const v1::TraceResult& result = reply.response.results(i);
     ASSERT_TRUE(result.has_error()) << i;
     EXPECT_EQ(result.id(), traces[size_t(i)].id);
