@@ -1,7 +1,12 @@
 // The prm program: joins the verbs of every folder.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <set>
+#include <string>
 
 #include "data/commands.h"
 #include "data/error.h"
@@ -9,7 +14,24 @@
 #include "serve/commands.h"
 #include "train/commands.h"
 
+namespace {
+
+// libgomp, whose threads LibTorch computes on, spins for milliseconds at every barrier. Where cores
+// are shared that starves the very thread it waits for: training beside one busy process ran at a
+// third of its speed. libgomp reads its setting while it is loaded, before main, so a verb that
+// computes starts the program once more with a spin of microseconds; a user's own setting stays.
+void BoundSpinning(int argc, char** argv) {
+  static const std::set<std::string> kComputes = {"train", "score", "eval", "serve", "rerank"};
+  if (argc < 2 || !kComputes.count(argv[1])) return;
+  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+  setenv("GOMP_SPINCOUNT", "20000", 0);
+  execv("/proc/self/exe", argv);  // where this fails, slower but right
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  BoundSpinning(argc, argv);
   CLI::App app("Trains step-level process reward models and serves step scores.", "prm");
   app.require_subcommand(1);
   prm::AddDataCommands(app);

@@ -128,7 +128,8 @@ void SaveDecoderWeights(const DecoderWeights& weights, const ModelConfig& config
                         const std::filesystem::path& file) {
   std::vector<TensorHeader> headers;
   ForEachNamed(weights, config, [&](const std::string& name, const at::Tensor& t) {
-    headers.push_back({name, DType::kFloat32, t.sizes().vec()});
+    const DType dtype = t.scalar_type() == at::kBFloat16 ? DType::kBFloat16 : DType::kFloat32;
+    headers.push_back({name, dtype, t.sizes().vec()});
   });
   SafetensorsWriter writer(file, headers);
   ForEachNamed(weights, config, [&](const std::string& name, const at::Tensor& t) {

@@ -50,7 +50,8 @@ DecoderWeights ForCompute(const DecoderWeights& weights, at::ScalarType dtype, a
 // it adds at random does not amplify the rounding of bfloat16 products for the whole run.
 void InitializeHead(DecoderWeights* weights, uint64_t seed);
 
-// Writes model.safetensors (float32, Hugging Face names, the rotary layout of `config`).
+// Writes model.safetensors (each tensor in its own dtype, bfloat16 or float32; Hugging Face names,
+// the rotary layout of `config`).
 void SaveDecoderWeights(const DecoderWeights& weights, const ModelConfig& config,
                         const std::filesystem::path& file);
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "data/error.h"
 #include "model/safetensors.h"
@@ -66,39 +67,45 @@ double AdamW::Step(DecoderWeights* weights, DecoderWeights* grads, double lr_fac
   return norm;
 }
 
-void AdamW::Save(const std::filesystem::path& file) const {
+std::vector<std::pair<std::string, at::Tensor>> AdamW::State(const DecoderWeights& weights) const {
+  const std::vector<at::Tensor> all = weights.Trained();
+  std::vector<std::pair<std::string, at::Tensor>> state;
+  for (size_t i = 0; i < all.size(); ++i) {
+    state.emplace_back(StrCat("weight.", i), all[i]);
+    state.emplace_back(StrCat("exp_avg.", i), mean_[i]);
+    state.emplace_back(StrCat("exp_avg_sq.", i), square_[i]);
+  }
+  return state;
+}
+
+void AdamW::Save(const DecoderWeights& weights, const std::filesystem::path& file) const {
+  const auto state = State(weights);
   std::vector<TensorHeader> headers;
-  const auto for_each = [&](const auto& f) {
-    for (size_t i = 0; i < mean_.size(); ++i) {
-      f(StrCat("exp_avg.", i), mean_[i]);
-      f(StrCat("exp_avg_sq.", i), square_[i]);
-    }
-  };
-  for_each([&](const std::string& name, const at::Tensor& t) {
-    headers.push_back({name, DType::kFloat32, t.sizes().vec()});
-  });
+  for (const auto& [name, t] : state) headers.push_back({name, DType::kFloat32, t.sizes().vec()});
   SafetensorsWriter writer(file, headers);
-  for_each([&](const std::string& name, const at::Tensor& t) {
+  for (const auto& [name, t] : state) {
     const at::Tensor values = t.to(at::kCPU).contiguous();
     writer.Add(name, {values.const_data_ptr<float>(), size_t(values.numel())});
-  });
+  }
   writer.Finish();
 }
 
-void AdamW::Load(const std::filesystem::path& file, int64_t steps) {
+void AdamW::Load(const std::filesystem::path& file, int64_t steps, DecoderWeights* weights) {
   const MappedFile mapped(file);
-  for (const TensorView& view : ParseSafetensors(mapped.bytes(), file.string())) {
-    const size_t dot = view.name.find('.');
-    const bool is_mean = view.name.starts_with("exp_avg.");
-    const size_t index =
-        dot == std::string::npos ? mean_.size() : std::stoul(view.name.substr(dot + 1));
-    if (index >= mean_.size() || view.shape != mean_[index].sizes().vec()) {
+  std::map<std::string, TensorView> views;
+  for (TensorView& view : ParseSafetensors(mapped.bytes(), file.string())) {
+    views.emplace(view.name, view);
+  }
+  for (auto& [name, t] : State(*weights)) {
+    const auto view = views.find(name);
+    if (view == views.end() || view->second.shape != t.sizes().vec() ||
+        view->second.dtype != DType::kFloat32) {
       throw Error(ErrorCode::kDataLoss,
-                  StrCat(file.string(), ": ", view.name, " does not fit the model being trained"));
+                  StrCat(file.string(), ": ", name, " does not fit the model being trained"));
     }
-    at::Tensor values = at::empty(view.shape, at::kFloat);
-    std::memcpy(values.data_ptr(), view.data, view.bytes);
-    (is_mean ? mean_ : square_)[index].copy_(values);
+    at::Tensor values = at::empty(t.sizes(), at::kFloat);
+    std::memcpy(values.data_ptr(), view->second.data, view->second.bytes);
+    t.copy_(values);
   }
   steps_ = steps;
 }

@@ -28,9 +28,10 @@ class AdamW {
   // finite, with the weights untouched.
   double Step(DecoderWeights* weights, DecoderWeights* grads, double lr_factor);
 
-  // The whole state as one safetensors file; Load throws Error when shapes differ.
-  void Save(const std::filesystem::path& file) const;
-  void Load(const std::filesystem::path& file, int64_t steps);
+  // Both moments and the weights that they move, in float32, as one safetensors file; Load throws
+  // Error when a tensor is missing or of another shape.
+  void Save(const DecoderWeights& weights, const std::filesystem::path& file) const;
+  void Load(const std::filesystem::path& file, int64_t steps, DecoderWeights* weights);
   int64_t steps() const { return steps_; }
 
  private:
@@ -39,6 +40,9 @@ class AdamW {
     double lr;
     double weight_decay;
   };
+
+  // Names in the state's file and their tensors.
+  std::vector<std::pair<std::string, at::Tensor>> State(const DecoderWeights& weights) const;
 
   AdamWOptions options_;
   std::vector<Group> groups_;

@@ -189,19 +189,25 @@ void Run::Progress(const StepReport& report, double seconds) {
 }
 
 void Run::Save(const char* name, bool with_state) {
-  const Decoder exact = trainer_->ExportedFloat32();
+  // The weights are written as they multiply, rounded to bfloat16 where training multiplied in it:
+  // that is the model that was trained and evaluated. Unrounded, they are another one; what the
+  // rounding of weights changes is systematic, and some times what that of activations changes.
+  const Decoder exported = trainer_->Exported();
+  const DecoderWeights& weights = exported.weights();
+  const Decoder exact(exported.config(),
+                      ForCompute(weights, at::kFloat, weights.embedding.device()));
   prm_.self_tests.clear();
   const auto probs = StepProbabilities(exact, self_test_tokens_);
   for (size_t i = 0; i < probs.size(); ++i) {
     prm_.self_tests.push_back({self_test_tokens_[i], probs[i]});
   }
   try {
-    CheckSelfTests(trainer_->Exported(), prm_, name);
+    CheckSelfTests(exported, prm_, name);
   } catch (const Error& error) {
     std::fprintf(stderr, "warning: will load with --dtype float32 only: %s\n", error.what());
   }
   CheckpointWriter writer(out_ / name);
-  WriteCheckpoint(exact, *tokenizer_, prm_, &writer);
+  WriteCheckpoint(exported, *tokenizer_, prm_, &writer);
   if (with_state) trainer_->SaveState(&writer, best_);
   writer.Commit();
   if (with_state) last_save_ = Clock::now();

@@ -14,6 +14,8 @@
 namespace prm {
 namespace {
 
+constexpr int kStateVersion = 2;  // of trainer.json and optimizer.safetensors
+
 DecoderWeights MasterOf(LoadedModel* model, const ComputeTarget& target, uint64_t seed) {
   if (!model->weights.head_weight.defined()) InitializeHead(&model->weights, seed);
   model->weights.lm_head = at::Tensor();
@@ -110,23 +112,13 @@ void Trainer::RefreshComputeWeights() {
   }
 }
 
-namespace {
-Decoder WithoutClassWeights(const ModelConfig& config, DecoderWeights weights,
-                            const LossOptions& loss) {
+Decoder Trainer::Exported() const {
+  DecoderWeights weights = compute_.weights();
   weights.head_bias = weights.head_bias.clone();
   for (int k = 0; k < kNumLabels; ++k) {
-    weights.head_bias[k] -= std::log(loss.class_weights[k]);
+    weights.head_bias[k] -= std::log(options_.loss.class_weights[k]);
   }
-  return Decoder(config, std::move(weights));
-}
-}  // namespace
-
-Decoder Trainer::Exported() const {
-  return WithoutClassWeights(config_, compute_.weights(), options_.loss);
-}
-
-Decoder Trainer::ExportedFloat32() const {
-  return WithoutClassWeights(config_, master_, options_.loss);
+  return Decoder(config_, std::move(weights));
 }
 
 std::string Trainer::Fingerprint() const {
@@ -136,25 +128,24 @@ std::string Trainer::Fingerprint() const {
     for (TokenId id : example.tokens.ids) mix(uint64_t(id));
     for (const StepTarget& t : example.targets) mix(t.labels.bits());
   }
+  std::string weights;
+  for (const double w : options_.loss.class_weights)
+    weights += StrCat(weights.empty() ? "" : ",", w);
   return StrCat("seed=", options_.seed, " epochs=", options_.epochs, " tokens=", options_.tokens,
                 " batch_tokens=", options_.batch_tokens, " micro_tokens=", options_.micro_tokens,
                 " lr=", options_.adamw.lr, " head_lr=", options_.adamw.head_lr,
-                " warmup=", options_.warmup, " dtype=", DtypeName(target_.dtype),
+                " weight_decay=", options_.adamw.weight_decay, " clip=", options_.adamw.clip,
+                " warmup=", options_.warmup, " lr_floor=", options_.lr_floor,
+                " class_weights=", weights, " dtype=", DtypeName(target_.dtype),
                 " examples=", examples_.size(), " data=", hash);
 }
 
 void Trainer::SaveState(CheckpointWriter* writer, std::optional<double> best_metric) const {
-  optimizer_.Save(writer->folder() / "optimizer.safetensors");
-  const at::Tensor bias = master_.head_bias.to(at::kCPU).contiguous();
-  const float* values = bias.const_data_ptr<float>();
-  nlohmann::json state = {{"version", 1},
-                          {"fingerprint", Fingerprint()},
-                          {"optimizer_steps", steps()},
-                          {"epoch", epoch_},
-                          {"next_step", next_step_},
-                          {"tokens_seen", tokens_seen_},
-                          {"best_metric", nullptr},
-                          {"head_bias", std::vector<float>(values, values + kNumLabels)}};
+  optimizer_.Save(master_, writer->folder() / "optimizer.safetensors");
+  nlohmann::json state = {{"version", kStateVersion},   {"fingerprint", Fingerprint()},
+                          {"optimizer_steps", steps()}, {"epoch", epoch_},
+                          {"next_step", next_step_},    {"tokens_seen", tokens_seen_},
+                          {"best_metric", nullptr}};
   if (best_metric) state["best_metric"] = *best_metric;
   writer->WriteFile("trainer.json", state.dump(1) + "\n");
 }
@@ -164,6 +155,11 @@ std::optional<double> Trainer::Resume(const std::filesystem::path& folder) {
   std::optional<double> best;
   try {
     const nlohmann::json state = nlohmann::json::parse(ReadFile(file));
+    if (state.at("version") != kStateVersion) {
+      throw Error(ErrorCode::kFailedPrecondition,
+                  StrCat(file.string(), ": version: ", state.at("version").dump(), ", expected ",
+                         kStateVersion));
+    }
     const std::string fingerprint = state.at("fingerprint");
     if (fingerprint != Fingerprint()) {
       throw Error(ErrorCode::kFailedPrecondition,
@@ -179,9 +175,7 @@ std::optional<double> Trainer::Resume(const std::filesystem::path& folder) {
       throw Error(ErrorCode::kDataLoss, StrCat(file.string(), ": next_step: ", next_step_, " of ",
                                                plan_.size(), " steps"));
     }
-    const std::vector<float> bias = state.at("head_bias");
-    master_.head_bias.copy_(at::tensor(bias));
-    optimizer_.Load(folder / "optimizer.safetensors", state.at("optimizer_steps"));
+    optimizer_.Load(folder / "optimizer.safetensors", state.at("optimizer_steps"), &master_);
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorCode::kDataLoss, StrCat(file.string(), ": ", error.what()));
   }

@@ -59,10 +59,11 @@ class Trainer {
   // bias so that its probabilities are those of the unweighted data. Source: Elkan 2001, "The
   // Foundations of Cost-Sensitive Learning", theorem 2. Shares weights with this object.
   Decoder Exported() const;
-  // The same in float32.
-  Decoder ExportedFloat32() const;
+  // The float32 weights that the optimizer moves; class weights are in the head's bias.
+  const DecoderWeights& master() const { return master_; }
 
-  // Writes optimizer.safetensors and trainer.json beside a checkpoint, for Resume. The best metric
+  // Writes optimizer.safetensors (the float32 weights and both moments) and trainer.json beside a
+  // checkpoint, for Resume. The best metric
   // is absent before the first evaluation.
   void SaveState(CheckpointWriter* writer, std::optional<double> best_metric) const;
   // Continues from a folder with both: returns the saved best metric. Throws Error naming what does

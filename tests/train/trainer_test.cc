@@ -51,7 +51,7 @@ const ComputeTarget kCpu{torch::kCPU, torch::kFloat};
 
 std::vector<float> AllWeights(const Trainer& trainer) {
   std::vector<float> all;
-  for (const auto& t : trainer.ExportedFloat32().weights().Trained()) {
+  for (const auto& t : trainer.master().Trained()) {
     const auto flat = t.contiguous();
     all.insert(all.end(), flat.const_data_ptr<float>(),
                flat.const_data_ptr<float>() + flat.numel());
@@ -61,7 +61,7 @@ std::vector<float> AllWeights(const Trainer& trainer) {
 
 void SaveTo(const Trainer& trainer, const std::filesystem::path& folder) {
   CheckpointWriter writer(folder);
-  SaveDecoderWeights(trainer.ExportedFloat32().weights(), TinyDecoderConfig(),
+  SaveDecoderWeights(trainer.Exported().weights(), TinyDecoderConfig(),
                      writer.folder() / "model.safetensors");
   writer.WriteFile("config.json", WriteConfigJson(TinyDecoderConfig()));
   trainer.SaveState(&writer, 0.5);
@@ -102,6 +102,19 @@ TEST_P(TrainerDtypes, ResumingEqualsNeverHavingStoppedBitForBit) {
   EXPECT_EQ(second.steps(), 3);
   while (!second.Done()) second.Step();
   EXPECT_EQ(AllWeights(whole), AllWeights(second));
+}
+
+TEST(Trainer, TheCheckpointHoldsTheRoundedWeightsThatWereTrained) {
+  Trainer trainer(Model(), Examples(40), {torch::kCPU, torch::kBFloat16}, Options());
+  trainer.Step();
+  TempFolder folder;
+  SaveTo(trainer, folder.path() / "last");
+  const LoadedModel loaded = LoadFrom(folder.path() / "last");
+  const DecoderWeights trained = trainer.Exported().weights();
+  EXPECT_EQ(trained.layers[1].qkv.scalar_type(), torch::kBFloat16);
+  EXPECT_TRUE(loaded.weights.layers[1].qkv.equal(trained.layers[1].qkv.to(torch::kFloat)));
+  EXPECT_FALSE(loaded.weights.layers[1].qkv.equal(trainer.master().layers[1].qkv));
+  EXPECT_TRUE(loaded.weights.head_weight.equal(trainer.master().head_weight));
 }
 
 TEST(Trainer, ResumingRefusesOtherDataOrOptions) {
