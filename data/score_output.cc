@@ -1,16 +1,8 @@
 #include "data/score_output.h"
 
-#include <cstdio>
-
 #include "data/error.h"
 
 namespace prm {
-
-namespace {
-
-constexpr std::chrono::milliseconds kReportEvery(200);
-
-}  // namespace
 
 ScoreOutput::ScoreOutput(const std::string& path) : path_(path), file_(path) {}
 
@@ -19,11 +11,11 @@ void ScoreOutput::Write(const ScoreLine& line, int64_t tokens) {
   ++traces_;
   refused_ += line.error ? 1 : 0;
   tokens_ += tokens;
-  if (Clock::now() - reported_ > kReportEvery) Report("");
+  progress_.Update([this] { return Rate(); });
 }
 
 void ScoreOutput::Finish() {
-  Report("\n");
+  progress_.Finish(Rate());
   file_.Commit();
   if (refused_ > 0) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -32,11 +24,10 @@ void ScoreOutput::Finish() {
   }
 }
 
-void ScoreOutput::Report(const char* end) {
-  reported_ = Clock::now();
-  const double seconds = std::chrono::duration<double>(reported_ - start_).count();
-  std::fprintf(stderr, "\r%lld traces, %lld tokens, %.0f tokens/s%s", (long long)traces_,
-               (long long)tokens_, double(tokens_) / seconds, end);
+std::string ScoreOutput::Rate() const {
+  const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+  return StrCat(traces_, " traces, ", tokens_, " tokens, ", int64_t(double(tokens_) / seconds),
+                " tokens/s");
 }
 
 }  // namespace prm

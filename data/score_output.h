@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "data/progress_line.h"
 #include "data/score_lines.h"
 #include "data/text_io.h"
 
@@ -25,13 +26,13 @@ class ScoreOutput {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void Report(const char* end);
+  std::string Rate() const;
 
   std::string path_;
   OutputFile file_;
   int64_t traces_ = 0, refused_ = 0, tokens_ = 0;
   const Clock::time_point start_ = Clock::now();
-  Clock::time_point reported_ = start_;
+  ProgressLine progress_;
 };
 
 }  // namespace prm

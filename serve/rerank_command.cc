@@ -3,13 +3,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
 
+#include "data/progress_line.h"
 #include "data/rerank_file.h"
 #include "data/text_io.h"
 #include "model/commands.h"
@@ -95,13 +95,15 @@ void RunRerank(RerankOptions options) {
   }
   ChoiceTally tally;
   int64_t problems = 0, refused = 0;
+  ProgressLine progress;
+  const auto count = [&] { return StrCat(problems, " problems"); };
   Reranker reranker(
       *engine, options.view.by, [&](const RerankProblem& problem, const RerankResult& result) {
         for (const ScoreLine& line : result.candidates) refused += line.error ? 1 : 0;
         if (out) out->Write(RerankResultToJson(result) + "\n");
         ++problems;
         if (!options.pretty) {
-          std::fprintf(stderr, "\r%lld problems", (long long)problems);
+          progress.Update(count);
           return;
         }
         tally.Add(problem, result);
@@ -109,7 +111,7 @@ void RunRerank(RerankOptions options) {
       });
   for (RerankProblem problem; reader.Next(&problem);) reranker.Add(std::move(problem));
   reranker.Flush();
-  if (!options.pretty) std::fprintf(stderr, "\r%lld problems\n", (long long)problems);
+  if (!options.pretty) progress.Finish(count());
   if (options.pretty) std::cout << tally.Render(options.view) << std::flush;
   if (out) out->Commit();
   if (refused > 0) {

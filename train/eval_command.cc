@@ -7,6 +7,7 @@
 #include "data/error.h"
 #include "data/floors.h"
 #include "data/metrics.h"
+#include "data/progress_line.h"
 #include "data/score_lines.h"
 #include "data/trace_reader.h"
 #include "model/commands.h"
@@ -62,12 +63,14 @@ std::vector<ScoredTrace> ScoreWithModel(StepScorer& scorer, const EvalOptions& o
     Keep(result.trace, std::move(p_correct), std::move(result.label_probs), &scored);
   });
   TraceReader reader(file);
+  ProgressLine progress;
+  const auto count = [&] { return StrCat(scored.size(), " traces scored"); };
   for (Trace trace; reader.Next(&trace);) {
     offline.Add(std::move(trace));
-    std::fprintf(stderr, "\r%zu traces scored", scored.size());
+    progress.Update(count);
   }
   offline.Flush();
-  std::fprintf(stderr, "\r%zu traces scored\n", scored.size());
+  progress.Finish(count());
   return scored;
 }
 
