@@ -3,8 +3,9 @@
 find_package(Threads REQUIRED)
 file(GLOB _prm_kernel_sources CONFIGURE_DEPENDS model/kernels/*.cc)
 prm_add_library(prm_kernels kernels ${_prm_kernel_sources})
-# Only `#pragma omp simd`, which lets loops with sums be vectorised; no OpenMP threads.
-target_compile_options(prm_kernels PRIVATE -fopenmp-simd)
+# at::parallel_for is a header: compiled without OpenMP it runs on one thread. Also for
+# `#pragma omp simd`, which lets loops with sums be vectorised.
+target_compile_options(prm_kernels PRIVATE -fopenmp)
 target_link_libraries(prm_kernels PRIVATE prm_libtorch Threads::Threads ${CMAKE_DL_LIBS})
 
 # CUDA bodies go into one module, loaded when a device is there, so that the program itself links no

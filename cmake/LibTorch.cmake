@@ -21,11 +21,18 @@ foreach(dir ${PRM_LIBTORCH}/lib ${_prm_cuda_libs})
   list(APPEND _prm_torch_options "LINKER:-rpath,${dir}")
 endforeach()
 
+# The OpenMP runtime that LibTorch itself runs on: with a second one there would be two thread pools.
+file(GLOB _prm_gomp "${PRM_LIBTORCH}/lib/libgomp*.so*")
+if(NOT _prm_gomp)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  set(_prm_gomp ${OpenMP_CXX_LIBRARIES})
+endif()
+
 if(NOT TARGET prm_libtorch)
   add_library(prm_libtorch INTERFACE IMPORTED GLOBAL)
   set_target_properties(prm_libtorch PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${PRM_LIBTORCH}/include;${PRM_LIBTORCH}/include/torch/csrc/api/include"
-    INTERFACE_LINK_LIBRARIES "${PRM_LIBTORCH}/lib/libtorch_cpu.so;${PRM_LIBTORCH}/lib/libc10.so"
+    INTERFACE_LINK_LIBRARIES "${PRM_LIBTORCH}/lib/libtorch_cpu.so;${PRM_LIBTORCH}/lib/libc10.so;${_prm_gomp}"
     INTERFACE_LINK_OPTIONS "${_prm_torch_options}")
   if(EXISTS "${PRM_LIBTORCH}/lib/libtorch_cuda.so")
     add_library(prm_libtorch_cuda INTERFACE IMPORTED GLOBAL)

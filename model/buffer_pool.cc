@@ -6,9 +6,9 @@
 
 #include <bit>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <unordered_map>
-#include <vector>
 
 namespace prm {
 namespace {
@@ -40,10 +40,12 @@ class BufferPool : public c10::Allocator {
  private:
   void* Take(size_t bytes) {
     const std::lock_guard lock(mutex_);
-    std::vector<void*>& free = free_[bytes];
-    if (!free.empty()) {
-      void* data = free.back();
-      free.pop_back();
+    // A larger buffer will do: touching fresh memory costs more than what is wasted, and a run
+    // would otherwise end up with a set of buffers for every size of batch.
+    const auto free = free_.lower_bound(bytes);
+    if (free != free_.end() && free->first <= 2 * bytes) {
+      void* data = free->second;
+      free_.erase(free);
       return data;
     }
     void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -57,7 +59,7 @@ class BufferPool : public c10::Allocator {
     {
       const std::lock_guard lock(mutex_);
       if (const auto found = class_of_.find(data); found != class_of_.end()) {
-        free_[found->second].push_back(data);
+        free_.emplace(found->second, data);
         return;
       }
     }
@@ -68,8 +70,8 @@ class BufferPool : public c10::Allocator {
   c10::Allocator* small_;
   std::mutex mutex_;
   // Guarded by mutex_.
-  std::unordered_map<size_t, std::vector<void*>> free_;  // size class -> buffers
-  std::unordered_map<void*, size_t> class_of_;           // every buffer of this pool
+  std::multimap<size_t, void*> free_;           // by size class
+  std::unordered_map<void*, size_t> class_of_;  // every buffer of this pool
 };
 
 // Never destroyed: tensors of static lifetime may outlive main.

@@ -4,6 +4,10 @@
 #include <bit>
 #include <cstdint>
 
+#ifndef _OPENMP
+#error "at::parallel_for runs on one thread in files that are compiled without OpenMP"
+#endif
+
 // One body compiled for AVX-512, AVX2 and the base line; the loader picks at start.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 #define PRM_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
