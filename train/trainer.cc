@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -126,7 +127,10 @@ std::string Trainer::Fingerprint() const {
   const auto mix = [&](uint64_t value) { hash = (hash ^ value) * 1099511628211ull; };
   for (const Example& example : examples_) {
     for (TokenId id : example.tokens.ids) mix(uint64_t(id));
-    for (const StepTarget& t : example.targets) mix(t.labels.bits());
+    for (const StepTarget& t : example.targets) {
+      mix(t.labels.bits());
+      if (t.soft) mix(std::bit_cast<uint32_t>(*t.soft));
+    }
   }
   std::string weights;
   for (const double w : options_.loss.class_weights)

@@ -128,6 +128,10 @@ TEST(Trainer, ResumingRefusesOtherDataOrOptions) {
   options.seed = 9;
   Trainer other_seed(LoadFrom(folder / "last"), Examples(40), kCpu, options);
   EXPECT_THROW(other_seed.Resume(folder / "last"), Error);
+  options = Options();
+  options.loss.class_weights[2] += 1;
+  Trainer other_weights(LoadFrom(folder / "last"), Examples(40), kCpu, options);
+  EXPECT_THROW(other_weights.Resume(folder / "last"), Error);
 }
 
 TEST(Trainer, ResumingRefusesATruncatedState) {
