@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <set>
 #include <string>
@@ -25,7 +26,8 @@ void BoundSpinning(int argc, char** argv) {
   if (argc < 2 || !kComputes.count(argv[1])) return;
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "20000", 0);
-  execv("/proc/self/exe", argv);  // where this fails, slower but right
+  std::error_code ignored;  // where this fails, slower but right
+  execv(std::filesystem::read_symlink("/proc/self/exe", ignored).c_str(), argv);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -28,7 +29,18 @@ struct InputOptions {
   std::string data = (SharedData() / "steps/train.jsonl.xz").string();  // native trace file
   int traces = 96;        // the first so many with a labelled step
   int max_tokens = 1024;  // longer traces keep their leading whole steps
+  std::string dtype = "auto";
+  int threads = 0;  // 0: all cores
 };
+
+inline void AddInputFlags(CLI::App& app, InputOptions* options) {
+  app.add_option("--model", options->model, "checkpoint folder")->required();
+  app.add_option("--data", options->data, "native trace file")->capture_default_str();
+  app.add_option("--traces", options->traces, "the first N")->capture_default_str();
+  app.add_option("--max-tokens", options->max_tokens)->capture_default_str();
+  app.add_option("--dtype", options->dtype)->capture_default_str();
+  app.add_option("--threads", options->threads, "0: all cores")->capture_default_str();
+}
 
 // Throws Error if the file has fewer than options.traces.
 inline std::vector<Example> ReadExamples(const InputOptions& options, const StepFormat& format,

@@ -9,7 +9,6 @@
 // beside a peer.
 #include <benchmark/benchmark.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "bench/model_bench.h"
@@ -23,8 +22,6 @@ namespace {
 struct Options {
   InputOptions input;
   std::string dump_scores;
-  std::string dtype = "auto";
-  int threads = 0;              // 0: all cores
   int64_t batch_tokens = 4096;  // of a packed batch
   int warmup_batches = 2;
   bool self_test = true;
@@ -88,21 +85,16 @@ int Main(int argc, char** argv) {
   CLI::App app("Tokens a second of scoring (and Google Benchmark's --benchmark_* flags)");
   Options options;
   options.input.traces = 256;
-  app.add_option("--model", options.input.model, "checkpoint folder")->required();
-  app.add_option("--data", options.input.data, "native trace file")->capture_default_str();
-  app.add_option("--traces", options.input.traces, "the first N")->capture_default_str();
-  app.add_option("--max-tokens", options.input.max_tokens)->capture_default_str();
+  AddInputFlags(app, &options.input);
   app.add_option("--dump-scores", options.dump_scores, "JSON lines of label probabilities");
-  app.add_option("--dtype", options.dtype)->capture_default_str();
-  app.add_option("--threads", options.threads, "0: all cores")->capture_default_str();
   app.add_option("--batch-tokens", options.batch_tokens)->capture_default_str();
   app.add_option("--warmup-batches", options.warmup_batches)->capture_default_str();
   app.add_flag("!--no-self-test", options.self_test, "score even where the self-test fails");
   CLI11_PARSE(app, argc, argv);
 
-  const auto scorer = LoadStepScorer(options.input.model, {.dtype = options.dtype,
+  const auto scorer = LoadStepScorer(options.input.model, {.dtype = options.input.dtype,
                                                            .device = "cpu",
-                                                           .threads = options.threads,
+                                                           .threads = options.input.threads,
                                                            .self_test = options.self_test});
   const ModelConfig config =
       ReadConfigJson(std::filesystem::path(options.input.model) / "config.json");

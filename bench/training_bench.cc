@@ -8,7 +8,6 @@
 // Loading and a warm-up on the first traces are not timed. bench/compare runs this beside a peer.
 #include <benchmark/benchmark.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "bench/model_bench.h"
@@ -21,8 +20,6 @@ namespace {
 struct Options {
   InputOptions input;
   std::string dump_ids;
-  std::string dtype = "auto";
-  int threads = 0;  // 0: all cores
   int warmup_traces = 32;
   TrainerOptions trainer;
 };
@@ -81,19 +78,15 @@ int Main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   CLI::App app("Tokens a second of training (and Google Benchmark's --benchmark_* flags)");
   Options options;
-  app.add_option("--model", options.input.model, "checkpoint folder, GGUF file")->required();
-  app.add_option("--data", options.input.data, "native trace file")->capture_default_str();
-  app.add_option("--traces", options.input.traces, "the first N")->capture_default_str();
-  app.add_option("--max-tokens", options.input.max_tokens)->capture_default_str();
+  AddInputFlags(app, &options.input);
   app.add_option("--dump-ids", options.dump_ids, "write the examples for the peer and stop");
-  app.add_option("--dtype", options.dtype)->capture_default_str();
-  app.add_option("--threads", options.threads, "0: all cores")->capture_default_str();
   app.add_option("--warmup-traces", options.warmup_traces)->capture_default_str();
   app.add_option("--batch-tokens", options.trainer.batch_tokens)->capture_default_str();
   app.add_option("--micro-tokens", options.trainer.micro_tokens)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  const ComputeTarget target = ChooseComputeTarget("cpu", options.dtype, options.threads);
+  const ComputeTarget target =
+      ChooseComputeTarget("cpu", options.input.dtype, options.input.threads);
   const std::vector<Example> examples = ReadTrainingExamples(options.input);
   if (!options.dump_ids.empty()) {
     WriteExamples(examples, options.dump_ids);
