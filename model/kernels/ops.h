@@ -66,8 +66,8 @@ struct AttentionShape {
 };
 struct AttentionResult {
   at::Tensor out;  // [T, H*C]
-  // For the backward pass, as the body that made it reads it: log-sum-exp of the scores; empty where
-  // not kept.
+  // For the backward pass, as the body that made it reads it: log-sum-exp of the scores; empty
+  // where not kept.
   std::vector<at::Tensor> log_sum_exp;
 };
 // qkv [T, (H + 2K)*C]: queries, keys, values of each token. offsets [B + 1], rising from 0 to T:
