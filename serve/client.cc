@@ -31,7 +31,8 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
   QuietGrpcLog();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  // Also how long a connection may take to come about: on a busy machine a handshake waits its turn.
+  // Also how long a connection may take to come about: on a busy machine a handshake waits its
+  // turn.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   // Answers may be longer than their questions, and the server's limits bound those.
