@@ -41,7 +41,7 @@ Reply Ask(const Server& server, const std::vector<Trace>& traces) {
 // Sends bytes as they are to a unary method.
 grpc::Status AskRaw(const Server& server, const std::string& method, const std::string& bytes,
                     std::string* reply) {
-  grpc::GenericStub stub(grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  grpc::GenericStub stub(ConnectTo(server.address()));
   grpc::ClientContext context;
   const grpc::Slice slice(bytes);
   const grpc::ByteBuffer request(&slice, 1);
@@ -314,6 +314,7 @@ TEST(Server, DrainFinishesAcceptedCallsRefusesNewOnesAndSaysSo) {
   EXPECT_EQ(Health(*server, ""), kServing);
   EXPECT_EQ(Health(*server, "prm.v1.ScoringService"), kServing);
   const Trace trace = MakeTrace("accepted", "p", {"a"});
+  const auto open = StubFor(server->address());
   Reply accepted;
   std::thread running([&] { accepted = Ask(*server, {trace}); });
   gate->AwaitArrivals(1);
@@ -329,13 +330,12 @@ TEST(Server, DrainFinishesAcceptedCallsRefusesNewOnesAndSaysSo) {
   EXPECT_TRUE(drained);
   ASSERT_TRUE(accepted.status.ok()) << accepted.status.error_message();
   ExpectOfflineScores(accepted.response.results(0), trace);
-  EXPECT_EQ(Ask(*server, {trace}).status.error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_EQ(Ask(*open, RequestOf({trace})).status.error_code(), StatusCode::UNAVAILABLE);
 }
 
 TEST(Server, ReflectionListsTheService) {
   const auto server = Start();
-  grpc::GenericStub stub(
-      grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials()));
+  grpc::GenericStub stub(ConnectTo(server->address()));
   grpc::ClientContext context;
   grpc::CompletionQueue queue;
   const auto next = [&] {
