@@ -3,12 +3,14 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <benchmark/benchmark.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -83,6 +85,26 @@ inline void WriteExamples(std::span<const Example> examples, const std::filesyst
     file.Write(line.dump() + "\n");
   }
   file.Commit();
+}
+
+// Runs `body(state, args...)` once, its time being that of the wall.
+template <class Body, class... Args>
+void RunOnce(const std::string& name, Body body, const Args&... args) {
+  benchmark::RegisterBenchmark(name.c_str(), body, args...)
+      ->Iterations(1)
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+  benchmark::RunSpecifiedBenchmarks();
+}
+
+// A program's main: what is wrong with the input goes to standard error, exit code 1.
+inline int ReportErrors(const char* program, int (*run)(int, char**), int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s: %s\n", program, error.what());
+    return 1;
+  }
 }
 
 // Of this process's own memory: getrusage would count its parent's from before exec.

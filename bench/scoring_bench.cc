@@ -100,12 +100,7 @@ int Main(int argc, char** argv) {
       ReadConfigJson(std::filesystem::path(options.input.model) / "config.json");
   const std::vector<TraceTokens> traces =
       TokensOf(ReadExamples(options.input, scorer->format(), scorer->tokenizer()));
-  benchmark::RegisterBenchmark(("Scoring/" + scorer->description().dtype).c_str(), Scoring, options,
-                               scorer.get(), config, traces)
-      ->Iterations(1)
-      ->UseRealTime()
-      ->Unit(benchmark::kMillisecond);
-  benchmark::RunSpecifiedBenchmarks();
+  RunOnce("Scoring/" + scorer->description().dtype, Scoring, options, scorer.get(), config, traces);
   return 0;
 }
 
@@ -113,10 +108,5 @@ int Main(int argc, char** argv) {
 }  // namespace prm::bench
 
 int main(int argc, char** argv) {
-  try {
-    return prm::bench::Main(argc, argv);
-  } catch (const prm::Error& error) {
-    std::fprintf(stderr, "scoring_bench: %s\n", error.what());
-    return 1;
-  }
+  return prm::bench::ReportErrors("scoring_bench", prm::bench::Main, argc, argv);
 }

@@ -92,12 +92,7 @@ int Main(int argc, char** argv) {
     WriteExamples(examples, options.dump_ids);
     return 0;
   }
-  benchmark::RegisterBenchmark(("Training/" + DtypeName(target.dtype)).c_str(), Training, options,
-                               examples, target)
-      ->Iterations(1)
-      ->UseRealTime()
-      ->Unit(benchmark::kMillisecond);
-  benchmark::RunSpecifiedBenchmarks();
+  RunOnce("Training/" + DtypeName(target.dtype), Training, options, examples, target);
   return 0;
 }
 
@@ -105,10 +100,5 @@ int Main(int argc, char** argv) {
 }  // namespace prm::bench
 
 int main(int argc, char** argv) {
-  try {
-    return prm::bench::Main(argc, argv);
-  } catch (const prm::Error& error) {
-    std::fprintf(stderr, "training_bench: %s\n", error.what());
-    return 1;
-  }
+  return prm::bench::ReportErrors("training_bench", prm::bench::Main, argc, argv);
 }

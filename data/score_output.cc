@@ -1,5 +1,7 @@
 #include "data/score_output.h"
 
+#include <algorithm>
+
 #include "data/error.h"
 
 namespace prm {
@@ -25,7 +27,8 @@ void ScoreOutput::Finish() {
 }
 
 std::string ScoreOutput::Rate() const {
-  const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+  const double seconds =
+      std::max(1e-9, std::chrono::duration<double>(Clock::now() - start_).count());
   return StrCat(traces_, " traces, ", tokens_, " tokens, ", int64_t(double(tokens_) / seconds),
                 " tokens/s");
 }

@@ -52,6 +52,7 @@ class Scratch {
     }
     return data_.get();
   }
+  T* data() const { return data_.get(); }
 
  private:
   std::unique_ptr<T, AlignedDelete> data_;
@@ -430,11 +431,11 @@ void BackwardBlock(const BFloat16* qkv, const Layout& l, int kv_head, int64_t to
   for (int k = 0; k < nk; k += kRows) {
     const int rows = std::min(kRows, nk - k), v = diagonal ? k / kLanes : 0;
     const int64_t columns = q0 * C + 2 * kLanes * v;
-    Multiply(rows, vectors - v, {key + k * l.row, l.row, 2}, s.query_channels.Get(0) + columns,
+    Multiply(rows, vectors - v, {key + k * l.row, l.row, 2}, s.query_channels.data() + columns,
              2 * kBlock, C / 2, b.scores + kLanes * v, kBlock, false);
-    Multiply(rows, vectors - v, {value + k * l.row, l.row, 2}, s.grad_channels.Get(0) + columns,
+    Multiply(rows, vectors - v, {value + k * l.row, l.row, 2}, s.grad_channels.data() + columns,
              2 * kBlock, C / 2, b.grads + kLanes * v, kBlock, false);
-    ScoreGradients(b, k, rows, v, vectors, s.log_sum_exp.Get(0) + q0, s.dot.Get(0) + q0, l,
+    ScoreGradients(b, k, rows, v, vectors, s.log_sum_exp.data() + q0, s.dot.data() + q0, l,
                    diagonal);
   }
   for (int k = 0; k < nk; k += kRows) {
@@ -442,17 +443,17 @@ void BackwardBlock(const BFloat16* qkv, const Layout& l, int kv_head, int64_t to
     const int first = diagonal ? k / 2 : 0, pairs = (nq + 1) / 2 - first;
     const int64_t from = k * kBlock + 2 * first, tokens_from = (q0 + 2 * first) * C;
     Multiply(rows, channel_vectors, {b.weights + from, kBlock, 2},
-             s.grad_tokens.Get(0) + tokens_from, 2 * C, pairs, s.grad_value.Get(0) + (k0 + k) * C,
+             s.grad_tokens.data() + tokens_from, 2 * C, pairs, s.grad_value.data() + (k0 + k) * C,
              C, true);
     Multiply(rows, channel_vectors, {b.score_grads + from, kBlock, 2},
-             s.query_tokens.Get(0) + tokens_from, 2 * C, pairs, s.grad_key.Get(0) + (k0 + k) * C, C,
+             s.query_tokens.data() + tokens_from, 2 * C, pairs, s.grad_key.data() + (k0 + k) * C, C,
              true);
   }
   for (int q = 0; q < nq; q += kRows) {
     const int rows = std::min(kRows, nq - q), seen = diagonal ? q + rows : nk;
     Multiply(rows, channel_vectors, {b.score_grad_words + 2 * q, 2, 2 * kBlock},
-             s.key_tokens.Get(0) + k0 * C, 2 * C, (seen + 1) / 2,
-             s.grad_query.Get(0) + (q0 + q) * C, C, true);
+             s.key_tokens.data() + k0 * C, 2 * C, (seen + 1) / 2,
+             s.grad_query.data() + (q0 + q) * C, C, true);
   }
 }
 
@@ -479,10 +480,10 @@ void BackwardHead(const BFloat16* grad_out, const BFloat16* qkv, const BFloat16*
         BackwardBlock(qkv, l, kv_head, tokens, k0, q0, s);
       }
     }
-    StoreRows(s.grad_query.Get(0), tokens, C, grad_qkv + int64_t(head) * C, l.row);
+    StoreRows(s.grad_query.data(), tokens, C, grad_qkv + int64_t(head) * C, l.row);
   }
-  StoreRows(s.grad_key.Get(0), tokens, C, grad_qkv + l.key + at, l.row);
-  StoreRows(s.grad_value.Get(0), tokens, C, grad_qkv + l.value + at, l.row);
+  StoreRows(s.grad_key.data(), tokens, C, grad_qkv + l.key + at, l.row);
+  StoreRows(s.grad_value.data(), tokens, C, grad_qkv + l.value + at, l.row);
 }
 
 // Threads take items in order as they become free: traces differ too much for equal shares.
