@@ -4,11 +4,13 @@ set(PRM_MODEL_TORCH_FREE
   checkpoint_files
   gguf
   gguf_model
+  families
   json_fields
   mapped_file
   model_config
   packed_batch
   prm_json
+  rope
   safetensors
   synced_file
   tensor_view

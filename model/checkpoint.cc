@@ -49,7 +49,7 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
 }
 
 double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where) {
-  const bool exact = decoder.weights().layers[0].qkv.scalar_type() == at::kFloat;
+  const bool exact = decoder.weights().layers[0][LayerPart::kQkv].scalar_type() == at::kFloat;
   const double tolerance = exact ? 1e-4 : 2e-2;
   double worst = 0.0;
   for (size_t t = 0; t < prm.self_tests.size(); ++t) {

@@ -2,14 +2,58 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "data/error.h"
+#include "model/rope.h"
 
 namespace prm {
 namespace {
 
-// grad += a^T b, accumulated in float32.
-void AddWeightGradient(at::Tensor& grad, const at::Tensor& a, const at::Tensor& b) {
-  grad.add_(at::mm(a.t(), b));
+using enum LayerPart;
+
+at::Tensor Linear(const at::Tensor& x, const LayerWeights& w, LayerPart weight, LayerPart bias) {
+  return w[bias].defined() ? at::addmm(w[bias], x, w[weight].t()) : at::mm(x, w[weight].t());
+}
+
+// Adds to the gradients of Linear's weight and bias, in float32.
+void AddLinearGradients(const at::Tensor& grad, const at::Tensor& x, LayerWeights& g,
+                        LayerPart weight, LayerPart bias) {
+  g[weight].add_(at::mm(grad.t(), x));
+  if (g[bias].defined()) g[bias].add_(grad.sum({0}, false, at::kFloat));
+}
+
+// RMSNorm of rows in their own dtype; as they are where there is no weight.
+at::Tensor NormRows(const at::Tensor& x, const at::Tensor& weight, double eps,
+                    NormActivations* keep) {
+  if (!weight.defined()) return x;
+  ops::RmsNormResult norm = ops::AddRmsNorm(x.to(at::kFloat), {}, weight, eps, x.scalar_type());
+  if (keep) *keep = {norm.residual, norm.rstd};
+  return norm.normed;
+}
+
+at::Tensor NormRowsBackward(const at::Tensor& grad, const NormActivations& kept,
+                            const at::Tensor& weight, at::Tensor& grad_weight) {
+  if (!weight.defined()) return grad;
+  return ops::AddRmsNormBackward(grad, {}, kept.input, kept.rstd, weight, grad.scalar_type(),
+                                 grad_weight)
+      .residual_compute;
+}
+
+// Channels [begin, end) of qkv as rows of one head each, [T * heads, C].
+struct HeadRange {
+  int64_t begin, end, channels;
+  at::Tensor Columns(const at::Tensor& qkv) const { return qkv.narrow(1, begin, end - begin); }
+  at::Tensor Rows(const at::Tensor& qkv) const { return Columns(qkv).reshape({-1, channels}); }
+  void Replace(at::Tensor& qkv, const at::Tensor& rows) const {
+    Columns(qkv).copy_(rows.view({qkv.size(0), end - begin}));
+  }
+};
+
+HeadRange Queries(ops::AttentionShape s) { return {0, int64_t(s.heads) * s.head_dim, s.head_dim}; }
+HeadRange Keys(ops::AttentionShape s) {
+  const int64_t begin = int64_t(s.heads) * s.head_dim;
+  return {begin, begin + int64_t(s.kv_heads) * s.head_dim, s.head_dim};
 }
 
 }  // namespace
@@ -17,41 +61,107 @@ void AddWeightGradient(at::Tensor& grad, const at::Tensor& a, const at::Tensor& 
 Decoder::Decoder(ModelConfig config, DecoderWeights weights)
     : config_(std::move(config)),
       weights_(std::move(weights)),
-      shape_{config_.num_heads, config_.num_kv_heads, config_.head_dim},
-      rotary_(ops::MakeRotaryTable(config_.max_position_embeddings, config_.head_dim,
-                                   config_.rope_theta, weights_.embedding.device())) {}
+      rotary_(ops::MakeRotaryTable(
+          config_.max_positions(), RopeFrequencies(config_, config_.max_position_embeddings),
+          config_.rope_scaling.attention_factor, weights_.embedding.device())) {}
 
 at::Tensor Decoder::ToDevice(const std::vector<int64_t>& values) const {
   return at::tensor(values, at::kLong).to(weights_.embedding.device());
 }
 
+ops::AttentionShape Decoder::AttentionOf(size_t layer) const {
+  return {config_.num_heads,       config_.num_kv_heads,       config_.head_dim,
+          config_.attention_scale, config_.window(int(layer)), config_.attention_softcap};
+}
+
+// One table for all, but for traces beyond the context of a dynamic scaling: each has its own
+// angles, by its length alone, in rows below those of the table.
+Decoder::Rotation Decoder::RotationOf(const PackedBatch& batch) const {
+  const bool dynamic = config_.rope_scaling.kind == RopeScaling::Kind::kDynamic;
+  std::vector<at::Tensor> cos = {rotary_.cos}, sin = {rotary_.sin};
+  std::vector<int64_t> rows = batch.positions;
+  int64_t below = rotary_.cos.size(0);
+  for (size_t b = 0; dynamic && b + 1 < batch.offsets.size(); ++b) {
+    const int64_t begin = batch.offsets[b], length = batch.offsets[b + 1] - begin;
+    if (length <= config_.max_position_embeddings) continue;
+    const ops::RotaryTable own = ops::MakeRotaryTable(
+        int(length), RopeFrequencies(config_, int(length)), 1.0, rotary_.cos.device());
+    cos.push_back(own.cos);
+    sin.push_back(own.sin);
+    for (int64_t t = 0; t < length; ++t) rows[size_t(begin + t)] += below;
+    below += length;
+  }
+  if (cos.size() == 1) return {rotary_, ToDevice(rows)};
+  return {{at::cat(cos), at::cat(sin)}, ToDevice(rows)};
+}
+
+at::Tensor Decoder::RotatedQkv(const at::Tensor& normed, size_t layer, const Rotation& rotation,
+                               LayerActivations* keep) const {
+  const LayerWeights& w = weights_.layers[layer];
+  const ops::AttentionShape shape = AttentionOf(layer);
+  at::Tensor qkv = Linear(normed, w, kQkv, kQkvBias);
+  const auto norm_heads = [&](HeadRange heads, LayerPart part, NormActivations* kept) {
+    if (!w[part].defined()) return;
+    heads.Replace(qkv, NormRows(heads.Rows(qkv), w[part], config_.rms_norm_eps, kept));
+  };
+  norm_heads(Queries(shape), kQueryNorm, keep ? &keep->query_norm : nullptr);
+  norm_heads(Keys(shape), kKeyNorm, keep ? &keep->key_norm : nullptr);
+  ops::ApplyRotary(qkv, rotation.rows, rotation.table, shape.heads + shape.kv_heads, shape.head_dim,
+                   config_.rotary_layout, /*inverse=*/false);
+  return qkv;
+}
+
+void Decoder::UnrotateQkv(const LayerActivations& kept, size_t layer, const Rotation& rotation,
+                          LayerWeights* grads, at::Tensor* grad_qkv) const {
+  const LayerWeights& w = weights_.layers[layer];
+  const ops::AttentionShape shape = AttentionOf(layer);
+  ops::ApplyRotary(*grad_qkv, rotation.rows, rotation.table, shape.heads + shape.kv_heads,
+                   shape.head_dim, config_.rotary_layout, /*inverse=*/true);
+  const auto norm_heads = [&](HeadRange heads, LayerPart part, const NormActivations& norm) {
+    if (!w[part].defined()) return;
+    heads.Replace(*grad_qkv,
+                  NormRowsBackward(heads.Rows(*grad_qkv), norm, w[part], (*grads)[part]));
+  };
+  norm_heads(Queries(shape), kQueryNorm, kept.query_norm);
+  norm_heads(Keys(shape), kKeyNorm, kept.key_norm);
+}
+
 at::Tensor Decoder::ReadHidden(const PackedBatch& batch, Activations* keep) const {
-  const at::Tensor positions = ToDevice(batch.positions), reads = ToDevice(batch.reads);
+  const Rotation rotation = RotationOf(batch);
+  const at::Tensor reads = ToDevice(batch.reads);
   at::Tensor residual = weights_.embedding.index_select(0, ToDevice(batch.ids)).to(at::kFloat);
+  if (config_.embedding_scale != 1) residual.mul_(config_.embedding_scale);
   at::Tensor delta;  // output of the previous block, added to the residual by the next norm
   const double eps = config_.rms_norm_eps;
   for (size_t l = 0; l < weights_.layers.size(); ++l) {
     const LayerWeights& w = weights_.layers[l];
+    const ops::AttentionShape shape = AttentionOf(l);
+    LayerActivations a;
     ops::RmsNormResult norm =
-        ops::AddRmsNorm(residual, delta, w.attention_norm, eps, compute_dtype());
-    at::Tensor qkv = at::mm(norm.normed, w.qkv.t());
-    ops::ApplyRotary(qkv, positions, rotary_, shape_.heads + shape_.kv_heads, shape_.head_dim,
-                     config_.rotary_layout, /*inverse=*/false);
+        ops::AddRmsNorm(residual, delta, w[kAttentionNorm], eps, compute_dtype());
+    const at::Tensor qkv = RotatedQkv(norm.normed, l, rotation, keep ? &a : nullptr);
     ops::AttentionResult attention =
-        ops::PackedAttention(qkv, batch.offsets, shape_, keep != nullptr);
+        ops::PackedAttention(qkv, batch.offsets, shape, keep != nullptr);
     at::Tensor attended = attention.out, attended_residual = norm.residual;
     if (l + 1 == weights_.layers.size()) {
       attended = attended.index_select(0, reads);
       attended_residual = attended_residual.index_select(0, reads);
     }
-    ops::RmsNormResult mlp_norm = ops::AddRmsNorm(
-        attended_residual, at::mm(attended, w.attention_out.t()), w.mlp_norm, eps, compute_dtype());
-    at::Tensor gate_up = at::mm(mlp_norm.normed, w.gate_up.t());
-    delta = at::mm(ops::SwiGlu(gate_up), w.down.t());
+    const at::Tensor attention_delta =
+        NormRows(Linear(attended, w, kAttentionOut, kAttentionOutBias), w[kAttentionPostNorm], eps,
+                 keep ? &a.attention_post_norm : nullptr);
+    ops::RmsNormResult mlp_norm =
+        ops::AddRmsNorm(attended_residual, attention_delta, w[kMlpNorm], eps, compute_dtype());
+    at::Tensor gate_up = Linear(mlp_norm.normed, w, kGateUp, kGateUpBias);
+    delta = NormRows(Linear(ops::Glu(gate_up, config_.activation), w, kDown, kDownBias),
+                     w[kMlpPostNorm], eps, keep ? &a.mlp_post_norm : nullptr);
     residual = mlp_norm.residual;
     if (keep) {
-      keep->layers.push_back({norm.residual, norm.rstd, norm.normed, qkv, std::move(attention),
-                              mlp_norm.residual, mlp_norm.rstd, mlp_norm.normed, gate_up});
+      a.residual = norm.residual, a.rstd = norm.rstd, a.normed = norm.normed;
+      a.qkv = qkv, a.attention = std::move(attention);
+      a.mlp_residual = mlp_norm.residual, a.mlp_rstd = mlp_norm.rstd;
+      a.mlp_normed = mlp_norm.normed, a.gate_up = gate_up;
+      keep->layers.push_back(std::move(a));
     }
   }
   ops::RmsNormResult final_norm =
@@ -66,13 +176,16 @@ at::Tensor Decoder::StepLogits(const PackedBatch& batch, Activations* keep) cons
 
 at::Tensor Decoder::VocabularyLogits(const PackedBatch& batch) const {
   const at::Tensor& table = weights_.lm_head.defined() ? weights_.lm_head : weights_.embedding;
-  return at::mm(ReadHidden(batch, nullptr), table.to(at::kFloat).t());
+  const at::Tensor logits = at::mm(ReadHidden(batch, nullptr), table.to(at::kFloat).t());
+  const double cap = config_.logit_softcap;
+  return cap > 0 ? (logits / cap).tanh() * cap : logits;
 }
 
 void Decoder::Backward(const PackedBatch& batch, const at::Tensor& grad_logits, Activations kept,
                        DecoderWeights* grads) const {
-  const at::Tensor positions = ToDevice(batch.positions), reads = ToDevice(batch.reads);
-  AddWeightGradient(grads->head_weight, grad_logits, kept.final_norm.normed);
+  const Rotation rotation = RotationOf(batch);
+  const at::Tensor reads = ToDevice(batch.reads);
+  grads->head_weight.add_(at::mm(grad_logits.t(), kept.final_norm.normed));
   grads->head_bias.add_(grad_logits.sum(0));
   ops::RmsNormGrads grad = ops::AddRmsNormBackward(
       at::mm(grad_logits, weights_.head_weight), {}, kept.final_norm.residual, kept.final_norm.rstd,
@@ -80,35 +193,38 @@ void Decoder::Backward(const PackedBatch& batch, const at::Tensor& grad_logits, 
   for (size_t l = weights_.layers.size(); l-- > 0;) {
     const LayerWeights& w = weights_.layers[l];
     LayerWeights& g = grads->layers[l];
+    const ops::AttentionShape shape = AttentionOf(l);
     const LayerActivations a = std::move(kept.layers[l]);
     kept.layers.pop_back();
-    const bool last = l + 1 == weights_.layers.size();
 
-    const ops::SwiGluGrads mlp =
-        ops::SwiGluBackward(at::mm(grad.residual_compute, w.down), a.gate_up);
-    AddWeightGradient(g.down, grad.residual_compute, mlp.activation);
-    AddWeightGradient(g.gate_up, mlp.gate_up, a.mlp_normed);
-    grad = ops::AddRmsNormBackward(at::mm(mlp.gate_up, w.gate_up), grad.residual, a.mlp_residual,
-                                   a.mlp_rstd, w.mlp_norm, compute_dtype(), g.mlp_norm);
+    const at::Tensor grad_down =
+        NormRowsBackward(grad.residual_compute, a.mlp_post_norm, w[kMlpPostNorm], g[kMlpPostNorm]);
+    const ops::GluGrads mlp =
+        ops::GluBackward(at::mm(grad_down, w[kDown]), a.gate_up, config_.activation);
+    AddLinearGradients(grad_down, mlp.activation, g, kDown, kDownBias);
+    AddLinearGradients(mlp.gate_up, a.mlp_normed, g, kGateUp, kGateUpBias);
+    grad = ops::AddRmsNormBackward(at::mm(mlp.gate_up, w[kGateUp]), grad.residual, a.mlp_residual,
+                                   a.mlp_rstd, w[kMlpNorm], compute_dtype(), g[kMlpNorm]);
 
-    at::Tensor grad_attention = at::mm(grad.residual_compute, w.attention_out);
-    if (last) {
-      AddWeightGradient(g.attention_out, grad.residual_compute,
-                        a.attention.out.index_select(0, reads));
+    const at::Tensor grad_out = NormRowsBackward(grad.residual_compute, a.attention_post_norm,
+                                                 w[kAttentionPostNorm], g[kAttentionPostNorm]);
+    at::Tensor grad_attention = at::mm(grad_out, w[kAttentionOut]), attended = a.attention.out;
+    if (l + 1 == weights_.layers.size()) {
+      attended = attended.index_select(0, reads);
       grad_attention = at::zeros_like(a.attention.out).index_copy_(0, reads, grad_attention);
       grad.residual = at::zeros_like(a.residual).index_copy_(0, reads, grad.residual);
-    } else {
-      AddWeightGradient(g.attention_out, grad.residual_compute, a.attention.out);
     }
+    AddLinearGradients(grad_out, attended, g, kAttentionOut, kAttentionOutBias);
     at::Tensor grad_qkv =
-        ops::PackedAttentionBackward(grad_attention, a.qkv, a.attention, batch.offsets, shape_);
-    ops::ApplyRotary(grad_qkv, positions, rotary_, shape_.heads + shape_.kv_heads, shape_.head_dim,
-                     config_.rotary_layout, /*inverse=*/true);
-    AddWeightGradient(g.qkv, grad_qkv, a.normed);
-    grad = ops::AddRmsNormBackward(at::mm(grad_qkv, w.qkv), grad.residual, a.residual, a.rstd,
-                                   w.attention_norm, compute_dtype(), g.attention_norm);
+        ops::PackedAttentionBackward(grad_attention, a.qkv, a.attention, batch.offsets, shape);
+    UnrotateQkv(a, l, rotation, &g, &grad_qkv);
+    AddLinearGradients(grad_qkv, a.normed, g, kQkv, kQkvBias);
+    grad = ops::AddRmsNormBackward(at::mm(grad_qkv, w[kQkv]), grad.residual, a.residual, a.rstd,
+                                   w[kAttentionNorm], compute_dtype(), g[kAttentionNorm]);
   }
-  grads->embedding.index_add_(0, ToDevice(batch.ids), grad.residual);
+  at::Tensor& grad_embedding = grad.residual;
+  if (config_.embedding_scale != 1) grad_embedding.mul_(config_.embedding_scale);
+  grads->embedding.index_add_(0, ToDevice(batch.ids), grad_embedding);
 }
 
 }  // namespace prm

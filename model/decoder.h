@@ -1,6 +1,8 @@
-// The Llama-family decoder: forward to step logits, and the backward pass for training.
+// The decoder: forward to step logits, and the backward pass for training.
 //
-// Source: Touvron et al. 2023, "LLaMA", section 2.2 (pre-normalisation, SwiGLU, rotary positions).
+// Source: Touvron et al. 2023, "LLaMA", section 2.2 (pre-normalisation, SwiGLU, rotary positions),
+// with what model/families.h adds: biases, norms of queries and keys (Qwen3), norms behind each
+// block and capped scores (Gemma Team 2024, "Gemma 2", section 2), windows (Mistral).
 // Written without autograd: the saved activations are exactly those the backward pass reads, and
 // fused element-wise passes have their gradients beside them in model/kernels/ops.h. The matrix
 // products run in the dtype of the weights; the residual stream is float32.
@@ -17,14 +19,23 @@
 
 namespace prm {
 
+// RMSNorm of rows beside the residual stream: of query and key heads, of what a block adds.
+struct NormActivations {
+  at::Tensor input;  // [rows, width] float32
+  at::Tensor rstd;   // [rows]
+};
+
 // What one forward pass leaves for Backward. R rows: T, but the S reads after the attention of the
 // last layer, where nothing else is needed.
 struct LayerActivations {
   at::Tensor residual, rstd, normed;              // [T, D], [T], [T, D]: into the attention
+  NormActivations query_norm, key_norm;           // [T*H, C], [T*K, C]
   at::Tensor qkv;                                 // [T, (H + 2K)*C], rotated
   ops::AttentionResult attention;                 // [T, H*C]
+  NormActivations attention_post_norm;            // [R, D]
   at::Tensor mlp_residual, mlp_rstd, mlp_normed;  // [R, D], [R], [R, D]
   at::Tensor gate_up;                             // [R, 2F]
+  NormActivations mlp_post_norm;                  // [R, D]
 };
 struct Activations {
   std::vector<LayerActivations> layers;
@@ -54,14 +65,26 @@ class Decoder {
   void SetWeights(DecoderWeights weights) { weights_ = std::move(weights); }
 
  private:
+  // Rotary table and the row of it for each token of a batch.
+  struct Rotation {
+    ops::RotaryTable table;
+    at::Tensor rows;  // [T] int64
+  };
+  Rotation RotationOf(const PackedBatch& batch) const;
+  // Queries, keys and values [T, (H + 2K)*C], normed by head where the family does, and rotated.
+  at::Tensor RotatedQkv(const at::Tensor& normed, size_t layer, const Rotation& rotation,
+                        LayerActivations* keep) const;
+  // Turns the gradient of RotatedQkv's result into that of its linear layer's.
+  void UnrotateQkv(const LayerActivations& kept, size_t layer, const Rotation& rotation,
+                   LayerWeights* grads, at::Tensor* grad_qkv) const;
   // Final normalised hidden states [S, D] float32 at batch.reads.
   at::Tensor ReadHidden(const PackedBatch& batch, Activations* keep) const;
-  at::ScalarType compute_dtype() const { return weights_.layers[0].qkv.scalar_type(); }
+  ops::AttentionShape AttentionOf(size_t layer) const;
+  at::ScalarType compute_dtype() const { return weights_.layers[0][LayerPart::kQkv].scalar_type(); }
   at::Tensor ToDevice(const std::vector<int64_t>& values) const;
 
   ModelConfig config_;
   DecoderWeights weights_;
-  ops::AttentionShape shape_;
   ops::RotaryTable rotary_;
 };
 

@@ -16,42 +16,36 @@ at::Tensor Read(const WeightSource& source, const std::string& name) {
   return tensor;
 }
 
-at::Tensor ReadStacked(const WeightSource& source, const std::vector<std::string>& names) {
-  int64_t rows = 0;
-  for (const std::string& name : names) rows += source.shape(name)[0];
-  at::Tensor tensor = at::empty({rows, source.shape(names[0])[1]}, at::kFloat);
+at::Tensor ReadPart(const WeightSource& source, LayerPart part, int layer) {
+  const std::vector<StoredTensor> stored = StoredAs(source.config(), part, layer);
+  if (stored.empty()) return {};
+  std::vector<int64_t> shape = stored[0].shape;
+  for (size_t i = 1; i < stored.size(); ++i) shape[0] += stored[i].shape[0];
+  at::Tensor tensor = at::empty(shape, at::kFloat);
   int64_t row = 0;
-  for (const std::string& name : names) {
-    at::Tensor part = tensor.narrow(0, row, source.shape(name)[0]);
-    source.ReadFloat32(name, {part.data_ptr<float>(), size_t(part.numel())});
-    row += part.size(0);
+  for (const StoredTensor& s : stored) {
+    at::Tensor rows = tensor.narrow(0, row, s.shape[0]);
+    source.ReadFloat32(s.name, {rows.data_ptr<float>(), size_t(rows.numel())});
+    row += s.shape[0];
   }
-  return tensor;
-}
-
-std::string LayerName(int layer, const char* part) {
-  return StrCat("model.layers.", layer, ".", part, ".weight");
+  return HasNormOffset(part) ? tensor.add_(source.config().norm_offset) : tensor;
 }
 
 // Calls f(name, tensor) for each tensor of a Hugging Face folder, in ExpectedTensors' order.
 void ForEachNamed(const DecoderWeights& w, const ModelConfig& c,
                   const std::function<void(const std::string&, const at::Tensor&)>& f) {
-  const int64_t q = int64_t(c.num_heads) * c.head_dim, kv = int64_t(c.num_kv_heads) * c.head_dim;
   f("model.embed_tokens.weight", w.embedding);
   for (int i = 0; i < c.num_layers; ++i) {
-    const LayerWeights& layer = w.layers[i];
-    f(LayerName(i, "input_layernorm"), layer.attention_norm);
-    f(LayerName(i, "self_attn.q_proj"), layer.qkv.narrow(0, 0, q));
-    f(LayerName(i, "self_attn.k_proj"), layer.qkv.narrow(0, q, kv));
-    f(LayerName(i, "self_attn.v_proj"), layer.qkv.narrow(0, q + kv, kv));
-    f(LayerName(i, "self_attn.o_proj"), layer.attention_out);
-    f(LayerName(i, "post_attention_layernorm"), layer.mlp_norm);
-    f(LayerName(i, "mlp.gate_proj"), layer.gate_up.narrow(0, 0, c.intermediate_size));
-    f(LayerName(i, "mlp.up_proj"),
-      layer.gate_up.narrow(0, c.intermediate_size, c.intermediate_size));
-    f(LayerName(i, "mlp.down_proj"), layer.down);
+    for (const LayerPart part : kLayerParts) {
+      int64_t row = 0;
+      for (const StoredTensor& stored : StoredAs(c, part, i)) {
+        const at::Tensor rows = w.layers[size_t(i)][part].narrow(0, row, stored.shape[0]);
+        f(stored.name, HasNormOffset(part) && c.norm_offset != 0 ? rows - c.norm_offset : rows);
+        row += stored.shape[0];
+      }
+    }
   }
-  f("model.norm.weight", w.final_norm);
+  f("model.norm.weight", c.norm_offset != 0 ? w.final_norm - c.norm_offset : w.final_norm);
   if (w.lm_head.defined()) f("lm_head.weight", w.lm_head);
   if (w.head_weight.defined()) f("score.weight", w.head_weight);
   if (w.head_bias.defined()) f("score.bias", w.head_bias);
@@ -62,8 +56,9 @@ void ForEachNamed(const DecoderWeights& w, const ModelConfig& c,
 std::vector<at::Tensor> DecoderWeights::Trained() const {
   std::vector<at::Tensor> all = {embedding};
   for (const LayerWeights& l : layers) {
-    all.insert(all.end(),
-               {l.attention_norm, l.qkv, l.attention_out, l.mlp_norm, l.gate_up, l.down});
+    for (const LayerPart part : kLayerParts) {
+      if (l[part].defined()) all.push_back(l[part]);
+    }
   }
   all.insert(all.end(), {final_norm, head_weight, head_bias});
   return all;
@@ -77,9 +72,8 @@ DecoderWeights DecoderWeights::Map(
   DecoderWeights out;
   out.embedding = apply(embedding, false);
   for (const LayerWeights& l : layers) {
-    out.layers.push_back({apply(l.attention_norm, false), apply(l.qkv, true),
-                          apply(l.attention_out, true), apply(l.mlp_norm, false),
-                          apply(l.gate_up, true), apply(l.down, true)});
+    LayerWeights& mapped = out.layers.emplace_back();
+    for (const LayerPart part : kLayerParts) mapped[part] = apply(l[part], !IsNorm(part));
   }
   out.final_norm = apply(final_norm, false);
   out.lm_head = apply(lm_head, false);
@@ -92,16 +86,10 @@ DecoderWeights LoadDecoderWeights(const WeightSource& source, bool with_lm_head)
   DecoderWeights w;
   w.embedding = Read(source, "model.embed_tokens.weight");
   for (int i = 0; i < source.config().num_layers; ++i) {
-    const auto name = [i](const char* part) { return LayerName(i, part); };
-    w.layers.push_back({Read(source, name("input_layernorm")),
-                        ReadStacked(source, {name("self_attn.q_proj"), name("self_attn.k_proj"),
-                                             name("self_attn.v_proj")}),
-                        Read(source, name("self_attn.o_proj")),
-                        Read(source, name("post_attention_layernorm")),
-                        ReadStacked(source, {name("mlp.gate_proj"), name("mlp.up_proj")}),
-                        Read(source, name("mlp.down_proj"))});
+    LayerWeights& layer = w.layers.emplace_back();
+    for (const LayerPart part : kLayerParts) layer[part] = ReadPart(source, part, i);
   }
-  w.final_norm = Read(source, "model.norm.weight");
+  w.final_norm = Read(source, "model.norm.weight").add_(source.config().norm_offset);
   if (with_lm_head && source.Has("lm_head.weight")) w.lm_head = Read(source, "lm_head.weight");
   if (source.Has("score.weight")) {
     w.head_weight = Read(source, "score.weight");
@@ -143,7 +131,7 @@ void ConvertToHalfLayout(DecoderWeights* weights, ModelConfig* config) {
   if (config->rotary_layout == RotaryLayout::kHalf) return;
   const int64_t heads = config->num_heads + config->num_kv_heads;
   for (LayerWeights& layer : weights->layers) {
-    at::Tensor rotated = layer.qkv.narrow(0, 0, heads * config->head_dim);
+    at::Tensor rotated = layer[LayerPart::kQkv].narrow(0, 0, heads * config->head_dim);
     rotated.copy_(rotated.view({heads, config->head_dim / 2, 2, -1})
                       .transpose(1, 2)
                       .reshape({heads * config->head_dim, -1}));

@@ -4,24 +4,22 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "model/families.h"
 #include "model/model_config.h"
 #include "model/weights.h"
 
 namespace prm {
 
-// Linear layers are [out, in] as in PyTorch. Query, key and value rows are one tensor, as are gate
-// and up: one matrix product each.
+// By LayerPart; undefined where the family lacks it.
 struct LayerWeights {
-  at::Tensor attention_norm;  // [D]
-  at::Tensor qkv;             // [(H + 2K)*C, D]
-  at::Tensor attention_out;   // [D, H*C]
-  at::Tensor mlp_norm;        // [D]
-  at::Tensor gate_up;         // [2F, D]
-  at::Tensor down;            // [D, F]
+  std::array<at::Tensor, kLayerParts.size()> parts;
+  at::Tensor& operator[](LayerPart part) { return parts[size_t(part)]; }
+  const at::Tensor& operator[](LayerPart part) const { return parts[size_t(part)]; }
 };
 
 struct DecoderWeights {

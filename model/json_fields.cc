@@ -52,6 +52,11 @@ const json* JsonFields::Find(std::string_view key) const {
   return found == object_.end() || found->is_null() ? nullptr : &*found;
 }
 
+bool JsonFields::IsNull(std::string_view key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && found->is_null();
+}
+
 void JsonFields::Fail(std::string_view key, std::string_view expected) const {
   const json* value = Find(key);
   throw Error(ErrorCode::kInvalidArgument,

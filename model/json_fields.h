@@ -22,6 +22,7 @@ class JsonFields {
   JsonFields(const nlohmann::json& object, std::string where);
 
   bool Has(std::string_view key) const { return Find(key) != nullptr; }
+  bool IsNull(std::string_view key) const;                 // there, and null
   const nlohmann::json* Find(std::string_view key) const;  // nullptr: absent or null
 
   int64_t Int(std::string_view key, int64_t min, int64_t max) const;

@@ -1,12 +1,15 @@
 #include "model/model_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
+#include "model/families.h"
 #include "model/json_fields.h"
 #include "model/mapped_file.h"
+#include "model/rope.h"
 
 namespace prm {
 namespace {
@@ -21,9 +24,7 @@ constexpr int kMaxHeadDim = 1 << 12;
 constexpr int kMaxVocab = 1 << 24;
 constexpr int kMaxPositions = 1 << 28;
 constexpr double kMaxEps = 0.1;
-constexpr double kMaxTheta = 1e12;
 
-constexpr std::string_view kArchitecture = "LlamaForCausalLM";
 constexpr std::string_view kRotaryLayoutKey = "prm_rotary_layout";
 
 [[noreturn]] void Invalid(std::string_view where, const std::string& what) {
@@ -40,48 +41,48 @@ void CheckRange(std::string_view where, std::string_view field, double value, do
   Invalid(where, StrCat(field, " is ", value, "; expected a value in [", min, ", ", max, "]"));
 }
 
-void CheckArchitecture(const JsonFields& fields) {
+// The family by "model_type"; "architectures" names a class of that family.
+const Family& ReadFamily(const JsonFields& fields) {
   const json& names = fields.Array("architectures");
-  const bool llama = names.size() == 1 && names[0] == kArchitecture;
-  if (!llama) {
+  const std::string name =
+      names.size() == 1 && names[0].is_string() ? names[0].get<std::string>() : "";
+  const auto is_class_of = [&](const Family& family) {
+    return name.starts_with(StrCat(family.class_prefix, "For"));
+  };
+  const auto found = std::ranges::find_if(Families(), is_class_of);
+  if (found == Families().end()) {
+    std::string known;
+    for (const Family& f : Families()) {
+      known += StrCat(known.empty() ? "" : ", ", f.class_prefix, "ForCausalLM");
+    }
     Unsupported(fields.where(), StrCat("architectures ", names.dump(),
-                                       " is not supported; expected [\"", kArchitecture, "\"]"));
+                                       " is not supported; expected one of ", known));
   }
-  if (fields.Has("model_type") && fields.String("model_type") != "llama") {
-    Unsupported(fields.where(), StrCat("model_type \"", fields.String("model_type"),
-                                       "\" is not supported; expected \"llama\""));
-  }
+  if (!fields.Has("model_type")) return *found;
+  const Family& family = FamilyOf(fields.String("model_type"), fields.where());
+  if (is_class_of(family)) return family;
+  Invalid(fields.where(), StrCat("model_type \"", family.model_type, "\" does not go with ",
+                                 "architectures ", names.dump()));
 }
 
 void CheckUnsupportedParts(const JsonFields& fields) {
-  if (fields.Has("hidden_act") && fields.String("hidden_act") != "silu") {
-    Unsupported(fields.where(), StrCat("hidden_act \"", fields.String("hidden_act"),
-                                       "\" is not supported; expected \"silu\""));
-  }
-  for (const std::string_view key : {"attention_bias", "mlp_bias"}) {
-    if (fields.Bool(key, false)) {
-      Unsupported(fields.where(), StrCat(key, " true is not supported; expected false"));
-    }
-  }
   if (fields.Has("quantization_config")) {
     Unsupported(fields.where(), "quantization_config is not supported; expected float weights");
   }
 }
 
-// transformers before 5 writes rope_theta and rope_scaling, since 5 both in rope_parameters.
-double RopeTheta(const JsonFields& fields) {
-  for (const std::string_view key : {"rope_scaling", "rope_parameters"}) {
-    if (!fields.Has(key)) continue;
-    const JsonFields rope = fields.Object(key);
-    const std::string_view type_key = rope.Has("rope_type") ? "rope_type" : "type";
-    const std::string type = rope.Has(type_key) ? rope.String(type_key) : "default";
-    if (type != "default") {
-      Unsupported(fields.where(),
-                  StrCat(key, " of type \"", type, "\" is not supported; expected \"default\""));
-    }
-    if (rope.Has("rope_theta")) return rope.Number("rope_theta", 1.0, kMaxTheta);
+constexpr std::pair<std::string_view, Activation> kActivations[] = {
+    {"silu", Activation::kSilu}, {"gelu_pytorch_tanh", Activation::kGeluTanh}};
+
+Activation ReadActivation(const JsonFields& fields, const Family& family) {
+  const std::string_view key = family.activation_key;
+  const std::string name =
+      fields.Has(key) ? fields.String(key) : std::string(family.default_activation);
+  for (const auto& [known, activation] : kActivations) {
+    if (name == known) return activation;
   }
-  return fields.Number("rope_theta", 1.0, kMaxTheta, ModelConfig{}.rope_theta);
+  Unsupported(fields.where(), StrCat(key, " \"", name, "\" is not supported; expected \"silu\" or ",
+                                     "\"gelu_pytorch_tanh\""));
 }
 
 RotaryLayout Layout(const JsonFields& fields) {
@@ -112,10 +113,7 @@ void CheckToken(std::string_view where, std::string_view field, std::optional<in
 }  // namespace
 
 void CheckConfig(const ModelConfig& config, std::string_view where) {
-  if (config.architecture != kArchitecture) {
-    Unsupported(where, StrCat("architecture \"", config.architecture,
-                              "\" is not supported; expected \"", kArchitecture, "\""));
-  }
+  FamilyOf(config.model_type, where);
   CheckRange(where, "hidden_size", config.hidden_size, 1, kMaxWidth);
   CheckRange(where, "intermediate_size", config.intermediate_size, 1, kMaxWidth * 8);
   CheckRange(where, "num_hidden_layers", config.num_layers, 1, kMaxLayers);
@@ -125,7 +123,9 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
   CheckRange(where, "vocab_size", config.vocab_size, 1, kMaxVocab);
   CheckRange(where, "max_position_embeddings", config.max_position_embeddings, 1, kMaxPositions);
   CheckRange(where, "rms_norm_eps", config.rms_norm_eps, 0, kMaxEps);
-  CheckRange(where, "rope_theta", config.rope_theta, 1, kMaxTheta);
+  CheckRope(config, where);
+  CheckRange(where, "max_position_embeddings and the rope factor, the longest trace,",
+             config.max_positions(), 1, kMaxPositions);
   if (config.num_heads % config.num_kv_heads != 0) {
     Invalid(where, StrCat("num_attention_heads ", config.num_heads,
                           " is not a multiple of num_key_value_heads ", config.num_kv_heads));
@@ -140,33 +140,40 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
 ModelConfig ParseConfigJson(std::string_view text, std::string_view where) {
   const json document = ParseJson(text, where);
   const JsonFields fields(document, std::string(where));
-  CheckArchitecture(fields);
+  const Family& family = ReadFamily(fields);
   CheckUnsupportedParts(fields);
   const auto whole = [&](std::string_view key, int max) {
     return static_cast<int>(fields.Int(key, 1, max));
   };
   ModelConfig config;
+  config.model_type = family.model_type;
   config.hidden_size = whole("hidden_size", kMaxWidth);
   config.intermediate_size = whole("intermediate_size", kMaxWidth * 8);
   config.num_layers = whole("num_hidden_layers", kMaxLayers);
   config.num_heads = whole("num_attention_heads", kMaxHeads);
+  const bool no_kv_heads = family.default_kv_heads == 0 || fields.IsNull("num_key_value_heads");
   config.num_kv_heads =
-      static_cast<int>(fields.Int("num_key_value_heads", 1, kMaxHeads, config.num_heads));
-  if (!fields.Has("head_dim") && config.hidden_size % config.num_heads != 0) {
+      static_cast<int>(fields.Int("num_key_value_heads", 1, kMaxHeads,
+                                  no_kv_heads ? config.num_heads : family.default_kv_heads));
+  const bool computed = family.default_head_dim == 0 && !fields.Has("head_dim");
+  if (computed && config.hidden_size % config.num_heads != 0) {
     Invalid(where, StrCat("hidden_size ", config.hidden_size, " is not a multiple of ",
                           "num_attention_heads ", config.num_heads, " and head_dim is not given"));
   }
   config.head_dim = static_cast<int>(
-      fields.Int("head_dim", 2, kMaxHeadDim, config.hidden_size / config.num_heads));
+      fields.Int("head_dim", 2, kMaxHeadDim,
+                 computed ? config.hidden_size / config.num_heads : family.default_head_dim));
   config.vocab_size = whole("vocab_size", kMaxVocab);
   config.max_position_embeddings = static_cast<int>(fields.Int(
       "max_position_embeddings", 1, kMaxPositions, ModelConfig{}.max_position_embeddings));
-  config.rms_norm_eps = fields.Number("rms_norm_eps", 0, kMaxEps, ModelConfig{}.rms_norm_eps);
-  config.rope_theta = RopeTheta(fields);
-  config.tie_word_embeddings = fields.Bool("tie_word_embeddings", false);
+  config.rms_norm_eps = fields.Number("rms_norm_eps", 0, kMaxEps, family.default_rms_norm_eps);
+  ReadRope(fields, &config);
+  config.tie_word_embeddings = fields.Bool("tie_word_embeddings", family.default_tie);
+  config.activation = ReadActivation(fields, family);
   config.rotary_layout = Layout(fields);
   config.bos_token_id = SpecialToken(fields, "bos_token_id");
   config.eos_token_id = SpecialToken(fields, "eos_token_id");
+  family.read(fields, &config);
   CheckConfig(config, where);
   return config;
 }
@@ -180,9 +187,10 @@ ModelConfig ReadConfigJson(const std::filesystem::path& file) {
 
 std::string WriteConfigJson(const ModelConfig& config) {
   CheckConfig(config, "config.json");
+  const Family& family = FamilyOf(config.model_type, "config.json");
   nlohmann::ordered_json out = {
-      {"architectures", {config.architecture}},
-      {"model_type", "llama"},
+      {"architectures", {config.architecture()}},
+      {"model_type", config.model_type},
       {"hidden_size", config.hidden_size},
       {"intermediate_size", config.intermediate_size},
       {"num_hidden_layers", config.num_layers},
@@ -191,17 +199,33 @@ std::string WriteConfigJson(const ModelConfig& config) {
       {"head_dim", config.head_dim},
       {"vocab_size", config.vocab_size},
       {"max_position_embeddings", config.max_position_embeddings},
-      {"hidden_act", "silu"},
       {"rms_norm_eps", config.rms_norm_eps},
-      {"rope_theta", config.rope_theta},
-      {"attention_bias", false},
-      {"mlp_bias", false},
       {"tie_word_embeddings", config.tie_word_embeddings},
   };
+  for (const auto& [name, activation] : kActivations) {
+    if (activation == config.activation) out[family.activation_key] = name;
+  }
+  WriteRope(config, &out);
+  family.write(config, &out);
   if (config.rotary_layout == RotaryLayout::kInterleaved) out[kRotaryLayoutKey] = "interleaved";
   if (config.bos_token_id) out["bos_token_id"] = *config.bos_token_id;
   if (config.eos_token_id) out["eos_token_id"] = *config.eos_token_id;
   return out.dump(2) + "\n";
+}
+
+std::string ModelConfig::architecture() const {
+  return StrCat(FamilyOf(model_type, "config.json").class_prefix, "ForCausalLM");
+}
+
+int ModelConfig::max_positions() const {
+  using Kind = RopeScaling::Kind;
+  const double original = rope_scaling.kind == Kind::kYarn ? rope_scaling.original_max_positions
+                                                           : max_position_embeddings;
+  const bool stretches = rope_scaling.kind == Kind::kLinear ||
+                         rope_scaling.kind == Kind::kDynamic || rope_scaling.kind == Kind::kYarn;
+  if (!stretches) return max_position_embeddings;
+  const double longest = std::floor(original * rope_scaling.factor);
+  return int(std::clamp<double>(longest, max_position_embeddings, kMaxPositions));
 }
 
 }  // namespace prm

@@ -62,7 +62,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   ModelDescription d;
   d.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
   if (d.name.empty()) d.name = folder.parent_path().filename().string();
-  d.architecture = model.config.architecture;
+  d.architecture = model.config.architecture();
   for (const at::Tensor& t : model.weights.Trained()) d.parameters += t.numel();
   d.dtype = DtypeName(target.dtype);
   d.device = target.device.str();

@@ -9,6 +9,7 @@
 
 #include "data/error.h"
 #include "data/trace.h"
+#include "model/families.h"
 #include "model/gguf.h"
 #include "model/gguf_model.h"
 #include "model/mapped_file.h"
@@ -174,23 +175,15 @@ Opened OpenFolder(const fs::path& folder) {
 
 std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config) {
   const int64_t width = config.hidden_size;
-  const int64_t inner = config.intermediate_size;
   const int64_t vocab = config.vocab_size;
-  const int64_t queries = int64_t{config.num_heads} * config.head_dim;
-  const int64_t keys = int64_t{config.num_kv_heads} * config.head_dim;
   std::vector<ExpectedTensor> tensors;
   tensors.push_back({"model.embed_tokens.weight", {vocab, width}});
   for (int layer = 0; layer < config.num_layers; ++layer) {
-    const std::string prefix = StrCat("model.layers.", layer, ".");
-    tensors.push_back({prefix + "input_layernorm.weight", {width}});
-    tensors.push_back({prefix + "self_attn.q_proj.weight", {queries, width}});
-    tensors.push_back({prefix + "self_attn.k_proj.weight", {keys, width}});
-    tensors.push_back({prefix + "self_attn.v_proj.weight", {keys, width}});
-    tensors.push_back({prefix + "self_attn.o_proj.weight", {width, queries}});
-    tensors.push_back({prefix + "post_attention_layernorm.weight", {width}});
-    tensors.push_back({prefix + "mlp.gate_proj.weight", {inner, width}});
-    tensors.push_back({prefix + "mlp.up_proj.weight", {inner, width}});
-    tensors.push_back({prefix + "mlp.down_proj.weight", {width, inner}});
+    for (const LayerPart part : kLayerParts) {
+      for (StoredTensor& stored : StoredAs(config, part, layer)) {
+        tensors.push_back({std::move(stored.name), std::move(stored.shape)});
+      }
+    }
   }
   tensors.push_back({"model.norm.weight", {width}});
   if (!config.tie_word_embeddings) tensors.push_back({std::string(kLmHead), {vocab, width}});

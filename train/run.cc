@@ -141,10 +141,9 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   const std::vector<Trace> traces = ReadAll(options.data);
   LoadedModel model = LoadModel(options.resume ? last.string() : options.model);
   tokenizer_ = model.tokenizer;
-  const int max_tokens =
-      std::min(options.examples.max_tokens, model.config.max_position_embeddings);
+  const int max_tokens = std::min(options.examples.max_tokens, model.config.max_positions());
   options_.examples.max_tokens = max_tokens;
-  prm_ = DescribeCheckpoint(options_, model, model.config.max_position_embeddings);
+  prm_ = DescribeCheckpoint(options_, model, model.config.max_positions());
   if (options.resume) prm_.base_model = model.prm->base_model;
 
   ExampleCounts counts;

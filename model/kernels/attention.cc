@@ -2,11 +2,15 @@
 // CPU, bfloat16: our own kernel where the hardware multiplies it (attention_bf16.h).
 // CPU otherwise: LibTorch's flash attention and its backward pass, one call a trace.
 // Elsewhere: scaled_dot_product_attention, with the backward pass by recomputation.
+// Anywhere, with capped scores or a window that a trace exceeds: blocks of queries in float32, with
+// the backward pass by recomputation.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/grad_mode.h>
 
+#include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "model/kernels/attention_bf16.h"
@@ -60,15 +64,53 @@ bool UsesBf16Kernel(const at::Tensor& qkv, AttentionShape shape) {
 
 BFloat16* Bf16(const at::Tensor& t) { return static_cast<BFloat16*>(t.data_ptr()); }
 
-at::Tensor Reference(const Heads& h) {
-  return at::scaled_dot_product_attention(h.query, h.key, h.value, {}, 0.0, /*is_causal=*/true,
-                                          std::nullopt, /*enable_gqa=*/true);
+bool NeedsBlocks(const std::vector<int64_t>& offsets, AttentionShape shape) {
+  if (shape.softcap > 0) return true;
+  if (shape.window == 0) return false;
+  for (size_t b = 0; b + 1 < offsets.size(); ++b) {
+    if (offsets[b + 1] - offsets[b] > shape.window) return true;
+  }
+  return false;
 }
 
-at::Tensor ReferenceBackward(const at::Tensor& grad, const at::Tensor& qkv, AttentionShape shape) {
+double Scale(AttentionShape shape) {
+  return shape.scale > 0 ? shape.scale : 1 / std::sqrt(double(shape.head_dim));
+}
+
+// [1, H, T, C], all of a window's keys at once for a block of queries.
+at::Tensor BlockAttention(const Heads& h, AttentionShape shape) {
+  constexpr int64_t kQueries = 128;
+  const at::Tensor query = h.query.to(at::kFloat) * Scale(shape);
+  const at::Tensor key = RepeatHeads(h.key, shape).to(at::kFloat).transpose(2, 3);
+  const at::Tensor value = RepeatHeads(h.value, shape).to(at::kFloat);
+  const int64_t count = query.size(2), window = shape.window > 0 ? shape.window : count;
+  const at::Tensor positions = at::arange(count, query.options().dtype(at::kLong));
+  std::vector<at::Tensor> out;
+  for (int64_t begin = 0; begin < count; begin += kQueries) {
+    const int64_t end = std::min(count, begin + kQueries),
+                  first = std::max<int64_t>(0, begin - window + 1);
+    at::Tensor scores = at::matmul(query.slice(2, begin, end), key.slice(3, first, end));
+    if (shape.softcap > 0) scores = (scores / shape.softcap).tanh() * shape.softcap;
+    const at::Tensor distance =
+        positions.slice(0, begin, end).unsqueeze(1) - positions.slice(0, first, end).unsqueeze(0);
+    const at::Tensor hidden = at::logical_or(distance.lt(0), distance.ge(window));
+    scores = scores.masked_fill(hidden, -INFINITY);
+    out.push_back(at::matmul(scores.softmax(-1), value.slice(2, first, end)));
+  }
+  return at::cat(out, 2).to(h.query.scalar_type());
+}
+
+at::Tensor Reference(const Heads& h, AttentionShape shape, bool blocks) {
+  if (blocks) return BlockAttention(h, shape);
+  return at::scaled_dot_product_attention(h.query, h.key, h.value, {}, 0.0, /*is_causal=*/true,
+                                          Scale(shape), /*enable_gqa=*/true);
+}
+
+at::Tensor ReferenceBackward(const at::Tensor& grad, const at::Tensor& qkv, AttentionShape shape,
+                             bool blocks) {
   at::AutoGradMode with_gradients(true);
   const at::Tensor input = qkv.detach().requires_grad_(true);
-  const at::Tensor out = Reference(SplitHeads(input, 0, input.size(0), shape));
+  const at::Tensor out = Reference(SplitHeads(input, 0, input.size(0), shape), shape, blocks);
   return torch::autograd::grad({out}, {input}, {grad})[0];
 }
 
@@ -78,8 +120,9 @@ AttentionResult PackedAttention(const at::Tensor& qkv, const std::vector<int64_t
                                 AttentionShape shape, bool keep_for_backward) {
   CheckShapes(qkv, offsets, shape);
   const int64_t width = int64_t(shape.heads) * shape.head_dim;
+  const bool blocks = NeedsBlocks(offsets, shape);
   AttentionResult result{at::empty({qkv.size(0), width}, qkv.options()), {}};
-  if (UsesBf16Kernel(qkv, shape)) {
+  if (!blocks && UsesBf16Kernel(qkv, shape)) {
     if (keep_for_backward) {
       result.log_sum_exp.push_back(
           at::empty({shape.heads, qkv.size(0)}, qkv.options().dtype(at::kFloat)));
@@ -91,13 +134,14 @@ AttentionResult PackedAttention(const at::Tensor& qkv, const std::vector<int64_t
   for (size_t b = 0; b + 1 < offsets.size(); ++b) {
     const Heads h = SplitHeads(qkv, offsets[b], offsets[b + 1], shape);
     at::Tensor out;
-    if (qkv.is_cpu()) {
+    if (qkv.is_cpu() && !blocks) {
       auto [values, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
-          h.query, RepeatHeads(h.key, shape), RepeatHeads(h.value, shape), 0.0, true);
+          h.query, RepeatHeads(h.key, shape), RepeatHeads(h.value, shape), 0.0, true, std::nullopt,
+          Scale(shape));
       out = values;
       if (keep_for_backward) result.log_sum_exp.push_back(log_sum_exp);
     } else {
-      out = Reference(h);
+      out = Reference(h, shape, blocks);
     }
     result.out.slice(0, offsets[b], offsets[b + 1])
         .view({h.query.size(2), shape.heads, shape.head_dim})
@@ -110,8 +154,9 @@ at::Tensor PackedAttentionBackward(const at::Tensor& grad_out, const at::Tensor&
                                    const AttentionResult& forward,
                                    const std::vector<int64_t>& offsets, AttentionShape shape) {
   CheckShapes(qkv, offsets, shape);
+  const bool blocks = NeedsBlocks(offsets, shape);
   at::Tensor grad = at::empty_like(qkv);
-  if (UsesBf16Kernel(qkv, shape)) {
+  if (!blocks && UsesBf16Kernel(qkv, shape)) {
     Bf16AttentionBackward(Bf16(grad_out.contiguous()), Bf16(qkv.contiguous()), Bf16(forward.out),
                           forward.log_sum_exp[0].const_data_ptr<float>(), offsets, shape,
                           Bf16(grad));
@@ -129,14 +174,15 @@ at::Tensor PackedAttentionBackward(const at::Tensor& grad_out, const at::Tensor&
     const int64_t begin = offsets[b], end = offsets[b + 1];
     const at::Tensor grad_heads = as_heads(grad_out, begin, end);
     at::Tensor rows = grad.slice(0, begin, end);
-    if (!qkv.is_cpu()) {
-      rows.copy_(ReferenceBackward(grad_heads, qkv.slice(0, begin, end), shape));
+    if (!qkv.is_cpu() || blocks) {
+      rows.copy_(ReferenceBackward(grad_heads, qkv.slice(0, begin, end), shape, blocks));
       continue;
     }
     const Heads h = SplitHeads(qkv, begin, end, shape);
     auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
         grad_heads, h.query, RepeatHeads(h.key, shape), RepeatHeads(h.value, shape),
-        as_heads(forward.out, begin, end), forward.log_sum_exp[b], 0.0, true);
+        as_heads(forward.out, begin, end), forward.log_sum_exp[b], 0.0, true, std::nullopt,
+        Scale(shape));
     rows.narrow(1, 0, q_width).copy_(dq.squeeze(0).transpose(0, 1).reshape({end - begin, q_width}));
     rows.narrow(1, q_width, kv_width).copy_(SumGroups(dk, shape));
     rows.narrow(1, q_width + kv_width, kv_width).copy_(SumGroups(dv, shape));

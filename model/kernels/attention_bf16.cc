@@ -239,7 +239,7 @@ struct Layout {
         out_row(int64_t(s.heads) * s.head_dim),
         key(out_row),
         value(out_row + int64_t(s.kv_heads) * s.head_dim),
-        scale(1.0f / std::sqrt(float(s.head_dim))),
+        scale(s.scale > 0 ? float(s.scale) : 1.0f / std::sqrt(float(s.head_dim))),
         scale2(scale * 1.44269504f) {}
   int channels, group;
   int64_t row, out_row;  // elements of a row of qkv and of out

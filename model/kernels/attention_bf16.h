@@ -13,8 +13,8 @@ namespace prm::ops {
 // True where this CPU has the instructions and the head size is a multiple of 16.
 bool HasBf16Attention(AttentionShape shape);
 
-// Rows as in PackedAttention, all contiguous. log_sum_exp [H, T] float32 is that of the scaled
-// scores to the base 2; null where no backward pass follows.
+// Rows as in PackedAttention, all contiguous; no window and no softcap. log_sum_exp [H, T] float32
+// is that of the scaled scores to the base 2; null where no backward pass follows.
 void Bf16Attention(const BFloat16* qkv, const std::vector<int64_t>& offsets, AttentionShape shape,
                    BFloat16* out, float* log_sum_exp);
 // Fills grad_qkv, of qkv's shape.

@@ -38,31 +38,37 @@ RmsNormGrads AddRmsNormBackward(const at::Tensor& grad_normed, const at::Tensor&
                                 const at::Tensor& weight, at::ScalarType compute_dtype,
                                 at::Tensor& grad_weight);
 
-// --- SwiGLU --------------------------------------------------------------------------------------
-// Source: Shazeer 2020, "GLU Variants Improve Transformer", equation 6.
-// gate_up [T, 2F], gate first; returns silu(gate) * up [T, F].
-at::Tensor SwiGlu(const at::Tensor& gate_up);
-struct SwiGluGrads {
+// --- Gated linear unit ---------------------------------------------------------------------------
+// Source: Shazeer 2020, "GLU Variants Improve Transformer", equation 6; GELU's tanh form: Hendrycks
+// & Gimpel 2016, section 2. gate_up [T, 2F], gate first; returns act(gate) * up [T, F].
+at::Tensor Glu(const at::Tensor& gate_up, Activation activation);
+struct GluGrads {
   at::Tensor gate_up;     // [T, 2F]
   at::Tensor activation;  // [T, F]: the forward result, recomputed instead of kept
 };
-SwiGluGrads SwiGluBackward(const at::Tensor& grad, const at::Tensor& gate_up);
+GluGrads GluBackward(const at::Tensor& grad, const at::Tensor& gate_up, Activation activation);
 
 // --- Rotary positions ----------------------------------------------------------------------------
 // Source: Su et al. 2021, "RoFormer", section 3.2.2; pairs of channels by RotaryLayout.
-// cos/sin [P, C/2] float32 for positions 0..P-1.
+// cos/sin [P, C/2] float32 for positions 0..P-1, both times `magnitude`; angles are products in
+// float32. frequencies [C/2]: radians a position (RopeFrequencies).
 struct RotaryTable {
   at::Tensor cos, sin;
 };
-RotaryTable MakeRotaryTable(int max_positions, int head_dim, double theta, at::Device device);
+RotaryTable MakeRotaryTable(int max_positions, const std::vector<float>& frequencies,
+                            double magnitude, at::Device device);
 // Rotates the first `heads` heads of each row of `x` [T, >= heads*C] in place by its position
-// (positions [T] int64, all below P); `inverse` rotates back, which is also the backward pass.
+// (positions [T] int64, all below P); `inverse` takes the transpose:
+// the backward pass, and the way back where magnitude is 1.
 void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table, int heads,
                  int head_dim, RotaryLayout layout, bool inverse);
 
 // --- Causal attention within each trace ----------------------------------------------------------
 struct AttentionShape {
   int heads = 0, kv_heads = 0, head_dim = 0;
+  double scale = 0;    // of the scores; 0: 1 / sqrt(head_dim)
+  int window = 0;      // a query sees this many tokens, itself the last; 0: all before it
+  double softcap = 0;  // c: scores become c * tanh(score / c); 0: as they are
 };
 struct AttentionResult {
   at::Tensor out;  // [T, H*C]

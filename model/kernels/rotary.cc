@@ -1,4 +1,4 @@
-// Rotation of channel pairs by position, in place; angles in float32, tables in double precision.
+// Rotation of channel pairs by position, in place; angles are products in float32.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -67,12 +67,13 @@ void RotateReference(at::Tensor& x, const at::Tensor& positions, const RotaryTab
 
 }  // namespace
 
-RotaryTable MakeRotaryTable(int max_positions, int head_dim, double theta, at::Device device) {
-  TORCH_CHECK(head_dim > 0 && head_dim % 2 == 0, "rotary: head size must be even, got ", head_dim);
-  const auto options = at::TensorOptions().dtype(at::kDouble);
-  const at::Tensor exponent = at::arange(0, head_dim, 2, options) / head_dim;
-  const at::Tensor angle = at::outer(at::arange(max_positions, options), at::pow(theta, -exponent));
-  return {angle.cos().to(at::kFloat).to(device), angle.sin().to(at::kFloat).to(device)};
+RotaryTable MakeRotaryTable(int max_positions, const std::vector<float>& frequencies,
+                            double magnitude, at::Device device) {
+  TORCH_CHECK(!frequencies.empty(), "rotary: no frequencies");
+  const at::Tensor positions = at::arange(max_positions, at::kFloat);
+  const at::Tensor angle = at::outer(positions, at::tensor(frequencies)).to(at::kDouble);
+  const auto table = [&](const at::Tensor& x) { return (x * magnitude).to(device, at::kFloat); };
+  return {table(angle.cos()), table(angle.sin())};
 }
 
 void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table, int heads,

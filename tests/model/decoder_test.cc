@@ -27,6 +27,32 @@ double MaxDifference(const torch::Tensor& a, const torch::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
+// Logits against the reference's, and every gradient against autograd's.
+void ExpectGradientsOfAutograd(const ModelConfig& config, const DecoderWeights& weights) {
+  const auto traces = RaggedTraces();
+  const DecoderWeights leaves =
+      weights.Map([](const torch::Tensor& t, bool) { return t.clone().requires_grad_(true); });
+  const torch::Tensor expected_logits = ReferenceOf(config, leaves, traces);
+  const torch::Tensor grad_logits = torch::randn(expected_logits.sizes());
+  expected_logits.backward(grad_logits);
+
+  const Decoder decoder(config, weights);
+  DecoderWeights grads =
+      weights.Map([](const torch::Tensor& t, bool) { return torch::zeros_like(t); });
+  Activations kept;
+  const PackedBatch batch = Pack(traces);
+  EXPECT_LT(MaxDifference(decoder.StepLogits(batch, &kept), expected_logits.detach()), 2e-5);
+  decoder.Backward(batch, grad_logits, std::move(kept), &grads);
+
+  const auto expected = leaves.Trained(), actual = grads.Trained();
+  ASSERT_EQ(expected.size(), actual.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double scale = expected[i].grad().abs().max().item<double>();
+    EXPECT_LT(MaxDifference(expected[i].grad(), actual[i]), 2e-5 * std::max(1.0, scale))
+        << "tensor " << i << " " << expected[i].sizes();
+  }
+}
+
 class DecoderLayouts : public testing::TestWithParam<RotaryLayout> {};
 INSTANTIATE_TEST_SUITE_P(Both, DecoderLayouts,
                          testing::Values(RotaryLayout::kHalf, RotaryLayout::kInterleaved));
@@ -43,28 +69,12 @@ TEST_P(DecoderLayouts, PackedLogitsEqualTheReferenceOfEachTraceAlone) {
 
 TEST(Decoder, BackwardEqualsAutograd) {
   const ModelConfig config = TinyDecoderConfig();
-  const DecoderWeights weights = RandomWeights(config, 2);
-  const auto traces = RaggedTraces();
-  const DecoderWeights leaves =
-      weights.Map([](const torch::Tensor& t, bool) { return t.clone().requires_grad_(true); });
-  const torch::Tensor expected_logits = ReferenceOf(config, leaves, traces);
-  const torch::Tensor grad_logits = torch::randn(expected_logits.sizes());
-  expected_logits.backward(grad_logits);
+  ExpectGradientsOfAutograd(config, RandomWeights(config, 2));
+}
 
-  const Decoder decoder(config, weights);
-  DecoderWeights grads =
-      weights.Map([](const torch::Tensor& t, bool) { return torch::zeros_like(t); });
-  Activations kept;
-  const PackedBatch batch = Pack(traces);
-  decoder.StepLogits(batch, &kept);
-  decoder.Backward(batch, grad_logits, std::move(kept), &grads);
-
-  const auto expected = leaves.Trained(), actual = grads.Trained();
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double scale = expected[i].grad().abs().max().item<double>();
-    EXPECT_LT(MaxDifference(expected[i].grad(), actual[i]), 2e-5 * std::max(1.0, scale))
-        << "tensor " << i << " " << expected[i].sizes();
-  }
+TEST(Decoder, BackwardEqualsAutogradWithAllThatFamiliesAdd) {
+  const ModelConfig config = TinyEverythingConfig();
+  ExpectGradientsOfAutograd(config, RandomWeights(config, 7));
 }
 
 TEST(Decoder, ConvertingToHalfLayoutKeepsTheLogits) {

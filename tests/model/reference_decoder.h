@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include "model/decoder.h"
+#include "model/families.h"
 
 namespace prm {
 
@@ -24,22 +25,38 @@ inline ModelConfig TinyDecoderConfig() {
   return c;
 }
 
+// TinyDecoderConfig with everything that any family adds.
+inline ModelConfig TinyEverythingConfig() {
+  ModelConfig c = TinyDecoderConfig();
+  c.activation = Activation::kGeluTanh;
+  c.qkv_bias = c.attention_out_bias = c.mlp_bias = c.qk_norm = c.post_norms = true;
+  c.embedding_scale = 0.7;
+  c.attention_scale = 0.5;
+  c.attention_softcap = 2.0;
+  c.sliding_window = {4, 0, 6};
+  return c;
+}
+
 inline DecoderWeights RandomWeights(const ModelConfig& c, uint64_t seed) {
   torch::manual_seed(seed);
-  const int64_t d = c.hidden_size, f = c.intermediate_size, hc = c.num_heads * c.head_dim;
-  const int64_t qkv = hc + 2 * c.num_kv_heads * c.head_dim;
-  const auto linear = [](int64_t out, int64_t in) {
-    return torch::randn({out, in}) / std::sqrt(in);
+  const auto random = [](const std::vector<int64_t>& shape, bool is_norm) {
+    if (is_norm) return 1.0 + 0.3 * torch::randn(shape);
+    return shape.size() == 1 ? torch::randn(shape) : torch::randn(shape) / std::sqrt(shape[1]);
   };
-  const auto norm = [&] { return 1.0 + 0.3 * torch::randn({d}); };
   DecoderWeights w;
-  w.embedding = torch::randn({c.vocab_size, d});
+  w.embedding = torch::randn({c.vocab_size, c.hidden_size});
   for (int i = 0; i < c.num_layers; ++i) {
-    w.layers.push_back(
-        {norm(), linear(qkv, d), linear(d, hc), norm(), linear(2 * f, d), linear(d, f)});
+    LayerWeights& layer = w.layers.emplace_back();
+    for (const LayerPart part : kLayerParts) {
+      std::vector<torch::Tensor> rows;
+      for (const StoredTensor& stored : StoredAs(c, part, i)) {
+        rows.push_back(random(stored.shape, IsNorm(part)));
+      }
+      if (!rows.empty()) layer[part] = torch::cat(rows);
+    }
   }
-  w.final_norm = norm();
-  w.head_weight = linear(kNumLabels, d);
+  w.final_norm = random({c.hidden_size}, true);
+  w.head_weight = random({kNumLabels, c.hidden_size}, false);
   w.head_bias = torch::randn({kNumLabels});
   return w;
 }
@@ -62,30 +79,48 @@ inline torch::Tensor ReferenceRotate(const torch::Tensor& x,
 // Logits [S, kNumLabels] of one trace.
 inline torch::Tensor ReferenceStepLogits(const ModelConfig& c, const DecoderWeights& w,
                                          const TraceTokens& trace) {
+  using enum LayerPart;
   const int64_t count = int64_t(trace.ids.size()), hc = c.num_heads * c.head_dim;
-  const int64_t kc = c.num_kv_heads * c.head_dim;
+  const int64_t kc = c.num_kv_heads * c.head_dim, group = c.num_heads / c.num_kv_heads;
   const auto norm = [&](const torch::Tensor& x, const torch::Tensor& weight) {
+    if (!weight.defined()) return x;
     return x * torch::rsqrt(x.square().mean(-1, true) + c.rms_norm_eps) * weight;
   };
+  const auto linear = [](const torch::Tensor& x, const torch::Tensor& weight,
+                         const torch::Tensor& bias) {
+    return bias.defined() ? x.mm(weight.t()) + bias : x.mm(weight.t());
+  };
   const auto ids = torch::tensor(trace.ids, torch::kInt).to(torch::kLong);
-  auto x = w.embedding.index_select(0, ids);
-  const auto mask = torch::ones({count, count}, torch::kBool).triu(1);
-  for (const LayerWeights& l : w.layers) {
-    const auto parts = norm(x, l.attention_norm).mm(l.qkv.t()).split({hc, kc, kc}, 1);
+  auto x = w.embedding.index_select(0, ids) * c.embedding_scale;
+  for (int i = 0; i < c.num_layers; ++i) {
+    const LayerWeights& l = w.layers[size_t(i)];
+    const auto parts =
+        linear(norm(x, l[kAttentionNorm]), l[kQkv], l[kQkvBias]).split({hc, kc, kc}, 1);
     const auto heads = [&](const torch::Tensor& t, int n) {
       return t.view({count, n, c.head_dim});
     };
-    const auto q = ReferenceRotate(heads(parts[0], c.num_heads), c).transpose(0, 1);
-    const int64_t group = c.num_heads / c.num_kv_heads;
-    const auto k = ReferenceRotate(heads(parts[1], c.num_kv_heads), c)
+    const auto q =
+        ReferenceRotate(norm(heads(parts[0], c.num_heads), l[kQueryNorm]), c).transpose(0, 1);
+    const auto k = ReferenceRotate(norm(heads(parts[1], c.num_kv_heads), l[kKeyNorm]), c)
                        .repeat_interleave(group, 1)
                        .transpose(0, 1);
     const auto v = heads(parts[2], c.num_kv_heads).repeat_interleave(group, 1).transpose(0, 1);
-    const auto scores = q.matmul(k.transpose(1, 2)) / std::sqrt(double(c.head_dim));
+    const double scale = c.attention_scale > 0 ? c.attention_scale : 1 / std::sqrt(c.head_dim);
+    auto scores = q.matmul(k.transpose(1, 2)) * scale;
+    if (c.attention_softcap > 0) {
+      scores = c.attention_softcap * (scores / c.attention_softcap).tanh();
+    }
+    auto mask = torch::ones({count, count}, torch::kBool).triu(1);
+    if (c.window(i) > 0) {
+      mask = mask.logical_or(torch::ones({count, count}, torch::kBool).tril(-c.window(i)));
+    }
     const auto p = scores.masked_fill(mask, -INFINITY).softmax(-1);
-    x = x + p.matmul(v).transpose(0, 1).reshape({count, hc}).mm(l.attention_out.t());
-    const auto gate_up = norm(x, l.mlp_norm).mm(l.gate_up.t()).chunk(2, 1);
-    x = x + (torch::silu(gate_up[0]) * gate_up[1]).mm(l.down.t());
+    const auto attended = p.matmul(v).transpose(0, 1).reshape({count, hc});
+    x = x + norm(linear(attended, l[kAttentionOut], l[kAttentionOutBias]), l[kAttentionPostNorm]);
+    const auto gate_up = linear(norm(x, l[kMlpNorm]), l[kGateUp], l[kGateUpBias]).chunk(2, 1);
+    const auto gate = c.activation == Activation::kSilu ? torch::silu(gate_up[0])
+                                                        : torch::gelu(gate_up[0], "tanh");
+    x = x + norm(linear(gate * gate_up[1], l[kDown], l[kDownBias]), l[kMlpPostNorm]);
   }
   const auto reads = torch::tensor(trace.step_reads, torch::kInt).to(torch::kLong);
   return norm(x, w.final_norm).index_select(0, reads).mm(w.head_weight.t()) + w.head_bias;

@@ -35,8 +35,10 @@ TEST(AdamW, EqualsTheUpdateWrittenOut) {
     const auto expected = from * (1 - 0.5 * lr * decay) - 0.5 * lr * g / (g.abs() + options.eps);
     EXPECT_LT((expected - actual).abs().max().item<double>(), 1e-5);
   };
-  expect(start.layers[1].qkv, kept.layers[1].qkv, 1e-2, 0.1, weights.layers[1].qkv);
-  expect(start.layers[1].mlp_norm, kept.layers[1].mlp_norm, 1e-2, 0.0, weights.layers[1].mlp_norm);
+  expect(start.layers[1][LayerPart::kQkv], kept.layers[1][LayerPart::kQkv], 1e-2, 0.1,
+         weights.layers[1][LayerPart::kQkv]);
+  expect(start.layers[1][LayerPart::kMlpNorm], kept.layers[1][LayerPart::kMlpNorm], 1e-2, 0.0,
+         weights.layers[1][LayerPart::kMlpNorm]);
   expect(start.embedding, kept.embedding, 1e-2, 0.0, weights.embedding);
   expect(start.head_weight, kept.head_weight, 3e-2, 0.0, weights.head_weight);
   EXPECT_EQ(grads.embedding.abs().max().item<float>(), 0.0f) << "gradients are zeroed";
@@ -63,7 +65,7 @@ TEST(AdamW, ANonFiniteGradientIsAnErrorAndLeavesTheWeights) {
   const auto start = weights.embedding.clone();
   AdamW optimizer(weights, {});
   DecoderWeights grads = RandomGrads(weights, 2);
-  grads.layers[0].down[0][0] = std::numeric_limits<float>::quiet_NaN();
+  grads.layers[0][LayerPart::kDown][0][0] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THROW(optimizer.Step(&weights, &grads, 1.0), Error);
   EXPECT_TRUE(torch::equal(start, weights.embedding));
 }

@@ -111,9 +111,11 @@ TEST(Trainer, TheCheckpointHoldsTheRoundedWeightsThatWereTrained) {
   SaveTo(trainer, folder.path() / "last");
   const LoadedModel loaded = LoadFrom(folder.path() / "last");
   const DecoderWeights trained = trainer.Exported().weights();
-  EXPECT_EQ(trained.layers[1].qkv.scalar_type(), torch::kBFloat16);
-  EXPECT_TRUE(loaded.weights.layers[1].qkv.equal(trained.layers[1].qkv.to(torch::kFloat)));
-  EXPECT_FALSE(loaded.weights.layers[1].qkv.equal(trainer.master().layers[1].qkv));
+  EXPECT_EQ(trained.layers[1][LayerPart::kQkv].scalar_type(), torch::kBFloat16);
+  EXPECT_TRUE(loaded.weights.layers[1][LayerPart::kQkv].equal(
+      trained.layers[1][LayerPart::kQkv].to(torch::kFloat)));
+  EXPECT_FALSE(
+      loaded.weights.layers[1][LayerPart::kQkv].equal(trainer.master().layers[1][LayerPart::kQkv]));
   EXPECT_TRUE(loaded.weights.head_weight.equal(trainer.master().head_weight));
 }
 

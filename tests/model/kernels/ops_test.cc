@@ -65,29 +65,35 @@ void TestRmsNorm(const Case& c) {
               1.0 + (Double(grad) * xhat).sum(0), 1e-3);
 }
 
-void TestSwiGlu(const Case& c) {
+void TestGlu(const Case& c, Activation activation) {
+  const bool silu = activation == Activation::kSilu;
+  const std::string name = c.name(silu ? "glu of silu" : "glu of gelu");
+  const auto expect = [&](const char* what, const at::Tensor& actual, const at::Tensor& expected,
+                          double tolerance) {
+    ExpectClose((name + what).c_str(), actual, expected, tolerance);
+  };
   const at::Tensor gate_up = 3 * Random({50, 2 * 45}, c), grad = Random({50, 45}, c);
-  const auto f = [](const at::Tensor& x) {
+  const auto f = [silu](const at::Tensor& x) {
     const auto parts = x.split(45, 1);
-    return parts[0] * at::sigmoid(parts[0]) * parts[1];
+    return (silu ? at::silu(parts[0]) : at::gelu(parts[0], "tanh")) * parts[1];
   };
   const at::Tensor expected = f(Double(gate_up));
   const double scale = expected.abs().max().item<double>();
-  ExpectClose(c.name("swiglu").c_str(), ops::SwiGlu(gate_up), expected, scale * c.tolerance());
-  const auto grads = ops::SwiGluBackward(grad, gate_up);
-  ExpectClose(c.name("swiglu recomputed").c_str(), grads.activation, expected,
-              scale * c.tolerance());
-  ExpectClose(c.name("swiglu grad").c_str(), grads.gate_up, Gradient(f, gate_up, grad),
-              scale * c.tolerance());
+  expect("", ops::Glu(gate_up, activation), expected, scale * c.tolerance());
+  const auto grads = ops::GluBackward(grad, gate_up, activation);
+  expect(" recomputed", grads.activation, expected, scale * c.tolerance());
+  expect(" grad", grads.gate_up, Gradient(f, gate_up, grad), scale * c.tolerance());
   at::Tensor extreme = at::full({1, 2}, 1.0, gate_up.options());
   extreme[0][0] = -200.0;
-  ExpectClose(c.name("swiglu of a large negative gate is zero").c_str(), ops::SwiGlu(extreme),
-              at::zeros({1, 1}), 1e-30);
+  expect(" of a large negative gate is zero", ops::Glu(extreme, activation), at::zeros({1, 1}),
+         1e-30);
 }
 
 void TestRotary(const Case& c, RotaryLayout layout) {
   const int heads = 3, head_dim = 10, half = head_dim / 2;
-  const auto table = ops::MakeRotaryTable(32, head_dim, 10000.0, c.device);
+  std::vector<float> frequencies;
+  for (int i = 0; i < half; ++i) frequencies.push_back(float(std::pow(1e4, -2.0 * i / head_dim)));
+  const auto table = ops::MakeRotaryTable(32, frequencies, 1.0, c.device);
   const at::Tensor start = Random({7, 5 * head_dim}, c);
   const at::Tensor positions = at::tensor({0, 1, 2, 31, 0, 5, 9}, at::kLong).to(c.device);
   at::Tensor x = start.clone();
@@ -126,10 +132,12 @@ at::Tensor AttentionReference(const at::Tensor& qkv, const std::vector<int64_t>&
     const at::Tensor k = rows.narrow(0, s.heads, s.kv_heads).repeat_interleave(group, 0);
     const at::Tensor v =
         rows.narrow(0, s.heads + s.kv_heads, s.kv_heads).repeat_interleave(group, 0);
-    const at::Tensor mask = at::ones({n, n}, at::kBool).triu(1);
-    const at::Tensor p = (q.matmul(k.transpose(1, 2)) / std::sqrt(double(s.head_dim)))
-                             .masked_fill(mask, -INFINITY)
-                             .softmax(-1);
+    at::Tensor mask = at::ones({n, n}, at::kBool).triu(1);
+    if (s.window > 0) mask = mask.logical_or(at::ones({n, n}, at::kBool).tril(-s.window));
+    const double scale = s.scale > 0 ? s.scale : 1 / std::sqrt(double(s.head_dim));
+    at::Tensor scores = q.matmul(k.transpose(1, 2)) * scale;
+    if (s.softcap > 0) scores = s.softcap * (scores / s.softcap).tanh();
+    const at::Tensor p = scores.masked_fill(mask, -INFINITY).softmax(-1);
     out.push_back(p.matmul(v).transpose(0, 1).reshape({n, s.heads * s.head_dim}));
   }
   return at::cat(out);
@@ -144,7 +152,9 @@ void TestAttention(const Case& c, ops::AttentionShape shape) {
   const auto f = [&](const at::Tensor& x) { return AttentionReference(x, offsets, shape); };
   const auto result = ops::PackedAttention(qkv, offsets, shape, true);
   const std::string name = c.name("attention") + " " + std::to_string(shape.heads) + "/" +
-                           std::to_string(shape.kv_heads) + "x" + std::to_string(shape.head_dim);
+                           std::to_string(shape.kv_heads) + "x" + std::to_string(shape.head_dim) +
+                           (shape.window > 0 ? " windowed" : "") +
+                           (shape.softcap > 0 ? " capped" : "");
   ExpectClose(name.c_str(), result.out, f(Double(qkv)), c.tolerance());
   ExpectClose((name + " grad").c_str(),
               ops::PackedAttentionBackward(grad, qkv, result, offsets, shape),
@@ -163,14 +173,17 @@ void TestRefusals() {
   const at::Tensor x = at::zeros({4, 8}), weight = at::ones({7});
   Expect("rms_norm refuses a weight of another width",
          refuses([&] { ops::AddRmsNorm(x, {}, weight, 1e-5, at::kFloat); }));
-  Expect("swiglu refuses an odd width", refuses([&] { ops::SwiGlu(at::zeros({4, 7})); }));
+  Expect("glu refuses an odd width", refuses([&] {
+           ops::Glu(at::zeros({4, 7}), Activation::kSilu);
+         }));
   Expect("attention refuses offsets that do not cover the rows", refuses([&] {
            ops::PackedAttention(at::zeros({4, 24}), {0, 3}, {1, 1, 8}, false);
          }));
   at::Tensor y = at::zeros({4, 8});
   Expect("rotary refuses a table of another head size", refuses([&] {
-           ops::ApplyRotary(y, at::zeros({4}, at::kLong), ops::MakeRotaryTable(8, 4, 1e4, at::kCPU),
-                            1, 8, RotaryLayout::kHalf, false);
+           ops::ApplyRotary(y, at::zeros({4}, at::kLong),
+                            ops::MakeRotaryTable(8, {1.0f, 0.01f}, 1.0, at::kCPU), 1, 8,
+                            RotaryLayout::kHalf, false);
          }));
 }
 
@@ -189,12 +202,17 @@ int main() {
   }
   for (const Case& c : cases) {
     TestRmsNorm(c);
-    TestSwiGlu(c);
+    TestGlu(c, Activation::kSilu);
+    TestGlu(c, Activation::kGeluTanh);
     TestRotary(c, RotaryLayout::kHalf);
     TestRotary(c, RotaryLayout::kInterleaved);
     TestAttention(c, {9, 3, 64});
     TestAttention(c, {4, 4, 16});
     TestAttention(c, {6, 1, 80});
+    TestAttention(c, {.heads = 4, .kv_heads = 2, .head_dim = 16, .scale = 0.4});
+    TestAttention(c, {.heads = 4, .kv_heads = 2, .head_dim = 16, .window = 19});
+    TestAttention(c, {.heads = 4, .kv_heads = 2, .head_dim = 16, .window = 500});
+    TestAttention(c, {.heads = 4, .kv_heads = 2, .head_dim = 16, .softcap = 1.5});
   }
   TestRefusals();
   return Failures();
