@@ -150,11 +150,11 @@ class BpeTokenizer : public Tokenizer {
         special == SpecialTokens::kParse ? all_specials_ : text_specials_;
     size_t begin = 0;
     while (const auto match = matcher.Find(text, begin)) {
-      EncodeText(text.substr(begin, match->begin - begin), begin, &*cache, ids);
+      EncodeText(text.substr(begin, match->begin - begin), &*cache, ids);
       ids->push_back(match->id);
       begin = match->begin + match->size_bytes;
     }
-    EncodeText(text.substr(begin), begin, &*cache, ids);
+    EncodeText(text.substr(begin), &*cache, ids);
   }
 
   std::string Decode(std::span<const TokenId> ids) const override {
@@ -212,28 +212,25 @@ class BpeTokenizer : public Tokenizer {
     return spec_.tokens[id];
   }
 
-  // `offset` is where `text` lies in what the caller was given.
-  void EncodeText(std::string_view text, size_t offset, WordCache* cache,
-                  std::vector<TokenId>* ids) const {
+  void EncodeText(std::string_view text, WordCache* cache, std::vector<TokenId>* ids) const {
     if (text.empty()) return;
     if (spec_.nfc) {
       if (const std::optional<std::string> normal = NormalizeNfc(text)) {
-        EncodeWords(*normal, offset, cache, ids);
+        EncodeWords(*normal, cache, ids);
         return;
       }
     }
-    EncodeWords(text, offset, cache, ids);
+    EncodeWords(text, cache, ids);
   }
 
-  void EncodeWords(std::string_view text, size_t offset, WordCache* cache,
-                   std::vector<TokenId>* ids) const {
+  void EncodeWords(std::string_view text, WordCache* cache, std::vector<TokenId>* ids) const {
     std::vector<TokenId> word;
     size_t begin = 0;
     while (begin < text.size()) {
       const size_t end = scanner_.WordEnd(text, begin);
       const size_t size = end - begin;
       if (size > WordKey::kMaxBytes) {
-        EncodeWord(text.substr(begin, size), offset + begin, &word);
+        EncodeWord(text.substr(begin, size), &word);
         ids->insert(ids->end(), word.begin(), word.end());
       } else {
         const WordKey key = WordKey::Of(text, begin, size);
@@ -241,7 +238,7 @@ class BpeTokenizer : public Tokenizer {
         if (!known.empty()) {
           ids->insert(ids->end(), known.begin(), known.end());
         } else {
-          EncodeWord(text.substr(begin, size), offset + begin, &word);
+          EncodeWord(text.substr(begin, size), &word);
           ids->insert(ids->end(), word.begin(), word.end());
           if (word.size() <= WordCache::kMaxIds) cache->Insert(key, word);
         }
@@ -250,7 +247,7 @@ class BpeTokenizer : public Tokenizer {
     }
   }
 
-  void EncodeWord(std::string_view bytes, size_t offset, std::vector<TokenId>* word) const {
+  void EncodeWord(std::string_view bytes, std::vector<TokenId>* word) const {
     word->clear();
     if (spec_.ignore_merges) {
       if (const auto whole = token_ids_.find(bytes); whole != token_ids_.end()) {
@@ -259,18 +256,13 @@ class BpeTokenizer : public Tokenizer {
       }
     }
     if (bytes.size() >= UINT32_MAX) {
-      throw Error(ErrorCode::kOutOfRange, StrCat("a word of ", bytes.size(), " bytes at byte ",
-                                                 offset, "; at most ", UINT32_MAX - 1));
+      throw Error(ErrorCode::kOutOfRange,
+                  StrCat("a word of ", bytes.size(), " bytes; at most ", UINT32_MAX - 1));
     }
     word->reserve(bytes.size());
-    for (size_t i = 0; i < bytes.size(); ++i) {
-      const auto byte = static_cast<unsigned char>(bytes[i]);
-      if (byte_ids_[byte] == kNone) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    StrCat("byte ", static_cast<int>(byte), " at offset ", offset + i,
-                           " has no token in ", spec_.where));
-      }
-      word->push_back(byte_ids_[byte]);
+    for (const char c : bytes) {
+      const TokenId id = byte_ids_[static_cast<unsigned char>(c)];
+      if (id != kNone) word->push_back(id);
     }
     MergeWord(merges_, word);
   }

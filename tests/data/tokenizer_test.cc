@@ -55,6 +55,51 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+// Hostile strings (tests/golden/adversarial_tokens.py) against PyPI tokenizers, tiktoken and
+// sentencepiece. `path` is below tokenizers/; a "+special" name has special strings parsed.
+struct Adversarial {
+  const char* name;
+  const char* path;
+  SpecialTokens special = SpecialTokens::kText;
+};
+
+class AdversarialStrings : public testing::TestWithParam<Adversarial> {};
+
+TEST_P(AdversarialStrings, GiveTheIdsOfTheReference) {
+  const Adversarial& reference = GetParam();
+  PRM_NEED_SHARED_DATA(StrCat("tokenizers/", reference.path));
+  const auto tokenizer = LoadTokenizer(SharedData() / "tokenizers" / reference.path);
+  LineReader reader(std::filesystem::path(PRM_SOURCE_DIR) /
+                    "tests/golden/adversarial_tokens.jsonl.xz");
+  std::string_view line;
+  while (reader.Next(&line)) {
+    const nlohmann::json row = nlohmann::json::parse(line);
+    const std::vector<TokenId> expected = row.at("ids").at(reference.name);
+    EXPECT_EQ(Ids(*tokenizer, row.at("text").get<std::string>(), reference.special), expected)
+        << row.at("text").dump();
+  }
+  EXPECT_GE(reader.line_number(), 2000);
+}
+
+constexpr auto kParse = SpecialTokens::kParse;
+INSTANTIATE_TEST_SUITE_P(
+    All, AdversarialStrings,
+    testing::Values(Adversarial{"gpt2", "gpt2"}, Adversarial{"gpt2+special", "gpt2", kParse},
+                    Adversarial{"qwen", "qwen"}, Adversarial{"qwen+special", "qwen", kParse},
+                    Adversarial{"qwen.tiktoken", "qwen/qwen.tiktoken"},
+                    Adversarial{"qwen.tiktoken+special", "qwen/qwen.tiktoken", kParse},
+                    Adversarial{"llama3", "llama3"},
+                    Adversarial{"llama3+special", "llama3", kParse},
+                    Adversarial{"smollm2", "smollm2"},
+                    Adversarial{"smollm2+special", "smollm2", kParse},
+                    Adversarial{"llama2", "llama2"}, Adversarial{"mistral_v1", "mistral_v1"},
+                    Adversarial{"mistral_v3", "mistral_v3"}),
+    [](const auto& info) {
+      std::string name = info.param.name;
+      for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+      return name;
+    });
+
 TEST(Tokenizer, KnownFamiliesHaveTheirSpecialTokens) {
   PRM_NEED_SHARED_DATA("tokenizers/llama3");
   const auto llama3 = LoadTokenizer(SharedData() / "tokenizers/llama3");
