@@ -138,15 +138,15 @@ BpeSpec ParseVocabAndMerges(std::string_view vocab, std::string_view merges,
   if (config.tokenizer_class.empty()) {
     const BpeFamily& family =
         KnownFamily(FamilyOfVocabulary(DecodedPieces(pieces)), where, "this vocabulary");
-    spec.pretokenizer = family.pretokenizer;
-    spec.nfc = family.nfc;
+    spec.split.kind = family.pretokenizer;
+    if (family.nfc) spec.normalizer = {NormalizerStep{}};
     spec.special_tokens = FamilySpecialTokens(family);
     config = ConfigOfFamily(family);
   } else {
     const BpeFamily& family = KnownFamily(FamilyOfClass(config.tokenizer_class), where,
                                           StrCat("tokenizer_class ", config.tokenizer_class));
-    spec.pretokenizer = family.pretokenizer;
-    spec.nfc = family.nfc;
+    spec.split.kind = family.pretokenizer;
+    if (family.nfc) spec.normalizer = {NormalizerStep{}};
     spec.special_tokens = config.added_tokens;
   }
   SetByteLevelVocabulary(pieces, MergeLines(merges), &spec);
@@ -179,8 +179,8 @@ BpeSpec ParseTiktokenRanks(std::string_view ranks, std::string_view where) {
     spec.tokens[rank] = std::move(parsed->bytes);
   }
   const BpeFamily& family = KnownFamily(FamilyOfVocabulary(spec.tokens), where, "this rank file");
-  spec.pretokenizer = family.pretokenizer;
-  spec.nfc = family.nfc;
+  spec.split.kind = family.pretokenizer;
+  if (family.nfc) spec.normalizer = {NormalizerStep{}};
   spec.special_tokens = FamilySpecialTokens(family);
   SetBosAndEos(ConfigOfFamily(family), &spec);
   return spec;

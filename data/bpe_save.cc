@@ -20,7 +20,8 @@ std::string Quote(std::string_view text) { return nlohmann::json(text).dump(); }
 std::vector<std::string> VocabKeys(const BpeSpec& spec) {
   std::vector<std::string> keys;
   keys.reserve(spec.tokens.size());
-  for (const std::string& token : spec.tokens) keys.push_back(ByteLevelText(token));
+  const bool bytes = spec.symbols == BpeSpec::Symbols::kBytes;
+  for (const std::string& token : spec.tokens) keys.push_back(bytes ? ByteLevelText(token) : token);
   size_t next_id = keys.size();
   bool consecutive = std::find(keys.begin(), keys.end(), "") == keys.end();
   std::vector<SpecialToken> added = spec.special_tokens;
@@ -46,10 +47,11 @@ std::string FormatAddedTokens(const BpeSpec& spec) {
   std::string json;
   for (const SpecialToken& token : tokens) {
     json += json.empty() ? "\n    " : ",\n    ";
-    json += StrCat("{\"id\": ", token.id, ", \"content\": ", Quote(token.text),
-                   ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
-                   "\"normalized\": false, \"special\": ",
-                   token.special ? "true" : "false", "}");
+    json += nlohmann::ordered_json{{"id", token.id},          {"content", token.text},
+                                   {"single_word", false},    {"lstrip", token.lstrip},
+                                   {"rstrip", token.rstrip},  {"normalized", token.normalized},
+                                   {"special", token.special}}
+                .dump();
   }
   return json;
 }
@@ -78,20 +80,40 @@ std::string FormatMerges(const BpeSpec& spec, const std::vector<std::string>& ke
   return json;
 }
 
+const char* Bool(bool value) { return value ? "true" : "false"; }
+
+std::string FormatDecoder(const BpeSpec& spec) {
+  using Json = nlohmann::ordered_json;
+  if (spec.symbols == BpeSpec::Symbols::kBytes) {
+    return Json{{"type", "ByteLevel"},
+                {"add_prefix_space", false},
+                {"trim_offsets", true},
+                {"use_regex", true}}
+        .dump();
+  }
+  Json stages = Json::array(
+      {Json{{"type", "Replace"}, {"pattern", {{"String", kSpaceMark}}}, {"content", " "}},
+       Json{{"type", "ByteFallback"}}, Json{{"type", "Fuse"}}});
+  if (spec.strips_first_space) {
+    stages.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  }
+  return Json{{"type", "Sequence"}, {"decoders", stages}}.dump();
+}
+
 std::string FormatTokenizerJson(const BpeSpec& spec) {
   const std::vector<std::string> keys = VocabKeys(spec);
   return StrCat(
       "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n",
       "  \"added_tokens\": [", FormatAddedTokens(spec), "],\n",
-      "  \"normalizer\": ", spec.nfc ? "{\"type\": \"NFC\"}" : "null", ",\n",
-      "  \"pre_tokenizer\": ", FormatPreTokenizer(spec.pretokenizer), ",\n",
-      "  \"post_processor\": null,\n",
-      "  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, ",
-      "\"trim_offsets\": true, \"use_regex\": true},\n",
-      "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n",
+      "  \"normalizer\": ", FormatNormalizer(spec.normalizer), ",\n",
+      "  \"pre_tokenizer\": ", FormatPreTokenizer(spec.split), ",\n",
+      "  \"post_processor\": null,\n", "  \"decoder\": ", FormatDecoder(spec), ",\n",
+      "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n",
+      "    \"unk_token\": ", spec.unk_id ? Quote(spec.tokens[*spec.unk_id]) : "null", ",\n",
       "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n",
-      "    \"fuse_unk\": false,\n    \"byte_fallback\": false,\n",
-      "    \"ignore_merges\": ", spec.ignore_merges ? "true" : "false", ",\n", "    \"vocab\": {",
+      "    \"fuse_unk\": ", Bool(spec.fuse_unk), ",\n",
+      "    \"byte_fallback\": ", Bool(spec.byte_fallback), ",\n",
+      "    \"ignore_merges\": ", Bool(spec.ignore_merges), ",\n", "    \"vocab\": {",
       FormatVocab(keys), "},\n", "    \"merges\": [", FormatMerges(spec, keys), "]\n  }\n}\n");
 }
 

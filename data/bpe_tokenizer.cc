@@ -8,9 +8,8 @@
 
 #include "data/bpe_files.h"
 #include "data/bpe_merge.h"
-#include "data/byte_level.h"
 #include "data/error.h"
-#include "data/unicode.h"
+#include "data/utf8.h"
 #include "data/word_cache.h"
 
 namespace prm {
@@ -107,10 +106,14 @@ MergeTable BuildMergeTable(const BpeSpec& spec, const TokenMap& map) {
   return table;
 }
 
-std::vector<SpecialToken> AlwaysMatched(const std::vector<SpecialToken>& tokens) {
+// Those to be matched before text is normalized, or after; without the special ones unless `parse`.
+std::vector<SpecialToken> Matched(const BpeSpec& spec, bool parse, bool normalized) {
   std::vector<SpecialToken> result;
-  std::copy_if(tokens.begin(), tokens.end(), std::back_inserter(result),
-               [](const SpecialToken& token) { return !token.special; });
+  for (SpecialToken token : spec.special_tokens) {
+    if (token.normalized != normalized || (token.special && !parse)) continue;
+    if (normalized) token.text = Normalize(spec.normalizer, token.text).value_or(token.text);
+    if (!token.text.empty()) result.push_back(std::move(token));
+  }
   return result;
 }
 
@@ -121,17 +124,16 @@ class BpeTokenizer : public Tokenizer {
         vocab_size_(VocabSize(spec_)),
         token_ids_(MapTokens(spec_)),
         special_ids_(MapSpecials(spec_)),
-        scanner_(spec_.pretokenizer),
-        all_specials_(spec_.special_tokens),
-        text_specials_(AlwaysMatched(spec_.special_tokens)) {
+        scanner_(spec_.split.kind),
+        parse_(spec_, true),
+        text_(spec_, false) {
     if (spec_.merge_by_id) {
       if (!spec_.merges.empty()) Refuse(spec_, "both merges and ranks");
       spec_.merges = MergesOfRanks(spec_, token_ids_);
     }
     merges_ = BuildMergeTable(spec_, token_ids_);
     for (int byte = 0; byte < 256; ++byte) {
-      const char text = static_cast<char>(byte);
-      const auto found = token_ids_.find(std::string_view(&text, 1));
+      const auto found = token_ids_.find(ByteToken(byte));
       byte_ids_[byte] = found == token_ids_.end() ? kNone : found->second;
     }
     if (token_ids_.empty()) Refuse(spec_, "no tokens");
@@ -146,15 +148,14 @@ class BpeTokenizer : public Tokenizer {
       throw Error(ErrorCode::kInvalidArgument, StrCat("text is not UTF-8 at byte ", *invalid));
     }
     const WordCachePool::Lease cache(&caches_);
-    const SpecialMatcher& matcher =
-        special == SpecialTokens::kParse ? all_specials_ : text_specials_;
-    size_t begin = 0;
-    while (const auto match = matcher.Find(text, begin)) {
-      EncodeText(text.substr(begin, match->begin - begin), &*cache, ids);
-      ids->push_back(match->id);
-      begin = match->begin + match->size_bytes;
-    }
-    EncodeText(text.substr(begin), &*cache, ids);
+    const Matchers& matchers = special == SpecialTokens::kParse ? parse_ : text_;
+    ForEachPart(matchers.raw, text, ids, [&](std::string_view part, bool is_first) {
+      const std::optional<std::string> normal = Normalize(spec_.normalizer, part);
+      ForEachPart(matchers.normalized, normal ? *normal : part, ids,
+                  [&](std::string_view words, bool is_first_part) {
+                    EncodeText(words, is_first && is_first_part, &*cache, ids);
+                  });
+    });
   }
 
   std::string Decode(std::span<const TokenId> ids) const override {
@@ -165,8 +166,19 @@ class BpeTokenizer : public Tokenizer {
         throw Error(ErrorCode::kOutOfRange,
                     StrCat("id ", ids[i], " at position ", i, " is no token of ", spec_.where));
       }
-      text += bytes;
+      if (const auto found = normalized_texts_.find(ids[i]); found != normalized_texts_.end()) {
+        text += found->second;
+      } else if (spec_.symbols == BpeSpec::Symbols::kCharacters &&
+                 !special_texts_.contains(ids[i])) {
+        const auto byte = std::ranges::find(byte_ids_, ids[i]);
+        text += byte == byte_ids_.end()
+                    ? ReplaceAll(bytes, kSpaceMark, " ")
+                    : std::string(1, static_cast<char>(byte - byte_ids_.begin()));
+      } else {
+        text += bytes;
+      }
     }
+    if (spec_.strips_first_space && text.starts_with(' ')) text.erase(0, 1);
     return text;
   }
 
@@ -186,17 +198,44 @@ class BpeTokenizer : public Tokenizer {
   void Save(const std::filesystem::path& folder) const override { SaveBpeTokenizer(spec_, folder); }
 
  private:
+  using PrefixSpace = TextSplit::PrefixSpace;
   static constexpr TokenId kNone = -1;
+
+  struct Matchers {
+    Matchers(const BpeSpec& spec, bool parse)
+        : raw(Matched(spec, parse, false)), normalized(Matched(spec, parse, true)) {}
+    SpecialMatcher raw, normalized;
+  };
+
+  // Calls encode(part, whether it begins the text) between the matches, whose ids it appends.
+  template <class EncodePart>
+  static void ForEachPart(const SpecialMatcher& matcher, std::string_view text,
+                          std::vector<TokenId>* ids, const EncodePart& encode) {
+    size_t begin = 0;
+    const auto part = [&](size_t end) {
+      if (end > begin) encode(text.substr(begin, end - begin), begin == 0);
+    };
+    while (const auto match = matcher.Find(text, begin)) {
+      part(match->begin);
+      ids->push_back(match->id);
+      begin = match->begin + match->size_bytes;
+    }
+    part(text.size());
+  }
 
   void AddSpecialTexts() {
     special_texts_.reserve(spec_.special_tokens.size());
-    for (const auto& [text, id, special] : spec_.special_tokens) {
+    for (const SpecialToken& token : spec_.special_tokens) {
+      const auto& [text, id] = std::tie(token.text, token.id);
       const std::string_view other = TextOf(id);
       if (!other.empty() && (other != text || special_texts_.contains(id))) {
         Refuse(spec_,
                StrCat("special token \"", text, "\" has id ", id, ", which is \"", other, "\""));
       }
       special_texts_.emplace(id, text);
+      if (!token.normalized) continue;
+      const std::string normal = Normalize(spec_.normalizer, text).value_or(text);
+      normalized_texts_.emplace(id, ReplaceAll(normal, kSpaceMark, " "));
     }
   }
 
@@ -212,15 +251,18 @@ class BpeTokenizer : public Tokenizer {
     return spec_.tokens[id];
   }
 
-  void EncodeText(std::string_view text, WordCache* cache, std::vector<TokenId>* ids) const {
-    if (text.empty()) return;
-    if (spec_.nfc) {
-      if (const std::optional<std::string> normal = NormalizeNfc(text)) {
-        EncodeWords(*normal, cache, ids);
-        return;
-      }
+  // `is_first`: nothing comes before `text`.
+  void EncodeText(std::string_view text, bool is_first, WordCache* cache,
+                  std::vector<TokenId>* ids) const {
+    if (!spec_.split.marks_spaces && spec_.split.prefix_space == PrefixSpace::kNever) {
+      return EncodeWords(text, cache, ids);
     }
-    EncodeWords(text, cache, ids);
+    const std::string_view space = spec_.split.marks_spaces ? kSpaceMark : " ";
+    std::string spaced = ReplaceAll(text, " ", space);
+    const bool wants_space = spec_.split.prefix_space == PrefixSpace::kAlways ||
+                             (spec_.split.prefix_space == PrefixSpace::kFirst && is_first);
+    if (wants_space && !spaced.starts_with(space)) spaced.insert(0, space);
+    EncodeWords(spaced, cache, ids);
   }
 
   void EncodeWords(std::string_view text, WordCache* cache, std::vector<TokenId>* ids) const {
@@ -260,11 +302,48 @@ class BpeTokenizer : public Tokenizer {
                   StrCat("a word of ", bytes.size(), " bytes; at most ", UINT32_MAX - 1));
     }
     word->reserve(bytes.size());
-    for (const char c : bytes) {
-      const TokenId id = byte_ids_[static_cast<unsigned char>(c)];
-      if (id != kNone) word->push_back(id);
+    if (spec_.symbols == BpeSpec::Symbols::kBytes) {
+      for (const char c : bytes) AppendByte(c, word);
+    } else {
+      AppendCharacters(bytes, word);
     }
     MergeWord(merges_, word);
+  }
+
+  void AppendByte(char byte, std::vector<TokenId>* word) const {
+    const TokenId id = byte_ids_[static_cast<unsigned char>(byte)];
+    if (id != kNone) word->push_back(id);
+  }
+
+  void AppendCharacters(std::string_view text, std::vector<TokenId>* word) const {
+    bool after_unknown = false;
+    for (size_t at = 0; at < text.size();) {
+      const std::string_view character = text.substr(at, DecodeUtf8(text.data() + at).size_bytes);
+      at += character.size();
+      const auto found = token_ids_.find(character);
+      const bool unknown = found == token_ids_.end() && !HasByteTokens(character);
+      if (found != token_ids_.end()) {
+        word->push_back(found->second);
+      } else if (!unknown) {
+        for (const char c : character) AppendByte(c, word);
+      } else if (spec_.unk_id && !(after_unknown && spec_.fuse_unk)) {
+        word->push_back(*spec_.unk_id);
+      }
+      after_unknown = unknown;
+    }
+  }
+
+  bool HasByteTokens(std::string_view character) const {
+    return spec_.byte_fallback && std::ranges::all_of(character, [&](char c) {
+             return byte_ids_[static_cast<unsigned char>(c)] != kNone;
+           });
+  }
+
+  // How the vocabulary spells a byte.
+  std::string ByteToken(int byte) const {
+    if (spec_.symbols == BpeSpec::Symbols::kBytes) return std::string(1, static_cast<char>(byte));
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    return StrCat("<0x", kDigits[size_t(byte) / 16], kDigits[size_t(byte) % 16], ">");
   }
 
   BpeSpec spec_;
@@ -272,56 +351,15 @@ class BpeTokenizer : public Tokenizer {
   TokenMap token_ids_;    // borrows from spec_
   TokenMap special_ids_;  // borrows from spec_
   std::unordered_map<TokenId, std::string_view> special_texts_;
+  std::unordered_map<TokenId, std::string> normalized_texts_;  // as Decode writes those matched so
   std::array<TokenId, 256> byte_ids_{};
   MergeTable merges_;
   WordScanner scanner_;
-  SpecialMatcher all_specials_, text_specials_;
+  Matchers parse_, text_;  // special strings parsed, taken as text
   mutable WordCachePool caches_;
 };
 
-// The bytes of the piece of `id`; "" for none.
-std::string PieceBytes(const BpeSpec& spec, const TokenMap& special_ids, const std::string& piece,
-                       size_t id) {
-  const auto special = special_ids.find(piece);
-  if (special != special_ids.end() && special->second == static_cast<TokenId>(id)) {
-    // Spelled literally: in ASCII, where the spellings agree, merges may still make it.
-    const bool ascii = std::all_of(piece.begin(), piece.end(), [](char c) { return c >= 0; });
-    return ascii ? piece : std::string();
-  }
-  std::optional<std::string> bytes = ByteLevelBytes(piece);
-  if (!bytes) Refuse(spec, StrCat("token ", id, " \"", piece, "\" is not byte-level text"));
-  return *std::move(bytes);
-}
-
 }  // namespace
-
-void SetByteLevelVocabulary(const std::vector<std::string>& pieces,
-                            const std::vector<std::string>& merges, BpeSpec* spec) {
-  const TokenMap special_ids = MapSpecials(*spec);
-  TokenMap ids;
-  ids.reserve(pieces.size());
-  spec->tokens.clear();
-  spec->tokens.reserve(pieces.size());
-  for (size_t id = 0; id < pieces.size(); ++id) {
-    spec->tokens.push_back(PieceBytes(*spec, special_ids, pieces[id], id));
-    if (!pieces[id].empty()) ids.emplace(pieces[id], static_cast<TokenId>(id));
-  }
-  spec->merges.clear();
-  spec->merges.reserve(merges.size());
-  for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const std::string_view merge = merges[rank];
-    const size_t space = merge.find(' ');
-    if (space == std::string_view::npos) {
-      Refuse(*spec, StrCat("merge ", rank, " \"", merge, "\" is not two tokens"));
-    }
-    const auto left = ids.find(merge.substr(0, space));
-    const auto right = ids.find(merge.substr(space + 1));
-    if (left == ids.end() || right == ids.end()) {
-      Refuse(*spec, StrCat("merge ", rank, " \"", merge, "\" joins what is not in the vocabulary"));
-    }
-    spec->merges.emplace_back(left->second, right->second);
-  }
-}
 
 std::shared_ptr<const Tokenizer> MakeBpeTokenizer(BpeSpec spec) {
   return std::make_shared<BpeTokenizer>(std::move(spec));

@@ -1,4 +1,5 @@
-// Byte-level BPE from a plain description of its vocabulary.
+// BPE over bytes, or over characters as converted from SentencePiece, from a plain description of
+// its vocabulary.
 #pragma once
 
 #include <memory>
@@ -7,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/normalizer.h"
 #include "data/pretokenizer.h"
 #include "data/special_matcher.h"
 #include "data/tokenizer.h"
@@ -16,7 +18,8 @@ namespace prm {
 struct BpeSpec {
   // Where it was read from, for messages.
   std::string where;
-  // The bytes of each id; "" where the vocabulary has no token of this id.
+  // The bytes of each id (a character vocabulary: its piece); "" where the vocabulary has no token
+  // of this id.
   std::vector<std::string> tokens;
   // Pairs of neighbours that merge, lowest rank first; their concatenation is a token.
   std::vector<std::pair<TokenId, TokenId>> merges;
@@ -25,9 +28,19 @@ struct BpeSpec {
   bool merge_by_id = false;
   // A word that is a token becomes that token before any merge is tried.
   bool ignore_merges = false;
-  PreTokenizer pretokenizer = PreTokenizer::kGpt2;
-  // Text is brought to Unicode Normalization Form C first.
-  bool nfc = false;
+  // Applied to the text between special tokens, in this order.
+  std::vector<NormalizerStep> normalizer;
+  TextSplit split;
+  // What merges start from.
+  enum class Symbols { kBytes, kCharacters };
+  Symbols symbols = Symbols::kBytes;
+  // A character without a token becomes the tokens of its bytes, "<0x0A>" and so on, where
+  // byte_fallback is set and all of them are there; else unk_id; else it is left out.
+  bool byte_fallback = false;
+  std::optional<TokenId> unk_id;
+  bool fuse_unk = false;  // a run of unknown characters is one unk_id
+  // Decode takes one space off the front.
+  bool strips_first_space = false;
   // Their ids may lie inside `tokens` or behind them.
   std::vector<SpecialToken> special_tokens;
   std::optional<TokenId> bos_id, eos_id;
@@ -41,6 +54,9 @@ inline constexpr TokenId kMaxTokenId = 1 << 21;
 // spec->special_tokens and spec->where before: a piece that is a special token is taken literally.
 // Throws Error(kDataLoss) naming the id or the merge (from 0) that cannot be.
 void SetByteLevelVocabulary(const std::vector<std::string>& pieces,
+                            const std::vector<std::string>& merges, BpeSpec* spec);
+// The same for a vocabulary of characters: pieces are taken as they are.
+void SetCharacterVocabulary(const std::vector<std::string>& pieces,
                             const std::vector<std::string>& merges, BpeSpec* spec);
 
 // The tokenizer of `spec`. A byte that has no token is left out before anything merges, as in PyPI

@@ -1,5 +1,7 @@
 #include "data/pretokenizer.h"
 
+#include <algorithm>
+
 #include "data/error.h"
 #include "data/utf8.h"
 
@@ -148,6 +150,10 @@ std::string_view PreTokenizerName(PreTokenizer kind) {
       return "qwen2";
     case PreTokenizer::kLlama3:
       return "llama3";
+    case PreTokenizer::kWhole:
+      return "whole";
+    case PreTokenizer::kSpaceMarks:
+      return "space marks";
   }
   throw Error(ErrorCode::kInternal, StrCat("pre-tokenizer ", static_cast<int>(kind)));
 }
@@ -163,6 +169,10 @@ size_t WordScanner::WordEnd(std::string_view text, size_t begin) const {
       return Qwen2WordEnd<1>(reader, begin);
     case PreTokenizer::kLlama3:
       return Qwen2WordEnd<3>(reader, begin);
+    case PreTokenizer::kWhole:
+      return text.size();
+    case PreTokenizer::kSpaceMarks:
+      return std::min(text.size(), text.find(kSpaceMark, begin + 1));
   }
   throw Error(ErrorCode::kInternal, StrCat("pre-tokenizer ", static_cast<int>(kind_)));
 }

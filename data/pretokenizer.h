@@ -1,5 +1,5 @@
-// Splits text into the words inside which byte-level BPE merges: hand-written scanners for the
-// published pre-tokenizer expressions.
+// Splits text into the words inside which BPE merges: hand-written scanners for the published
+// pre-tokenizer expressions.
 #pragma once
 
 #include <cstddef>
@@ -20,9 +20,27 @@ enum class PreTokenizer : uint8_t {
   kQwen2,
   // kQwen2 with \p{N}{1,3}.
   kLlama3,
+  // All of it is one word.
+  kWhole,
+  // A word begins at every space mark.
+  kSpaceMarks,
 };
 
-// "gpt2", "smollm2", "qwen2", "llama3".
+// SentencePiece's stand-in for a space.
+inline constexpr std::string_view kSpaceMark = "\u2581";
+
+// What happens to a text between special tokens before it is split.
+struct TextSplit {
+  enum class PrefixSpace : uint8_t { kNever, kFirst, kAlways };
+  PreTokenizer kind = PreTokenizer::kGpt2;
+  bool marks_spaces = false;  // every space becomes kSpaceMark
+  // A space, or its mark, goes before a text that does not begin with one: before the first text
+  // alone, or before all.
+  PrefixSpace prefix_space = PrefixSpace::kNever;
+  friend bool operator==(const TextSplit&, const TextSplit&) = default;
+};
+
+// "gpt2", "smollm2", "qwen2", "llama3", "whole", "space marks".
 std::string_view PreTokenizerName(PreTokenizer kind);
 
 // Immutable; any thread.

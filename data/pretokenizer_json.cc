@@ -38,10 +38,9 @@ std::string_view Text(const dom::element& object, std::string_view name) {
 std::string Stage(const dom::element& stage, std::string_view where) {
   const std::string_view type = Text(stage, "type");
   if (type == "ByteLevel") {
-    if (Flag(stage, "add_prefix_space", true)) {
-      Unsupported(where, "pre-tokenizer ByteLevel with add_prefix_space");
-    }
-    return Flag(stage, "use_regex", true) ? "ByteLevel with GPT-2 regex" : "ByteLevel";
+    const std::string name =
+        Flag(stage, "use_regex", true) ? "ByteLevel with GPT-2 regex" : "ByteLevel";
+    return Flag(stage, "add_prefix_space", true) ? name + " and prefix space" : name;
   }
   if (type == "Digits" && Flag(stage, "individual_digits", false)) return "Digits";
   if (type == "Split" && Text(stage, "behavior") == "Isolated" && !Flag(stage, "invert", false)) {
@@ -70,44 +69,93 @@ void AppendStages(const dom::element& element, std::string_view where, int depth
   for (const dom::element part : parts) AppendStages(part, where, depth + 1, stages);
 }
 
+TextSplit ParseMetaspace(const dom::element& stage, std::string_view where) {
+  using PrefixSpace = TextSplit::PrefixSpace;
+  const std::string_view scheme = Text(stage, "prepend_scheme");
+  TextSplit split{PreTokenizer::kSpaceMarks, true, PrefixSpace::kAlways};
+  if (!Flag(stage, "split", true)) split.kind = PreTokenizer::kWhole;
+  // Before there were schemes a flag stood for "always" or "never".
+  if (scheme == "never" || (scheme.empty() && !Flag(stage, "add_prefix_space", true))) {
+    split.prefix_space = PrefixSpace::kNever;
+  }
+  if (scheme == "first") split.prefix_space = PrefixSpace::kFirst;
+  if (Text(stage, "replacement") != kSpaceMark) {
+    Unsupported(where, StrCat("pre-tokenizer ", simdjson::minify(stage)));
+  }
+  return split;
+}
+
+struct ByteLevelStages {
+  std::string_view stages;
+  PreTokenizer kind;
+};
+constexpr ByteLevelStages kByteLevel[] = {
+    {"ByteLevel with GPT-2 regex", PreTokenizer::kGpt2},
+    {"Split by GPT-2 regex, ByteLevel", PreTokenizer::kGpt2},
+    {"Digits, ByteLevel with GPT-2 regex", PreTokenizer::kSmolLm2},
+    {"Split by Qwen2 regex, ByteLevel", PreTokenizer::kQwen2},
+    {"Split by Llama-3 regex, ByteLevel", PreTokenizer::kLlama3},
+};
+
 }  // namespace
 
-PreTokenizer ParsePreTokenizer(const dom::element& pre_tokenizer, std::string_view where) {
+TextSplit ParsePreTokenizer(const dom::element& pre_tokenizer, std::string_view where,
+                            bool* byte_level) {
+  *byte_level = false;
+  if (pre_tokenizer.is_null()) return {PreTokenizer::kWhole};
+  if (Text(pre_tokenizer, "type") == "Metaspace") return ParseMetaspace(pre_tokenizer, where);
+  *byte_level = true;
   std::string stages;
   AppendStages(pre_tokenizer, where, 0, &stages);
-  if (stages == "ByteLevel with GPT-2 regex") return PreTokenizer::kGpt2;
-  if (stages == "Split by GPT-2 regex, ByteLevel") return PreTokenizer::kGpt2;
-  if (stages == "Digits, ByteLevel with GPT-2 regex") return PreTokenizer::kSmolLm2;
-  if (stages == "Split by Qwen2 regex, ByteLevel") return PreTokenizer::kQwen2;
-  if (stages == "Split by Llama-3 regex, ByteLevel") return PreTokenizer::kLlama3;
+  for (const auto& [known, kind] : kByteLevel) {
+    if (stages == known) return {kind};
+  }
+  if (stages == "ByteLevel with GPT-2 regex and prefix space") {
+    return {PreTokenizer::kGpt2, false, TextSplit::PrefixSpace::kAlways};
+  }
   Unsupported(where, StrCat("the pre-tokenizer sequence (", stages, ")"));
 }
 
-std::string FormatPreTokenizer(PreTokenizer kind) {
+std::string FormatPreTokenizer(const TextSplit& split) {
   using Json = nlohmann::ordered_json;
-  const auto byte_level = [](bool use_regex) {
+  using PrefixSpace = TextSplit::PrefixSpace;
+  const bool prefix = split.prefix_space == PrefixSpace::kAlways;
+  const auto byte_level = [&](bool use_regex) {
     return Json{{"type", "ByteLevel"},
-                {"add_prefix_space", false},
+                {"add_prefix_space", prefix},
                 {"trim_offsets", true},
                 {"use_regex", use_regex}};
   };
-  Json first;
-  switch (kind) {
+  const auto sequence = [](const Json& first, const Json& second) {
+    return Json{{"type", "Sequence"}, {"pretokenizers", Json::array({first, second})}}.dump();
+  };
+  const auto regex = [](std::string_view pattern) {
+    return Json{{"type", "Split"},
+                {"pattern", {{"Regex", pattern}}},
+                {"behavior", "Isolated"},
+                {"invert", false}};
+  };
+  switch (split.kind) {
     case PreTokenizer::kGpt2:
       return byte_level(true).dump();
     case PreTokenizer::kSmolLm2:
-      first = {{"type", "Digits"}, {"individual_digits", true}};
-      break;
+      return sequence({{"type", "Digits"}, {"individual_digits", true}}, byte_level(true));
     case PreTokenizer::kQwen2:
+      return sequence(regex(kQwen2Regex), byte_level(false));
     case PreTokenizer::kLlama3:
-      first = {{"type", "Split"},
-               {"pattern", {{"Regex", kind == PreTokenizer::kQwen2 ? kQwen2Regex : kLlama3Regex}}},
-               {"behavior", "Isolated"},
-               {"invert", false}};
+      return sequence(regex(kLlama3Regex), byte_level(false));
+    case PreTokenizer::kWhole:
+    case PreTokenizer::kSpaceMarks:
       break;
   }
-  const Json parts = Json::array({first, byte_level(kind == PreTokenizer::kSmolLm2)});
-  return Json{{"type", "Sequence"}, {"pretokenizers", parts}}.dump();
+  if (!split.marks_spaces) return "null";
+  return Json{{"type", "Metaspace"},
+              {"replacement", kSpaceMark},
+              {"prepend_scheme", prefix                                      ? "always"
+                                 : split.prefix_space == PrefixSpace::kFirst ? "first"
+                                                                             : "never"},
+              {"split", split.kind == PreTokenizer::kSpaceMarks}}
+      .dump();
 }
 
 }  // namespace prm

@@ -12,11 +12,12 @@ class element;
 
 namespace prm {
 
-// The kind that `pre_tokenizer` of a tokenizer.json describes. Throws Error(kUnimplemented) naming
-// what is not recognised.
-PreTokenizer ParsePreTokenizer(const simdjson::dom::element& pre_tokenizer, std::string_view where);
+// What `pre_tokenizer` of a tokenizer.json describes, null included. Throws Error(kUnimplemented)
+// naming what is not recognised. `byte_level` says whether text becomes bytes.
+TextSplit ParsePreTokenizer(const simdjson::dom::element& pre_tokenizer, std::string_view where,
+                            bool* byte_level);
 
-// The JSON of `kind`.
-std::string FormatPreTokenizer(PreTokenizer kind);
+// The JSON of `split`.
+std::string FormatPreTokenizer(const TextSplit& split);
 
 }  // namespace prm

@@ -3,7 +3,33 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/unicode.h"
+#include "data/utf8.h"
+
 namespace prm {
+namespace {
+
+bool IsSpaceAt(std::string_view text, size_t at) {
+  return CharClassTable()[DecodeUtf8(text.data() + at).code_point] == CharClass::kSpace;
+}
+
+// The match of `token` at `at`, with the white space it takes in; none before `from`.
+SpecialMatcher::Match Widened(const SpecialToken& token, std::string_view text, size_t from,
+                              size_t at) {
+  size_t begin = at, end = at + token.text.size();
+  while (token.lstrip && begin > from) {
+    size_t before = begin - 1;
+    while (before > from && (text[before] & 0xC0) == 0x80) --before;
+    if (!IsSpaceAt(text, before)) break;
+    begin = before;
+  }
+  while (token.rstrip && end < text.size() && IsSpaceAt(text, end)) {
+    end += DecodeUtf8(text.data() + end).size_bytes;
+  }
+  return {begin, end - begin, token.id};
+}
+
+}  // namespace
 
 SpecialMatcher::SpecialMatcher(std::vector<SpecialToken> tokens) : tokens_(std::move(tokens)) {
   std::sort(tokens_.begin(), tokens_.end(),
@@ -25,21 +51,20 @@ std::optional<SpecialMatcher::Match> SpecialMatcher::Find(std::string_view text,
     } else if (!starts_[static_cast<unsigned char>(text[at])]) {
       continue;
     }
-    if (std::optional<Match> match = MatchAt(text, at)) return match;
+    if (const SpecialToken* token = MatchAt(text, at)) return Widened(*token, text, from, at);
   }
   return std::nullopt;
 }
 
 // Narrows the sorted texts byte by byte to those that agree with `text` at `at`.
-std::optional<SpecialMatcher::Match> SpecialMatcher::MatchAt(std::string_view text,
-                                                             size_t at) const {
-  std::optional<Match> longest;
+const SpecialToken* SpecialMatcher::MatchAt(std::string_view text, size_t at) const {
+  const SpecialToken* longest = nullptr;
   auto begin = tokens_.begin();
   auto end = tokens_.end();
   for (size_t depth = 0; begin != end; ++depth) {
     // A text that ends here sorts before those that go on.
     if (begin->text.size() == depth) {
-      longest = Match{at, depth, begin->id};
+      longest = &*begin;
       ++begin;
     }
     if (at + depth >= text.size()) break;

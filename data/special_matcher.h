@@ -19,6 +19,8 @@ struct SpecialToken {
   // False for an "added" token that is ordinary vocabulary: it is matched even where special-token
   // strings are taken as text.
   bool special = true;
+  bool lstrip = false, rstrip = false;  // takes in the white space before it, behind it
+  bool normalized = false;  // matched, itself normalized, in text that has been normalized
 };
 
 // Immutable; any thread.
@@ -32,11 +34,12 @@ class SpecialMatcher {
   // Texts are distinct and not empty.
   explicit SpecialMatcher(std::vector<SpecialToken> tokens);
 
-  // The leftmost match at or after `from`, the longest of those that begin there.
+  // The leftmost match at or after `from`, the longest of those that begin there, with the white
+  // space that it takes in.
   std::optional<Match> Find(std::string_view text, size_t from) const;
 
  private:
-  std::optional<Match> MatchAt(std::string_view text, size_t at) const;
+  const SpecialToken* MatchAt(std::string_view text, size_t at) const;
 
   std::vector<SpecialToken> tokens_;  // sorted by text
   std::array<bool, 256> starts_{};    // bytes with which a text begins

@@ -56,13 +56,15 @@ SpecialToken ParseAddedToken(const dom::element& token, std::string_view where) 
   if (token["content"].get(content) != simdjson::SUCCESS || content.empty()) {
     Refuse(where, "an added token without content");
   }
-  for (const char* unsupported : {"single_word", "lstrip", "rstrip"}) {
-    if (flag(unsupported, false)) {
-      throw Error(ErrorCode::kUnimplemented, StrCat(where, ": added token \"", content, "\" with ",
-                                                    unsupported, " is not supported"));
-    }
+  if (flag("single_word", false)) {
+    throw Error(ErrorCode::kUnimplemented,
+                StrCat(where, ": added token \"", content, "\" with single_word is not supported"));
   }
-  return {std::string(content), -1, flag("special", false)};
+  return {.text = std::string(content),
+          .special = flag("special", false),
+          .lstrip = flag("lstrip", false),
+          .rstrip = flag("rstrip", false),
+          .normalized = flag("normalized", false)};
 }
 
 TokenizerConfig ParseTokenizerConfig(std::string_view json, std::string_view where) {
@@ -86,9 +88,9 @@ TokenizerConfig ParseTokenizerConfig(std::string_view json, std::string_view whe
 std::string FormatTokenizerConfig(const TokenizerConfig& config) {
   nlohmann::ordered_json added = nlohmann::ordered_json::object();
   for (const SpecialToken& token : config.added_tokens) {
-    added[std::to_string(token.id)] = {{"content", token.text}, {"lstrip", false},
-                                       {"normalized", false},   {"rstrip", false},
-                                       {"single_word", false},  {"special", token.special}};
+    added[std::to_string(token.id)] = {
+        {"content", token.text},  {"lstrip", token.lstrip}, {"normalized", token.normalized},
+        {"rstrip", token.rstrip}, {"single_word", false},   {"special", token.special}};
   }
   nlohmann::ordered_json json = {{"added_tokens_decoder", added},
                                  {"clean_up_tokenization_spaces", false},

@@ -24,7 +24,7 @@ struct TokenizerConfig {
 TokenizerConfig ParseTokenizerConfig(std::string_view json, std::string_view where);
 
 // A token of added_tokens or added_tokens_decoder, without its id. Throws Error(kUnimplemented)
-// for a token that takes in the white space around it or matches whole words only.
+// for a token that matches whole words only.
 SpecialToken ParseAddedToken(const simdjson::dom::element& token, std::string_view where);
 
 // tokenizer_config.json for a Hugging Face tokenizer.

@@ -1,4 +1,6 @@
 // Reads tokenizer.json of PyPI `tokenizers`, and vocab.json.
+#include <algorithm>
+
 #include "data/bpe_files.h"
 #include "data/error.h"
 #include "data/json_lines.h"
@@ -46,14 +48,21 @@ class TokenizerJsonReader {
 
   BpeSpec Read() {
     ReadModelOptions();
-    ReadNormalizer();
-    dom::element pre_tokenizer;
-    if (root_["pre_tokenizer"].get(pre_tokenizer) != simdjson::SUCCESS || pre_tokenizer.is_null()) {
-      Unsupported("a tokenizer without pre_tokenizer");
+    dom::element part;
+    if (root_["normalizer"].get(part) == simdjson::SUCCESS) {
+      spec_.normalizer = ParseNormalizer(part, where_);
     }
-    spec_.pretokenizer = ParsePreTokenizer(pre_tokenizer, where_);
+    if (root_["pre_tokenizer"].get(part) != simdjson::SUCCESS) {
+      Refuse(where_, "expected \"pre_tokenizer\", which may be null");
+    }
+    bool byte_level;
+    spec_.split = ParsePreTokenizer(part, where_, &byte_level);
     ReadAddedTokens();
-    SetByteLevelVocabulary(ReadVocab(), ReadMerges(), &spec_);
+    if (byte_level) {
+      SetByteLevelVocabulary(ReadVocab(), ReadMerges(), &spec_);
+    } else {
+      ReadCharacterVocabulary();
+    }
     return std::move(spec_);
   }
 
@@ -79,30 +88,50 @@ class TokenizerJsonReader {
     if (model_["dropout"].get(dropout) == simdjson::SUCCESS && dropout != 0) {
       Unsupported("model with dropout");
     }
+    spec_.byte_fallback = ModelFlag("byte_fallback");
+    spec_.fuse_unk = ModelFlag("fuse_unk");
+    spec_.ignore_merges = ModelFlag("ignore_merges");
+  }
+
+  bool ModelFlag(std::string_view name) const {
     bool flag;
-    if (model_["byte_fallback"].get(flag) == simdjson::SUCCESS && flag) {
-      Unsupported("model with byte_fallback (a converted SentencePiece model)");
-    }
-    if (model_["ignore_merges"].get(flag) == simdjson::SUCCESS) spec_.ignore_merges = flag;
+    return model_[name].get(flag) == simdjson::SUCCESS && flag;
   }
 
-  void ReadNormalizer() {
-    dom::element normalizer;
-    if (root_["normalizer"].get(normalizer) != simdjson::SUCCESS || normalizer.is_null()) return;
-    dom::array parts;
-    if (normalizer["normalizers"].get(parts) == simdjson::SUCCESS) {
-      for (const dom::element part : parts) ReadNormalizerStage(part);
-    } else {
-      ReadNormalizerStage(normalizer);
+  void ReadCharacterVocabulary() {
+    spec_.symbols = BpeSpec::Symbols::kCharacters;
+    const std::vector<std::string> pieces = ReadVocab();
+    SetCharacterVocabulary(pieces, ReadMerges(), &spec_);
+    std::string_view unknown;
+    if (model_["unk_token"].get(unknown) == simdjson::SUCCESS) {
+      const auto found = std::find(pieces.begin(), pieces.end(), unknown);
+      if (found == pieces.end()) {
+        Refuse(where_, StrCat("unk_token \"", unknown, "\" is not in the vocabulary"));
+      }
+      spec_.unk_id = static_cast<TokenId>(found - pieces.begin());
     }
+    spec_.strips_first_space = DecoderStripsFirstSpace();
   }
 
-  void ReadNormalizerStage(const dom::element& stage) {
+  // A decoder of Metaspace, or with a stage that strips one space at the start.
+  bool DecoderStripsFirstSpace() const {
+    dom::element decoder;
+    if (root_["decoder"].get(decoder) != simdjson::SUCCESS || decoder.is_null()) return false;
     std::string_view type;
-    if (stage["type"].get(type) != simdjson::SUCCESS || type != "NFC") {
-      Unsupported(StrCat("normalizer ", simdjson::minify(stage)));
+    if (decoder["type"].get(type) == simdjson::SUCCESS && type == "Metaspace") {
+      return spec_.split.prefix_space != TextSplit::PrefixSpace::kNever;
     }
-    spec_.nfc = true;
+    dom::array parts;
+    if (decoder["decoders"].get(parts) != simdjson::SUCCESS) return false;
+    for (const dom::element part : parts) {
+      int64_t start;
+      std::string_view content;
+      const bool strips = part["type"].get(type) == simdjson::SUCCESS && type == "Strip" &&
+                          part["content"].get(content) == simdjson::SUCCESS && content == " " &&
+                          part["start"].get(start) == simdjson::SUCCESS && start == 1;
+      if (strips) return true;
+    }
+    return false;
   }
 
   void ReadAddedTokens() {

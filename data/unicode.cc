@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -98,18 +99,22 @@ const CharClass* CharClassTable() {
   return table.data();
 }
 
-std::optional<std::string> NormalizeNfc(std::string_view text) {
-  if (IsPlainlyNfc(text)) return std::nullopt;
-  utf8proc_uint8_t* composed = nullptr;
-  const utf8proc_ssize_t size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &composed,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
+std::optional<std::string> NormalizeUnicode(NormalForm form, std::string_view text) {
+  const auto is_ascii = [&] { return std::ranges::all_of(text, [](char c) { return c >= 0; }); };
+  if (form == NormalForm::kNfc ? IsPlainlyNfc(text) : is_ascii()) return std::nullopt;
+  const bool composes = form == NormalForm::kNfc || form == NormalForm::kNfkc;
+  const bool compatible = form == NormalForm::kNfkc || form == NormalForm::kNfkd;
+  const int options = UTF8PROC_STABLE | (composes ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+                      (compatible ? UTF8PROC_COMPAT : 0);
+  utf8proc_uint8_t* normal = nullptr;
+  const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                             static_cast<utf8proc_ssize_t>(text.size()), &normal,
+                                             static_cast<utf8proc_option_t>(options));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(normal, &std::free);
   if (size < 0) {
     throw Error(ErrorCode::kInternal, StrCat("Unicode normalisation: ", utf8proc_errmsg(size)));
   }
-  return std::string(reinterpret_cast<const char*>(composed), static_cast<size_t>(size));
+  return std::string(reinterpret_cast<const char*>(normal), static_cast<size_t>(size));
 }
 
 }  // namespace prm

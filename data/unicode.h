@@ -1,4 +1,4 @@
-// What the pre-tokenizers need of the Unicode Character Database: coarse classes and NFC.
+// What tokenizers need of the Unicode Character Database: coarse classes and normal forms.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,10 @@ enum class CharClass : uint8_t { kOther = 0, kLetter = 1, kNumber = 2, kSpace = 
 // One class per code point, indexed 0..0x10FFFF; lives as long as the program. Any thread.
 const CharClass* CharClassTable();
 
-// `text` in Normalization Form C; nullopt where it already is (no copy is made). `text` must be
-// UTF-8. Any thread. Source: Unicode Standard Annex #15.
-std::optional<std::string> NormalizeNfc(std::string_view text);
+enum class NormalForm : uint8_t { kNfc, kNfd, kNfkc, kNfkd };
+
+// `text` in a normalization form; nullopt where it plainly is already (no copy is made). `text`
+// must be UTF-8. Any thread. Source: Unicode Standard Annex #15.
+std::optional<std::string> NormalizeUnicode(NormalForm form, std::string_view text);
 
 }  // namespace prm

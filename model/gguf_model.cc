@@ -136,8 +136,8 @@ void SetPreTokenizer(const Metadata& metadata, BpeSpec* spec) {
   if (found == kPreTokenizers.end()) {
     metadata.Unsupported(kKey, name, "default, gpt-2, smollm, qwen2 or llama-bpe");
   }
-  spec->pretokenizer = found->kind;
-  spec->nfc = found->nfc;
+  spec->split.kind = found->kind;
+  if (found->nfc) spec->normalizer = {NormalizerStep{}};
   // As in Llama 3's tokenizer.json, which the file does not carry.
   spec->ignore_merges = found->kind == PreTokenizer::kLlama3;
 }

@@ -130,7 +130,7 @@ TEST(BpeTokenizer, PiecesAreFoundByTheirBytes) {
 
 TEST(BpeTokenizer, NfcIsAppliedBetweenSpecialTokens) {
   BpeSpec spec = TinySpec();
-  spec.nfc = true;
+  spec.normalizer = {NormalizerStep{}};
   const auto tokenizer = MakeBpeTokenizer(spec);
   EXPECT_THAT(Ids(*tokenizer, "e\u0301"), ElementsAre(0xC3, 0xA9));
   EXPECT_THAT(Ids(*MakeBpeTokenizer(TinySpec()), "e\u0301"), ElementsAre('e', 0xCC, 0x81));
@@ -182,8 +182,8 @@ TEST(BpeTokenizer, ThreadsGetEqualIds) {
 TEST(BpeTokenizer, SavedTokenizerGivesEqualIds) {
   for (const TokenId gap : {0, 1000}) {
     BpeSpec spec = TinySpec();
-    spec.nfc = true;
-    spec.pretokenizer = PreTokenizer::kLlama3;
+    spec.normalizer = {NormalizerStep{}};
+    spec.split.kind = PreTokenizer::kLlama3;
     for (SpecialToken& token : spec.special_tokens) token.id += gap;
     spec.bos_id = *spec.bos_id + gap;
     spec.eos_id = *spec.eos_id + gap;

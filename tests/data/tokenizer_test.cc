@@ -100,6 +100,29 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+// tests/golden/tokenizer_json.py
+TEST(Tokenizer, ConvertedSentencePieceModelsGiveTheIdsOfPyPiTokenizers) {
+  LineReader reader(std::filesystem::path(PRM_SOURCE_DIR) / "tests/golden/tokenizer_json.jsonl.xz");
+  std::string_view line;
+  while (reader.Next(&line)) {
+    const nlohmann::json row = nlohmann::json::parse(line);
+    SCOPED_TRACE(row.at("name").dump());
+    const TempFolder folder, again;
+    folder.Write("tokenizer.json", row.at("json").get<std::string>());
+    const auto tokenizer = LoadTokenizer(folder.path());
+    tokenizer->Save(again.path());
+    const auto saved = LoadTokenizer(again.path());
+    for (size_t i = 0; i < row.at("texts").size(); ++i) {
+      const std::string text = row.at("texts")[i];
+      const std::vector<TokenId> ids = row.at("ids")[i];
+      EXPECT_EQ(Ids(*tokenizer, text, kParse), ids) << row.at("texts")[i].dump();
+      EXPECT_EQ(Ids(*saved, text, kParse), ids) << row.at("texts")[i].dump();
+      EXPECT_EQ(tokenizer->Decode(ids), row.at("decoded")[i].get<std::string>()) << text;
+    }
+  }
+  EXPECT_GE(reader.line_number(), 15);
+}
+
 TEST(Tokenizer, KnownFamiliesHaveTheirSpecialTokens) {
   PRM_NEED_SHARED_DATA("tokenizers/llama3");
   const auto llama3 = LoadTokenizer(SharedData() / "tokenizers/llama3");
@@ -144,25 +167,40 @@ TEST(Tokenizer, TokenizerJsonLoadsWithBothSpellingsOfMerges) {
   EXPECT_EQ(Ids(*LoadTokenizer(path), "aba"), (std::vector<TokenId>{2, 0}));
 }
 
+TEST(Tokenizer, APrefixSpaceGoesBeforeByteLevelText) {
+  const TempFolder folder;
+  const auto path = folder.Write("tokenizer.json",
+                                 Json("", R"({"type": "ByteLevel", "add_prefix_space": true})",
+                                      R"({"a": 0, "\u0120": 1, "\u0120a": 2})", R"(["\u0120 a"])"));
+  EXPECT_EQ(Ids(*LoadTokenizer(path), "aa"), (std::vector<TokenId>{2, 0}));
+  EXPECT_EQ(Ids(*LoadTokenizer(path), " a"), (std::vector<TokenId>{2}));
+}
+
 TEST(Tokenizer, WhatTokenizerJsonHoldsUnsupportedIsNamed) {
   EXPECT_THAT(JsonError(R"({"model": {"type": "Unigram"}})"), HasSubstr("model type Unigram"));
-  EXPECT_THAT(JsonError(Json(R"("byte_fallback": true, )")), HasSubstr("byte_fallback"));
   EXPECT_THAT(JsonError(Json(R"("dropout": 0.1, )")), HasSubstr("dropout"));
   EXPECT_THAT(JsonError(Json(R"("end_of_word_suffix": "</w>", )")),
               HasSubstr("end_of_word_suffix"));
-  EXPECT_THAT(JsonError(Json("", "null")), HasSubstr("without pre_tokenizer"));
+  EXPECT_THAT(JsonError(Json(R"("unk_token": "<unk>", )", "null")), HasSubstr("<unk>"));
   EXPECT_THAT(JsonError(Json("", R"({"type": "Metaspace"})")), HasSubstr("Metaspace"));
-  EXPECT_THAT(JsonError(Json("", R"({"type": "ByteLevel"})")), HasSubstr("add_prefix_space"));
+  EXPECT_THAT(JsonError(Json("", R"({"type": "Sequence", "pretokenizers": [{"type": "Digits",
+      "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": true}]})")),
+              HasSubstr("prefix space"));
   EXPECT_THAT(JsonError(Json("", R"({"type": "Sequence", "pretokenizers": [{"type": "Split",
       "behavior": "Isolated", "pattern": {"Regex": "x+y"}}]})")),
               HasSubstr("x+y"));
   EXPECT_THAT(JsonError(Json("", R"({"type": "Digits", "individual_digits": true})")),
               HasSubstr("(Digits)"));
-  EXPECT_THAT(JsonError(Json("", kByteLevel, "{}", "[]", R"(, "normalizer": {"type": "NFKC"})")),
-              HasSubstr("NFKC"));
-  EXPECT_THAT(JsonError(Json("", kByteLevel, "{}", "[]",
-                             R"(, "added_tokens": [{"id": 1, "content": "x", "lstrip": true}])")),
-              HasSubstr("lstrip"));
+  EXPECT_THAT(
+      JsonError(Json("", kByteLevel, "{}", "[]", R"(, "normalizer": {"type": "Precompiled"})")),
+      HasSubstr("Precompiled"));
+  EXPECT_THAT(JsonError(Json("", kByteLevel, "{}", "[]", R"(, "normalizer": {"type": "Replace",
+      "pattern": {"Regex": " {2,}"}, "content": " "})")),
+              HasSubstr(" {2,}"));
+  EXPECT_THAT(
+      JsonError(Json("", kByteLevel, "{}", "[]",
+                     R"(, "added_tokens": [{"id": 1, "content": "x", "single_word": true}])")),
+      HasSubstr("single_word"));
 }
 
 TEST(Tokenizer, DamagedTokenizerJsonIsRefused) {

@@ -24,20 +24,25 @@ TEST(Unicode, ClassesFollowTheGeneralCategory) {
 }
 
 TEST(Unicode, NfcComposesAndOrdersMarks) {
-  EXPECT_EQ(NormalizeNfc("e\u0301"), "\u00E9");
-  EXPECT_EQ(NormalizeNfc("\u212B"), "\u00C5");
-  EXPECT_EQ(NormalizeNfc("\u1112\u1161\u11AB"), "\uD55C");
-  EXPECT_EQ(NormalizeNfc("\uD558\u11AB"), "\uD55C");          // a syllable takes up a final
-  EXPECT_EQ(NormalizeNfc("q\u0307\u0323"), "q\u0323\u0307");  // canonical order
-  EXPECT_EQ(NormalizeNfc("\u0958"), "\u0915\u093C");          // excluded from composition
-  EXPECT_EQ(NormalizeNfc("\u09C7\u09BE"), "\u09CB");          // the second half is no mark
-  EXPECT_EQ(NormalizeNfc(std::string_view("a\0e\u0301", 5)), std::string("a\0\u00E9", 4));
+  EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "e\u0301"), "\u00E9");
+  EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "\u212B"), "\u00C5");
+  EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "\u1112\u1161\u11AB"), "\uD55C");
+  EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "\uD558\u11AB"),
+            "\uD55C");  // a syllable takes up a final
+  EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "q\u0307\u0323"),
+            "q\u0323\u0307");  // canonical order
+  EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "\u0958"),
+            "\u0915\u093C");  // excluded from composition
+  EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "\u09C7\u09BE"),
+            "\u09CB");  // the second half is no mark
+  EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, std::string_view("a\0e\u0301", 5)),
+            std::string("a\0\u00E9", 4));
 }
 
 TEST(Unicode, TextInNfcIsNotCopied) {
   for (const char* text : {"", "plain ASCII of more than eight bytes", "\u00E9\u6F22\u5B57\uD55C",
                            "\U0001F600 \u03B1 \u0436"}) {
-    EXPECT_EQ(NormalizeNfc(text), std::nullopt) << text;
+    EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, text), std::nullopt) << text;
   }
 }
 

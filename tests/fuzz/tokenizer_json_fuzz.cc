@@ -15,7 +15,9 @@
 namespace {
 
 void Use(prm::BpeSpec spec) {
-  const bool changes_text = spec.nfc;
+  const bool changes_text = !spec.normalizer.empty() || spec.split.marks_spaces ||
+                            spec.split.prefix_space != prm::TextSplit::PrefixSpace::kNever ||
+                            spec.symbols == prm::BpeSpec::Symbols::kCharacters;
   std::set<char> bytes;  // that have a token; others are left out
   for (const std::string& token : spec.tokens) {
     if (token.size() == 1) bytes.insert(token[0]);
