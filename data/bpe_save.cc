@@ -105,8 +105,8 @@ std::string FormatTokenizerJson(const BpeSpec& spec) {
   return StrCat(
       "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n",
       "  \"added_tokens\": [", FormatAddedTokens(spec), "],\n",
-      "  \"normalizer\": ", FormatNormalizer(spec.normalizer), ",\n",
-      "  \"pre_tokenizer\": ", FormatPreTokenizer(spec.split), ",\n",
+      "  \"normalizer\": ", FormatNormalizer(spec.normalizer), ",\n", "  \"pre_tokenizer\": ",
+      FormatPreTokenizer(spec.split, spec.symbols == BpeSpec::Symbols::kBytes), ",\n",
       "  \"post_processor\": null,\n", "  \"decoder\": ", FormatDecoder(spec), ",\n",
       "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n",
       "    \"unk_token\": ", spec.unk_id ? Quote(spec.tokens[*spec.unk_id]) : "null", ",\n",

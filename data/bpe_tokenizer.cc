@@ -125,6 +125,7 @@ class BpeTokenizer : public Tokenizer {
         token_ids_(MapTokens(spec_)),
         special_ids_(MapSpecials(spec_)),
         scanner_(spec_.split.kind),
+        splitter_(spec_.split.stages, spec_.where),
         parse_(spec_, true),
         text_(spec_, false) {
     if (spec_.merge_by_id) {
@@ -266,27 +267,39 @@ class BpeTokenizer : public Tokenizer {
   }
 
   void EncodeWords(std::string_view text, WordCache* cache, std::vector<TokenId>* ids) const {
-    std::vector<TokenId> word;
-    size_t begin = 0;
-    while (begin < text.size()) {
-      const size_t end = scanner_.WordEnd(text, begin);
-      const size_t size = end - begin;
-      if (size > WordKey::kMaxBytes) {
-        EncodeWord(text.substr(begin, size), &word);
-        ids->insert(ids->end(), word.begin(), word.end());
-      } else {
-        const WordKey key = WordKey::Of(text, begin, size);
-        const std::span<const TokenId> known = cache->Find(key);
-        if (!known.empty()) {
-          ids->insert(ids->end(), known.begin(), known.end());
-        } else {
-          EncodeWord(text.substr(begin, size), &word);
-          ids->insert(ids->end(), word.begin(), word.end());
-          if (word.size() <= WordCache::kMaxIds) cache->Insert(key, word);
-        }
+    if (spec_.split.kind == PreTokenizer::kStages) {
+      std::vector<std::string_view> pieces;
+      splitter_.Split(text, &pieces);
+      for (const std::string_view piece : pieces) {
+        AppendWord(text, size_t(piece.data() - text.data()), piece.size(), cache, ids);
       }
+      return;
+    }
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = scanner_.WordEnd(text, begin);
+      AppendWord(text, begin, end - begin, cache, ids);
       begin = end;
     }
+  }
+
+  // The word of `size` bytes at `begin`.
+  void AppendWord(std::string_view text, size_t begin, size_t size, WordCache* cache,
+                  std::vector<TokenId>* ids) const {
+    std::vector<TokenId> word;
+    if (size > WordKey::kMaxBytes) {
+      EncodeWord(text.substr(begin, size), &word);
+      ids->insert(ids->end(), word.begin(), word.end());
+      return;
+    }
+    const WordKey key = WordKey::Of(text, begin, size);
+    const std::span<const TokenId> known = cache->Find(key);
+    if (!known.empty()) {
+      ids->insert(ids->end(), known.begin(), known.end());
+      return;
+    }
+    EncodeWord(text.substr(begin, size), &word);
+    ids->insert(ids->end(), word.begin(), word.end());
+    if (word.size() <= WordCache::kMaxIds) cache->Insert(key, word);
   }
 
   void EncodeWord(std::string_view bytes, std::vector<TokenId>* word) const {
@@ -355,7 +368,8 @@ class BpeTokenizer : public Tokenizer {
   std::array<TokenId, 256> byte_ids_{};
   MergeTable merges_;
   WordScanner scanner_;
-  Matchers parse_, text_;  // special strings parsed, taken as text
+  StageSplitter splitter_;  // of kStages
+  Matchers parse_, text_;   // special strings parsed, taken as text
   mutable WordCachePool caches_;
 };
 

@@ -154,6 +154,8 @@ std::string_view PreTokenizerName(PreTokenizer kind) {
       return "whole";
     case PreTokenizer::kSpaceMarks:
       return "space marks";
+    case PreTokenizer::kStages:
+      return "stages";
   }
   throw Error(ErrorCode::kInternal, StrCat("pre-tokenizer ", static_cast<int>(kind)));
 }
@@ -173,6 +175,8 @@ size_t WordScanner::WordEnd(std::string_view text, size_t begin) const {
       return text.size();
     case PreTokenizer::kSpaceMarks:
       return std::min(text.size(), text.find(kSpaceMark, begin + 1));
+    case PreTokenizer::kStages:
+      break;
   }
   throw Error(ErrorCode::kInternal, StrCat("pre-tokenizer ", static_cast<int>(kind_)));
 }

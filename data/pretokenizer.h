@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
+#include "data/split_stages.h"
 #include "data/unicode.h"
 
 namespace prm {
@@ -24,6 +26,8 @@ enum class PreTokenizer : uint8_t {
   kWhole,
   // A word begins at every space mark.
   kSpaceMarks,
+  // TextSplit::stages.
+  kStages,
 };
 
 // SentencePiece's stand-in for a space.
@@ -33,14 +37,15 @@ inline constexpr std::string_view kSpaceMark = "\u2581";
 struct TextSplit {
   enum class PrefixSpace : uint8_t { kNever, kFirst, kAlways };
   PreTokenizer kind = PreTokenizer::kGpt2;
-  bool marks_spaces = false;  // every space becomes kSpaceMark
+  std::vector<SplitStage> stages = {};  // of kStages
+  bool marks_spaces = false;            // every space becomes kSpaceMark
   // A space, or its mark, goes before a text that does not begin with one: before the first text
   // alone, or before all.
   PrefixSpace prefix_space = PrefixSpace::kNever;
   friend bool operator==(const TextSplit&, const TextSplit&) = default;
 };
 
-// "gpt2", "smollm2", "qwen2", "llama3", "whole", "space marks".
+// "gpt2", "smollm2", "qwen2", "llama3", "whole", "space marks", "stages".
 std::string_view PreTokenizerName(PreTokenizer kind);
 
 // Immutable; any thread.
@@ -51,7 +56,7 @@ class WordScanner {
   PreTokenizer kind() const { return kind_; }
 
   // The end of the word that begins at `begin` < text.size(); the next word begins there. `text`
-  // is UTF-8, `begin` 0 or an end returned before.
+  // is UTF-8, `begin` 0 or an end returned before. Not for kStages.
   size_t WordEnd(std::string_view text, size_t begin) const;
 
  private:

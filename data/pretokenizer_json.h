@@ -17,7 +17,7 @@ namespace prm {
 TextSplit ParsePreTokenizer(const simdjson::dom::element& pre_tokenizer, std::string_view where,
                             bool* byte_level);
 
-// The JSON of `split`.
-std::string FormatPreTokenizer(const TextSplit& split);
+// The JSON of `split`; "null" where nothing is split.
+std::string FormatPreTokenizer(const TextSplit& split, bool byte_level);
 
 }  // namespace prm

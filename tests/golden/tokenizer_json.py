@@ -1,5 +1,6 @@
 """Writes tokenizer_json.jsonl.xz: small tokenizers as PyPI tokenizers saves them, with ids of hostile
-strings, for what SentencePiece models become when they are converted.
+strings: what SentencePiece models become when they are converted, and byte-level BPE with the
+pre-tokenizers of published models.
 
     pip install tokenizers==0.23.3
     python tests/golden/tokenizer_json.py
@@ -12,7 +13,7 @@ import lzma
 import pathlib
 import random
 
-from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 
 MARK = "\u2581"
@@ -54,6 +55,10 @@ def case(name, normalizer=None, pre_tokenizer=None, added=(), bytes_too=True, st
     tokenizer.decoder = decoders.Sequence(stages + ([decoders.Strip(" ", 1, 0)] if strip else []))
     plain = dict(normalized=False, special=True)
     tokenizer.add_tokens([AddedToken("<s>", **plain), AddedToken("</s>", **plain), *added])
+    return encoded(name, tokenizer)
+
+
+def encoded(name, tokenizer):
     rng = random.Random(name)
     texts = TEXTS + ["".join(rng.choice(WORDS) for _ in range(rng.randint(2, 12))) for _ in range(60)]
     ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
@@ -61,7 +66,51 @@ def case(name, normalizer=None, pre_tokenizer=None, added=(), bytes_too=True, st
     return {"name": name, "json": tokenizer.to_str(), "texts": texts, "ids": ids, "decoded": decoded}
 
 
+# Regular expressions of published tokenizer.json files.
+DEEPSEEK = ["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+"]
+O200K = "|".join([
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+
+
+def byte_level(name, *stages, use_regex=False, prefix=False):
+    """Byte-level BPE whose merges join any letters and spaces, so that every split shows."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab, merges = list(alphabet), []
+    frequent = [pre_tokenizers.ByteLevel(False, use_regex=False).pre_tokenize_str(c)[0][0]
+                for c in " \nathesoxn1235.,=+()'\""]
+    for left in frequent:
+        for right in frequent:
+            if left + right not in vocab:
+                merges.append((left, right))
+                vocab.append(left + right)
+    tokenizer = Tokenizer(BPE({piece: i for i, piece in enumerate(vocab)}, merges))
+    last = pre_tokenizers.ByteLevel(add_prefix_space=prefix, use_regex=use_regex)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*stages, last]) if stages else last
+    tokenizer.decoder = decoders.ByteLevel()
+    return encoded(name, tokenizer)
+
+
+def published():
+    split, digits = pre_tokenizers.Split, pre_tokenizers.Digits
+    yield byte_level("byte level with a prefix space", use_regex=True, prefix=True)
+    yield byte_level("byte level, nothing split")
+    yield byte_level("deepseek", *[split(Regex(r), "isolated") for r in DEEPSEEK], digits(True))
+    yield byte_level("o200k", split(Regex(O200K), "isolated"))
+    yield byte_level("digits together", digits(False), use_regex=True)
+    yield byte_level("punctuation", pre_tokenizers.Punctuation(), digits(True))
+    for behavior in ("removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"):
+        yield byte_level("words " + behavior, split(Regex(r"\w"), behavior))
+        yield byte_level("string " + behavior, split(" ", behavior))
+    yield byte_level("inverted", split(Regex(r"\s+$|\w+"), "isolated", invert=True))
+    yield byte_level("line ends", split(Regex(r"^\s*|[ \t]+$"), "isolated"))
+    yield byte_level("white space", pre_tokenizers.WhitespaceSplit())
+    yield byte_level("words and the rest", pre_tokenizers.Whitespace())
+
+
 def cases():
+    yield from published()
     legacy = normalizers.Sequence([normalizers.Prepend(MARK), normalizers.Replace(" ", MARK)])
     tool = AddedToken("<tool>", normalized=False, special=False)
     yield case("prepend and replace", legacy)
