@@ -16,6 +16,7 @@ namespace {
 
 void Use(prm::BpeSpec spec) {
   const bool changes_text = !spec.normalizer.empty() || spec.split.marks_spaces ||
+                            !spec.split.stages.empty() ||
                             spec.split.prefix_space != prm::TextSplit::PrefixSpace::kNever ||
                             spec.symbols == prm::BpeSpec::Symbols::kCharacters;
   std::set<char> bytes;  // that have a token; others are left out
