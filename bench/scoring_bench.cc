@@ -27,12 +27,12 @@ struct Options {
   bool self_test = true;
 };
 
-using Scores = std::vector<std::vector<LabelProbs>>;  // [B][S_b]
+using Scores = std::vector<StepScores>;  // [B]
 
 void WriteScores(const Scores& scores, const std::filesystem::path& path) {
   OutputFile file(path);
   for (size_t i = 0; i < scores.size(); ++i) {
-    file.Write(nlohmann::json({{"id", i}, {"label_probs", scores[i]}}).dump() + "\n");
+    file.Write(nlohmann::json({{"id", i}, {"label_probs", scores[i].label_probs}}).dump() + "\n");
   }
   file.Commit();
 }

@@ -11,6 +11,7 @@ set(PRM_MODEL_TORCH_FREE
   packed_batch
   prm_json
   rope
+  scoring_format
   safetensors
   synced_file
   tensor_view

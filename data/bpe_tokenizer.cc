@@ -124,6 +124,7 @@ class BpeTokenizer : public Tokenizer {
         vocab_size_(VocabSize(spec_)),
         token_ids_(MapTokens(spec_)),
         special_ids_(MapSpecials(spec_)),
+        continued_normalizer_(spec_.normalizer),
         scanner_(spec_.split.kind),
         splitter_(spec_.split.stages, spec_.where),
         parse_(spec_, true),
@@ -138,23 +139,29 @@ class BpeTokenizer : public Tokenizer {
       byte_ids_[byte] = found == token_ids_.end() ? kNone : found->second;
     }
     if (token_ids_.empty()) Refuse(spec_, "no tokens");
+    std::erase_if(continued_normalizer_, [](const NormalizerStep& step) {
+      return step.kind == NormalizerStep::Kind::kPrepend;
+    });
     AddSpecialTexts();
     CheckNamed("bos", spec_.bos_id);
     CheckNamed("eos", spec_.eos_id);
   }
 
-  void Encode(std::string_view text, SpecialTokens special,
-              std::vector<TokenId>* ids) const override {
+  void Encode(std::string_view text, SpecialTokens special, std::vector<TokenId>* ids,
+              TextStart start) const override {
     if (const std::optional<size_t> invalid = FindInvalidUtf8(text)) {
       throw Error(ErrorCode::kInvalidArgument, StrCat("text is not UTF-8 at byte ", *invalid));
     }
     const WordCachePool::Lease cache(&caches_);
     const Matchers& matchers = special == SpecialTokens::kParse ? parse_ : text_;
     ForEachPart(matchers.raw, text, ids, [&](std::string_view part, bool is_first) {
-      const std::optional<std::string> normal = Normalize(spec_.normalizer, part);
+      const bool continues = is_first && start == TextStart::kContinues;
+      const std::optional<std::string> normal =
+          Normalize(continues ? continued_normalizer_ : spec_.normalizer, part);
       ForEachPart(matchers.normalized, normal ? *normal : part, ids,
                   [&](std::string_view words, bool is_first_part) {
-                    EncodeText(words, is_first && is_first_part, &*cache, ids);
+                    EncodeText(words, is_first_part && continues, is_first && is_first_part,
+                               &*cache, ids);
                   });
     });
   }
@@ -252,16 +259,17 @@ class BpeTokenizer : public Tokenizer {
     return spec_.tokens[id];
   }
 
-  // `is_first`: nothing comes before `text`.
-  void EncodeText(std::string_view text, bool is_first, WordCache* cache,
+  // `is_first`: of the text that is encoded. `continues`: goes on right after other ids.
+  void EncodeText(std::string_view text, bool continues, bool is_first, WordCache* cache,
                   std::vector<TokenId>* ids) const {
     if (!spec_.split.marks_spaces && spec_.split.prefix_space == PrefixSpace::kNever) {
       return EncodeWords(text, cache, ids);
     }
     const std::string_view space = spec_.split.marks_spaces ? kSpaceMark : " ";
     std::string spaced = ReplaceAll(text, " ", space);
-    const bool wants_space = spec_.split.prefix_space == PrefixSpace::kAlways ||
-                             (spec_.split.prefix_space == PrefixSpace::kFirst && is_first);
+    const bool wants_space =
+        !continues && (spec_.split.prefix_space == PrefixSpace::kAlways ||
+                       (spec_.split.prefix_space == PrefixSpace::kFirst && is_first));
     if (wants_space && !spaced.starts_with(space)) spaced.insert(0, space);
     EncodeWords(spaced, cache, ids);
   }
@@ -366,6 +374,7 @@ class BpeTokenizer : public Tokenizer {
   std::unordered_map<TokenId, std::string_view> special_texts_;
   std::unordered_map<TokenId, std::string> normalized_texts_;  // as Decode writes those matched so
   std::array<TokenId, 256> byte_ids_{};
+  std::vector<NormalizerStep> continued_normalizer_;  // without what goes before a new text
   MergeTable merges_;
   WordScanner scanner_;
   StageSplitter splitter_;  // of kStages

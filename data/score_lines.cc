@@ -73,16 +73,6 @@ Aggregates ReadAggregates(const JsonField& field) {
   return {values[0], values[1], values[2], values[3]};
 }
 
-// The softmax's own rounding may carry a sum of two probabilities beyond 1.
-float Score(const LabelProbs& probs) { return std::min(PCorrect(probs), 1.0f); }
-
-std::vector<float> Scores(const std::vector<LabelProbs>& label_probs) {
-  std::vector<float> scores;
-  scores.reserve(label_probs.size());
-  for (const LabelProbs& probs : label_probs) scores.push_back(Score(probs));
-  return scores;
-}
-
 // Label probabilities must say what the scores say, or one of them is of another trace.
 void CheckScoresAgree(const ScoreLine& line, const JsonField& label_probs) {
   if (line.label_probs.size() != line.scores.size()) {
@@ -90,9 +80,10 @@ void CheckScoresAgree(const ScoreLine& line, const JsonField& label_probs) {
                                     line.label_probs.size()));
   }
   for (size_t i = 0; i < line.scores.size(); ++i) {
-    if (std::abs(Score(line.label_probs[i]) - line.scores[i]) > kRoundingTolerance) {
+    const float p_correct = PCorrect(line.label_probs[i]);
+    if (std::abs(p_correct - line.scores[i]) > kRoundingTolerance) {
       RefuseField(label_probs, StrCat("expected item ", i, " to give p_correct ", line.scores[i],
-                                      " as in scores, got ", Score(line.label_probs[i])));
+                                      " as in scores, got ", p_correct));
     }
   }
 }
@@ -105,7 +96,7 @@ void ReadScoredLine(const std::vector<JsonMember>& members, const JsonField& obj
     line->scores = ReadScores(members[kScores].field);
     if (label_probs.has_value()) CheckScoresAgree(*line, label_probs.field);
   } else if (label_probs.has_value()) {
-    line->scores = Scores(line->label_probs);
+    line->scores = ScoresOf(line->label_probs).p_correct;
   } else {
     RefuseField(object, "expected one of the fields scores, label_probs, error");
   }
@@ -192,13 +183,8 @@ Aggregates Aggregate(std::span<const float> p_correct) {
   return result;
 }
 
-ScoreLine MakeScoreLine(std::string id, std::vector<LabelProbs> label_probs, double threshold) {
-  ScoreLine line = MakeScoreLine(std::move(id), Scores(label_probs), threshold);
-  line.label_probs = std::move(label_probs);
-  return line;
-}
-
-ScoreLine MakeScoreLine(std::string id, std::vector<float> scores, double threshold) {
+ScoreLine MakeScoreLine(std::string id, StepScores step_scores, double threshold) {
+  std::vector<float>& scores = step_scores.p_correct;
   if (scores.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("scores of trace ", id, ": expected at least one step, got none"));
@@ -214,6 +200,7 @@ ScoreLine MakeScoreLine(std::string id, std::vector<float> scores, double thresh
   line.aggregate = Aggregate(scores);
   line.first_error = FirstErrorBelow(scores, threshold);
   line.scores = std::move(scores);
+  line.label_probs = std::move(step_scores.label_probs);
   return line;
 }
 

@@ -46,10 +46,8 @@ struct ScoreLine {
   std::optional<std::string> error;  // set: the trace was not scored; only `id` is valid beside it
 };
 
-// Of label_probs [S]. Throws Error(kInvalidArgument) for no steps.
-ScoreLine MakeScoreLine(std::string id, std::vector<LabelProbs> label_probs, double threshold);
-// Of a model with two classes: scores [S] alone.
-ScoreLine MakeScoreLine(std::string id, std::vector<float> scores, double threshold);
+// Throws Error(kInvalidArgument) for no steps.
+ScoreLine MakeScoreLine(std::string id, StepScores scores, double threshold);
 ScoreLine MakeErrorLine(std::string id, std::string error);
 
 // One line of formats section 2, without newline: `label_probs` only where they are, or `error`

@@ -11,12 +11,19 @@
 namespace prm {
 namespace {
 
+// ModelProto.normalizer_spec (field 3) with add_dummy_prefix (field 3) false, as serialized: a
+// message that comes again behind another is merged into it.
+constexpr std::string_view kNoDummyPrefix("\x1a\x02\x18\x00", 4);
+
 class SentencePieceTokenizer : public Tokenizer {
  public:
   SentencePieceTokenizer(std::string model, const TokenizerConfig& config, std::string_view where)
       : model_(std::move(model)), where_(where), config_(config), matcher_({}) {
     const auto status = processor_.LoadFromSerializedProto(model_);
     if (!status.ok()) Refuse(status.ToString());
+    const auto continuing_status =
+        continuing_.LoadFromSerializedProto(model_ + std::string(kNoDummyPrefix));
+    if (!continuing_status.ok()) Refuse(continuing_status.ToString());
     if (processor_.GetPieceSize() == 0) Refuse("no pieces");
     vocab_size_ = processor_.GetPieceSize();
     CollectSpecials();
@@ -26,19 +33,20 @@ class SentencePieceTokenizer : public Tokenizer {
     eos_id_ = NamedId(config_.eos_token, processor_.eos_id());
   }
 
-  void Encode(std::string_view text, SpecialTokens special,
-              std::vector<TokenId>* ids) const override {
+  void Encode(std::string_view text, SpecialTokens special, std::vector<TokenId>* ids,
+              TextStart start) const override {
     if (const std::optional<size_t> invalid = FindInvalidUtf8(text)) {
       throw Error(ErrorCode::kInvalidArgument, StrCat("text is not UTF-8 at byte ", *invalid));
     }
     const SpecialMatcher& matcher = special == SpecialTokens::kParse ? matcher_ : added_matcher_;
     size_t begin = 0;
     while (const auto match = matcher.Find(text, begin)) {
-      EncodeText(text.substr(begin, match->begin - begin), ids);
+      EncodeText(text.substr(begin, match->begin - begin), begin == 0 ? start : TextStart::kNew,
+                 ids);
       ids->push_back(match->id);
       begin = match->begin + match->size_bytes;
     }
-    EncodeText(text.substr(begin), ids);
+    EncodeText(text.substr(begin), begin == 0 ? start : TextStart::kNew, ids);
   }
 
   std::string Decode(std::span<const TokenId> ids) const override {
@@ -125,10 +133,10 @@ class SentencePieceTokenizer : public Tokenizer {
     return model_id >= 0 ? std::optional<TokenId>(model_id) : std::nullopt;
   }
 
-  void EncodeText(std::string_view text, std::vector<TokenId>* ids) const {
+  void EncodeText(std::string_view text, TextStart start, std::vector<TokenId>* ids) const {
     if (text.empty()) return;
     std::vector<int> pieces;
-    const auto status = processor_.Encode(text, &pieces);
+    const auto status = (start == TextStart::kNew ? processor_ : continuing_).Encode(text, &pieces);
     if (!status.ok()) throw Error(ErrorCode::kInternal, StrCat(where_, ": ", status.ToString()));
     ids->insert(ids->end(), pieces.begin(), pieces.end());
   }
@@ -146,6 +154,7 @@ class SentencePieceTokenizer : public Tokenizer {
   std::string where_;
   TokenizerConfig config_;
   sentencepiece::SentencePieceProcessor processor_;
+  sentencepiece::SentencePieceProcessor continuing_;  // puts no space before a text
   int vocab_size_ = 0;
   SpecialMap special_ids_;                                // control pieces and added tokens
   SpecialMap always_ids_;                                 // added tokens that are not special

@@ -1,11 +1,15 @@
 #include "data/step_format.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "data/error.h"
 
 namespace prm {
 namespace {
+
+constexpr std::string_view kProblem = "{problem}", kStep = "{step}", kNumber = "{n}";
 
 std::vector<TokenId> NewlineIds(const Tokenizer& tokenizer) {
   std::vector<TokenId> ids;
@@ -16,51 +20,140 @@ std::vector<TokenId> NewlineIds(const Tokenizer& tokenizer) {
   return byte_piece ? std::vector<TokenId>{*byte_piece} : ids;
 }
 
-void Append(const std::vector<TokenId>& from, std::vector<TokenId>* ids) {
-  ids->insert(ids->end(), from.begin(), from.end());
+int CountOf(std::string_view what, const std::vector<FormatPart>& parts) {
+  int count = 0;
+  for (const FormatPart& part : parts) {
+    for (size_t at = part.text.find(what); at != std::string::npos;
+         at = part.text.find(what, at + what.size())) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+// Appends `text` with the placeholders filled; what is filled in is not looked at again.
+void AppendFilled(std::string_view text, std::string_view value, int number, std::string* out) {
+  while (!text.empty()) {
+    const size_t brace = std::min(text.find('{'), text.size());
+    out->append(text.substr(0, brace));
+    text.remove_prefix(brace);
+    if (text.starts_with(kProblem) || text.starts_with(kStep)) {
+      out->append(value);
+      text.remove_prefix(text.find('}') + 1);
+    } else if (text.starts_with(kNumber)) {
+      out->append(std::to_string(number));
+      text.remove_prefix(kNumber.size());
+    } else if (!text.empty()) {
+      out->push_back('{');
+      text.remove_prefix(1);
+    }
+  }
+}
+
+std::string_view Trimmed(std::string_view text) {
+  constexpr std::string_view kSpaces = " \t\n\v\f\r";
+  text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
+  return text.substr(0, text.find_last_not_of(kSpaces) + 1);
+}
+
+void CheckUtf8(std::string_view text) {
+  if (const std::optional<size_t> invalid = FindInvalidUtf8(text)) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat("text is not UTF-8 at byte ", *invalid));
+  }
 }
 
 }  // namespace
 
+void CheckStepFormat(const StepFormat& format, std::string_view where) {
+  struct Place {
+    std::string_view name;
+    const std::vector<FormatPart>& parts;
+    int problems, steps;
+  };
+  const std::array<Place, 3> places = {{{"prompt", format.prompt, 1, 0},
+                                        {"step", format.step, 0, 1},
+                                        {"between", format.between, 0, 0}}};
+  for (const auto& [name, parts, problems, steps] : places) {
+    for (const auto& [placeholder, expected] :
+         {std::pair(kProblem, problems), std::pair(kStep, steps)}) {
+      const int count = CountOf(placeholder, parts);
+      if (count == expected) continue;
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat(where, ": field 'format.", name, "' has ", placeholder, " ", count,
+                         " times; expected ", expected));
+    }
+    for (const FormatPart& part : parts) {
+      if (std::ranges::all_of(part.ids, [](TokenId id) { return id >= 0; })) continue;
+      throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": field 'format.", name,
+                                                      "' has a negative id; expected token ids"));
+    }
+  }
+}
+
 StepFormat NewlineFormat(const Tokenizer& tokenizer, bool prepend_bos) {
-  StepFormat format;
-  format.separator_ids = NewlineIds(tokenizer);
-  if (format.separator_ids.empty()) {
+  const std::vector<TokenId> newline = NewlineIds(tokenizer);
+  if (newline.empty()) {
     throw Error(ErrorCode::kFailedPrecondition,
                 "the tokenizer has no token for \"\\n\", which separates steps by default");
   }
-  format.problem_suffix_ids = format.separator_ids;
+  StepFormat format;
   if (prepend_bos) {
     const std::optional<TokenId> bos = tokenizer.bos_id();
     if (!bos) {
       throw Error(ErrorCode::kFailedPrecondition,
                   "the model expects a BOS token first and the tokenizer has none");
     }
-    format.prefix_ids = {*bos};
+    format.prompt.push_back({.ids = {*bos}, .text = ""});
   }
+  format.prompt.push_back({.ids = {}, .text = std::string(kProblem)});
+  format.prompt.push_back({.ids = newline, .text = ""});
+  format.step = {{.ids = {}, .text = std::string(kStep)}, {.ids = newline, .text = ""}};
   return format;
 }
 
-std::vector<TokenId> ProblemIds(const StepFormat& format, const Tokenizer& tokenizer,
-                                std::string_view problem) {
-  std::vector<TokenId> ids = format.prefix_ids;
-  tokenizer.Encode(problem, SpecialTokens::kText, &ids);
-  Append(format.problem_suffix_ids, &ids);
-  return ids;
+TraceBuilder::TraceBuilder(const StepFormat& format, const Tokenizer& tokenizer,
+                           std::string_view problem)
+    : format_(format), tokenizer_(tokenizer) {
+  CheckUtf8(problem);
+  Add(format_.prompt, problem, 0);
 }
 
-void AppendStep(const StepFormat& format, const Tokenizer& tokenizer, std::string_view step,
-                TraceTokens* tokens) {
-  if (format.separator_ids.empty()) {
-    throw Error(ErrorCode::kFailedPrecondition, "the step format has no separator to read at");
-  }
+void TraceBuilder::Append(std::string_view step) {
+  CheckUtf8(step);
+  const int number = int(tokens_.step_reads.size()) + 1;
   if (IsBlank(step)) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("step ", tokens->step_reads.size(), " is empty"));
+    throw Error(ErrorCode::kInvalidArgument, StrCat("step ", number - 1, " is empty"));
   }
-  tokenizer.Encode(step, SpecialTokens::kText, &tokens->ids);
-  Append(format.separator_ids, &tokens->ids);
-  tokens->step_reads.push_back(int32_t(tokens->ids.size()) - 1);
+  if (format_.trim) step = Trimmed(step);
+  if (number > 1) Add(format_.between, "", number);
+  for (size_t line = 0; line <= step.size();) {
+    const size_t end = format_.by_line ? std::min(step.find('\n', line), step.size()) : step.size();
+    Add(format_.step, step.substr(line, end - line), number);
+    line = end + 1;
+  }
+  Flush();
+  const int32_t read = int32_t(tokens_.ids.size()) - 1 - format_.read_back;
+  if (read <= (number == 1 ? -1 : tokens_.step_reads.back())) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("step ", number - 1, " has too few tokens to be read"));
+  }
+  tokens_.step_reads.push_back(read);
+}
+
+void TraceBuilder::Add(const std::vector<FormatPart>& parts, std::string_view text, int number) {
+  for (const FormatPart& part : parts) {
+    if (part.alone || !part.ids.empty()) Flush();
+    tokens_.ids.insert(tokens_.ids.end(), part.ids.begin(), part.ids.end());
+    AppendFilled(part.text, text, number, &open_text_);
+    if (part.alone) Flush(TextStart::kNew);
+  }
+}
+
+void TraceBuilder::Flush(std::optional<TextStart> start) {
+  if (open_text_.empty()) return;
+  tokenizer_.Encode(open_text_, SpecialTokens::kText, &tokens_.ids, start.value_or(next_));
+  next_ = TextStart::kContinues;
+  open_text_.clear();
 }
 
 TraceTokens TokenizeTrace(const StepFormat& format, const Tokenizer& tokenizer,
@@ -68,18 +161,17 @@ TraceTokens TokenizeTrace(const StepFormat& format, const Tokenizer& tokenizer,
   if (trace.steps.empty()) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("trace ", trace.id, ": no steps"));
   }
-  TraceTokens tokens;
-  std::string_view part = "problem";
+  std::string where = "problem";
   try {
-    tokens.ids = ProblemIds(format, tokenizer, trace.problem);
-    part = "steps";
-    for (const Step& step : trace.steps) AppendStep(format, tokenizer, step.text, &tokens);
+    TraceBuilder builder(format, tokenizer, trace.problem);
+    for (size_t s = 0; s < trace.steps.size(); ++s) {
+      where = StrCat("steps[", s, "]");
+      builder.Append(trace.steps[s].text);
+    }
+    return builder.tokens();
   } catch (const Error& error) {
-    const std::string where =
-        part == "problem" ? "problem" : StrCat("steps[", tokens.step_reads.size(), "]");
     throw Error(error.code(), StrCat("trace ", trace.id, ": ", where, ": ", error.what()));
   }
-  return tokens;
 }
 
 int CutToFit(int max_tokens, TraceTokens* tokens) {

@@ -1,7 +1,7 @@
 // How a problem and its steps become token ids, and where each step's score is read.
 #pragma once
 
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,16 +11,37 @@
 
 namespace prm {
 
-// Part of a checkpoint (prm.json "format"). Separators are placed by id, never by joining strings:
-//   prefix_ids  Encode(problem)  problem_suffix_ids  { Encode(step)  separator_ids }*
-// and a step is read at the last id of the separator that follows it. Problem and steps are encoded
-// as ordinary text (SpecialTokens::kText): user text cannot forge a special token.
+// Token ids, or else text, in which {problem}, {step} and {n}, the step's number from 1, stand for
+// those of the trace.
+struct FormatPart {
+  std::vector<TokenId> ids;
+  std::string text;
+  bool alone = false;  // the text is encoded by itself, as if nothing came before or behind it
+  friend bool operator==(const FormatPart&, const FormatPart&) = default;
+};
+
+// Part of a checkpoint (prm.json "format"): the ids of a trace are those of
+//   prompt  step  { between step }*
+// and a step is read at the last id of its `step` parts, or `read_back` ids before; what a model is
+// shown behind that before the next step, such as the answer "+" of a chat, belongs to `between`.
+// Texts that follow each other are joined and encoded as one, up to the next ids or the end of the
+// step; a text behind ids goes on there, without the space that some tokenizers put before a new
+// text. Separators are ids, so that no text can merge with them; texts of the trace are encoded as
+// ordinary text (SpecialTokens::kText), so that they cannot forge a special token.
 struct StepFormat {
-  std::vector<TokenId> prefix_ids;
-  std::vector<TokenId> problem_suffix_ids;
-  std::vector<TokenId> separator_ids;  // at least one
+  std::vector<FormatPart> prompt;   // has {problem} once
+  std::vector<FormatPart> step;     // has {step} once
+  std::vector<FormatPart> between;  // has neither
+  // Each line of a step goes through `step` by itself; the step is read at the last line's end.
+  bool by_line = false;
+  bool trim = false;  // white space around a step is dropped
+  int read_back = 0;
   friend bool operator==(const StepFormat&, const StepFormat&) = default;
 };
+
+// Throws Error(kInvalidArgument) naming `where` and the part: a missing, repeated or misplaced
+// placeholder, a negative id.
+void CheckStepFormat(const StepFormat& format, std::string_view where);
 
 // ids [T]; step_reads [S] strictly rising indices into ids, one a step.
 struct TraceTokens {
@@ -32,12 +53,29 @@ struct TraceTokens {
 // that its model expects (`prepend_bos`), and the id of "\n" after the problem and after each step.
 StepFormat NewlineFormat(const Tokenizer& tokenizer, bool prepend_bos);
 
-// Ids of the context that precedes the first step.
-std::vector<TokenId> ProblemIds(const StepFormat& format, const Tokenizer& tokenizer,
-                                std::string_view problem);
-// Appends one step with its separator. Building step by step equals TokenizeTrace.
-void AppendStep(const StepFormat& format, const Tokenizer& tokenizer, std::string_view step,
-                TraceTokens* tokens);
+// Builds the ids of a growing trace step by step; borrows format and tokenizer. One thread.
+class TraceBuilder {
+ public:
+  // Throws Error(kInvalidArgument) with the byte offset where a text is not UTF-8.
+  TraceBuilder(const StepFormat& format, const Tokenizer& tokenizer, std::string_view problem);
+  // Also throws for an empty step, and one without a single token.
+  void Append(std::string_view step);
+
+  // Complete for the steps so far: ids end with the last step's. Before the first step the prompt's
+  // last text may still be missing, as it may join with the step.
+  const TraceTokens& tokens() const { return tokens_; }
+
+ private:
+  void Add(const std::vector<FormatPart>& parts, std::string_view text, int number);
+  void Flush(std::optional<TextStart> start = std::nullopt);
+
+  const StepFormat& format_;
+  const Tokenizer& tokenizer_;
+  TraceTokens tokens_;
+  std::string open_text_;  // may still grow before it is encoded
+  TextStart next_ = TextStart::kNew;
+};
+
 // Throws Error(kInvalidArgument) naming `trace.id` and the step: no steps, an empty step, text that
 // is not UTF-8.
 TraceTokens TokenizeTrace(const StepFormat& format, const Tokenizer& tokenizer, const Trace& trace);

@@ -17,6 +17,10 @@ using TokenId = int32_t;
 // What special-token strings inside a text become: ordinary text, or their ids.
 enum class SpecialTokens { kText, kParse };
 
+// Whether a text stands at the start, where some tokenizers put a space before it, or goes on after
+// ids that are already there.
+enum class TextStart { kNew, kContinues };
+
 // Immutable after construction: any thread may call any method.
 class Tokenizer {
  public:
@@ -24,8 +28,8 @@ class Tokenizer {
 
   // Appends the ids of `text` to `*ids`; never adds BOS or EOS. Throws Error(kInvalidArgument)
   // with the byte offset where `text` is not UTF-8.
-  virtual void Encode(std::string_view text, SpecialTokens special,
-                      std::vector<TokenId>* ids) const = 0;
+  virtual void Encode(std::string_view text, SpecialTokens special, std::vector<TokenId>* ids,
+                      TextStart start = TextStart::kNew) const = 0;
   virtual std::string Decode(std::span<const TokenId> ids) const = 0;
 
   // Ids are in [0, vocab_size).

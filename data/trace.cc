@@ -1,6 +1,7 @@
 #include "data/trace.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace prm {
 
@@ -27,6 +28,13 @@ std::optional<StepLabel> ParseLabel(std::string_view name) {
 
 bool IsBlank(std::string_view text) {
   return text.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos;
+}
+
+StepScores ScoresOf(std::vector<LabelProbs> label_probs) {
+  StepScores scores;
+  for (const LabelProbs& p : label_probs) scores.p_correct.push_back(std::min(PCorrect(p), 1.0f));
+  scores.label_probs = std::move(label_probs);
+  return scores;
 }
 
 }  // namespace prm

@@ -2,40 +2,98 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "data/error.h"
 #include "model/torch_error.h"
 
 namespace prm {
 
-LoadedModel LoadModel(const std::filesystem::path& path, bool with_lm_head) {
-  const std::unique_ptr<WeightSource> source = OpenWeights(path);
-  LoadedModel model{source->config(), LoadDecoderWeights(*source, with_lm_head),
-                    source->tokenizer(), std::nullopt, source->prepend_bos()};
-  ConvertToHalfLayout(&model.weights, &model.config);
+namespace {
+
+// One row of outputs to its score; `step_labels` is empty where the head has other labels.
+void AppendScore(std::span<const float> row, const Head& head,
+                 std::span<const StepLabel> step_labels, StepScores* scores) {
+  float p_correct = 0;
+  if (head.activation == Head::Activation::kSigmoid) {
+    for (const float p : row) p_correct += p / float(row.size());
+  } else {
+    for (size_t k = 0; k < row.size(); ++k) {
+      if (head.labels[k].starts_with("correct")) p_correct += row[k];
+    }
+  }
+  scores->p_correct.push_back(std::min(p_correct, 1.0f));
+  if (step_labels.empty()) return;
+  LabelProbs& probs = scores->label_probs.emplace_back();
+  for (size_t k = 0; k < row.size(); ++k) probs[size_t(step_labels[k])] += row[k];
+}
+
+double WorstDifference(const StepScores& scores, const SelfTest& test, const std::string& where,
+                       double tolerance) {
+  double worst = 0.0;
+  const auto compare = [&](const std::string& what, float got, float expected) {
+    const double difference = std::abs(got - expected);
+    worst = std::max(worst, difference);
+    if (difference <= tolerance) return;  // not for NaN
+    throw Error(ErrorCode::kDataLoss,
+                StrCat(where, what, " is ", got, ", expected ", expected, " within ", tolerance));
+  };
+  for (size_t s = 0; s < test.scores.p_correct.size(); ++s) {
+    const std::string step = StrCat(", step ", s, ": ");
+    compare(step + "p_correct", scores.p_correct[s], test.scores.p_correct[s]);
+    if (test.scores.label_probs.empty() || scores.label_probs.empty()) continue;
+    for (int k = 0; k < kNumLabels; ++k) {
+      compare(StrCat(step, "P(", kLabelNames[k], ")"), scores.label_probs[s][k],
+              test.scores.label_probs[s][k]);
+    }
+  }
+  return worst;
+}
+
+}  // namespace
+
+LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options) {
+  LoadedModel model;
   const std::filesystem::path prm_file = path / "prm.json";
   if (std::filesystem::is_directory(path) && std::filesystem::exists(prm_file)) {
     model.prm = ReadPrmJson(prm_file);
-    if (!model.weights.head_weight.defined()) {
-      throw Error(ErrorCode::kDataLoss,
-                  StrCat(path.string(), ": prm.json is there but the weights lack score.weight"));
-    }
+    options.head = &model.prm->head;
   }
+  const std::unique_ptr<WeightSource> source = OpenWeights(path, options.head);
+  model.config = source->config();
+  if (options.head && options.head->outputs == Head::Outputs::kMean &&
+      model.config.logit_softcap > 0) {
+    throw Error(ErrorCode::kUnimplemented,
+                StrCat(path.string(), ": a head that is the mean of capped logits"));
+  }
+  model.weights = LoadDecoderWeights(*source, options);
+  model.tokenizer = source->tokenizer();
+  model.prepend_bos = source->prepend_bos();
+  ConvertToHalfLayout(&model.weights, &model.config);
   return model;
 }
 
-std::vector<std::vector<LabelProbs>> StepProbabilities(const Decoder& decoder,
-                                                       std::span<const TraceTokens> traces) {
+std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
+                                   std::span<const TraceTokens> traces) {
   if (traces.empty()) return {};
   const PackedBatch batch = Pack(traces);
-  const at::Tensor probs = WithTorchErrors("scoring a batch", [&] {
-    return decoder.StepLogits(batch).softmax(-1).to(at::kCPU).contiguous();
+  const at::Tensor outputs = WithTorchErrors("scoring a batch", [&] {
+    at::Tensor logits = decoder.StepLogits(batch);
+    const double cap = head.layers.back() == "lm_head" ? decoder.config().logit_softcap : 0;
+    if (cap > 0) logits = (logits / cap).tanh() * cap;
+    const bool softmax = head.activation == Head::Activation::kSoftmax;
+    return (softmax ? logits.softmax(-1) : logits.sigmoid()).to(at::kCPU).contiguous();
   });
-  const auto* rows = reinterpret_cast<const LabelProbs*>(probs.const_data_ptr<float>());
-  std::vector<std::vector<LabelProbs>> result;
+  const size_t width = size_t(outputs.size(1));
+  const float* values = outputs.const_data_ptr<float>();
+  const std::vector<StepLabel> step_labels = head.StepLabels();
+  std::vector<StepScores> result(traces.size());
   for (size_t b = 0; b < traces.size(); ++b) {
-    result.emplace_back(rows + batch.read_offsets[b], rows + batch.read_offsets[b + 1]);
+    for (int64_t s = batch.read_offsets[b]; s < batch.read_offsets[b + 1]; ++s) {
+      AppendScore({values + size_t(s) * width, width}, head, step_labels, &result[b]);
+    }
   }
   return result;
 }
@@ -49,24 +107,14 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
 }
 
 double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where) {
-  const bool exact = decoder.weights().layers[0][LayerPart::kQkv].scalar_type() == at::kFloat;
-  const double tolerance = exact ? 1e-4 : 2e-2;
+  const bool exact = decoder.weights().layers[0][LayerPart::kQkv].scalar_type() == at::kFloat &&
+                     prm.self_test_dtype == "float32";
   double worst = 0.0;
   for (size_t t = 0; t < prm.self_tests.size(); ++t) {
     const SelfTest& test = prm.self_tests[t];
-    const auto probs = StepProbabilities(decoder, {&test.tokens, 1});
-    for (size_t s = 0; s < test.label_probs.size(); ++s) {
-      for (int k = 0; k < kNumLabels; ++k) {
-        const double difference = std::abs(probs[0][s][k] - test.label_probs[s][k]);
-        worst = std::max(worst, difference);
-        if (!(difference <= tolerance)) {
-          throw Error(
-              ErrorCode::kDataLoss,
-              StrCat(where, ": self-test ", t, ", step ", s, ": P(", kLabelNames[k], ") is ",
-                     probs[0][s][k], ", expected ", test.label_probs[s][k], " within ", tolerance));
-        }
-      }
-    }
+    const std::vector<StepScores> scores = ScoreSteps(decoder, prm.head, {&test.tokens, 1});
+    worst = std::max(worst, WorstDifference(scores[0], test, StrCat(where, ": self-test ", t),
+                                            exact ? 1e-4 : 2e-2));
   }
   return worst;
 }

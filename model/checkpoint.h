@@ -16,18 +16,19 @@ namespace prm {
 
 struct LoadedModel {
   ModelConfig config;
-  DecoderWeights weights;  // float32, CPU, Hugging Face's rotary layout
+  DecoderWeights weights;  // on the CPU, Hugging Face's rotary layout
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<PrmJson> prm;  // absent for a bare backbone
   bool prepend_bos = false;    // the backbone expects BOS before its text
 };
 
-// A GGUF file, a Hugging Face folder, or a checkpoint folder. Throws Error.
-LoadedModel LoadModel(const std::filesystem::path& path, bool with_lm_head = false);
+// A GGUF file, a Hugging Face folder, or a checkpoint folder, whose prm.json says what its head is.
+// Throws Error.
+LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options = {});
 
-// Step label probabilities of B traces in one packed batch: [B][S_b]. Softmax in float32.
-std::vector<std::vector<LabelProbs>> StepProbabilities(const Decoder& decoder,
-                                                       std::span<const TraceTokens> traces);
+// Scores of B traces in one packed batch: [B], of S_b steps each. `head` is that of the weights.
+std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
+                                   std::span<const TraceTokens> traces);
 
 // Writes config.json, model.safetensors, the tokenizer's files and prm.json into writer.folder().
 // The caller may add files, and commits. prm.self_tests must be set.
@@ -35,7 +36,7 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
                      CheckpointWriter* writer);
 
 // Largest |p - expected| over the self-tests. Throws Error(kDataLoss) naming `where` and the test
-// when it exceeds 1e-4 (float32) or 2e-2 (otherwise).
+// when it exceeds 1e-4 (both in float32) or 2e-2 (otherwise).
 double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where);
 
 }  // namespace prm

@@ -58,22 +58,16 @@ struct DescribeOptions {
 void RunDescribe(const DescribeOptions& options) {
   const auto scorer = LoadStepScorer(options.model, options.scorer);
   const ModelDescription& d = scorer->description();
-  const StepFormat& f = scorer->format();
-  const nlohmann::ordered_json json = {{"name", d.name},
-                                       {"architecture", d.architecture},
-                                       {"parameters", d.parameters},
-                                       {"dtype", d.dtype},
-                                       {"device", d.device},
-                                       {"vocab_size", d.vocab_size},
-                                       {"max_tokens", d.max_tokens},
-                                       {"labels", kLabelNames},
-                                       {"threshold", d.threshold},
-                                       {"label_policy", d.label_policy},
-                                       {"base_model", d.base_model},
-                                       {"training_data", d.training_data},
-                                       {"prefix_ids", f.prefix_ids},
-                                       {"problem_suffix_ids", f.problem_suffix_ids},
-                                       {"separator_ids", f.separator_ids}};
+  nlohmann::ordered_json json = {{"name", d.name},
+                                 {"architecture", d.architecture},
+                                 {"parameters", d.parameters},
+                                 {"dtype", d.dtype},
+                                 {"device", d.device},
+                                 {"vocab_size", d.vocab_size},
+                                 {"max_tokens", d.max_tokens},
+                                 {"base_model", d.base_model},
+                                 {"training_data", d.training_data}};
+  WriteScoringFormat(scorer->scoring(), &json);
   if (options.json) {
     std::cout << json.dump() << "\n";
     return;

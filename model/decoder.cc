@@ -40,6 +40,13 @@ at::Tensor NormRowsBackward(const at::Tensor& grad, const NormActivations& kept,
       .residual_compute;
 }
 
+// A layer of the head on x [S, in], or of an ensemble [E, in, out] on that or x [E, S, in].
+at::Tensor HeadLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (weight.dim() == 2) return at::addmm(bias, x, weight.t());
+  const at::Tensor members = x.dim() == 3 ? x : x.expand({weight.size(0), -1, -1});
+  return at::baddbmm(bias.unsqueeze(1), members, weight);
+}
+
 // Channels [begin, end) of qkv as rows of one head each, [T * heads, C].
 struct HeadRange {
   int64_t begin, end, channels;
@@ -171,7 +178,12 @@ at::Tensor Decoder::ReadHidden(const PackedBatch& batch, Activations* keep) cons
 }
 
 at::Tensor Decoder::StepLogits(const PackedBatch& batch, Activations* keep) const {
-  return at::addmm(weights_.head_bias, ReadHidden(batch, keep), weights_.head_weight.t());
+  at::Tensor hidden = ReadHidden(batch, keep);
+  for (const HeadLayer& layer : weights_.head_hidden) {
+    hidden = HeadLinear(hidden, layer.weight, layer.bias).relu_();
+  }
+  const at::Tensor out = HeadLinear(hidden, weights_.head_weight, weights_.head_bias);
+  return out.dim() == 3 ? out.squeeze(-1).t() : out;
 }
 
 at::Tensor Decoder::VocabularyLogits(const PackedBatch& batch) const {

@@ -48,8 +48,8 @@ class Decoder {
   // `config` and `weights` must fit (LoadDecoderWeights). Weights are shared, not copied.
   Decoder(ModelConfig config, DecoderWeights weights);
 
-  // Logits [S, kNumLabels] float32, on the weights' device, at batch.reads. With `keep`, fills it
-  // for Backward. Positions must be below max_positions().
+  // The head's outputs [S, outputs] float32, on the weights' device, at batch.reads. With `keep`
+  // (a head of one layer), fills it for Backward. Positions must be below max_positions().
   at::Tensor StepLogits(const PackedBatch& batch, Activations* keep = nullptr) const;
 
   // Adds the gradients of all trained weights to `grads` (float32). Consumes `kept` as it goes.

@@ -3,38 +3,117 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
+
 #include "data/error.h"
 #include "data/trace.h"
+#include "model/mapped_file.h"
 #include "model/safetensors.h"
+#include "model/tensor_view.h"
 
 namespace prm {
 namespace {
 
+const std::string kEmbedding = "model.embed_tokens.weight";
+
+// The values of a stored tensor; borrows from the file unless it is quantised.
+at::Tensor Stored(const TensorView& view) {
+  const auto borrow = [&](at::ScalarType dtype) {
+    return at::from_blob(const_cast<std::byte*>(view.data), view.shape, at::TensorOptions(dtype));
+  };
+  switch (view.dtype) {
+    case DType::kFloat32:
+      return borrow(at::kFloat);
+    case DType::kFloat16:
+      return borrow(at::kHalf);
+    case DType::kBFloat16:
+      return borrow(at::kBFloat16);
+    default: {
+      at::Tensor values = at::empty(view.shape, at::kFloat);
+      ToFloat32(view, {values.data_ptr<float>(), size_t(values.numel())});
+      return values;
+    }
+  }
+}
+
+void ReadInto(const TensorView& view, at::Tensor out) {
+  out.copy_(Stored(view));
+  ReleasePages({view.data, view.bytes});
+}
+
 at::Tensor Read(const WeightSource& source, const std::string& name) {
-  at::Tensor tensor = at::empty(source.shape(name), at::kFloat);
-  source.ReadFloat32(name, {tensor.data_ptr<float>(), size_t(tensor.numel())});
+  const TensorView& view = source.View(name);
+  at::Tensor tensor = at::empty(view.shape, at::kFloat);
+  ReadInto(view, tensor);
   return tensor;
 }
 
-at::Tensor ReadPart(const WeightSource& source, LayerPart part, int layer) {
+at::Tensor ReadEmbedding(const WeightSource& source, bool as_stored) {
+  const TensorView& view = source.View(kEmbedding);
+  at::Tensor tensor = at::empty(view.shape, as_stored ? Stored(view).scalar_type() : at::kFloat);
+  ReadInto(view, tensor);
+  return tensor;
+}
+
+at::Tensor ReadPart(const WeightSource& source, LayerPart part, int layer, at::ScalarType dtype) {
   const std::vector<StoredTensor> stored = StoredAs(source.config(), part, layer);
   if (stored.empty()) return {};
   std::vector<int64_t> shape = stored[0].shape;
   for (size_t i = 1; i < stored.size(); ++i) shape[0] += stored[i].shape[0];
-  at::Tensor tensor = at::empty(shape, at::kFloat);
+  at::Tensor tensor = at::empty(shape, IsNorm(part) ? at::kFloat : dtype);
   int64_t row = 0;
   for (const StoredTensor& s : stored) {
-    at::Tensor rows = tensor.narrow(0, row, s.shape[0]);
-    source.ReadFloat32(s.name, {rows.data_ptr<float>(), size_t(rows.numel())});
+    ReadInto(source.View(s.name), tensor.narrow(0, row, s.shape[0]));
     row += s.shape[0];
   }
   return HasNormOffset(part) ? tensor.add_(source.config().norm_offset) : tensor;
 }
 
+// The rows of the output layer of a language model whose logits the head reads, and no others.
+at::Tensor ReadLmHead(const WeightSource& source, const Head& head) {
+  const std::string name = source.config().tie_word_embeddings ? kEmbedding : "lm_head.weight";
+  const TensorView& view = source.View(name);
+  const at::Tensor stored = Stored(view);
+  at::Tensor rows;
+  if (head.outputs == Head::Outputs::kRows) {
+    const at::Tensor ids = at::tensor(std::vector<int64_t>(head.rows.begin(), head.rows.end()));
+    if (*std::ranges::max_element(head.rows) >= stored.size(0)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat("the head reads row ", *std::ranges::max_element(head.rows), " of ", name,
+                         ", which has ", stored.size(0)));
+    }
+    rows = stored.index_select(0, ids).to(at::kFloat);
+  } else {
+    rows = stored.mean(0, true, at::kFloat);
+  }
+  ReleasePages({view.data, view.bytes});
+  return rows;
+}
+
+void ReadHead(const WeightSource& source, const Head& head, DecoderWeights* w) {
+  if (head.layers.back() == "lm_head") {
+    w->head_weight = ReadLmHead(source, head);
+    w->head_bias = at::zeros({w->head_weight.size(0)});
+    return;
+  }
+  for (const std::string& name : head.layers) {
+    const at::Tensor weight = Read(source, name + ".weight");
+    const at::Tensor bias =
+        source.Has(name + ".bias")
+            ? Read(source, name + ".bias")
+            : at::zeros(weight.dim() == 3 ? std::vector{weight.size(0), weight.size(2)}
+                                          : std::vector{weight.size(0)});
+    w->head_hidden.push_back({weight, bias});
+  }
+  w->head_weight = w->head_hidden.back().weight;
+  w->head_bias = w->head_hidden.back().bias;
+  w->head_hidden.pop_back();
+}
+
 // Calls f(name, tensor) for each tensor of a Hugging Face folder, in ExpectedTensors' order.
 void ForEachNamed(const DecoderWeights& w, const ModelConfig& c,
                   const std::function<void(const std::string&, const at::Tensor&)>& f) {
-  f("model.embed_tokens.weight", w.embedding);
+  f(kEmbedding, w.embedding);
   for (int i = 0; i < c.num_layers; ++i) {
     for (const LayerPart part : kLayerParts) {
       int64_t row = 0;
@@ -61,6 +140,7 @@ std::vector<at::Tensor> DecoderWeights::Trained() const {
     }
   }
   all.insert(all.end(), {final_norm, head_weight, head_bias});
+  for (const HeadLayer& layer : head_hidden) all.insert(all.end(), {layer.weight, layer.bias});
   return all;
 }
 
@@ -77,25 +157,26 @@ DecoderWeights DecoderWeights::Map(
   }
   out.final_norm = apply(final_norm, false);
   out.lm_head = apply(lm_head, false);
+  for (const HeadLayer& layer : head_hidden) {
+    out.head_hidden.push_back({apply(layer.weight, false), apply(layer.bias, false)});
+  }
   out.head_weight = apply(head_weight, false);
   out.head_bias = apply(head_bias, false);
   return out;
 }
 
-DecoderWeights LoadDecoderWeights(const WeightSource& source, bool with_lm_head) {
+DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOptions& options) {
   DecoderWeights w;
-  w.embedding = Read(source, "model.embed_tokens.weight");
+  if (options.head) ReadHead(source, *options.head, &w);
+  w.embedding = ReadEmbedding(source, options.embedding_as_stored);
   for (int i = 0; i < source.config().num_layers; ++i) {
     LayerWeights& layer = w.layers.emplace_back();
-    for (const LayerPart part : kLayerParts) layer[part] = ReadPart(source, part, i);
+    for (const LayerPart part : kLayerParts) {
+      layer[part] = ReadPart(source, part, i, options.dtype);
+    }
   }
   w.final_norm = Read(source, "model.norm.weight").add_(source.config().norm_offset);
-  if (with_lm_head && source.Has("lm_head.weight")) w.lm_head = Read(source, "lm_head.weight");
-  if (source.Has("score.weight")) {
-    w.head_weight = Read(source, "score.weight");
-    w.head_bias =
-        source.Has("score.bias") ? Read(source, "score.bias") : at::zeros({kNumLabels}, at::kFloat);
-  }
+  if (options.lm_head && source.Has("lm_head.weight")) w.lm_head = Read(source, "lm_head.weight");
   return w;
 }
 

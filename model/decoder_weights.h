@@ -22,13 +22,19 @@ struct LayerWeights {
   const at::Tensor& operator[](LayerPart part) const { return parts[size_t(part)]; }
 };
 
+struct HeadLayer {
+  at::Tensor weight, bias;
+};
+
 struct DecoderWeights {
   at::Tensor embedding;  // [V, D]
   std::vector<LayerWeights> layers;
-  at::Tensor final_norm;   // [D]
-  at::Tensor lm_head;      // [V, D]; undefined when tied or not loaded; never used for scoring
-  at::Tensor head_weight;  // [kNumLabels, D]
-  at::Tensor head_bias;    // [kNumLabels]
+  at::Tensor final_norm;  // [D]
+  at::Tensor lm_head;     // [V, D]; undefined when tied or not loaded; never used for scoring
+  // The step head: linear layers [out, in], or those of an ensemble [members, in, out], whose
+  // members are its outputs. Only a head of one layer [kNumLabels, D] is trained.
+  std::vector<HeadLayer> head_hidden;  // each followed by ReLU; empty for one layer
+  at::Tensor head_weight, head_bias;   // of the last layer
 
   // The trained tensors in a fixed order (all but lm_head).
   std::vector<at::Tensor> Trained() const;
@@ -36,9 +42,16 @@ struct DecoderWeights {
   DecoderWeights Map(const std::function<at::Tensor(const at::Tensor&, bool in_matmul)>& f) const;
 };
 
-// float32 on the CPU. The head is left undefined where the source has none. `with_lm_head` also
-// loads an untied lm_head.
-DecoderWeights LoadDecoderWeights(const WeightSource& source, bool with_lm_head);
+struct WeightOptions {
+  const Head* head = nullptr;         // null: the head is left undefined
+  bool lm_head = false;               // also load an untied lm_head
+  at::ScalarType dtype = at::kFloat;  // of the linear layers
+  bool embedding_as_stored = false;   // else float32
+};
+
+// On the CPU; norms and head are float32. Every tensor is converted straight from the file's pages,
+// which are given back when it is done: nothing is held twice.
+DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOptions& options);
 
 // The linear layers in `dtype`, everything else float32, all on `device`; tensors that already fit
 // are shared, not copied.

@@ -28,4 +28,8 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+// Gives the pages that lie wholly in `bytes` of a mapping back to the system, which reads them
+// again from the file when they are touched.
+void ReleasePages(std::span<const std::byte> bytes);
+
 }  // namespace prm

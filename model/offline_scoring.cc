@@ -6,7 +6,7 @@ namespace prm {
 
 ScoreLine ToScoreLine(OfflineResult result, double threshold) {
   return result.error ? MakeErrorLine(result.trace.id, *std::move(result.error))
-                      : MakeScoreLine(result.trace.id, std::move(result.label_probs), threshold);
+                      : MakeScoreLine(result.trace.id, std::move(result.scores), threshold);
 }
 
 OfflineScorer::OfflineScorer(StepScorer& scorer, OfflineOptions options,
@@ -45,11 +45,11 @@ void OfflineScorer::Add(Trace trace) {
 }
 
 void OfflineScorer::Flush() {
-  std::vector<std::vector<LabelProbs>> probs;
-  if (!batch_.empty()) probs = scorer_.Score(batch_);
+  std::vector<StepScores> scores;
+  if (!batch_.empty()) scores = scorer_.Score(batch_);
   size_t next = 0;
   for (OfflineResult& result : waiting_) {
-    if (!result.error) result.label_probs = std::move(probs[next++]);
+    if (!result.error) result.scores = std::move(scores[next++]);
     emit_(std::move(result));
   }
   waiting_.clear();

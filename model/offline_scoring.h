@@ -19,11 +19,11 @@ struct OfflineOptions {
   TooLong too_long = TooLong::kError;
 };
 
-// What became of one trace: the probabilities of its (leading, under kCut) steps, or why not.
+// What became of one trace: the scores of its (leading, under kCut) steps, or why not.
 struct OfflineResult {
   Trace trace;
-  std::vector<LabelProbs> label_probs;  // empty with `error`
-  int64_t tokens = 0;                   // that were scored
+  StepScores scores;   // empty with `error`
+  int64_t tokens = 0;  // that were scored
   int dropped_steps = 0;
   std::optional<std::string> error;
   bool too_long = false;

@@ -6,22 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "data/step_format.h"
-#include "model/step_scorer.h"
+#include "model/scoring_format.h"
 
 namespace prm {
-
-// What the labels were turned into for training; named, never implied.
-struct LabelPolicy {
-  std::string redundant = "own_class";       // positive | negative | masked | own_class
-  std::string incomplete = "own_class";      // own_class | masked | negative
-  std::string after_first_error = "masked";  // masked | negative
-  std::string unlabelled = "masked";         // masked
-  friend bool operator==(const LabelPolicy&, const LabelPolicy&) = default;
-};
-
-// One line for people: "redundant=own_class, incomplete=own_class, ...".
-std::string LabelPolicyString(const LabelPolicy& policy);
 
 struct DataSource {
   std::string name;
@@ -32,26 +19,21 @@ struct DataSource {
 // A trace and the scores it had when the checkpoint was written, compared at load.
 struct SelfTest {
   TraceTokens tokens;
-  std::vector<LabelProbs> label_probs;  // [S]
+  StepScores scores;  // [S]
 };
 
-struct PrmJson {
+struct PrmJson : ScoringFormat {
   int version = 1;
-  StepFormat format;
-  std::string read = "separator";  // the position a step is read at: its separator's last id
-  std::string head = "linear";     // score.weight [labels, D], score.bias [labels]; softmax
-  std::vector<std::string> labels = {kLabelNames.begin(), kLabelNames.end()};
-  double threshold = 0.5;  // p_correct below it: the step is judged wrong
-  int max_tokens = 0;      // longest trace
-  LabelPolicy label_policy;
+  int max_tokens = 0;  // longest trace
   std::string base_model;
   std::vector<DataSource> training_data;
-  std::string training_options_json;  // a JSON object; empty: absent
+  std::string training_options_json;        // a JSON object; empty: absent
+  std::string self_test_dtype = "float32";  // of the products that the scores were made with
   std::vector<SelfTest> self_tests;
 };
 
-// Throws Error(kInvalidArgument; kUnimplemented for a version, read position, head or label order
-// that this program does not know) naming `where` and the field.
+// Throws Error(kInvalidArgument; kUnimplemented for a version that this program does not know)
+// naming `where` and the field.
 PrmJson ParsePrmJson(std::string_view json, std::string_view where);
 PrmJson ReadPrmJson(const std::filesystem::path& file);
 

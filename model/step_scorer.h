@@ -1,4 +1,4 @@
-// The torch-free door to a model: tokens in, step label probabilities out.
+// The torch-free door to a model: tokens in, step scores out.
 #pragma once
 
 #include <array>
@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "data/step_format.h"
 #include "data/tokenizer.h"
 #include "data/trace.h"
+#include "model/scoring_format.h"
 
 namespace prm {
 
@@ -32,11 +32,13 @@ struct ModelDescription {
 class StepScorer {
  public:
   virtual ~StepScorer() = default;
-  // Scores B traces in one packed batch: result [B][S_b]. Throws Error(kInvalidArgument) for ids
-  // outside the vocabulary, no steps, or more than max_tokens; nothing is cut.
-  virtual std::vector<std::vector<LabelProbs>> Score(std::span<const TraceTokens> traces) = 0;
+  // Scores B traces in one packed batch: result [B], of S_b steps each. Throws
+  // Error(kInvalidArgument) for ids outside the vocabulary, no steps, or more than max_tokens;
+  // nothing is cut.
+  virtual std::vector<StepScores> Score(std::span<const TraceTokens> traces) = 0;
   virtual const Tokenizer& tokenizer() const = 0;
-  virtual const StepFormat& format() const = 0;
+  virtual const ScoringFormat& scoring() const = 0;
+  const StepFormat& format() const { return scoring().format; }
   virtual const ModelDescription& description() const = 0;
 };
 

@@ -12,19 +12,19 @@ namespace {
 
 class TorchStepScorer : public StepScorer {
  public:
-  TorchStepScorer(Decoder decoder, std::shared_ptr<const Tokenizer> tokenizer, StepFormat format,
-                  ModelDescription description)
+  TorchStepScorer(Decoder decoder, std::shared_ptr<const Tokenizer> tokenizer,
+                  ScoringFormat scoring, ModelDescription description)
       : decoder_(std::move(decoder)),
         tokenizer_(std::move(tokenizer)),
-        format_(std::move(format)),
+        scoring_(std::move(scoring)),
         description_(std::move(description)) {}
 
-  std::vector<std::vector<LabelProbs>> Score(std::span<const TraceTokens> traces) override {
+  std::vector<StepScores> Score(std::span<const TraceTokens> traces) override {
     for (size_t b = 0; b < traces.size(); ++b) CheckTrace(traces[b], b);
-    return StepProbabilities(decoder_, traces);
+    return ScoreSteps(decoder_, scoring_.head, traces);
   }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
-  const StepFormat& format() const override { return format_; }
+  const ScoringFormat& scoring() const override { return scoring_; }
   const ModelDescription& description() const override { return description_; }
 
  private:
@@ -53,7 +53,7 @@ class TorchStepScorer : public StepScorer {
 
   Decoder decoder_;
   std::shared_ptr<const Tokenizer> tokenizer_;
-  StepFormat format_;
+  ScoringFormat scoring_;
   ModelDescription description_;
 };
 
@@ -84,7 +84,7 @@ std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
                                            const ScorerOptions& options) {
   const ComputeTarget target = ChooseComputeTarget(options.device, options.dtype, options.threads);
   return WithTorchErrors("loading " + folder, [&]() -> std::unique_ptr<StepScorer> {
-    LoadedModel model = LoadModel(folder);
+    LoadedModel model = LoadModel(folder, {.dtype = target.dtype, .embedding_as_stored = true});
     if (!model.prm) {
       throw Error(ErrorCode::kFailedPrecondition,
                   StrCat(folder,
@@ -96,7 +96,7 @@ std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
     model.weights = {};
     Decoder decoder(model.config, std::move(weights));
     if (options.self_test) CheckSelfTests(decoder, *model.prm, folder);
-    return std::make_unique<TorchStepScorer>(std::move(decoder), model.tokenizer, model.prm->format,
+    return std::make_unique<TorchStepScorer>(std::move(decoder), model.tokenizer, *model.prm,
                                              description);
   });
 }

@@ -25,7 +25,7 @@ using TensorMap = std::map<std::string, TensorView>;
 
 constexpr size_t kListedTensors = 8;
 constexpr std::string_view kLmHead = "lm_head.weight";
-constexpr std::string_view kScore = "score.weight";
+constexpr std::string_view kEmbedding = "model.embed_tokens.weight";
 
 // What OpenWeights found, whichever kind of file it was in.
 struct Opened {
@@ -44,9 +44,12 @@ class FileWeights final : public WeightSource {
   const ModelConfig& config() const override { return opened_.config; }
   std::vector<std::string> names() const override { return names_; }
   bool Has(const std::string& name) const override { return opened_.tensors.contains(name); }
-  std::vector<int64_t> shape(const std::string& name) const override { return Find(name).shape; }
-  void ReadFloat32(const std::string& name, std::span<float> out) const override {
-    ToFloat32(Find(name), out);
+  const TensorView& View(const std::string& name) const override {
+    const auto found = opened_.tensors.find(name);
+    if (found == opened_.tensors.end()) {
+      throw Error(ErrorCode::kNotFound, StrCat("there is no tensor ", name));
+    }
+    return found->second;
   }
   std::shared_ptr<const Tokenizer> tokenizer() const override {
     std::call_once(tokenizer_once_, [&] { tokenizer_ = opened_.open_tokenizer(); });
@@ -55,14 +58,6 @@ class FileWeights final : public WeightSource {
   bool prepend_bos() const override { return opened_.prepend_bos; }
 
  private:
-  const TensorView& Find(const std::string& name) const {
-    const auto found = opened_.tensors.find(name);
-    if (found == opened_.tensors.end()) {
-      throw Error(ErrorCode::kNotFound, StrCat("there is no tensor ", name));
-    }
-    return found->second;
-  }
-
   const Opened opened_;
   const std::vector<std::string> names_;
   mutable std::once_flag tokenizer_once_;
@@ -93,10 +88,7 @@ struct Mismatch {
 void CheckTensor(const ExpectedTensor& expected, const TensorMap& tensors, Mismatch* mismatch) {
   const auto found = tensors.find(expected.name);
   if (found == tensors.end()) {
-    // A reward model scores steps and has no use for the language model's output layer.
-    const bool needed =
-        expected.required && !(expected.name == kLmHead && tensors.contains(std::string(kScore)));
-    if (needed) mismatch->missing.push_back(expected.name);
+    if (expected.required) mismatch->missing.push_back(expected.name);
     return;
   }
   const TensorView& tensor = found->second;
@@ -108,12 +100,50 @@ void CheckTensor(const ExpectedTensor& expected, const TensorMap& tensors, Misma
   }
 }
 
+// The tensors of the head's layers. Their sizes inside the head the file itself says.
+std::vector<ExpectedTensor> HeadTensors(const Head& head, const Opened& opened) {
+  std::vector<ExpectedTensor> tensors;
+  int64_t width = opened.config.hidden_size;
+  for (const std::string& layer : head.layers) {
+    if (layer == "lm_head") break;
+    const bool is_last = &layer == &head.layers.back();
+    const auto found = opened.tensors.find(layer + ".weight");
+    const std::vector<int64_t> stored =
+        found == opened.tensors.end() ? std::vector<int64_t>() : found->second.shape;
+    if (stored.size() == 3) {  // an ensemble
+      const int64_t out = is_last ? 1 : stored[2];
+      tensors.push_back({layer + ".weight", {stored[0], width, out}});
+      tensors.push_back({layer + ".bias", {stored[0], out}, false});
+      width = out;
+    } else {
+      int64_t out = stored.empty() ? 1 : stored[0];
+      if (is_last && !head.labels.empty()) out = int64_t(head.labels.size());
+      tensors.push_back({layer + ".weight", {out, width}});
+      tensors.push_back({layer + ".bias", {out}, false});
+      width = out;
+    }
+  }
+  return tensors;
+}
+
+// What this model's files are to hold.
+std::vector<ExpectedTensor> Expected(const Opened& opened, const Head* head) {
+  std::vector<ExpectedTensor> tensors = ExpectedTensors(opened.config);
+  if (head == nullptr) return tensors;
+  const bool reads_lm_head = std::ranges::find(head->layers, "lm_head") != head->layers.end();
+  for (ExpectedTensor& tensor : tensors) {
+    if (tensor.name == kLmHead) tensor.required = reads_lm_head;
+  }
+  std::ranges::copy(HeadTensors(*head, opened), std::back_inserter(tensors));
+  return tensors;
+}
+
 // Leaves in `opened->tensors` what is expected; returns its names in order.
-std::vector<std::string> CheckTensors(Opened* opened, const std::string& where) {
+std::vector<std::string> CheckTensors(Opened* opened, const Head* head, const std::string& where) {
   TensorMap used;
   Mismatch mismatch;
   std::vector<std::string> names;
-  for (const ExpectedTensor& expected : ExpectedTensors(opened->config)) {
+  for (const ExpectedTensor& expected : Expected(*opened, head)) {
     CheckTensor(expected, opened->tensors, &mismatch);
     auto node = opened->tensors.extract(expected.name);
     if (node.empty()) continue;
@@ -121,7 +151,12 @@ std::vector<std::string> CheckTensors(Opened* opened, const std::string& where) 
     names.push_back(expected.name);
   }
   for (const auto& [name, tensor] : opened->tensors) {
-    if (!IsHarmless(name, opened->config)) mismatch.extra.push_back(name);
+    const bool known =
+        IsHarmless(name, opened->config) ||
+        (head != nullptr && std::ranges::any_of(head->unused, [&](const auto& begin) {
+           return name.starts_with(begin);
+         }));
+    if (!known) mismatch.extra.push_back(name);
   }
   std::string text;
   if (!mismatch.missing.empty()) text += "; missing: " + Listed(mismatch.missing);
@@ -164,7 +199,12 @@ Opened OpenFolder(const fs::path& folder) {
   Opened opened;
   opened.config = ReadConfigJson(folder / "config.json");
   const auto storage = std::make_shared<const SafetensorsFolder>(folder);
-  opened.tensors = storage->tensors();
+  for (const auto& [name, tensor] : storage->tensors()) {
+    // What a wrapper with a value head puts before the names of the model that it wraps.
+    constexpr std::string_view kWrapper = "pretrained_model.";
+    const bool wrapped = name.starts_with(kWrapper);
+    opened.tensors.emplace(wrapped ? name.substr(kWrapper.size()) : name, tensor);
+  }
   opened.prepend_bos = FolderPrependsBos(folder);
   opened.open_tokenizer = [folder] { return LoadTokenizer(folder); };
   opened.storage = storage;
@@ -177,7 +217,7 @@ std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config) {
   const int64_t width = config.hidden_size;
   const int64_t vocab = config.vocab_size;
   std::vector<ExpectedTensor> tensors;
-  tensors.push_back({"model.embed_tokens.weight", {vocab, width}});
+  tensors.push_back({std::string(kEmbedding), {vocab, width}});
   for (int layer = 0; layer < config.num_layers; ++layer) {
     for (const LayerPart part : kLayerParts) {
       for (StoredTensor& stored : StoredAs(config, part, layer)) {
@@ -187,12 +227,10 @@ std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config) {
   }
   tensors.push_back({"model.norm.weight", {width}});
   if (!config.tie_word_embeddings) tensors.push_back({std::string(kLmHead), {vocab, width}});
-  tensors.push_back({std::string(kScore), {kNumLabels, width}, false});
-  tensors.push_back({"score.bias", {kNumLabels}, false});
   return tensors;
 }
 
-std::unique_ptr<WeightSource> OpenWeights(const fs::path& path) {
+std::unique_ptr<WeightSource> OpenWeights(const fs::path& path, const Head* head) {
   if (!fs::exists(path)) {
     throw Error(ErrorCode::kNotFound,
                 StrCat("no model at '", path.string(), "'; expected a .gguf file or a folder with ",
@@ -204,7 +242,7 @@ std::unique_ptr<WeightSource> OpenWeights(const fs::path& path) {
                        "config.json and model.safetensors"));
   }
   Opened opened = fs::is_directory(path) ? OpenFolder(path) : OpenGguf(path);
-  std::vector<std::string> names = CheckTensors(&opened, path.string());
+  std::vector<std::string> names = CheckTensors(&opened, head, path.string());
   return std::make_unique<FileWeights>(std::move(opened), std::move(names));
 }
 

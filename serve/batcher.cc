@@ -21,20 +21,20 @@ bool IsCancelled(const BatchItem& item) {
 
 // The scores of `tokens`, or the error that all of them share.
 struct ScoreAttempt {
-  std::vector<std::vector<LabelProbs>> probs;
+  std::vector<StepScores> scores;
   std::optional<Error> error;
 };
 
-void CheckShape(const std::vector<std::vector<LabelProbs>>& probs,
-                std::span<const TraceTokens> tokens) {
-  if (probs.size() != tokens.size()) {
-    throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", probs.size(), " answers for ",
+void CheckShape(const std::vector<StepScores>& scores, std::span<const TraceTokens> tokens) {
+  if (scores.size() != tokens.size()) {
+    throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", scores.size(), " answers for ",
                                              tokens.size(), " traces"));
   }
-  for (size_t i = 0; i < probs.size(); ++i) {
-    if (probs[i].size() != tokens[i].step_reads.size()) {
-      throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", probs[i].size(), " scores for ",
-                                               tokens[i].step_reads.size(), " steps"));
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (scores[i].p_correct.size() != tokens[i].step_reads.size()) {
+      throw Error(ErrorCode::kInternal,
+                  StrCat("the scorer gave ", scores[i].p_correct.size(), " scores for ",
+                         tokens[i].step_reads.size(), " steps"));
     }
   }
 }
@@ -42,8 +42,8 @@ void CheckShape(const std::vector<std::vector<LabelProbs>>& probs,
 ScoreAttempt TryScore(StepScorer* scorer, std::span<const TraceTokens> tokens) {
   ScoreAttempt attempt;
   try {
-    attempt.probs = scorer->Score(tokens);
-    CheckShape(attempt.probs, tokens);
+    attempt.scores = scorer->Score(tokens);
+    CheckShape(attempt.scores, tokens);
   } catch (const Error& error) {
     attempt.error = error;
   } catch (const std::exception& error) {
@@ -195,7 +195,7 @@ void Batcher::Run(StepScorer* scorer, std::vector<Waiting> batch, BatchReport* r
     const int64_t compute_us = Microseconds(start, options_.now());
     for (size_t i = 0; i < batch.size(); ++i) {
       TraceOutcome outcome{{}, attempt.error, Microseconds(batch[i].since, start), compute_us};
-      if (!attempt.error) outcome.probs = std::move(attempt.probs[i]);
+      if (!attempt.error) outcome.scores = std::move(attempt.scores[i]);
       batch[i].item.done(std::move(outcome));
     }
   }
@@ -217,7 +217,7 @@ void Batcher::RunAlone(StepScorer* scorer, std::span<const TraceTokens> tokens,
     } else {
       ScoreAttempt attempt = TryScore(scorer, tokens.subspan(i, 1));
       outcome.error = attempt.error;
-      if (!attempt.error) outcome.probs = std::move(attempt.probs[0]);
+      if (!attempt.error) outcome.scores = std::move(attempt.scores[0]);
       outcome.compute_us = Microseconds(start, options_.now());
     }
     item.done(std::move(outcome));

@@ -11,7 +11,8 @@ namespace prm {
 
 class ByteTokenizer : public Tokenizer {
  public:
-  void Encode(std::string_view text, SpecialTokens, std::vector<TokenId>* ids) const override {
+  void Encode(std::string_view text, SpecialTokens, std::vector<TokenId>* ids,
+              TextStart = TextStart::kNew) const override {
     if (const auto bad = FindInvalidUtf8(text)) {
       throw Error(ErrorCode::kInvalidArgument, StrCat("not UTF-8 at byte ", *bad));
     }

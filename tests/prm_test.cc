@@ -187,7 +187,7 @@ TEST_F(PrmProgram, DescribeTellsFormatAndProvenance) {
   const Outcome outcome = Run("describe --json " + Path("run/best"));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const auto json = nlohmann::json::parse(outcome.out);
-  EXPECT_EQ(json["separator_ids"], nlohmann::json({10}));
+  EXPECT_EQ(json["format"]["step"].back(), nlohmann::json({10}));
   EXPECT_EQ(json["base_model"], "backbone");
   EXPECT_NE(json["training_data"].get<std::string>().find("train.jsonl (sha256"),
             std::string::npos);

@@ -32,14 +32,14 @@ struct LeftOut {
   int64_t traces = 0, cut_traces = 0, cut_steps = 0;
 };
 
-void Keep(const Trace& trace, std::vector<float> p_correct, std::vector<LabelProbs> probs,
-          std::vector<ScoredTrace>* scored) {
+void Keep(const Trace& trace, StepScores scores, std::vector<ScoredTrace>* scored) {
   ScoredTrace entry = LabelsOf(trace);
-  entry.labels.resize(p_correct.size());
+  entry.labels.resize(scores.p_correct.size());
   // A first error that was cut away cannot be found.
-  if (entry.first_error && *entry.first_error >= int(p_correct.size())) entry.first_error.reset();
-  entry.p_correct = std::move(p_correct);
-  entry.label_probs = std::move(probs);
+  if (entry.first_error && *entry.first_error >= int(scores.p_correct.size()))
+    entry.first_error.reset();
+  entry.p_correct = std::move(scores.p_correct);
+  entry.label_probs = std::move(scores.label_probs);
   scored->push_back(std::move(entry));
 }
 
@@ -58,9 +58,7 @@ std::vector<ScoredTrace> ScoreWithModel(StepScorer& scorer, const EvalOptions& o
     }
     left_out->cut_traces += result.dropped_steps > 0;
     left_out->cut_steps += result.dropped_steps;
-    std::vector<float> p_correct;
-    for (const LabelProbs& p : result.label_probs) p_correct.push_back(PCorrect(p));
-    Keep(result.trace, std::move(p_correct), std::move(result.label_probs), &scored);
+    Keep(result.trace, std::move(result.scores), &scored);
   });
   TraceReader reader(file);
   ProgressLine progress;
@@ -103,7 +101,7 @@ std::vector<ScoredTrace> JoinScores(const std::string& scores_file, const std::s
                   StrCat(scores_file, ": \"", trace.id, "\": ", line.scores.size(), " scores for ",
                          trace.steps.size(), " steps"));
     }
-    Keep(trace, std::move(line.scores), std::move(line.label_probs), &scored);
+    Keep(trace, {std::move(line.scores), std::move(line.label_probs)}, &scored);
   }
   return scored;
 }

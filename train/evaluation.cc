@@ -22,13 +22,13 @@ DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> exam
   std::vector<float> p_correct;
   std::vector<bool> correct;
   for (const BatchRange range : GroupByTokens(lengths, batch_tokens)) {
-    const auto probs =
-        StepProbabilities(decoder, std::span(traces).subspan(range.begin, range.end - range.begin));
+    const std::vector<StepScores> scores = ScoreSteps(
+        decoder, Head(), std::span(traces).subspan(range.begin, range.end - range.begin));
     for (size_t b = range.begin; b < range.end; ++b) {
       for (size_t s = 0; s < examples[b].targets.size(); ++s) {
         const LabelSet set = examples[b].targets[s].labels;
         if (set.empty()) continue;
-        const LabelProbs& p = probs[b - range.begin][s];
+        const LabelProbs& p = scores[b - range.begin].label_probs[s];
         double mass = 0.0;
         for (int k = 0; k < kNumLabels; ++k) mass += set.contains(StepLabel(k)) ? p[k] : 0.0;
         result.loss -= std::log(std::max(mass, 1e-30));

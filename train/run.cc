@@ -140,6 +140,11 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   const ComputeTarget target = ChooseComputeTarget(options.device, options.dtype, options.threads);
   const std::vector<Trace> traces = ReadAll(options.data);
   LoadedModel model = LoadModel(options.resume ? last.string() : options.model);
+  if (model.prm && model.prm->head != Head()) {
+    throw Error(ErrorCode::kUnimplemented,
+                StrCat(options.model, ": training goes on from a linear head of the four labels; ",
+                       "this one has another (prm describe)"));
+  }
   tokenizer_ = model.tokenizer;
   const int max_tokens = std::min(options.examples.max_tokens, model.config.max_positions());
   options_.examples.max_tokens = max_tokens;
@@ -196,9 +201,9 @@ void Run::Save(const char* name, bool with_state) {
   const Decoder exact(exported.config(),
                       ForCompute(weights, at::kFloat, weights.embedding.device()));
   prm_.self_tests.clear();
-  const auto probs = StepProbabilities(exact, self_test_tokens_);
-  for (size_t i = 0; i < probs.size(); ++i) {
-    prm_.self_tests.push_back({self_test_tokens_[i], probs[i]});
+  const std::vector<StepScores> scores = ScoreSteps(exact, prm_.head, self_test_tokens_);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    prm_.self_tests.push_back({self_test_tokens_[i], scores[i]});
   }
   try {
     CheckSelfTests(exported, prm_, name);

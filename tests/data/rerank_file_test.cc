@@ -70,10 +70,10 @@ TEST(RerankFile, CandidateBecomesATraceWithItsNumber) {
 
 TEST(RerankFile, ResultLineHasTheFieldsOfTheFormat) {
   std::vector<ScoreLine> lines;
-  lines.push_back(MakeScoreLine("p1/0", std::vector<float>{0.5f, 0.25f}, 0.5));
-  lines.push_back(MakeScoreLine("p1/1", std::vector<float>{0.75f}, 0.5));
+  lines.push_back(MakeScoreLine("p1/0", StepScores{{0.5f, 0.25f}, {}}, 0.5));
+  lines.push_back(MakeScoreLine("p1/1", StepScores{{0.75f}, {}}, 0.5));
   lines.push_back(MakeErrorLine("p1/2", "too long"));
-  lines.push_back(MakeScoreLine("p1/3", std::vector<float>{0.75f}, 0.5));
+  lines.push_back(MakeScoreLine("p1/3", StepScores{{0.75f}, {}}, 0.5));
   const auto json =
       nlohmann::json::parse(RerankResultToJson(RankProblem(Problem(), std::move(lines))));
   const auto order = nlohmann::json::array({1, 3, 0});

@@ -19,7 +19,7 @@ using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::vector<LabelProbs> kTwoSteps = {{0.7f, 0.2f, 0.06f, 0.04f}, {0.1f, 0.3f, 0.5f, 0.1f}};
+const StepScores kTwoSteps = ScoresOf({{0.7f, 0.2f, 0.06f, 0.04f}, {0.1f, 0.3f, 0.5f, 0.1f}});
 
 void ExpectEqual(const ScoreLine& a, const ScoreLine& b) {
   EXPECT_EQ(a.id, b.id);
@@ -66,19 +66,20 @@ TEST(ScoreLines, ScoreIsProbabilityOfBothCorrectLabels) {
 
 TEST(ScoreLines, RoundingOfSoftmaxNeverCarriesAScoreBeyondOne) {
   const float above_half = std::nextafter(0.5f, 1.0f);
-  const ScoreLine line = MakeScoreLine("a", {LabelProbs{above_half, above_half, 0, 0}}, 0.5);
+  const ScoreLine line =
+      MakeScoreLine("a", ScoresOf({LabelProbs{above_half, above_half, 0, 0}}), 0.5);
   EXPECT_THAT(line.scores, ElementsAre(1.0f));
 }
 
 TEST(ScoreLines, ScoreThatIsNoProbabilityIsAnErrorNamingItsStep) {
-  const std::vector<float> scores = {0.5f, std::numeric_limits<float>::quiet_NaN()};
+  const StepScores scores = {{0.5f, std::numeric_limits<float>::quiet_NaN()}, {}};
   EXPECT_THAT(MessageOf([&] { MakeScoreLine("p3", scores, 0.5); }),
               AllOf(HasSubstr("p3"), HasSubstr("step 1")));
-  EXPECT_THROW(MakeScoreLine("p3", std::vector<float>{}, 0.5), Error);
+  EXPECT_THROW(MakeScoreLine("p3", StepScores{{}, {}}, 0.5), Error);
 }
 
 TEST(ScoreLines, JsonHasTheFieldsOfTheFormat) {
-  EXPECT_EQ(ScoreLineToJson(MakeScoreLine("p", {LabelProbs{0.5f, 0.25f, 0.25f, 0}}, 0.5)),
+  EXPECT_EQ(ScoreLineToJson(MakeScoreLine("p", ScoresOf({LabelProbs{0.5f, 0.25f, 0.25f, 0}}), 0.5)),
             R"({"id":"p","scores":[0.75],"label_probs":[[0.5,0.25,0.25,0]],)"
             R"("aggregate":{"min":0.75,"product":0.75,"last":0.75,"mean":0.75},"first_error":-1})");
   EXPECT_EQ(ScoreLineToJson(MakeErrorLine("p\"", "too long")),
@@ -87,7 +88,7 @@ TEST(ScoreLines, JsonHasTheFieldsOfTheFormat) {
 
 TEST(ScoreLines, LinesReadBackBitForBit) {
   for (const ScoreLine& line : {MakeScoreLine("π/1", kTwoSteps, 0.5),
-                                MakeScoreLine("b", std::vector<float>{0.1f, 1.0f / 3, 1e-12f}, 0.5),
+                                MakeScoreLine("b", StepScores{{0.1f, 1.0f / 3, 1e-12f}, {}}, 0.5),
                                 MakeErrorLine("c", "step 3: \"ки\" is\nodd")}) {
     ExpectEqual(ParseScoreLine(ScoreLineToJson(line), "here"), line);
   }

@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 TEST(ScoreOutput, WritesItsLinesWithFinishOnly) {
   const TempFolder folder;
   const auto path = folder.Write("scores.jsonl", "before");
-  const ScoreLine line = MakeScoreLine("a", std::vector<float>{0.5f}, 0.5);
+  const ScoreLine line = MakeScoreLine("a", StepScores{{0.5f}, {}}, 0.5);
   {
     ScoreOutput out(path);
     out.Write(line, 3);
@@ -32,7 +32,7 @@ TEST(ScoreOutput, ATraceWithoutScoresIsAnErrorAfterAllLinesAreWritten) {
   const auto path = folder / "scores.jsonl";
   ScoreOutput out(path);
   out.Write(MakeErrorLine("a", "too long"), 0);
-  out.Write(MakeScoreLine("b", std::vector<float>{0.5f}, 0.5), 3);
+  out.Write(MakeScoreLine("b", StepScores{{0.5f}, {}}, 0.5), 3);
   EXPECT_THAT(MessageOf([&] { out.Finish(); }, ErrorCode::kInvalidArgument),
               AllOf(HasSubstr("1 of 2 traces"), HasSubstr(path.string())));
   EXPECT_THAT(ReadText(path), AllOf(HasSubstr("too long"), HasSubstr("\"b\"")));

@@ -20,8 +20,8 @@ constexpr TokenId kBlankLine = 258;
 class ByteTokenizer : public Tokenizer {
  public:
   explicit ByteTokenizer(bool has_bos = true) : has_bos_(has_bos) {}
-  void Encode(std::string_view text, SpecialTokens special,
-              std::vector<TokenId>* ids) const override {
+  void Encode(std::string_view text, SpecialTokens special, std::vector<TokenId>* ids,
+              TextStart) const override {
     EXPECT_EQ(special, SpecialTokens::kText) << "user text could forge special tokens";
     if (const auto offset = FindInvalidUtf8(text)) {
       throw Error(ErrorCode::kInvalidArgument, StrCat("not UTF-8 at byte ", *offset));
@@ -45,13 +45,13 @@ class ByteTokenizer : public Tokenizer {
   bool has_bos_;
 };
 
-// Puts a space mark before every text, as SentencePiece does.
+// Puts a space mark before every new text, as SentencePiece does.
 class MarkingTokenizer : public ByteTokenizer {
  public:
-  void Encode(std::string_view text, SpecialTokens special,
-              std::vector<TokenId>* ids) const override {
-    ids->push_back(kSpaceMark);
-    ByteTokenizer::Encode(text, special, ids);
+  void Encode(std::string_view text, SpecialTokens special, std::vector<TokenId>* ids,
+              TextStart start) const override {
+    if (start == TextStart::kNew) ids->push_back(kSpaceMark);
+    ByteTokenizer::Encode(text, special, ids, start);
   }
   std::optional<TokenId> PieceToId(std::string_view piece) const override {
     return piece == "<0x0A>" ? std::optional<TokenId>('\n') : std::nullopt;
@@ -72,28 +72,107 @@ std::string MessageFor(const Trace& trace) {
                    ErrorCode::kInvalidArgument);
 }
 
+FormatPart Ids(std::vector<TokenId> ids) { return {.ids = std::move(ids), .text = ""}; }
+FormatPart Text(std::string text) { return {.ids = {}, .text = std::move(text)}; }
+FormatPart Alone(std::string text) { return {.ids = {}, .text = std::move(text), .alone = true}; }
+
+// One character an id: what is no byte is shown as ^ (BOS) and _ (space mark).
+std::string Shown(const TraceTokens& tokens) {
+  std::string text;
+  for (const TokenId id : tokens.ids) {
+    text += id == kBos ? '^' : id == kSpaceMark ? '_' : id == kBlankLine ? '#' : char(id);
+  }
+  return text;
+}
+
+std::string ShownTrace(const StepFormat& format, std::string problem,
+                       std::vector<std::string> steps) {
+  return Shown(TokenizeTrace(format, MarkingTokenizer(), MakeTrace(problem, steps)));
+}
+
 TEST(NewlineFormat, EndsProblemAndStepsWithTheNewlineToken) {
   const StepFormat format = NewlineFormat(ByteTokenizer(), false);
-  EXPECT_THAT(format.prefix_ids, ElementsAre());
-  EXPECT_THAT(format.problem_suffix_ids, ElementsAre('\n'));
-  EXPECT_THAT(format.separator_ids, ElementsAre('\n'));
+  EXPECT_THAT(format.prompt, ElementsAre(Text("{problem}"), Ids({'\n'})));
+  EXPECT_THAT(format.step, ElementsAre(Text("{step}"), Ids({'\n'})));
+  EXPECT_THAT(format.between, ElementsAre());
+  CheckStepFormat(format, "format");
 }
 
 TEST(NewlineFormat, TheSpaceMarkIsNoPartOfTheSeparator) {
-  EXPECT_THAT(NewlineFormat(MarkingTokenizer(), false).separator_ids, ElementsAre('\n'));
+  EXPECT_EQ(NewlineFormat(MarkingTokenizer(), false).step.back(), Ids({'\n'}));
 }
 
 TEST(NewlineFormat, BosComesFirstWhereTheModelExpectsIt) {
-  EXPECT_THAT(NewlineFormat(ByteTokenizer(), true).prefix_ids, ElementsAre(kBos));
+  EXPECT_EQ(NewlineFormat(ByteTokenizer(), true).prompt.front(), Ids({kBos}));
   EXPECT_THROW(NewlineFormat(ByteTokenizer(false), true), Error);
 }
 
-TEST(TokenizeTrace, ReadsEachStepAtTheLastIdOfItsSeparator) {
+TEST(CheckStepFormat, PlaceholdersAreWhereTheyBelong) {
+  const StepFormat good = NewlineFormat(ByteTokenizer(), false);
+  const auto message = [&](auto change) {
+    StepFormat format = good;
+    change(&format);
+    return MessageOf([&] { CheckStepFormat(format, "f.json"); }, ErrorCode::kInvalidArgument);
+  };
+  EXPECT_EQ(message([](StepFormat* f) { f->prompt[0].text = "{problm}"; }),
+            "f.json: field 'format.prompt' has {problem} 0 times; expected 1");
+  EXPECT_EQ(message([](StepFormat* f) { f->step[0].text = "{step} {step}"; }),
+            "f.json: field 'format.step' has {step} 2 times; expected 1");
+  EXPECT_EQ(message([](StepFormat* f) { f->between = {Text("{step}")}; }),
+            "f.json: field 'format.between' has {step} 1 times; expected 0");
+  EXPECT_THAT(message([](StepFormat* f) { f->step[1].ids = {-1}; }), HasSubstr("negative id"));
+}
+
+TEST(TokenizeTrace, ReadsEachStepAtItsLastId) {
   const ByteTokenizer tokenizer;
-  const StepFormat format{{kBos}, {':'}, {'<', '>'}};
+  const StepFormat format{.prompt = {Ids({kBos}), Text("{problem}"), Ids({':'})},
+                          .step = {Text("{step}"), Ids({'<', '>'})},
+                          .between = {Text("+")}};
   const TraceTokens tokens = TokenizeTrace(format, tokenizer, MakeTrace("p", {"ab", "c"}));
-  EXPECT_THAT(tokens.ids, ElementsAre(kBos, 'p', ':', 'a', 'b', '<', '>', 'c', '<', '>'));
-  EXPECT_THAT(tokens.step_reads, ElementsAre(6, 9));
+  EXPECT_EQ(Shown(tokens), "^p:ab<>+c<>");
+  EXPECT_THAT(tokens.step_reads, ElementsAre(6, 10));
+}
+
+TEST(TokenizeTrace, TextsThatFollowEachOtherAreEncodedAsOne) {
+  const StepFormat format{.prompt = {Text("Q {problem}"), Text(".\n")},
+                          .step = {Text("\n{step}"), Ids({'|'})},
+                          .between = {Text("~")}};
+  EXPECT_EQ(ShownTrace(format, "p", {"a", "b"}), "_Q p#a|~\nb|");
+}
+
+TEST(TokenizeTrace, ATextAloneIsANewText) {
+  const StepFormat format{
+      .prompt = {Alone("{problem}.")}, .step = {Alone("{step}"), Text("\n\n")}, .between = {}};
+  EXPECT_EQ(ShownTrace(format, "p", {"a.", "b"}), "_p._a.\n\n_b\n\n");
+}
+
+TEST(TokenizeTrace, StepsAreNumberedAndBracesInTheTextsStayAsTheyAre) {
+  const StepFormat format{.prompt = {Text("{problem} ")},
+                          .step = {Text("Step {n}: {step} {}"), Ids({'|'})},
+                          .between = {}};
+  EXPECT_EQ(ShownTrace(format, "{step}", {"{n}", "\\boxed{problem}"}),
+            "_{step} Step 1: {n} {}|Step 2: \\boxed{problem} {}|");
+}
+
+TEST(TokenizeTrace, WhiteSpaceAroundStepsGoesAndTheReadIsWhereTheFormatSays) {
+  const ByteTokenizer tokenizer;
+  StepFormat format{.prompt = {Text("{problem}:")}, .step = {Text("{step}")}, .between = {}};
+  format.trim = true;
+  format.read_back = 1;
+  const TraceTokens tokens = TokenizeTrace(format, tokenizer, MakeTrace("p ", {"\n ab\t", " c"}));
+  EXPECT_EQ(Shown(tokens), "p :abc");
+  EXPECT_THAT(tokens.step_reads, ElementsAre(3, 4));
+}
+
+TEST(TokenizeTrace, ByLineEveryLineIsEndedAndTheLastOneRead) {
+  const ByteTokenizer tokenizer;
+  const StepFormat format{.prompt = {Text("{problem}")},
+                          .step = {Text("{step}"), Ids({'|'})},
+                          .between = {},
+                          .by_line = true};
+  const TraceTokens tokens = TokenizeTrace(format, tokenizer, MakeTrace("p", {"a\n\nb", "c"}));
+  EXPECT_EQ(Shown(tokens), "pa||b|c|");
+  EXPECT_THAT(tokens.step_reads, ElementsAre(5, 7));
 }
 
 TEST(TokenizeTrace, ASeparatorNeverMergesWithTheText) {
@@ -110,23 +189,24 @@ TEST(TokenizeTrace, EqualsAppendingStepByStep) {
   const MarkingTokenizer tokenizer;
   const StepFormat format = NewlineFormat(tokenizer, true);
   const Trace trace = MakeTrace("problem", {"one", "two.\n\n", " three"});
-  TraceTokens grown{ProblemIds(format, tokenizer, trace.problem), {}};
-  for (const Step& step : trace.steps) AppendStep(format, tokenizer, step.text, &grown);
-  const TraceTokens whole = TokenizeTrace(format, tokenizer, trace);
-  EXPECT_EQ(grown.ids, whole.ids);
-  EXPECT_EQ(grown.step_reads, whole.step_reads);
+  TraceBuilder grown(format, tokenizer, trace.problem);
+  Trace prefix = MakeTrace(trace.problem, {});
+  for (const Step& step : trace.steps) {
+    grown.Append(step.text);
+    prefix.steps.push_back(step);
+    const TraceTokens whole = TokenizeTrace(format, tokenizer, prefix);
+    EXPECT_EQ(grown.tokens().ids, whole.ids);
+    EXPECT_EQ(grown.tokens().step_reads, whole.step_reads);
+  }
 }
 
 TEST(TokenizeTrace, NamesTraceAndStepOfWhatItRefuses) {
   EXPECT_EQ(MessageFor(MakeTrace("p", {})), "trace p17: no steps");
   EXPECT_THAT(MessageFor(MakeTrace("p", {"a", " \n"})), HasSubstr("trace p17: steps[1]: "));
-  EXPECT_EQ(MessageFor(MakeTrace("p", {"a", "b\xff"})), "trace p17: steps[1]: not UTF-8 at byte 1");
-  EXPECT_EQ(MessageFor(MakeTrace("\xff", {"a"})), "trace p17: problem: not UTF-8 at byte 0");
-}
-
-TEST(TokenizeTrace, AFormatWithoutSeparatorIsAnError) {
-  const ByteTokenizer tokenizer;
-  EXPECT_THROW(TokenizeTrace(StepFormat{}, tokenizer, MakeTrace("p", {"a"})), Error);
+  EXPECT_EQ(MessageFor(MakeTrace("p", {"a", "b\xff"})),
+            "trace p17: steps[1]: text is not UTF-8 at byte 1");
+  EXPECT_EQ(MessageFor(MakeTrace("\xff", {"a"})),
+            "trace p17: problem: text is not UTF-8 at byte 0");
 }
 
 TEST(CutToFit, KeepsTheLeadingWholeStepsThatFit) {

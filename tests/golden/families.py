@@ -1,13 +1,14 @@
-"""Writes families.json: step scores of tiny models of every decoder family by transformers.
+"""Writes families.json.xz: step scores of tiny models of every decoder family with every head.
 
     pip install torch transformers==5.17.0
     python tests/golden/families.py
 
-No weights are stored: both sides make them from the tensor's name (splitmix64), and token ids from
-the trace's number. The C++ side is tests/model/families_test.cc.
+The backbones are those of transformers. No weights are stored: both sides make them from the tensor's name (splitmix64), and token ids from
+the trace's number. The C++ side is tests/model/golden_families_test.cc.
 """
 
 import json
+import lzma
 import pathlib
 
 import numpy as np
@@ -46,6 +47,31 @@ FAMILIES = {
 # Traces of each batch by their lengths; the first alone must show planted faults.
 BATCHES = [[1, 3, 64, 200, 600], [2048], [1 + (37 * i) % 191 for i in range(32)]]
 READS = 3  # of a trace, at most
+
+FOUR = ["correct_necessary", "correct_redundant", "incorrect", "incomplete"]
+# name: ("head" of a prm.json, shapes of its tensors with D for the hidden size)
+HEADS = {
+    "four labels": (dict(layers=["score"], activation="softmax", labels=FOUR),
+                    {"score.weight": [4, "D"], "score.bias": [4]}),
+    "two layers": (dict(layers=["score.0", "score.2"], activation="softmax", labels=["wrong", "correct"]),
+                   {"score.0.weight": [24, "D"], "score.0.bias": [24], "score.2.weight": [2, 24],
+                    "score.2.bias": [2]}),
+    "value": (dict(layers=["v_head.summary"], activation="sigmoid"),
+              {"v_head.summary.weight": [1, "D"], "v_head.summary.bias": [1]}),
+    "three classes": (dict(layers=["score_head"], activation="softmax",
+                           labels=["incorrect", "correct_redundant", "correct_necessary"]),
+                      {"score_head.weight": [3, "D"]}),
+    "ensemble": (dict(layers=["score.model.nn1", "score.model.nn2", "score.model.nn_out"],
+                      activation="sigmoid"),
+                 {"score.model.nn1.weight": [5, "D", 8], "score.model.nn1.bias": [5, 8],
+                  "score.model.nn2.weight": [5, 8, 8], "score.model.nn2.bias": [5, 8],
+                  "score.model.nn_out.weight": [5, 8, 1], "score.model.nn_out.bias": [5, 1]}),
+    "two tokens": (dict(layers=["lm_head"], outputs=[48, 87], activation="softmax",
+                        labels=["correct", "wrong"]), {}),
+    "sum of tokens": (dict(layers=["lm_head"], outputs=[12, 10, 11, 90], activation="softmax",
+                           labels=["wrong", "correct", "correct", "wrong"]), {}),
+    "mean of logits": (dict(layers=["lm_head"], outputs="mean", activation="sigmoid"), {}),
+}
 
 
 def splitmix64(seed, count):
@@ -88,24 +114,56 @@ def traces():
             number += 1
 
 
+def probabilities(head, tensors, hidden, logits):
+    """p_correct [S], or [S, 4] in the order of FOUR where the labels are among them."""
+    def layer(x, name):
+        weight, bias = tensors[name + ".weight"], tensors.get(name + ".bias")
+        if weight.dim() == 2:
+            return torch.nn.functional.linear(x, weight, bias)
+        return torch.einsum("ebl,elm->ebm", x.expand(len(weight), -1, -1), weight) + bias[:, None]
+
+    if head["layers"] == ["lm_head"]:
+        out = logits.mean(-1, True) if head["outputs"] == "mean" else logits[:, head["outputs"]]
+    else:
+        out = hidden
+        for i, name in enumerate(head["layers"]):
+            out = layer(out.relu() if i else out, name)
+        if out.dim() == 3:
+            out = out.squeeze(-1).T
+    if head["activation"] == "sigmoid":
+        return out.sigmoid().mean(-1)
+    labels, probs = head["labels"], out.softmax(-1)
+    if set(labels) <= set(FOUR):
+        return torch.stack([probs[:, labels.index(l)] if l in labels else 0 * probs[:, 0] for l in FOUR], 1)
+    return sum(probs[:, i] for i, l in enumerate(labels) if l == "correct")
+
+
+def rounded(values):
+    return [rounded(v) for v in values] if isinstance(values, list) else round(values, 7)
+
+
 def score(prefix, changes):
     settings = {k: v for k, v in {**COMMON, **changes}.items() if (k, v) != ("head_dim", None)}
     config = getattr(transformers, prefix + "Config")(**settings)
     config._attn_implementation = "eager"
     model = getattr(transformers, prefix + "ForCausalLM")(config).float().eval()
     offset = 1.0 if prefix == "Gemma2" else 0.0
+    scores = {name: [] for name in HEADS}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights(name, list(parameter.shape), offset))
-        head = weights("score.weight", [4, config.hidden_size], 0)
-        bias = weights("score.bias", [4], 0)
-        scores = []
         for ids, reads in traces():
             # A dynamic rope remembers the longest trace it has seen.
             model.model.rotary_emb = type(model.model.rotary_emb)(config)
-            hidden = model.model(torch.tensor(ids)[None]).last_hidden_state[0, reads]
-            probs = (hidden @ head.T + bias).softmax(-1)
-            scores.append([[round(p, 7) for p in row] for row in probs.tolist()])
+            out = model(torch.tensor(ids)[None], output_hidden_states=True)
+            hidden, logits = out.hidden_states[-1][0, reads], out.logits[0, reads]
+            for name, (head, shapes) in HEADS.items():
+                tensors = {n: weights(n, [config.hidden_size if d == "D" else d for d in shape], 0)
+                           for n, shape in shapes.items()}
+                probs = probabilities(head, tensors, hidden, logits)
+                scores[name].append(rounded(probs.tolist()))
+    if getattr(config, "final_logit_softcapping", None):
+        del scores["mean of logits"]  # of capped logits: not computed without all of them
     written = config.to_dict()
     written["architectures"] = [prefix + "ForCausalLM"]
     for key in ("_name_or_path", "transformers_version", "id2label", "label2id"):
@@ -115,10 +173,9 @@ def score(prefix, changes):
 
 def main():
     cases = {name: score(*family) for name, family in FAMILIES.items()}
-    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
-    batches = json.dumps(BATCHES)
-    path = pathlib.Path(__file__).with_suffix(".json")
-    path.write_text(f'{{"batches": {batches}, "cases": {{\n{lines}\n}}}}\n')
+    heads = {name: {"head": head, "tensors": shapes} for name, (head, shapes) in HEADS.items()}
+    text = json.dumps({"batches": BATCHES, "heads": heads, "cases": cases})
+    pathlib.Path(__file__).with_suffix(".json.xz").write_bytes(lzma.compress(text.encode()))
 
 
 if __name__ == "__main__":

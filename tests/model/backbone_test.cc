@@ -21,7 +21,7 @@ torch::Tensor LastLogits(const Decoder& decoder, const std::vector<TokenId>& ids
 TEST(Backbone, LogitsAndGreedyIdsEqualThePublishedOnes) {
   PRM_NEED_BACKBONE();
   PRM_NEED_SHARED_DATA("model/smollm2_golden.json");
-  const LoadedModel model = LoadModel(Backbone(), /*with_lm_head=*/true);
+  const LoadedModel model = LoadModel(Backbone(), {.lm_head = true});
   const Decoder decoder(model.config, model.weights);
   const auto golden = nlohmann::json::parse(ReadFile(SharedData() / "model/smollm2_golden.json"));
   for (const auto& test : golden["cases"]) {
@@ -56,14 +56,14 @@ TEST(Backbone, ScoresDoNotDependOnBatchNorOnTheNumberFormatBeyondItsTolerance) {
   }
   const Decoder exact(model.config, model.weights);
   const Decoder rounded(model.config, ForCompute(model.weights, torch::kBFloat16, torch::kCPU));
-  const auto together = StepProbabilities(exact, traces),
-             coarse = StepProbabilities(rounded, traces);
+  const auto together = ScoreSteps(exact, Head(), traces),
+             coarse = ScoreSteps(rounded, Head(), traces);
   for (size_t b = 0; b < traces.size(); ++b) {
-    const auto alone = StepProbabilities(exact, {&traces[b], 1});
-    for (size_t s = 0; s < alone[0].size(); ++s) {
+    const auto alone = ScoreSteps(exact, Head(), {&traces[b], 1});
+    for (size_t s = 0; s < alone[0].p_correct.size(); ++s) {
       for (int k = 0; k < kNumLabels; ++k) {
-        EXPECT_NEAR(alone[0][s][k], together[b][s][k], 1e-5);
-        EXPECT_NEAR(alone[0][s][k], coarse[b][s][k], 2e-2);
+        EXPECT_NEAR(alone[0].label_probs[s][k], together[b].label_probs[s][k], 1e-5);
+        EXPECT_NEAR(alone[0].label_probs[s][k], coarse[b].label_probs[s][k], 2e-2);
       }
     }
   }

@@ -92,11 +92,12 @@ TEST(Decoder, ScoresDoNotDependOnBatch) {
   const ModelConfig config = TinyDecoderConfig();
   const Decoder decoder(config, RandomWeights(config, 4));
   const auto traces = RaggedTraces();
-  const auto together = StepProbabilities(decoder, traces);
+  const auto together = ScoreSteps(decoder, Head(), traces);
   for (size_t b = 0; b < traces.size(); ++b) {
-    const auto alone = StepProbabilities(decoder, {&traces[b], 1});
-    for (size_t s = 0; s < alone[0].size(); ++s) {
-      for (int k = 0; k < kNumLabels; ++k) EXPECT_NEAR(alone[0][s][k], together[b][s][k], 1e-5);
+    const auto alone = ScoreSteps(decoder, Head(), {&traces[b], 1});
+    for (size_t s = 0; s < alone[0].p_correct.size(); ++s) {
+      for (int k = 0; k < kNumLabels; ++k)
+        EXPECT_NEAR(alone[0].label_probs[s][k], together[b].label_probs[s][k], 1e-5);
     }
   }
 }
@@ -108,10 +109,11 @@ TEST(Decoder, LaterStepsDoNotChangeEarlierScores) {
   TraceTokens prefix = whole;
   prefix.ids.resize(10);
   prefix.step_reads.resize(2);
-  const auto a = StepProbabilities(decoder, {&whole, 1}),
-             b = StepProbabilities(decoder, {&prefix, 1});
+  const auto a = ScoreSteps(decoder, Head(), {&whole, 1}),
+             b = ScoreSteps(decoder, Head(), {&prefix, 1});
   for (int s = 0; s < 2; ++s) {
-    for (int k = 0; k < kNumLabels; ++k) EXPECT_NEAR(a[0][s][k], b[0][s][k], 1e-5);
+    for (int k = 0; k < kNumLabels; ++k)
+      EXPECT_NEAR(a[0].label_probs[s][k], b[0].label_probs[s][k], 1e-5);
   }
 }
 
@@ -119,12 +121,13 @@ TEST(Decoder, BFloat16StaysWithinTheServingTolerance) {
   const ModelConfig config = TinyDecoderConfig();
   const DecoderWeights weights = RandomWeights(config, 6);
   const auto traces = RaggedTraces();
-  const auto exact = StepProbabilities(Decoder(config, weights), traces);
-  const auto rounded = StepProbabilities(
-      Decoder(config, ForCompute(weights, torch::kBFloat16, torch::kCPU)), traces);
+  const auto exact = ScoreSteps(Decoder(config, weights), Head(), traces);
+  const auto rounded = ScoreSteps(
+      Decoder(config, ForCompute(weights, torch::kBFloat16, torch::kCPU)), Head(), traces);
   for (size_t b = 0; b < traces.size(); ++b) {
-    for (size_t s = 0; s < exact[b].size(); ++s) {
-      for (int k = 0; k < kNumLabels; ++k) EXPECT_NEAR(exact[b][s][k], rounded[b][s][k], 2e-2);
+    for (size_t s = 0; s < exact[b].p_correct.size(); ++s) {
+      for (int k = 0; k < kNumLabels; ++k)
+        EXPECT_NEAR(exact[b].label_probs[s][k], rounded[b].label_probs[s][k], 2e-2);
     }
   }
 }

@@ -16,7 +16,12 @@ using ::testing::HasSubstr;
 
 PrmJson Sample() {
   PrmJson prm;
-  prm.format = {.prefix_ids = {1}, .problem_suffix_ids = {198}, .separator_ids = {198, 200}};
+  prm.format = {.prompt = {{{1}, ""}, {{}, "Q: {problem}"}, {{198}, ""}},
+                .step = {{{}, "{step}", true}, {{198, 200}, ""}},
+                .between = {{{}, "+"}},
+                .by_line = true,
+                .trim = true,
+                .read_back = 3};
   prm.threshold = 0.37;
   prm.max_tokens = 64;
   prm.label_policy.redundant = "positive";
@@ -25,7 +30,7 @@ PrmJson Sample() {
   prm.training_options_json = R"({"epochs":2,"lr":5e-05})";
   prm.self_tests = {
       {.tokens = {.ids = {1, 5, 198, 7, 198, 200, 9, 198, 200}, .step_reads = {5, 8}},
-       .label_probs = {{0.7f, 0.1f, 0.15f, 0.05f}, {1.0f / 3, 1.0f / 3, 1.0f / 3, 0}}}};
+       .scores = ScoresOf({{0.7f, 0.1f, 0.15f, 0.05f}, {1.0f / 3, 1.0f / 3, 1.0f / 3, 0}})}};
   return prm;
 }
 
@@ -50,9 +55,7 @@ TEST(PrmJsonTest, RoundTripsExactly) {
   const PrmJson read = ParsePrmJson(WritePrmJson(prm), "prm.json");
   EXPECT_EQ(read.version, 1);
   EXPECT_EQ(read.format, prm.format);
-  EXPECT_EQ(read.read, "separator");
-  EXPECT_EQ(read.head, "linear");
-  EXPECT_EQ(read.labels, prm.labels);
+  EXPECT_EQ(read.head, prm.head);
   EXPECT_EQ(read.threshold, prm.threshold);
   EXPECT_EQ(read.max_tokens, 64);
   EXPECT_EQ(read.label_policy, prm.label_policy);
@@ -62,7 +65,7 @@ TEST(PrmJsonTest, RoundTripsExactly) {
   ASSERT_EQ(read.self_tests.size(), 1u);
   EXPECT_EQ(read.self_tests[0].tokens.ids, prm.self_tests[0].tokens.ids);
   EXPECT_EQ(read.self_tests[0].tokens.step_reads, prm.self_tests[0].tokens.step_reads);
-  EXPECT_EQ(read.self_tests[0].label_probs, prm.self_tests[0].label_probs);
+  EXPECT_EQ(read.self_tests[0].scores, prm.self_tests[0].scores);
   EXPECT_EQ(WritePrmJson(read), WritePrmJson(prm));
 }
 
@@ -87,29 +90,35 @@ TEST(PrmJsonTest, UnknownFieldsAreRefused) {
 TEST(PrmJsonTest, WhatThisProgramCannotDoIsRefusedByName) {
   constexpr auto kCode = ErrorCode::kUnimplemented;
   EXPECT_THAT(ErrorWith("/version", 2, kCode), HasSubstr("'version' is 2; this program reads 1"));
-  EXPECT_THAT(ErrorWith("/head", "mlp", kCode), HasSubstr("'head' is \"mlp\"; expected linear"));
-  EXPECT_THAT(ErrorWith("/read", "last_token", kCode), HasSubstr("expected separator"));
-  EXPECT_THAT(ErrorWith("/labels/0", "good", kCode),
-              HasSubstr("'labels' is [good, correct_redundant, incorrect, incomplete]"));
 }
 
 TEST(PrmJsonTest, WrongValuesAreRefusedByField) {
-  EXPECT_THAT(ErrorWith("/format/separator_ids", json::array()), HasSubstr("at least one id"));
-  EXPECT_THAT(ErrorWith("/format/prefix_ids", {-1}), HasSubstr("'prefix_ids' is [-1]"));
-  EXPECT_THAT(ErrorWith("/format/prefix_ids", {int64_t{1} << 31}), HasSubstr("'prefix_ids'"));
+  EXPECT_THAT(ErrorWith("/format/step", json::array()), HasSubstr("has {step} 0 times"));
+  EXPECT_THAT(ErrorWith("/format/prompt/0", {-1}), HasSubstr("expected token ids"));
+  EXPECT_THAT(ErrorWith("/format/prompt/0", {int64_t{1} << 31}), HasSubstr("expected token ids"));
+  EXPECT_THAT(ErrorWith("/format/prompt/0", {"<s>"}), HasSubstr("expected token ids"));
+  EXPECT_THAT(ErrorWith("/format/prompt/0", 1), HasSubstr("expected texts, lists of tokens"));
+  EXPECT_THAT(ErrorWith("/head/layers", json::array()), HasSubstr("names of linear layers"));
+  EXPECT_THAT(ErrorWith("/head/layers", {"lm_head"}), HasSubstr("expected rows or \"mean\""));
+  EXPECT_THAT(ErrorWith("/head/activation", "tanh"), HasSubstr("one of softmax, sigmoid"));
+  EXPECT_THAT(ErrorWith("/head/activation", "sigmoid"), HasSubstr("expected none"));
+  EXPECT_THAT(ErrorWith("/head/labels/0", "good"), HasSubstr("one of correct_necessary"));
+  EXPECT_THAT(ErrorWith("/head/labels", {"wrong", "incorrect"}), HasSubstr("correct and wrong"));
   EXPECT_THAT(ErrorWith("/threshold", 1.5), HasSubstr("'threshold' is 1.5"));
   EXPECT_THAT(ErrorWith("/max_tokens", 0), HasSubstr("'max_tokens' is 0"));
   EXPECT_THAT(ErrorWith("/label_policy/incomplete", "positive"),
-              HasSubstr("label_policy.incomplete' is \"positive\"; expected one of own_class"));
+              HasSubstr("'incomplete' is \"positive\"; expected one of own_class"));
   EXPECT_THAT(ErrorWith("/provenance/training_data/0/sha256", "xyz"), HasSubstr("hexadecimal"));
   EXPECT_THAT(ErrorWith("/provenance/training_options", 3), HasSubstr("expected a JSON object"));
 }
 
 TEST(PrmJsonTest, SelfTestsAreChecked) {
+  EXPECT_THAT(ErrorWith("/self_test_dtype", "float8"), HasSubstr("expected float32 or bfloat16"));
+  EXPECT_THAT(ErrorWith("/self_tests/0/p_correct/0", 0.2), HasSubstr("give p_correct 0.8"));
   EXPECT_THAT(ErrorWith("/self_tests/0/step_reads", {5, 9}), HasSubstr("self_tests[0]"));
   EXPECT_THAT(ErrorWith("/self_tests/0/step_reads", {5, 5}), HasSubstr("step_reads has 5 after 5"));
   EXPECT_THAT(ErrorWith("/self_tests/0/step_reads", {5}),
-              HasSubstr("1 step_reads and 2 label_probs"));
+              HasSubstr("1 step_reads, 2 p_correct and 2 label_probs"));
   EXPECT_THAT(ErrorWith("/self_tests/0/label_probs/0", {0.5, 0.5}), HasSubstr("rows of 4"));
   EXPECT_THAT(ErrorWith("/self_tests/0/label_probs/0/0", 0.2), HasSubstr("probabilities sum to"));
   EXPECT_THAT(ErrorWith("/self_tests/0/label_probs/0/0", -0.7), HasSubstr("expected [0, 1]"));
@@ -122,14 +131,13 @@ TEST(PrmJsonTest, WriterRefusesWhatTheReaderWould) {
     change(&prm);
     return MessageOf([&] { WritePrmJson(prm); }, ErrorCode::kInvalidArgument);
   };
-  EXPECT_THAT(write_error([](PrmJson* p) { p->format.separator_ids.clear(); }),
-              HasSubstr("one id"));
+  EXPECT_THAT(write_error([](PrmJson* p) { p->format.step.clear(); }), HasSubstr("0 times"));
   EXPECT_THAT(write_error([](PrmJson* p) { p->max_tokens = 0; }), HasSubstr("max_tokens"));
   EXPECT_THAT(write_error([](PrmJson* p) { p->threshold = std::nan(""); }), HasSubstr("threshold"));
   EXPECT_THAT(write_error([](PrmJson* p) { p->training_options_json = "[1]"; }),
               HasSubstr("training options"));
-  EXPECT_THAT(write_error([](PrmJson* p) { p->self_tests[0].label_probs[0][0] = std::nanf(""); }),
-              HasSubstr("probability nan"));
+  EXPECT_THAT(write_error([](PrmJson* p) { p->self_tests[0].scores.p_correct[0] = std::nanf(""); }),
+              HasSubstr("p_correct"));
 }
 
 TEST(PrmJsonTest, EveryTruncationIsRefused) {

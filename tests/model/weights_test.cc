@@ -23,9 +23,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::vector<float> Values(const WeightSource& weights, const std::string& name) {
-  const auto shape = weights.shape(name);
-  std::vector<float> values(size_t(*NumElements(shape)));
-  weights.ReadFloat32(name, values);
+  std::vector<float> values(size_t(*NumElements(weights.View(name).shape)));
+  ToFloat32(weights.View(name), values);
   return values;
 }
 
@@ -39,7 +38,7 @@ TEST(ExpectedTensorsTest, HaveTheShapesOfTheConfiguration) {
   ModelConfig config = TinyConfig();
   config.head_dim = 4;
   const auto tensors = ExpectedTensors(config);
-  EXPECT_EQ(tensors.size(), 1u + 2 * 9 + 1 + 2);
+  EXPECT_EQ(tensors.size(), 1u + 2 * 9 + 1);
   const auto shape = [&](const std::string& name) {
     const auto found = std::ranges::find(tensors, name, &ExpectedTensor::name);
     return found == tensors.end() ? std::vector<int64_t>{} : found->shape;
@@ -50,7 +49,6 @@ TEST(ExpectedTensorsTest, HaveTheShapesOfTheConfiguration) {
   EXPECT_THAT(shape("model.layers.1.self_attn.o_proj.weight"), ElementsAre(8, 16));
   EXPECT_THAT(shape("model.layers.1.mlp.gate_proj.weight"), ElementsAre(16, 8));
   EXPECT_THAT(shape("model.layers.1.mlp.down_proj.weight"), ElementsAre(8, 16));
-  EXPECT_THAT(shape("score.weight"), ElementsAre(4, 8));
   config.tie_word_embeddings = false;
   EXPECT_EQ(ExpectedTensors(config).size(), tensors.size() + 1);
 }
@@ -81,17 +79,13 @@ TEST_F(FolderWeightsTest, GivesTensorsInOrderWithTheirValues) {
   EXPECT_THAT(weights->names(), ElementsAreArray(expected));
   EXPECT_TRUE(weights->Has("model.norm.weight"));
   EXPECT_FALSE(weights->Has("score.weight"));
-  EXPECT_THAT(weights->shape("model.embed_tokens.weight"), ElementsAre(11, 8));
+  EXPECT_THAT(weights->View("model.embed_tokens.weight").shape, ElementsAre(11, 8));
   std::mt19937 random(1);
   std::normal_distribution<float> normal(0, 0.1f);
   for (const float value : Values(*weights, "model.embed_tokens.weight")) {
     ASSERT_EQ(value, normal(random));
   }
-  std::vector<float> few(3);
-  EXPECT_THAT(MessageOf([&] { weights->ReadFloat32("model.norm.weight", few); },
-                        ErrorCode::kInvalidArgument),
-              HasSubstr("model.norm.weight"));
-  EXPECT_THAT(MessageOf([&] { weights->shape("none"); }, ErrorCode::kNotFound), HasSubstr("none"));
+  EXPECT_THAT(MessageOf([&] { weights->View("none"); }, ErrorCode::kNotFound), HasSubstr("none"));
 }
 
 TEST_F(FolderWeightsTest, MissingTensorsAreNamed) {
@@ -134,9 +128,56 @@ TEST_F(FolderWeightsTest, AnUntiedOutputLayerIsNeededUnlessThereIsAStepHead) {
   std::vector<ExpectedTensor> tensors = TinyTensors(config_);
   tensors.back() = {"score.weight", {4, 8}};
   Write(tensors);
-  const auto weights = OpenWeights(folder_.path());
+  const Head head;
+  const auto weights = OpenWeights(folder_.path(), &head);
   EXPECT_TRUE(weights->Has("score.weight"));
   EXPECT_FALSE(weights->Has("lm_head.weight"));
+  EXPECT_THAT(OpenError(folder_.path()), HasSubstr("not part of the model: score.weight"));
+}
+
+TEST_F(FolderWeightsTest, TensorsOfAHeadFitItsLabelsAndTheModel) {
+  const auto error = [&](std::vector<ExpectedTensor> own, const Head& head) {
+    std::vector<ExpectedTensor> tensors = TinyTensors(config_);
+    tensors.insert(tensors.end(), own.begin(), own.end());
+    Write(tensors);
+    return MessageOf([&] { OpenWeights(folder_.path(), &head); }, ErrorCode::kInvalidArgument);
+  };
+  Head two;
+  two.layers = {"score.0", "score.2"};
+  two.labels = {"wrong", "correct"};
+  EXPECT_THAT(error({{"score.0.weight", {6, 8}}, {"score.2.weight", {3, 6}}}, two),
+              HasSubstr("wrong: score.2.weight [3, 6] instead of [2, 6]"));
+  EXPECT_THAT(error({{"score.0.weight", {6, 8}}, {"score.2.weight", {2, 5}}}, two),
+              HasSubstr("[2, 5] instead of [2, 6]"));
+  EXPECT_THAT(error({{"score.0.weight", {6, 8}}}, two), HasSubstr("missing: score.2.weight"));
+  Head ensemble, value;
+  ensemble.activation = value.activation = Head::Activation::kSigmoid;
+  ensemble.labels = value.labels = {};
+  ensemble.layers = {"nn", "out"};
+  value.layers = {"v"};
+  EXPECT_THAT(error({{"nn.weight", {5, 8, 4}}, {"out.weight", {5, 4, 2}}}, ensemble),
+              HasSubstr("out.weight [5, 4, 2] instead of [5, 4, 1]"));
+  EXPECT_THAT(error({{"v.weight", {1, 8}}, {"v.bias", {2}}}, value),
+              HasSubstr("v.bias [2] instead of [1]"));
+}
+
+TEST_F(FolderWeightsTest, WhatAHeadDoesNotUseMayBeThereByItsName) {
+  std::vector<ExpectedTensor> tensors = TinyTensors(config_);
+  tensors.push_back({"score.weight", {4, 8}});
+  tensors.push_back({"score.reg.weight", {4, 8}});
+  Write(tensors);
+  Head head;
+  EXPECT_THAT(MessageOf([&] { OpenWeights(folder_.path(), &head); }, ErrorCode::kInvalidArgument),
+              HasSubstr("not part of the model: score.reg.weight"));
+  head.unused = {"score.reg."};
+  EXPECT_FALSE(OpenWeights(folder_.path(), &head)->Has("score.reg.weight"));
+}
+
+TEST_F(FolderWeightsTest, NamesOfAWrappedModelAreThoseOfTheModel) {
+  std::vector<ExpectedTensor> tensors = TinyTensors(config_);
+  for (ExpectedTensor& tensor : tensors) tensor.name = "pretrained_model." + tensor.name;
+  Write(tensors);
+  EXPECT_TRUE(OpenWeights(folder_.path())->Has("model.norm.weight"));
 }
 
 TEST_F(FolderWeightsTest, CutOffAndCorruptWeightsAreRefused) {
@@ -192,7 +233,7 @@ TEST(GgufWeightsTest, ATinyFileOpensWithItsTokenizer) {
   const auto weights = OpenWeights(folder / "tiny.gguf");
   EXPECT_EQ(weights->config().rotary_layout, RotaryLayout::kInterleaved);
   EXPECT_EQ(weights->names().size(), 11u);
-  EXPECT_THAT(weights->shape("model.layers.0.self_attn.k_proj.weight"), ElementsAre(16, 32));
+  EXPECT_THAT(weights->View("model.layers.0.self_attn.k_proj.weight").shape, ElementsAre(16, 32));
   EXPECT_FALSE(weights->prepend_bos());
   const auto tokenizer = weights->tokenizer();
   EXPECT_EQ(tokenizer, weights->tokenizer());
@@ -239,7 +280,7 @@ TEST(BackboneTest, ConfigurationTokenizerAndValuesAreThoseOfSmolLm2) {
       ReadText(fs::path(PRM_SOURCE_DIR) / "tests/golden/dequantisation.json"))["smollm2"];
   for (const auto& tensor : golden) {
     const std::string name = tensor["name"];
-    EXPECT_THAT(weights->shape(name),
+    EXPECT_THAT(weights->View(name).shape,
                 ElementsAreArray(tensor["shape"].get<std::vector<int64_t>>()));
     const std::vector<float> values = Values(*weights, name);
     for (size_t i = 0; i < tensor["at"].size(); ++i) {

@@ -7,8 +7,8 @@ namespace {
 
 TEST(Codec, AnAnswerSurvivesTheWireExactly) {
   TraceAnswer answer;
-  answer.line =
-      MakeScoreLine("p1/0", {{0.7f, 0.2f, 0.06f, 0.04f}, {0.1f, 0.1f, 0.75f, 0.05f}}, 0.5);
+  answer.line = MakeScoreLine(
+      "p1/0", ScoresOf({{0.7f, 0.2f, 0.06f, 0.04f}, {0.1f, 0.1f, 0.75f, 0.05f}}), 0.5);
   answer.tokens = 42;
   v1::TraceResult message;
   ToMessage(answer, &message);

@@ -17,7 +17,7 @@
 namespace prm {
 
 // Depends on every id up to the read, as a causal model does.
-inline std::vector<LabelProbs> FakeProbs(const TraceTokens& trace) {
+inline StepScores FakeScores(const TraceTokens& trace) {
   std::vector<LabelProbs> probs;
   uint64_t hash = 1469598103934665603u;
   size_t next = 0;
@@ -34,7 +34,7 @@ inline std::vector<LabelProbs> FakeProbs(const TraceTokens& trace) {
     probs.push_back(weight);
     ++next;
   }
-  return probs;
+  return ScoresOf(std::move(probs));
 }
 
 // Lets a test hold scorers inside Score and see how many arrived. Any thread.
@@ -70,7 +70,7 @@ class FakeScorer : public StepScorer {
   static constexpr TokenId kPoison = '\x01';
 
   explicit FakeScorer(std::shared_ptr<Gate> gate = nullptr) : gate_(std::move(gate)) {
-    format_ = NewlineFormat(tokenizer_, false);
+    scoring_.format = NewlineFormat(tokenizer_, false);
     description_.name = "fake";
     description_.architecture = "FakeForStepScoring";
     description_.vocab_size = tokenizer_.vocab_size();
@@ -79,20 +79,20 @@ class FakeScorer : public StepScorer {
     description_.device = "cpu";
   }
 
-  std::vector<std::vector<LabelProbs>> Score(std::span<const TraceTokens> traces) override {
+  std::vector<StepScores> Score(std::span<const TraceTokens> traces) override {
     if (on_score) on_score(traces);
     if (gate_) gate_->Pass();
-    std::vector<std::vector<LabelProbs>> result;
+    std::vector<StepScores> result;
     for (const TraceTokens& trace : traces) {
       for (TokenId id : trace.ids) {
         if (id == kPoison) throw Error(ErrorCode::kInvalidArgument, "poisoned trace");
       }
-      result.push_back(FakeProbs(trace));
+      result.push_back(FakeScores(trace));
     }
     return result;
   }
   const Tokenizer& tokenizer() const override { return tokenizer_; }
-  const StepFormat& format() const override { return format_; }
+  const ScoringFormat& scoring() const override { return scoring_; }
   const ModelDescription& description() const override { return description_; }
 
   // Called first in Score, on the worker's thread; set before the scorer is given away.
@@ -101,7 +101,7 @@ class FakeScorer : public StepScorer {
  private:
   std::shared_ptr<Gate> gate_;
   ByteTokenizer tokenizer_;
-  StepFormat format_;
+  ScoringFormat scoring_;
   ModelDescription description_;
 };
 

@@ -24,9 +24,10 @@ RerankProblem Problem() {
 
 RerankResult Ranked(const RerankProblem& problem) {
   std::vector<ScoreLine> lines = {
-      MakeScoreLine("q1/0", {{0.1f, 0.1f, 0.7f, 0.1f}, {0.1f, 0.2f, 0.6f, 0.1f}}, 0.5),
-      MakeScoreLine("q1/1", {{0.9f, 0.07f, 0.02f, 0.01f}, {0.8f, 0.1f, 0.05f, 0.05f}}, 0.5),
-      MakeScoreLine("q1/2", {{0.2f, 0.6f, 0.1f, 0.1f}, {0.1f, 0.2f, 0.1f, 0.6f}}, 0.5)};
+      MakeScoreLine("q1/0", ScoresOf({{0.1f, 0.1f, 0.7f, 0.1f}, {0.1f, 0.2f, 0.6f, 0.1f}}), 0.5),
+      MakeScoreLine("q1/1", ScoresOf({{0.9f, 0.07f, 0.02f, 0.01f}, {0.8f, 0.1f, 0.05f, 0.05f}}),
+                    0.5),
+      MakeScoreLine("q1/2", ScoresOf({{0.2f, 0.6f, 0.1f, 0.1f}, {0.1f, 0.2f, 0.1f, 0.6f}}), 0.5)};
   return RankProblem(problem, std::move(lines));
 }
 

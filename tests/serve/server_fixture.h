@@ -60,7 +60,7 @@ inline v1::ScoreTracesRequest RequestOf(const std::vector<Trace>& traces) {
 inline ScoreLine OfflineLine(const Trace& trace) {
   const FakeScorer scorer;
   return MakeScoreLine(trace.id,
-                       FakeProbs(TokenizeTrace(scorer.format(), scorer.tokenizer(), trace)),
+                       FakeScores(TokenizeTrace(scorer.format(), scorer.tokenizer(), trace)),
                        scorer.description().threshold);
 }
 

@@ -9,7 +9,7 @@
 namespace prm {
 namespace {
 
-const StepFormat kFormat{{}, {10}, {10}};
+const StepFormat kFormat = NewlineFormat(ByteTokenizer(), false);
 
 Trace MakeTrace() {
   Trace t;

@@ -69,9 +69,10 @@ void SaveTo(const Trainer& trainer, const std::filesystem::path& folder) {
 }
 
 LoadedModel LoadFrom(const std::filesystem::path& folder) {
-  const auto source = OpenWeights(folder);
-  return {source->config(), LoadDecoderWeights(*source, false), std::make_shared<ByteTokenizer>(),
-          std::nullopt, false};
+  const Head head;
+  const auto source = OpenWeights(folder, &head);
+  return {source->config(), LoadDecoderWeights(*source, {.head = &head}),
+          std::make_shared<ByteTokenizer>(), std::nullopt, false};
 }
 
 TEST(Trainer, LearnsLabelsThatTheTokensGiveAway) {
