@@ -22,7 +22,8 @@ namespace {
 // third of its speed. libgomp reads its setting while it is loaded, before main, so a verb that
 // computes starts the program once more with a spin of microseconds; a user's own setting stays.
 void BoundSpinning(int argc, char** argv) {
-  static const std::set<std::string> kComputes = {"train", "score", "eval", "serve", "rerank"};
+  static const std::set<std::string> kComputes = {"train",  "score",  "eval", "serve",
+                                                  "rerank", "import", "check"};
   if (argc < 2 || !kComputes.count(argv[1])) return;
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "20000", 0);

@@ -10,6 +10,7 @@ set(PRM_MODEL_TORCH_FREE
   model_config
   packed_batch
   prm_json
+  published_formats
   rope
   scoring_format
   safetensors

@@ -135,20 +135,16 @@ BpeSpec ParseVocabAndMerges(std::string_view vocab, std::string_view merges,
   const std::vector<std::string> pieces = ParseVocabJson(vocab, where);
   TokenizerConfig config =
       ParseTokenizerConfig(config_json, StrCat("tokenizer_config.json beside ", where));
-  if (config.tokenizer_class.empty()) {
-    const BpeFamily& family =
-        KnownFamily(FamilyOfVocabulary(DecodedPieces(pieces)), where, "this vocabulary");
-    spec.split.kind = family.pretokenizer;
-    if (family.nfc) spec.normalizer = {NormalizerStep{}};
-    spec.special_tokens = FamilySpecialTokens(family);
-    config = ConfigOfFamily(family);
-  } else {
-    const BpeFamily& family = KnownFamily(FamilyOfClass(config.tokenizer_class), where,
-                                          StrCat("tokenizer_class ", config.tokenizer_class));
-    spec.split.kind = family.pretokenizer;
-    if (family.nfc) spec.normalizer = {NormalizerStep{}};
-    spec.special_tokens = config.added_tokens;
-  }
+  const bool has_class = !config.tokenizer_class.empty();
+  const BpeFamily& family =
+      has_class ? KnownFamily(FamilyOfClass(config.tokenizer_class), where,
+                              StrCat("tokenizer_class ", config.tokenizer_class))
+                : KnownFamily(FamilyOfVocabulary(DecodedPieces(pieces)), where, "this vocabulary");
+  spec.split.kind = family.pretokenizer;
+  if (family.nfc) spec.normalizer = {NormalizerStep{}};
+  const bool says_nothing = !has_class && config.added_tokens.empty();
+  spec.special_tokens = says_nothing ? FamilySpecialTokens(family) : config.added_tokens;
+  if (says_nothing) config = ConfigOfFamily(family);
   SetByteLevelVocabulary(pieces, MergeLines(merges), &spec);
   SetBosAndEos(config, &spec);
   return spec;

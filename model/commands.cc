@@ -116,6 +116,7 @@ void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scor
 void AddModelCommands(CLI::App& app) {
   AddScoreCommand(app);
   AddDescribeCommand(app);
+  AddImportCommands(app);
 }
 
 }  // namespace prm

@@ -10,6 +10,7 @@ struct OfflineOptions;
 struct ScorerOptions;
 
 void AddModelCommands(CLI::App& app);
+void AddImportCommands(CLI::App& app);  // import, formats, check
 
 // --batch-tokens --max-tokens --too-long, and --device --dtype --threads --self-test.
 void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer);

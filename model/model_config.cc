@@ -47,8 +47,13 @@ const Family& ReadFamily(const JsonFields& fields) {
   const std::string name =
       names.size() == 1 && names[0].is_string() ? names[0].get<std::string>() : "";
   const auto is_class_of = [&](const Family& family) {
-    return name.starts_with(StrCat(family.class_prefix, "For"));
+    return name.starts_with(StrCat(family.class_prefix, "For")) ||
+           name == StrCat(family.class_prefix, "Model");
   };
+  // A class of its own for the step head, on a backbone that model_type names.
+  if (name.starts_with("ReasonEval_") && fields.Has("model_type")) {
+    return FamilyOf(fields.String("model_type"), fields.where());
+  }
   const auto found = std::ranges::find_if(Families(), is_class_of);
   if (found == Families().end()) {
     std::string known;

@@ -13,7 +13,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr TokenId kMaxId = std::numeric_limits<TokenId>::max();
-constexpr std::string_view kBosName = "{bos}";
+constexpr std::string_view kBosName = "{bos}", kExpectedBosName = "{bos?}";
 constexpr std::array<std::string_view, 2> kTwoClasses = {"correct", "wrong"};
 
 std::string Joined(std::span<const std::string_view> names) {
@@ -41,7 +41,7 @@ LabelPolicy ParsePolicy(const JsonFields& fields) {
       .unlabelled = Choice(fields, "unlabelled", {"masked", "unknown"})};
 }
 
-// An element of a list of tokens; nothing for a BOS that the model does not expect.
+// An element of a list of tokens; nothing for a BOS that is not there.
 std::optional<TokenId> ParseToken(const JsonFields& fields, std::string_view field,
                                   const json& token, const TokenNames* names) {
   if (token.is_number_integer() && token >= 0 && token <= kMaxId) return token.get<TokenId>();
@@ -50,7 +50,10 @@ std::optional<TokenId> ParseToken(const JsonFields& fields, std::string_view fie
   }
   const Tokenizer& tokenizer = names->tokenizer;
   const std::string name = token.get<std::string>();
-  if (name == kBosName) return names->prepend_bos ? tokenizer.bos_id() : std::nullopt;
+  if (name == kBosName || (name == kExpectedBosName && names->prepend_bos)) {
+    return tokenizer.bos_id();
+  }
+  if (name == kExpectedBosName) return std::nullopt;
   if (const std::optional<TokenId> id = tokenizer.PieceToId(name)) return id;
   std::vector<TokenId> ids;
   tokenizer.Encode(name, SpecialTokens::kParse, &ids, TextStart::kContinues);

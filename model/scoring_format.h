@@ -64,7 +64,8 @@ struct ScoringFormat {
 // How names of tokens in a format file become ids.
 struct TokenNames {
   const Tokenizer& tokenizer;
-  bool prepend_bos = false;  // what "{bos}" becomes: BOS, or nothing
+  // "{bos}" is BOS where the tokenizer has one, "{bos?}" only where the model expects it, too.
+  bool prepend_bos = false;
 };
 
 // Parses the fields `format`, `head`, `label_policy` and `threshold`. A part of a format is a text,

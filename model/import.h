@@ -1,0 +1,30 @@
+// Published models made checkpoints of this project: their files linked, a prm.json beside them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "model/step_scorer.h"
+
+namespace prm {
+
+struct ImportOptions {
+  std::string folder;  // Hugging Face layout
+  std::string format;  // FindFormat
+  std::string out;
+  std::string name;      // provenance; empty: the folder's name
+  ScorerOptions scorer;  // with which the self-tests are scored
+};
+
+// What a person should hear of an import, a line each.
+struct ImportReport {
+  std::vector<std::string> notes;
+};
+
+// Writes the checkpoint `out` atomically: hard links to weights and tokenizer files (copies on
+// another file system), prm.json with the format's token ids and three self-test traces scored by
+// the model. Throws Error naming file and cause: a folder with pickled weights only, with the
+// command that converts it; tensors that are missing or not known; a tokenizer that does not fit.
+ImportReport ImportModel(const ImportOptions& options);
+
+}  // namespace prm
