@@ -1,0 +1,247 @@
+#include "model/import.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "data/bpe_tokenizer.h"
+#include "data/text_io.h"
+#include "model/check.h"
+#include "model/checkpoint.h"
+#include "tests/model/tiny_files.h"
+
+namespace prm {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr const char* kFormat =
+    R"("format": {"prompt": ["Q: {problem}"], "step": ["\n{step}", ["|"]]})";
+
+class ImportTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    config_.vocab_size = 256;
+    config_.max_position_embeddings = 512;
+    tensors_ = TinyTensors(config_);
+    BpeSpec bytes;
+    bytes.where = "test";
+    for (int i = 0; i < 256; ++i) bytes.tokens.push_back(std::string(1, char(i)));
+    fs::create_directories(Folder());
+    MakeBpeTokenizer(std::move(bytes))->Save(Folder());
+    SetHead(R"({"layers": ["score"], "activation": "softmax", "labels": ["wrong", "correct"]})",
+            {{"score.weight", {2, 8}}, {"score.bias", {2}}});
+  }
+  void SetHead(const std::string& head, const std::vector<ExpectedTensor>& own) {
+    WriteText(folder_ / "own.json", StrCat("{", kFormat, ", \"head\": ", head, "}"));
+    std::vector<ExpectedTensor> all = tensors_;
+    all.insert(all.end(), own.begin(), own.end());
+    WriteTinyFolder(Folder(), config_, all);
+  }
+  fs::path Folder() const { return folder_ / "model"; }
+  fs::path Out() const { return folder_ / "out"; }
+  ImportReport Import(const std::string& format = "") {
+    return ImportModel({.folder = Folder().string(),
+                        .format = format.empty() ? (folder_ / "own.json").string() : format,
+                        .out = Out().string(),
+                        .name = "",
+                        .scorer = {.dtype = "float32", .device = "cpu", .threads = 1}});
+  }
+  std::string ImportError(ErrorCode code = ErrorCode::kInvalidArgument) {
+    const std::string message = MessageOf([&] { Import(); }, code);
+    EXPECT_FALSE(fs::exists(Out())) << "half written";
+    return message;
+  }
+  std::unique_ptr<StepScorer> Load() {
+    return LoadStepScorer(Out().string(), {.dtype = "float32", .device = "cpu", .threads = 1});
+  }
+
+  TempFolder folder_;
+  ModelConfig config_ = TinyConfig();
+  std::vector<ExpectedTensor> tensors_;
+};
+
+TEST_F(ImportTest, ACheckpointDescribesTheModelAndScoresIt) {
+  EXPECT_TRUE(Import().notes.empty());
+  const PrmJson prm = ReadPrmJson(Out() / "prm.json");
+  EXPECT_EQ(prm.self_tests.size(), 3u);
+  EXPECT_EQ(prm.base_model, "model");
+  EXPECT_EQ(prm.max_tokens, 512);
+  EXPECT_THAT(prm.head.labels, ElementsAre("wrong", "correct"));
+  const auto scorer = Load();
+  Trace trace;
+  trace.problem = "p";
+  trace.steps = {{"a", {}, {}}, {"b", {}, {}}};
+  const TraceTokens tokens = TokenizeTrace(scorer->format(), scorer->tokenizer(), trace);
+  EXPECT_EQ(scorer->tokenizer().Decode(tokens.ids), "Q: p\na|\nb|");
+  const StepScores scores = scorer->Score({&tokens, 1})[0];
+  ASSERT_EQ(scores.p_correct.size(), 2u);
+  EXPECT_TRUE(scores.label_probs.empty()) << "two classes say nothing of redundancy";
+  // By hand: softmax of the head on the hidden state, class 1.
+  LoadedModel model = LoadModel(Out());
+  const Decoder decoder(model.config, model.weights);
+  const at::Tensor logits = decoder.StepLogits(Pack({&tokens, 1}));
+  const float* row = logits.const_data_ptr<float>();
+  EXPECT_NEAR(scores.p_correct[0], 1 / (1 + std::exp(row[0] - row[1])), 1e-6);
+}
+
+TEST_F(ImportTest, EveryKindOfHeadIsImported) {
+  const std::vector<std::pair<std::string, std::vector<ExpectedTensor>>> heads = {
+      {R"({"layers": ["v_head.summary"], "activation": "sigmoid"})",
+       {{"v_head.summary.weight", {1, 8}}, {"v_head.summary.bias", {1}}}},
+      {R"({"layers": ["score.0", "score.2"], "activation": "softmax",
+           "labels": ["wrong", "correct"]})",
+       {{"score.0.weight", {6, 8}}, {"score.2.weight", {2, 6}}}},
+      {R"({"layers": ["lm_head"], "outputs": ["+", "-"], "activation": "softmax",
+           "labels": ["correct", "wrong"]})",
+       {}},
+      {R"({"layers": ["lm_head"], "outputs": "mean", "activation": "sigmoid"})", {}},
+      {R"({"layers": ["e.a", "e.b"], "activation": "sigmoid", "unused": ["e.frozen."]})",
+       {{"e.a.weight", {3, 8, 4}},
+        {"e.a.bias", {3, 4}},
+        {"e.b.weight", {3, 4, 1}},
+        {"e.b.bias", {3, 1}},
+        {"e.frozen.weight", {3}}}}};
+  for (const auto& [head, own] : heads) {
+    SCOPED_TRACE(head);
+    SetHead(head, own);
+    Import();
+    EXPECT_EQ(Load()->description().max_tokens, 512);  // its self-tests held
+  }
+}
+
+TEST_F(ImportTest, ChangedWeightsAreFoundByTheSelfTest) {
+  Import();
+  std::fstream weights(Out() / "model.safetensors", std::ios::in | std::ios::out);
+  weights.seekp(-1, std::ios::end);  // sign and exponent of the last value
+  weights.put('\x41');
+  weights.close();
+  EXPECT_THAT(MessageOf([&] { Load(); }, ErrorCode::kDataLoss), HasSubstr("self-test 0, step 0"));
+}
+
+TEST_F(ImportTest, WeightsAreLinkedNotCopied) {
+  Import();
+  EXPECT_TRUE(fs::equivalent(Out() / "model.safetensors", Folder() / "model.safetensors"));
+}
+
+TEST_F(ImportTest, LinksIntoACacheAreFollowed) {
+  fs::rename(Folder() / "model.safetensors", folder_ / "blob");
+  fs::create_symlink("../blob", Folder() / "model.safetensors");
+  Import();
+  EXPECT_FALSE(fs::is_symlink(Out() / "model.safetensors"));
+  EXPECT_TRUE(fs::equivalent(Out() / "model.safetensors", folder_ / "blob"));
+}
+
+TEST_F(ImportTest, PickledWeightsAreRefusedWithTheCommandThatConvertsThem) {
+  fs::rename(Folder() / "model.safetensors", Folder() / "pytorch_model.bin");
+  EXPECT_THAT(ImportError(ErrorCode::kUnimplemented),
+              AllOf(HasSubstr("pytorch_model.bin"), HasSubstr("python3 -c"),
+                    HasSubstr((Folder() / "model.safetensors").string())));
+}
+
+TEST_F(ImportTest, AHeadThatTheWeightsLackIsNamed) {
+  const std::string head = R"({"layers": ["v_head.summary"], "activation": "sigmoid"})";
+  SetHead(head, {});
+  EXPECT_THAT(ImportError(), HasSubstr("missing: v_head.summary.weight"));
+  SetHead(head, {{"v_head.summary.weight", {1, 8}}, {"v_head.more", {1}}});
+  EXPECT_THAT(ImportError(), HasSubstr("not part of the model: v_head.more"));
+}
+
+TEST_F(ImportTest, ATokenizerOfAnotherModelIsRefused) {
+  config_.vocab_size = 200;
+  tensors_ = TinyTensors(config_);
+  SetHead(R"({"layers": ["score"], "activation": "softmax", "labels": ["wrong", "correct"]})",
+          {{"score.weight", {2, 8}}});
+  EXPECT_THAT(ImportError(), HasSubstr("the tokenizer has 256 tokens, the model's embedding 200"));
+}
+
+TEST_F(ImportTest, ASeparatorThatIsNotOneTokenIsRefused) {
+  EXPECT_THAT(MessageOf([&] { Import("qwen-prm"); }, ErrorCode::kInvalidArgument),
+              HasSubstr("expected one token of its vocabulary"));
+  EXPECT_FALSE(fs::exists(Out()));
+}
+
+TEST_F(ImportTest, AChatTemplateThatDiffersIsMentioned) {
+  std::string text = ReadText(folder_ / "own.json");
+  text.insert(1, R"("chat_template_has": ["<|turn|>", "26 Jul 2024"], )");
+  WriteText(folder_ / "own.json", text);
+  WriteText(Folder() / "chat_template.jinja", "{{ '<|turn|>' + strftime_now('%d %b %Y') }}");
+  const ImportReport report = Import();
+  ASSERT_EQ(report.notes.size(), 1u);
+  EXPECT_THAT(report.notes[0], HasSubstr("\"26 Jul 2024\": it differs"));
+}
+
+TEST_F(ImportTest, FoldersThatAreNoModelsAreRefused) {
+  fs::remove_all(Folder());
+  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is no folder"));
+  fs::create_directories(Folder());
+  EXPECT_FALSE(ImportError(ErrorCode::kNotFound).empty());
+}
+
+class CheckTest : public ImportTest {
+ protected:
+  void SetUp() override {
+    ImportTest::SetUp();
+    Import();
+    scorer_ = Load();
+    WriteReference("");
+  }
+  // A line with the scores that the model itself gives, plus `delta` on step 1, and `more` fields.
+  void WriteReference(const std::string& more, float delta = 0) {
+    Trace trace;
+    trace.problem = "p";
+    trace.steps = {{"a", {}, {}}, {"b", {}, {}}};
+    const TraceTokens tokens = TokenizeTrace(scorer_->format(), scorer_->tokenizer(), trace);
+    const StepScores scores = scorer_->Score({&tokens, 1})[0];
+    WriteText(File(),
+              StrCat(R"({"id": "t", "problem": "p", "steps": ["a", "b"], "scores": [)",
+                     scores.p_correct[0], ", ", scores.p_correct[1] + delta, "]", more, "}\n"));
+  }
+  std::string File() const { return (folder_ / "reference.jsonl").string(); }
+  std::string CheckError() {
+    return MessageOf([&] { CheckAgainstReference(*scorer_, File()); }, ErrorCode::kInvalidArgument);
+  }
+  std::unique_ptr<StepScorer> scorer_;
+};
+
+TEST_F(CheckTest, TheWorstDifferenceIsReportedWithItsPlace) {
+  const CheckResult same = CheckAgainstReference(*scorer_, File());
+  EXPECT_EQ(same.steps, 2);
+  EXPECT_LT(same.worst, 1e-5);
+  WriteReference("", -0.125f);
+  const CheckResult other = CheckAgainstReference(*scorer_, File());
+  EXPECT_NEAR(other.worst, 0.125, 1e-5);
+  EXPECT_NEAR(other.mean, 0.0625, 1e-5);
+  EXPECT_THAT(other.worst_where, HasSubstr("reference.jsonl:1: trace \"t\", step 1: "));
+}
+
+TEST_F(CheckTest, OtherTokenIdsThanTheReferencesAreAnErrorWithTheirPlace) {
+  const std::string ids = "81, 58, 32, 112, 10, 97, 124, 10, 98, 124";
+  WriteReference(R"(, "ids": [)" + ids + R"(], "step_reads": [6, 9])");
+  EXPECT_LT(CheckAgainstReference(*scorer_, File()).worst, 1e-5);
+  WriteReference(R"(, "ids": [81, 58, 33, 112], "step_reads": [6, 9])");
+  EXPECT_THAT(CheckError(), HasSubstr("other ids than the reference: at index 2 32, reference 33"));
+  WriteReference(R"(, "ids": [)" + ids + R"(], "step_reads": [5, 9])");
+  EXPECT_THAT(CheckError(), HasSubstr("other step_reads than the reference: at index 0"));
+  WriteText(File(), R"({"ids": [81, 124], "step_reads": [1], "scores": [0.5]})");
+  EXPECT_EQ(CheckAgainstReference(*scorer_, File()).steps, 1);
+}
+
+TEST_F(CheckTest, LinesThatAreNoReferenceAreRefusedByLineAndField) {
+  WriteText(File(), "\n{\"problem\": \"p\", \"steps\": [\"a\"], \"scores\": [0.5, 0.5]}");
+  EXPECT_THAT(CheckError(), HasSubstr("reference.jsonl:2: field 'scores'"));
+  WriteText(File(), "{\"problem\": \"p\", \"steps\": [1], \"scores\": [0.5]}");
+  EXPECT_THAT(CheckError(), HasSubstr("'steps'"));
+  WriteText(File(), "[]");
+  EXPECT_THAT(CheckError(), HasSubstr("expected a JSON object"));
+  WriteText(File(), "");
+  EXPECT_THAT(CheckError(), HasSubstr("no lines"));
+}
+
+}  // namespace
+}  // namespace prm
