@@ -67,11 +67,24 @@ SpecialToken ParseAddedToken(const dom::element& token, std::string_view where) 
           .normalized = flag("normalized", false)};
 }
 
+namespace {
+
+// "model_max_length" is often 10^30 written as an integer, which simdjson refuses, and is not read.
+std::string WithoutModelMaxLength(std::string_view json) {
+  nlohmann::json document = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) return std::string(json);  // refused where it is read
+  document.erase("model_max_length");
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
 TokenizerConfig ParseTokenizerConfig(std::string_view json, std::string_view where) {
   TokenizerConfig config;
   if (json.empty()) return config;
   dom::parser parser;
-  const dom::object object = ParseJsonObject(json, where, &parser).value;
+  const std::string readable = WithoutModelMaxLength(json);
+  const dom::object object = ParseJsonObject(readable, where, &parser).value;
   config.bos_token = TokenText(object, "bos_token", where);
   config.eos_token = TokenText(object, "eos_token", where);
   config.tokenizer_class = TokenText(object, "tokenizer_class", where).value_or("");

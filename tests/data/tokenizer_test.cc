@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/text_io.h"
+#include "data/tokenizer_config.h"
 #include "tests/data/tokenizer_fixtures.h"
 #include "tests/shared_data.h"
 
@@ -277,6 +278,13 @@ TEST(Tokenizer, WhatIsNoTokenizerIsRefusedByName) {
               AllOf(HasSubstr(folder.path().string()), HasSubstr("no tokenizer.json")));
   EXPECT_THAT(MessageOf([&] { LoadTokenizer(folder.path() / "none.json"); }),
               HasSubstr("none.json"));
+}
+
+// What save_pretrained writes of a tokenizer without a limit.
+TEST(TokenizerConfig, AModelMaxLengthBeyondAnyIntegerIsNoObstacle) {
+  const TokenizerConfig config = ParseTokenizerConfig(
+      R"({"eos_token": "</s>", "model_max_length": 1000000000000000019884624838656})", "here");
+  EXPECT_EQ(config.eos_token, "</s>");
 }
 
 }  // namespace

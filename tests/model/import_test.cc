@@ -243,5 +243,34 @@ TEST_F(CheckTest, LinesThatAreNoReferenceAreRefusedByLineAndField) {
   EXPECT_THAT(CheckError(), HasSubstr("no lines"));
 }
 
+// tests/golden/imported_model.py: trained, saved and scored by transformers.
+TEST(ImportedModel, ScoresAreThoseOfTransformers) {
+  const fs::path folder = fs::path(PRM_SOURCE_DIR) / "tests/golden/imported_model";
+  const TempFolder temp;
+  const std::string out = (temp.path() / "out").string();
+  for (const auto& [dtype, tolerance] : {std::pair("float32", 1e-5), std::pair("bfloat16", 2e-2)}) {
+    const ScorerOptions scorer{.dtype = dtype, .device = "cpu", .threads = 1};
+    ImportModel({.folder = folder, .format = "trl", .out = out, .name = "", .scorer = scorer});
+    const CheckResult result =
+        CheckAgainstReference(*LoadStepScorer(out, scorer), (folder / "reference.jsonl").string());
+    EXPECT_EQ(result.traces, 16);
+    EXPECT_LT(result.worst, tolerance) << dtype << ": " << result.worst_where;
+  }
+  // The same model read in another way: a fault that would show.
+  ImportModel({.folder = folder,
+               .format = "pure",
+               .out = out,
+               .name = "",
+               .scorer = {.dtype = "float32", .device = "cpu", .threads = 1}});
+  std::string prm = ReadText(fs::path(out) / "prm.json");
+  prm.replace(prm.find("\"wrong\""), 7, "\"right\"");
+  prm.replace(prm.find("\"correct\""), 9, "\"wrong\"");
+  prm.replace(prm.find("\"right\""), 7, "\"correct\"");
+  WriteText(fs::path(out) / "prm.json", prm);
+  const auto swapped =
+      LoadStepScorer(out, {.dtype = "float32", .device = "cpu", .threads = 1, .self_test = false});
+  EXPECT_GT(CheckAgainstReference(*swapped, (folder / "reference.jsonl").string()).worst, 0.1);
+}
+
 }  // namespace
 }  // namespace prm
