@@ -121,6 +121,7 @@ TraceBuilder::TraceBuilder(const StepFormat& format, const Tokenizer& tokenizer,
 void TraceBuilder::Append(std::string_view step) {
   CheckUtf8(step);
   const int number = int(tokens_.step_reads.size()) + 1;
+  if (number == 1) tokens_.steps_begin = int32_t(tokens_.ids.size());
   if (IsBlank(step)) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("step ", number - 1, " is empty"));
   }

@@ -47,6 +47,7 @@ void CheckStepFormat(const StepFormat& format, std::string_view where);
 struct TraceTokens {
   std::vector<TokenId> ids;
   std::vector<int32_t> step_reads;
+  int32_t steps_begin = 0;  // what comes before belongs to the prompt alone
 };
 
 // The default format for a tokenizer without a format of its own: BOS where the tokenizer has one

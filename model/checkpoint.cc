@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <utility>
 
 #include "data/error.h"
 #include "model/torch_error.h"
@@ -28,6 +29,36 @@ void AppendScore(std::span<const float> row, const Head& head,
   if (step_labels.empty()) return;
   LabelProbs& probs = scores->label_probs.emplace_back();
   for (size_t k = 0; k < row.size(); ++k) probs[size_t(step_labels[k])] += row[k];
+}
+
+// What an implicit reward model makes of one trace: log-ratios are summed in float64.
+std::vector<StepScores> ScoreImplicit(const Decoder& decoder, const Decoder& reference, double beta,
+                                      std::span<const TraceTokens> traces) {
+  // The token at t is predicted at t - 1.
+  std::vector<TraceTokens> predictions;
+  for (const TraceTokens& trace : traces) {
+    TraceTokens& p = predictions.emplace_back(TraceTokens{trace.ids, {}, trace.steps_begin});
+    for (int32_t t = std::max(trace.steps_begin, 1); t <= trace.step_reads.back(); ++t) {
+      p.step_reads.push_back(t - 1);
+    }
+  }
+  const PackedBatch batch = Pack(predictions);
+  const at::Tensor ratios = WithTorchErrors("scoring a batch", [&] {
+    return (decoder.NextTokenLogProbs(batch) - reference.NextTokenLogProbs(batch))
+        .to(at::kCPU)
+        .contiguous();
+  });
+  const float* ratio = ratios.const_data_ptr<float>();
+  std::vector<StepScores> result(traces.size());
+  for (size_t b = 0; b < traces.size(); ++b) {
+    double sum = 0;
+    int32_t t = std::max(traces[b].steps_begin, 1);
+    for (const int32_t read : traces[b].step_reads) {
+      for (; t <= read; ++t) sum += *ratio++;
+      result[b].p_correct.push_back(float(1 / (1 + std::exp(-beta * sum))));
+    }
+  }
+  return result;
 }
 
 double WorstDifference(const StepScores& scores, const SelfTest& test, const std::string& where,
@@ -54,13 +85,15 @@ double WorstDifference(const StepScores& scores, const SelfTest& test, const std
 
 }  // namespace
 
-LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options) {
+LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options,
+                      bool with_tokenizer) {
   LoadedModel model;
   const std::filesystem::path prm_file = path / "prm.json";
   if (std::filesystem::is_directory(path) && std::filesystem::exists(prm_file)) {
     model.prm = ReadPrmJson(prm_file);
     options.head = &model.prm->head;
   }
+  options.lm_head = options.lm_head || (options.head && options.head->implicit_beta);
   const std::unique_ptr<WeightSource> source = OpenWeights(path, options.head);
   model.config = source->config();
   if (options.head && options.head->outputs == Head::Outputs::kMean &&
@@ -69,19 +102,35 @@ LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options) 
                 StrCat(path.string(), ": a head that is the mean of capped logits"));
   }
   model.weights = LoadDecoderWeights(*source, options);
-  model.tokenizer = source->tokenizer();
+  if (with_tokenizer) model.tokenizer = source->tokenizer();
   model.prepend_bos = source->prepend_bos();
   ConvertToHalfLayout(&model.weights, &model.config);
   return model;
 }
 
+Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target) {
+  const DecoderWeights weights = std::exchange(model->weights, {});
+  return Decoder(model->config, ForCompute(weights, target.dtype, target.device));
+}
+
+Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target) {
+  LoadedModel model =
+      LoadModel(folder, {.lm_head = true, .dtype = target.dtype, .embedding_as_stored = true},
+                /*with_tokenizer=*/false);
+  return MakeDecoder(&model, target);
+}
+
 std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
-                                   std::span<const TraceTokens> traces) {
+                                   std::span<const TraceTokens> traces, const Decoder* reference) {
   if (traces.empty()) return {};
+  if (head.implicit_beta) {
+    if (reference == nullptr) throw Error(ErrorCode::kInternal, "an implicit PRM needs two models");
+    return ScoreImplicit(decoder, *reference, *head.implicit_beta, traces);
+  }
   const PackedBatch batch = Pack(traces);
   const at::Tensor outputs = WithTorchErrors("scoring a batch", [&] {
     at::Tensor logits = decoder.StepLogits(batch);
-    const double cap = head.layers.back() == "lm_head" ? decoder.config().logit_softcap : 0;
+    const double cap = head.ReadsLmHead() ? decoder.config().logit_softcap : 0;
     if (cap > 0) logits = (logits / cap).tanh() * cap;
     const bool softmax = head.activation == Head::Activation::kSoftmax;
     return (softmax ? logits.softmax(-1) : logits.sigmoid()).to(at::kCPU).contiguous();
@@ -106,13 +155,15 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
   writer->WriteFile("prm.json", WritePrmJson(prm));
 }
 
-double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where) {
+double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
+                      const Decoder* reference) {
   const bool exact = decoder.weights().layers[0][LayerPart::kQkv].scalar_type() == at::kFloat &&
                      prm.self_test_dtype == "float32";
   double worst = 0.0;
   for (size_t t = 0; t < prm.self_tests.size(); ++t) {
     const SelfTest& test = prm.self_tests[t];
-    const std::vector<StepScores> scores = ScoreSteps(decoder, prm.head, {&test.tokens, 1});
+    const std::vector<StepScores> scores =
+        ScoreSteps(decoder, prm.head, {&test.tokens, 1}, reference);
     worst = std::max(worst, WorstDifference(scores[0], test, StrCat(where, ": self-test ", t),
                                             exact ? 1e-4 : 2e-2));
   }

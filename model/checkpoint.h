@@ -9,6 +9,7 @@
 
 #include "data/tokenizer.h"
 #include "model/checkpoint_files.h"
+#include "model/compute_target.h"
 #include "model/decoder.h"
 #include "model/prm_json.h"
 
@@ -24,11 +25,19 @@ struct LoadedModel {
 
 // A GGUF file, a Hugging Face folder, or a checkpoint folder, whose prm.json says what its head is.
 // Throws Error.
-LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options = {});
+LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options = {},
+                      bool with_tokenizer = true);
 
-// Scores of B traces in one packed batch: [B], of S_b steps each. `head` is that of the weights.
+// Scores of B traces in one packed batch: [B], of S_b steps each. `head` is that of the weights;
+// `reference` the second model of an implicit one.
 std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
-                                   std::span<const TraceTokens> traces);
+                                   std::span<const TraceTokens> traces,
+                                   const Decoder* reference = nullptr);
+
+// The decoder of a model, on its device; takes the weights out of `model`.
+Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target);
+// The reference model of an implicit PRM: a bare language model. Throws Error.
+Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target);
 
 // Writes config.json, model.safetensors, the tokenizer's files and prm.json into writer.folder().
 // The caller may add files, and commits. prm.self_tests must be set.
@@ -37,6 +46,7 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
 
 // Largest |p - expected| over the self-tests. Throws Error(kDataLoss) naming `where` and the test
 // when it exceeds 1e-4 (both in float32) or 2e-2 (otherwise).
-double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where);
+double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
+                      const Decoder* reference = nullptr);
 
 }  // namespace prm

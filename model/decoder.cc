@@ -186,11 +186,35 @@ at::Tensor Decoder::StepLogits(const PackedBatch& batch, Activations* keep) cons
   return out.dim() == 3 ? out.squeeze(-1).t() : out;
 }
 
-at::Tensor Decoder::VocabularyLogits(const PackedBatch& batch) const {
-  const at::Tensor& table = weights_.lm_head.defined() ? weights_.lm_head : weights_.embedding;
-  const at::Tensor logits = at::mm(ReadHidden(batch, nullptr), table.to(at::kFloat).t());
+at::Tensor Decoder::OutputTable() const {
+  return (weights_.lm_head.defined() ? weights_.lm_head : weights_.embedding).to(compute_dtype());
+}
+
+at::Tensor Decoder::LogitsOf(const at::Tensor& hidden, const at::Tensor& table) const {
+  const at::Tensor logits = at::mm(hidden.to(table.scalar_type()), table.t()).to(at::kFloat);
   const double cap = config_.logit_softcap;
   return cap > 0 ? (logits / cap).tanh() * cap : logits;
+}
+
+at::Tensor Decoder::VocabularyLogits(const PackedBatch& batch) const {
+  return LogitsOf(ReadHidden(batch, nullptr), OutputTable());
+}
+
+at::Tensor Decoder::NextTokenLogProbs(const PackedBatch& batch) const {
+  constexpr int64_t kRows = 256;
+  std::vector<int64_t> next;
+  for (const int64_t read : batch.reads) next.push_back(batch.ids.at(size_t(read) + 1));
+  const at::Tensor tokens = ToDevice(next).unsqueeze(1), table = OutputTable(),
+                   hidden = ReadHidden(batch, nullptr);
+  std::vector<at::Tensor> parts;
+  for (int64_t begin = 0; begin < hidden.size(0); begin += kRows) {
+    const int64_t count = std::min(kRows, hidden.size(0) - begin);
+    parts.push_back(LogitsOf(hidden.narrow(0, begin, count), table)
+                        .log_softmax(-1)
+                        .gather(1, tokens.narrow(0, begin, count))
+                        .squeeze(1));
+  }
+  return at::cat(parts);
 }
 
 void Decoder::Backward(const PackedBatch& batch, const at::Tensor& grad_logits, Activations kept,

@@ -58,6 +58,9 @@ class Decoder {
 
   // Logits over the vocabulary [S, V] at batch.reads: for checks against language-model values.
   at::Tensor VocabularyLogits(const PackedBatch& batch) const;
+  // log p of the token behind each of batch.reads [S] float32. Logits are made for a few hundred
+  // rows at a time.
+  at::Tensor NextTokenLogProbs(const PackedBatch& batch) const;
 
   const ModelConfig& config() const { return config_; }
   const DecoderWeights& weights() const { return weights_; }
@@ -77,6 +80,9 @@ class Decoder {
   // Turns the gradient of RotatedQkv's result into that of its linear layer's.
   void UnrotateQkv(const LayerActivations& kept, size_t layer, const Rotation& rotation,
                    LayerWeights* grads, at::Tensor* grad_qkv) const;
+  // Of hidden [S, D] with the output layer's weights `table` [V, D]; the soft cap included.
+  at::Tensor LogitsOf(const at::Tensor& hidden, const at::Tensor& table) const;
+  at::Tensor OutputTable() const;  // in the compute dtype
   // Final normalised hidden states [S, D] float32 at batch.reads.
   at::Tensor ReadHidden(const PackedBatch& batch, Activations* keep) const;
   ops::AttentionShape AttentionOf(size_t layer) const;

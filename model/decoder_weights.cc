@@ -41,9 +41,10 @@ void ReadInto(const TensorView& view, at::Tensor out) {
   ReleasePages({view.data, view.bytes});
 }
 
-at::Tensor Read(const WeightSource& source, const std::string& name) {
+at::Tensor Read(const WeightSource& source, const std::string& name,
+                at::ScalarType dtype = at::kFloat) {
   const TensorView& view = source.View(name);
-  at::Tensor tensor = at::empty(view.shape, at::kFloat);
+  at::Tensor tensor = at::empty(view.shape, dtype);
   ReadInto(view, tensor);
   return tensor;
 }
@@ -91,7 +92,8 @@ at::Tensor ReadLmHead(const WeightSource& source, const Head& head) {
 }
 
 void ReadHead(const WeightSource& source, const Head& head, DecoderWeights* w) {
-  if (head.layers.back() == "lm_head") {
+  if (head.implicit_beta) return;
+  if (head.ReadsLmHead()) {
     w->head_weight = ReadLmHead(source, head);
     w->head_bias = at::zeros({w->head_weight.size(0)});
     return;
@@ -176,7 +178,9 @@ DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOption
     }
   }
   w.final_norm = Read(source, "model.norm.weight").add_(source.config().norm_offset);
-  if (options.lm_head && source.Has("lm_head.weight")) w.lm_head = Read(source, "lm_head.weight");
+  if (options.lm_head && source.Has("lm_head.weight")) {
+    w.lm_head = Read(source, "lm_head.weight", options.dtype);
+  }
   return w;
 }
 

@@ -30,7 +30,7 @@ struct DecoderWeights {
   at::Tensor embedding;  // [V, D]
   std::vector<LayerWeights> layers;
   at::Tensor final_norm;  // [D]
-  at::Tensor lm_head;     // [V, D]; undefined when tied or not loaded; never used for scoring
+  at::Tensor lm_head;     // [V, D]; undefined when tied or not loaded
   // The step head: linear layers [out, in], or those of an ensemble [members, in, out], whose
   // members are its outputs. Only a head of one layer [kNumLabels, D] is trained.
   std::vector<HeadLayer> head_hidden;  // each followed by ReLU; empty for one layer
@@ -44,7 +44,7 @@ struct DecoderWeights {
 
 struct WeightOptions {
   const Head* head = nullptr;         // null: the head is left undefined
-  bool lm_head = false;               // also load an untied lm_head
+  bool lm_head = false;               // also load an untied lm_head, in dtype
   at::ScalarType dtype = at::kFloat;  // of the linear layers
   bool embedding_as_stored = false;   // else float32
 };

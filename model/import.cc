@@ -114,7 +114,8 @@ Trace SelfTestTrace(std::string problem, std::vector<std::string> steps) {
   return trace;
 }
 
-void AddSelfTests(const Decoder& decoder, const Tokenizer& tokenizer, PrmJson* prm) {
+void AddSelfTests(const Decoder& decoder, const Decoder* reference, const Tokenizer& tokenizer,
+                  PrmJson* prm) {
   const Trace traces[] = {
       SelfTestTrace("What is 2 + 3?", {"2 + 3 = 5", "The answer is 5."}),
       SelfTestTrace("Solve 3x + 6 = 15.", {"3x = 9", "x = 4", "The answer is 4."}),
@@ -128,8 +129,38 @@ void AddSelfTests(const Decoder& decoder, const Tokenizer& tokenizer, PrmJson* p
                 StrCat("a self-test trace has ", tokens.back().ids.size(),
                        " tokens in this format, the model takes at most ", prm->max_tokens));
   }
-  const std::vector<StepScores> scores = ScoreSteps(decoder, prm->head, tokens);
+  const std::vector<StepScores> scores = ScoreSteps(decoder, prm->head, tokens, reference);
   for (size_t i = 0; i < tokens.size(); ++i) prm->self_tests.push_back({tokens[i], scores[i]});
+}
+
+void LinkModel(const fs::path& from, const fs::path& to) {
+  fs::create_directories(to);
+  for (const fs::directory_entry& entry : fs::directory_iterator(from)) {
+    if (!BelongsToModel(entry.path())) continue;
+    LinkOrCopy(entry.path(), to / entry.path().filename());
+  }
+}
+
+Decoder OpenReference(const ImportOptions& options, const ModelConfig& config,
+                      const ComputeTarget& target) {
+  RefusePickle(options.reference);
+  Decoder reference = LoadReference(options.reference, target);
+  if (reference.config().vocab_size == config.vocab_size) return reference;
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat(options.reference, ": a vocabulary of ", reference.config().vocab_size,
+                     "; expected ", config.vocab_size, " as of ", options.folder));
+}
+
+// The folders that are to be there are there, and no others are named.
+void CheckFolders(const ImportOptions& options, bool implicit) {
+  if (implicit == options.reference.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                implicit ? "this format compares two models; --reference names the second"
+                         : "--reference is for implicit formats, which compare two models");
+  }
+  if (implicit && !fs::is_directory(options.reference)) {
+    throw Error(ErrorCode::kNotFound, StrCat("'", options.reference, "' is no folder"));
+  }
 }
 
 }  // namespace
@@ -148,6 +179,7 @@ ImportReport ImportModel(const ImportOptions& options) {
     const std::shared_ptr<const Tokenizer> tokenizer = LoadTokenizer(folder);
     const FormatFile format = FindFormat(
         options.format, {.tokenizer = *tokenizer, .prepend_bos = FolderPrependsBos(folder)});
+    CheckFolders(options, format.scoring.head.implicit_beta.has_value());
     CompareChatTemplate(folder, format, &report);
     PrmJson prm;
     static_cast<ScoringFormat&>(prm) = format.scoring;
@@ -158,14 +190,14 @@ ImportReport ImportModel(const ImportOptions& options) {
     prm.base_model =
         options.name.empty() ? fs::canonical(folder).filename().string() : options.name;
     prm.self_test_dtype = DtypeName(target.dtype);
-    const Decoder decoder(model.config, ForCompute(model.weights, target.dtype, target.device));
-    AddSelfTests(decoder, *tokenizer, &prm);
+    const Decoder decoder = MakeDecoder(&model, target);
+    std::optional<Decoder> reference;
+    if (prm.head.implicit_beta) reference = OpenReference(options, decoder.config(), target);
+    AddSelfTests(decoder, reference ? &*reference : nullptr, *tokenizer, &prm);
 
     CheckpointWriter writer(options.out);
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      if (!BelongsToModel(entry.path())) continue;
-      LinkOrCopy(entry.path(), writer.folder() / entry.path().filename());
-    }
+    LinkModel(folder, writer.folder());
+    if (reference) LinkModel(options.reference, writer.folder() / "reference");
     writer.WriteFile("prm.json", WritePrmJson(prm));
     writer.Commit();
     return report;

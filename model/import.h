@@ -9,8 +9,9 @@
 namespace prm {
 
 struct ImportOptions {
-  std::string folder;  // Hugging Face layout
-  std::string format;  // FindFormat
+  std::string folder;     // Hugging Face layout
+  std::string reference;  // of an implicit PRM: the folder of its second model
+  std::string format;     // FindFormat
   std::string out;
   std::string name;      // provenance; empty: the folder's name
   ScorerOptions scorer;  // with which the self-tests are scored

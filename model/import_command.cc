@@ -20,6 +20,7 @@ void AddImportCommand(CLI::App& app) {
   import->add_option("folder", o->folder, "Folder in Hugging Face layout")->required();
   import->add_option("--format", o->format, "A name that prm formats lists, or FILE.json")
       ->required();
+  import->add_option("--reference", o->reference, "Second folder of an implicit model");
   import->add_option("--out", o->out, "Checkpoint folder")->required();
   import->add_option("--name", o->name, "Where the model is from; default: the folder's name");
   AddScorerFlags(import, &o->scorer);

@@ -59,7 +59,7 @@ void CheckScores(const StepScores& scores, const std::string& where) {
 }
 
 void CheckSelfTest(const SelfTest& test, int max_tokens, const std::string& where) {
-  const auto& [ids, reads] = test.tokens;
+  const auto& [ids, reads, steps_begin] = test.tokens;
   const auto& [p_correct, label_probs] = test.scores;
   if (reads.empty() || reads.size() != p_correct.size() ||
       (!label_probs.empty() && label_probs.size() != reads.size())) {
@@ -69,6 +69,10 @@ void CheckSelfTest(const SelfTest& test, int max_tokens, const std::string& wher
   }
   if (ids.size() > static_cast<size_t>(max_tokens)) {
     Invalid(where, StrCat(ids.size(), " ids; expected at most max_tokens ", max_tokens));
+  }
+  if (steps_begin > reads.front()) {
+    Invalid(where, StrCat("steps_begin ", steps_begin, "; expected at most the first of ",
+                          "step_reads, ", reads.front()));
   }
   if (std::ranges::any_of(ids, [](TokenId id) { return id < 0; })) {
     Invalid(where, "negative id; expected token ids");
@@ -104,10 +108,11 @@ bool IsNumbers(const json& row) {
 }
 
 SelfTest ParseSelfTest(const JsonFields& fields) {
-  fields.RefuseOthers({"ids", "step_reads", "p_correct", "label_probs"});
+  fields.RefuseOthers({"ids", "step_reads", "steps_begin", "p_correct", "label_probs"});
   SelfTest test;
   test.tokens.ids = fields.Ints("ids", 0, kMaxId);
   test.tokens.step_reads = fields.Ints("step_reads", 0, kMaxId);
+  test.tokens.steps_begin = static_cast<int32_t>(fields.Int("steps_begin", 0, kMaxId));
   const json& p_correct = fields.Array("p_correct");
   if (!IsNumbers(p_correct)) fields.Fail("p_correct", "probabilities");
   test.scores.p_correct = p_correct.get<std::vector<float>>();
@@ -137,6 +142,7 @@ void ParseSelfTests(const JsonFields& fields, PrmJson* prm) {
 ordered_json SelfTestJson(const SelfTest& test) {
   ordered_json out = {{"ids", test.tokens.ids},
                       {"step_reads", test.tokens.step_reads},
+                      {"steps_begin", test.tokens.steps_begin},
                       {"p_correct", test.scores.p_correct}};
   if (!test.scores.label_probs.empty()) out["label_probs"] = test.scores.label_probs;
   return out;

@@ -188,6 +188,18 @@ constexpr PublishedFormat kFormats[] = {
            "unused": ["score.reg_model."]},
   "chat_template_has": ["<|im_start|>", "<|im_end|>"]
 })json"},
+    {"implicit", R"json({
+  "about": "EurusPRM and other implicit PRMs, with --reference: authors' beta 0.001; the sum begins with the newline behind assistant; steps end before the blank line",
+  "format": {
+    "prompt": [["<|im_start|>"], "system\nPlease reason step by step, and put your final answer within \\boxed{}.",
+               ["<|im_end|>"], "\n", ["<|im_start|>"], "user\n{problem}", ["<|im_end|>"], "\n",
+               ["<|im_start|>"], {"alone": "assistant"}, "\n"],
+    "step": ["{step}"],
+    "between": [["\n\n"]]
+  },
+  "head": {"implicit": {"beta": 0.001}},
+  "chat_template_has": ["Please reason step by step, and put your final answer within \\\\boxed{}."]
+})json"},
 };
 
 }  // namespace

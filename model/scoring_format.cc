@@ -144,8 +144,18 @@ void CheckLabels(const JsonFields& fields, const Head& head) {
 }
 
 Head ParseHead(const JsonFields& fields, const TokenNames* names) {
-  fields.RefuseOthers({"layers", "outputs", "activation", "labels", "unused"});
   Head head;
+  if (fields.Has("implicit")) {
+    fields.RefuseOthers({"implicit"});
+    const JsonFields implicit = fields.Object("implicit");
+    implicit.RefuseOthers({"beta"});
+    head.implicit_beta = implicit.Number("beta", 0, 1e6);
+    head.layers = {};
+    head.labels = {};
+    head.activation = Head::Activation::kSigmoid;
+    return head;
+  }
+  fields.RefuseOthers({"layers", "outputs", "activation", "labels", "unused"});
   head.layers = ParseNames(fields, "layers");
   if (head.layers.empty()) fields.Fail("layers", "the names of linear layers");
   if (const json* outputs = fields.Find("outputs"); outputs && *outputs == "mean") {
@@ -170,6 +180,7 @@ Head ParseHead(const JsonFields& fields, const TokenNames* names) {
 }
 
 ordered_json HeadJson(const Head& head) {
+  if (head.implicit_beta) return {{"implicit", {{"beta", *head.implicit_beta}}}};
   ordered_json out = {{"layers", head.layers}};
   if (head.outputs == Head::Outputs::kMean) out["outputs"] = "mean";
   if (head.outputs == Head::Outputs::kRows) out["outputs"] = head.rows;

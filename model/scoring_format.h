@@ -46,11 +46,17 @@ struct Head {
   // Of each softmax output: one of kLabelNames, "correct" or "wrong"; p_correct is the sum over
   // those that begin with "correct". Empty for sigmoids: p_correct is their mean.
   std::vector<std::string> labels = {kLabelNames.begin(), kLabelNames.end()};
+  // An implicit reward model, which has no layers: p_correct of a step is the sigmoid of beta times
+  // the sum, over the tokens from the first step to the read, of log p(token) of this language
+  // model less that of the one in the checkpoint's folder reference/. Yuan et al. 2024, "Free
+  // Process Rewards without Process Labels", section 3.
+  std::optional<double> implicit_beta;
   // What the names of tensors begin with that lie among the weights and are not used.
   std::vector<std::string> unused;
 
   // The label of each output where all of them are among the four; else empty.
   std::vector<StepLabel> StepLabels() const;
+  bool ReadsLmHead() const { return layers == std::vector<std::string>{"lm_head"}; }
   friend bool operator==(const Head&, const Head&) = default;
 };
 

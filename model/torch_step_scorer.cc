@@ -13,15 +13,17 @@ namespace {
 class TorchStepScorer : public StepScorer {
  public:
   TorchStepScorer(Decoder decoder, std::shared_ptr<const Tokenizer> tokenizer,
-                  ScoringFormat scoring, ModelDescription description)
+                  ScoringFormat scoring, ModelDescription description,
+                  std::optional<Decoder> reference)
       : decoder_(std::move(decoder)),
+        reference_(std::move(reference)),
         tokenizer_(std::move(tokenizer)),
         scoring_(std::move(scoring)),
         description_(std::move(description)) {}
 
   std::vector<StepScores> Score(std::span<const TraceTokens> traces) override {
     for (size_t b = 0; b < traces.size(); ++b) CheckTrace(traces[b], b);
-    return ScoreSteps(decoder_, scoring_.head, traces);
+    return ScoreSteps(decoder_, scoring_.head, traces, reference_ ? &*reference_ : nullptr);
   }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   const ScoringFormat& scoring() const override { return scoring_; }
@@ -52,6 +54,7 @@ class TorchStepScorer : public StepScorer {
   }
 
   Decoder decoder_;
+  std::optional<Decoder> reference_;  // of an implicit PRM
   std::shared_ptr<const Tokenizer> tokenizer_;
   ScoringFormat scoring_;
   ModelDescription description_;
@@ -92,12 +95,16 @@ std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
                          "backbone)"));
     }
     const ModelDescription description = Describe(folder, model, target);
-    DecoderWeights weights = ForCompute(model.weights, target.dtype, target.device);
-    model.weights = {};
-    Decoder decoder(model.config, std::move(weights));
-    if (options.self_test) CheckSelfTests(decoder, *model.prm, folder);
+    Decoder decoder = MakeDecoder(&model, target);
+    std::optional<Decoder> reference;
+    if (model.prm->head.implicit_beta) {
+      reference = LoadReference(std::filesystem::path(folder) / "reference", target);
+    }
+    if (options.self_test) {
+      CheckSelfTests(decoder, *model.prm, folder, reference ? &*reference : nullptr);
+    }
     return std::make_unique<TorchStepScorer>(std::move(decoder), model.tokenizer, *model.prm,
-                                             description);
+                                             description, std::move(reference));
   });
 }
 

@@ -104,8 +104,8 @@ void CheckTensor(const ExpectedTensor& expected, const TensorMap& tensors, Misma
 std::vector<ExpectedTensor> HeadTensors(const Head& head, const Opened& opened) {
   std::vector<ExpectedTensor> tensors;
   int64_t width = opened.config.hidden_size;
+  if (head.ReadsLmHead()) return tensors;
   for (const std::string& layer : head.layers) {
-    if (layer == "lm_head") break;
     const bool is_last = &layer == &head.layers.back();
     const auto found = opened.tensors.find(layer + ".weight");
     const std::vector<int64_t> stored =
@@ -130,7 +130,7 @@ std::vector<ExpectedTensor> HeadTensors(const Head& head, const Opened& opened) 
 std::vector<ExpectedTensor> Expected(const Opened& opened, const Head* head) {
   std::vector<ExpectedTensor> tensors = ExpectedTensors(opened.config);
   if (head == nullptr) return tensors;
-  const bool reads_lm_head = std::ranges::find(head->layers, "lm_head") != head->layers.end();
+  const bool reads_lm_head = head->ReadsLmHead() || head->implicit_beta;
   for (ExpectedTensor& tensor : tensors) {
     if (tensor.name == kLmHead) tensor.required = reads_lm_head;
   }

@@ -195,7 +195,17 @@ def fover_qwen(q, steps):
     return ids, [i for i in where(ids, 198) if ids[i - 1] == 77091 and ids[i - 2] == 151644]
 
 
-FORMATS = {"qwen-prm": qwen_prm, "math-shepherd": math_shepherd, "rlhflow": rlhflow, "skywork": skywork,
+def implicit(q, steps):
+    """The chat of the card; the blank line between steps is one id here, as a step's end must not merge."""
+    ids = QWEN(chatml([("system", BOXED), ("user", q)]) + f"<|im_start|>assistant\n{steps[0]}")
+    reads = [len(ids) - 1]
+    for step in steps[1:]:
+        ids += QWEN("\n\n") + QWEN(step)
+        reads.append(len(ids) - 1)
+    return ids, reads
+
+
+FORMATS = {"implicit": implicit, "qwen-prm": qwen_prm, "math-shepherd": math_shepherd, "rlhflow": rlhflow, "skywork": skywork,
            "trl": trl, "pure": trl, "math-psa": math_psa, "llemma-prm": llemma, "reasoneval": reasoneval,
            "reasoneval-7b": lambda q, s: reasoneval(q, s, True), "pqm": pqm,
            "pqm-instruction": pqm_instruction, "er-prm": er_prm, "versaprm": versaprm, "fover": fover,

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <fstream>
@@ -47,6 +48,7 @@ class ImportTest : public testing::Test {
   fs::path Out() const { return folder_ / "out"; }
   ImportReport Import(const std::string& format = "") {
     return ImportModel({.folder = Folder().string(),
+                        .reference = reference_,
                         .format = format.empty() ? (folder_ / "own.json").string() : format,
                         .out = Out().string(),
                         .name = "",
@@ -62,6 +64,7 @@ class ImportTest : public testing::Test {
   }
 
   TempFolder folder_;
+  std::string reference_;
   ModelConfig config_ = TinyConfig();
   std::vector<ExpectedTensor> tensors_;
 };
@@ -183,6 +186,50 @@ TEST_F(ImportTest, FoldersThatAreNoModelsAreRefused) {
   EXPECT_FALSE(ImportError(ErrorCode::kNotFound).empty());
 }
 
+TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
+  config_.tie_word_embeddings = false;
+  tensors_ = TinyTensors(config_);
+  SetHead(R"({"implicit": {"beta": 0.5}})", {});
+  EXPECT_THAT(ImportError(), HasSubstr("--reference names the second"));
+  const fs::path reference = folder_ / "reference";
+  reference_ = reference.string();
+  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is no folder"));
+  ModelConfig other = config_;
+  other.vocab_size = 255;
+  WriteTinyFolder(reference, other, TinyTensors(other), 2);
+  EXPECT_THAT(ImportError(), HasSubstr("a vocabulary of 255; expected 256"));
+  WriteTinyFolder(reference, config_, tensors_, 2);
+  Import();
+  const auto scorer = Load();
+  Trace trace;
+  trace.problem = "p";
+  trace.steps = {{"ab", {}, {}}, {"c", {}, {}}};
+  const TraceTokens tokens = TokenizeTrace(scorer->format(), scorer->tokenizer(), trace);
+  ASSERT_EQ(scorer->tokenizer().Decode(tokens.ids), "Q: p\nab|\nc|");
+  const StepScores scores = scorer->Score({&tokens, 1})[0];
+  // By hand: all logits of both models. The prompt's open text belongs to the first step.
+  TraceTokens all{tokens.ids, {}};
+  for (int32_t t = 0; t < int32_t(all.ids.size()); ++t) all.step_reads.push_back(t);
+  const auto log_probs = [&](const fs::path& folder) {
+    LoadedModel model = LoadModel(folder, {.lm_head = true}, /*with_tokenizer=*/false);
+    return Decoder(model.config, model.weights).VocabularyLogits(Pack({&all, 1})).log_softmax(-1);
+  };
+  const at::Tensor ratio = log_probs(Folder()) - log_probs(reference);
+  double sum = 0;
+  for (int64_t t = 1, step = 0; t < int64_t(all.ids.size()); ++t) {
+    sum += ratio[t - 1][all.ids[size_t(t)]].item<double>();
+    if (t != tokens.step_reads[size_t(step)]) continue;
+    EXPECT_NEAR(scores.p_correct[size_t(step)], 1 / (1 + std::exp(-0.5 * sum)), 1e-5);
+    ++step;
+  }
+  EXPECT_NE(scores.p_correct[0], scores.p_correct[1]);
+}
+
+TEST_F(ImportTest, AReferenceIsForImplicitFormatsAlone) {
+  reference_ = Folder().string();
+  EXPECT_THAT(ImportError(), HasSubstr("--reference is for implicit formats"));
+}
+
 class CheckTest : public ImportTest {
  protected:
   void SetUp() override {
@@ -250,7 +297,12 @@ TEST(ImportedModel, ScoresAreThoseOfTransformers) {
   const std::string out = (temp.path() / "out").string();
   for (const auto& [dtype, tolerance] : {std::pair("float32", 1e-5), std::pair("bfloat16", 2e-2)}) {
     const ScorerOptions scorer{.dtype = dtype, .device = "cpu", .threads = 1};
-    ImportModel({.folder = folder, .format = "trl", .out = out, .name = "", .scorer = scorer});
+    ImportModel({.folder = folder,
+                 .reference = "",
+                 .format = "trl",
+                 .out = out,
+                 .name = "",
+                 .scorer = scorer});
     const CheckResult result =
         CheckAgainstReference(*LoadStepScorer(out, scorer), (folder / "reference.jsonl").string());
     EXPECT_EQ(result.traces, 16);
@@ -258,6 +310,7 @@ TEST(ImportedModel, ScoresAreThoseOfTransformers) {
   }
   // The same model read in another way: a fault that would show.
   ImportModel({.folder = folder,
+               .reference = "",
                .format = "pure",
                .out = out,
                .name = "",

@@ -29,7 +29,9 @@ PrmJson Sample() {
   prm.training_data = {{"train.jsonl", std::string(64, 'a')}, {"more", std::string(64, '0')}};
   prm.training_options_json = R"({"epochs":2,"lr":5e-05})";
   prm.self_tests = {
-      {.tokens = {.ids = {1, 5, 198, 7, 198, 200, 9, 198, 200}, .step_reads = {5, 8}},
+      {.tokens = {.ids = {1, 5, 198, 7, 198, 200, 9, 198, 200},
+                  .step_reads = {5, 8},
+                  .steps_begin = 3},
        .scores = ScoresOf({{0.7f, 0.1f, 0.15f, 0.05f}, {1.0f / 3, 1.0f / 3, 1.0f / 3, 0}})}};
   return prm;
 }
