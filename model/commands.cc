@@ -93,8 +93,11 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
   app->add_option("--device", scorer->device, "auto | cpu | cuda | cuda:N")->capture_default_str();
   app->add_option("--dtype", scorer->dtype, "auto | float32 | bfloat16")->capture_default_str();
   app->add_option("--threads", scorer->threads, "0: all cores")->capture_default_str();
-  app->add_flag("--self-test,!--no-self-test", scorer->self_test,
-                "Compare the checkpoint's self-test traces at load (default)");
+  const std::map<std::string, bool> on_off = {{"on", true}, {"off", false}};
+  app->add_option("--self-test", scorer->self_test,
+                  "on | off: compare the checkpoint's self-test traces at load")
+      ->transform(CLI::CheckedTransformer(on_off))
+      ->default_str("on");
 }
 
 void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer) {

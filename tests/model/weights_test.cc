@@ -207,6 +207,16 @@ TEST_F(FolderWeightsTest, MissingTokenizerIsAnErrorOnlyWhenAskedFor) {
   EXPECT_THROW(weights->tokenizer(), Error);
 }
 
+TEST_F(FolderWeightsTest, AFolderThatVanishesWhileItIsLoadedIsAnErrorOrReadToItsEnd) {
+  Write(TinyTensors(config_));
+  const auto weights = OpenWeights(folder_.path());
+  const auto before = Values(*weights, "model.norm.weight");
+  fs::remove_all(folder_.path());
+  EXPECT_EQ(Values(*weights, "model.norm.weight"), before) << "the mapping keeps the file";
+  EXPECT_THROW(weights->tokenizer(), Error);
+  EXPECT_THAT(OpenError(folder_.path(), ErrorCode::kNotFound), HasSubstr("no model at"));
+}
+
 TEST_F(FolderWeightsTest, BosIsAsTheTokenizerFilesSay) {
   Write(TinyTensors(config_));
   const auto prepends = [&] { return OpenWeights(folder_.path())->prepend_bos(); };
