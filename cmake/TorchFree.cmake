@@ -9,6 +9,7 @@ set(PRM_MODEL_TORCH_FREE
   mapped_file
   model_config
   packed_batch
+  peft_config
   prm_json
   published_formats
   rope

@@ -8,6 +8,7 @@
 #include "data/text_io.h"
 #include "model/checkpoint.h"
 #include "model/compute_target.h"
+#include "model/peft.h"
 #include "model/published_formats.h"
 #include "model/tokenizer_files.h"
 #include "model/torch_error.h"
@@ -43,19 +44,19 @@ void RefusePickle(const fs::path& folder) {
   }
 }
 
-bool BelongsToModel(const fs::path& file) {
-  static constexpr std::string_view kNames[] = {"config.json",
-                                                "generation_config.json",
-                                                "model.safetensors.index.json",
-                                                "vocab.json",
-                                                "merges.txt",
-                                                "special_tokens_map.json",
-                                                "added_tokens.json"};
-  static constexpr std::string_view kBeginnings[] = {"tokenizer", "chat_template"};
-  const std::string name = file.filename().string();
-  return std::ranges::find(kNames, name) != std::end(kNames) ||
-         std::ranges::any_of(kBeginnings, [&](auto begin) { return name.starts_with(begin); }) ||
-         name.ends_with(".tiktoken") ||
+bool IsTokenizerFile(const std::string& name) {
+  static constexpr std::string_view kNames[] = {"vocab.json", "merges.txt",
+                                                "special_tokens_map.json", "added_tokens.json"};
+  return std::ranges::find(kNames, name) != std::end(kNames) || name.starts_with("tokenizer") ||
+         name.starts_with("chat_template") || name.ends_with(".tiktoken");
+}
+
+bool IsConfig(const std::string& name) {
+  return name == "config.json" || name == "generation_config.json";
+}
+
+bool BelongsToModel(const std::string& name) {
+  return IsTokenizerFile(name) || IsConfig(name) || name == "model.safetensors.index.json" ||
          (name.ends_with(".safetensors") && name.starts_with("model"));
 }
 
@@ -133,12 +134,33 @@ void AddSelfTests(const Decoder& decoder, const Decoder* reference, const Tokeni
   for (size_t i = 0; i < tokens.size(); ++i) prm->self_tests.push_back({tokens[i], scores[i]});
 }
 
-void LinkModel(const fs::path& from, const fs::path& to) {
+// Links those files of a folder whose names are `wanted`; returns how many.
+int LinkFiles(const fs::path& from, const fs::path& to, bool (*wanted)(const std::string&)) {
   fs::create_directories(to);
+  int count = 0;
   for (const fs::directory_entry& entry : fs::directory_iterator(from)) {
-    if (!BelongsToModel(entry.path())) continue;
-    LinkOrCopy(entry.path(), to / entry.path().filename());
+    const std::string name = entry.path().filename().string();
+    if (!wanted(name)) continue;
+    LinkOrCopy(entry.path(), to / name);
+    ++count;
   }
+  return count;
+}
+
+// The model that an adapter makes of its base. The tokenizer is the adapter's where it has one.
+void MergeModel(const ImportOptions& options, const fs::path& to, ImportReport* report) {
+  RefusePickle(options.base);
+  const MergeReport merge = MergeAdapter(options.base, options.folder, to);
+  LinkFiles(options.base, to, IsConfig);
+  if (LinkFiles(options.folder, to, IsTokenizerFile) == 0) {
+    LinkFiles(options.base, to, IsTokenizerFile);
+  }
+  std::string tensors;
+  for (const auto* names : {&merge.replaced, &merge.added}) {
+    for (const std::string& name : *names) tensors += (tensors.empty() ? "" : ", ") + name;
+  }
+  report->notes.push_back(StrCat("the adapter changed ", merge.merged, " matrices of its base",
+                                 tensors.empty() ? "" : " and brought " + tensors));
 }
 
 Decoder OpenReference(const ImportOptions& options, const ModelConfig& config,
@@ -151,35 +173,39 @@ Decoder OpenReference(const ImportOptions& options, const ModelConfig& config,
                      "; expected ", config.vocab_size, " as of ", options.folder));
 }
 
-// The folders that are to be there are there, and no others are named.
-void CheckFolders(const ImportOptions& options, bool implicit) {
-  if (implicit == options.reference.empty()) {
+// A folder is named where it is needed, and only there.
+void CheckFolder(const std::string& flag, const std::string& folder, bool needed,
+                 const std::string& why) {
+  if (needed == folder.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
-                implicit ? "this format compares two models; --reference names the second"
-                         : "--reference is for implicit formats, which compare two models");
+                StrCat(flag, needed ? " is missing: " : " is not expected: only ", why));
   }
-  if (implicit && !fs::is_directory(options.reference)) {
-    throw Error(ErrorCode::kNotFound, StrCat("'", options.reference, "' is no folder"));
+  if (needed && !fs::is_directory(folder)) {
+    throw Error(ErrorCode::kNotFound,
+                StrCat("'", folder, "' is no folder; expected one in Hugging Face layout"));
   }
 }
 
 }  // namespace
 
 ImportReport ImportModel(const ImportOptions& options) {
-  const fs::path folder = options.folder;
-  if (!fs::is_directory(folder)) {
-    throw Error(ErrorCode::kNotFound,
-                StrCat("'", options.folder, "' is no folder; expected one in Hugging Face layout"));
-  }
-  RefusePickle(folder);
+  CheckFolder("the model", options.folder, true, "it is what is imported");
+  const bool adapter = IsAdapterFolder(options.folder);
+  CheckFolder("--base", options.base, adapter, "an adapter changes a model, which --base names");
+  if (!adapter) RefusePickle(options.folder);
   const ComputeTarget target =
       ChooseComputeTarget(options.scorer.device, options.scorer.dtype, options.scorer.threads);
   return WithTorchErrors("importing " + options.folder, [&] {
     ImportReport report;
+    CheckpointWriter writer(options.out);
+    if (adapter) MergeModel(options, writer.folder(), &report);
+    const fs::path folder = adapter ? writer.folder() : fs::path(options.folder);
     const std::shared_ptr<const Tokenizer> tokenizer = LoadTokenizer(folder);
     const FormatFile format = FindFormat(
         options.format, {.tokenizer = *tokenizer, .prepend_bos = FolderPrependsBos(folder)});
-    CheckFolders(options, format.scoring.head.implicit_beta.has_value());
+    const bool implicit = format.scoring.head.implicit_beta.has_value();
+    CheckFolder("--reference", options.reference, implicit,
+                "an implicit format compares two models, of which --reference names the second");
     CompareChatTemplate(folder, format, &report);
     PrmJson prm;
     static_cast<ScoringFormat&>(prm) = format.scoring;
@@ -188,16 +214,15 @@ ImportReport ImportModel(const ImportOptions& options) {
     CheckVocabulary(folder, *tokenizer, model.config, prm.format);
     prm.max_tokens = model.config.max_positions();
     prm.base_model =
-        options.name.empty() ? fs::canonical(folder).filename().string() : options.name;
+        options.name.empty() ? fs::canonical(options.folder).filename().string() : options.name;
     prm.self_test_dtype = DtypeName(target.dtype);
     const Decoder decoder = MakeDecoder(&model, target);
     std::optional<Decoder> reference;
-    if (prm.head.implicit_beta) reference = OpenReference(options, decoder.config(), target);
+    if (implicit) reference = OpenReference(options, decoder.config(), target);
     AddSelfTests(decoder, reference ? &*reference : nullptr, *tokenizer, &prm);
 
-    CheckpointWriter writer(options.out);
-    LinkModel(folder, writer.folder());
-    if (reference) LinkModel(options.reference, writer.folder() / "reference");
+    if (!adapter) LinkFiles(folder, writer.folder(), BelongsToModel);
+    if (implicit) LinkFiles(options.reference, writer.folder() / "reference", BelongsToModel);
     writer.WriteFile("prm.json", WritePrmJson(prm));
     writer.Commit();
     return report;

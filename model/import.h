@@ -3,13 +3,15 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "model/step_scorer.h"
 
 namespace prm {
 
 struct ImportOptions {
-  std::string folder;     // Hugging Face layout
+  std::string folder;     // Hugging Face layout, or a LoRA adapter of PEFT
+  std::string base;       // of an adapter: the folder of the model that it changes
   std::string reference;  // of an implicit PRM: the folder of its second model
   std::string format;     // FindFormat
   std::string out;
@@ -23,9 +25,10 @@ struct ImportReport {
 };
 
 // Writes the checkpoint `out` atomically: hard links to weights and tokenizer files (copies on
-// another file system), prm.json with the format's token ids and three self-test traces scored by
-// the model. Throws Error naming file and cause: a folder with pickled weights only, with the
-// command that converts it; tensors that are missing or not known; a tokenizer that does not fit.
+// another file system), the merged weights of an adapter, prm.json with the format's token ids and
+// three self-test traces scored by the model. Throws Error naming file and cause: a folder with
+// pickled weights only, with the command that converts it; tensors that are missing or not known; a
+// tokenizer that does not fit.
 ImportReport ImportModel(const ImportOptions& options);
 
 }  // namespace prm

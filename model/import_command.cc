@@ -17,9 +17,11 @@ void AddImportCommand(CLI::App& app) {
   auto o = std::make_shared<ImportOptions>();
   CLI::App* import = app.add_subcommand(
       "import", "Make a checkpoint of a published process reward model's folder");
-  import->add_option("folder", o->folder, "Folder in Hugging Face layout")->required();
+  import->add_option("folder", o->folder, "Folder in Hugging Face layout, or of a LoRA adapter")
+      ->required();
   import->add_option("--format", o->format, "A name that prm formats lists, or FILE.json")
       ->required();
+  import->add_option("--base", o->base, "Folder of the model that a LoRA adapter changes");
   import->add_option("--reference", o->reference, "Second folder of an implicit model");
   import->add_option("--out", o->out, "Checkpoint folder")->required();
   import->add_option("--name", o->name, "Where the model is from; default: the folder's name");

@@ -130,16 +130,40 @@ uint16_t ToBFloat16(float value) {
   return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
+uint16_t ToFloat16(float value) {
+  constexpr uint32_t kInfinity = 0x7f800000u;
+  constexpr uint32_t kOverflow = 0x477ff000u;       // 65520, halfway to what would be 2^16
+  constexpr uint32_t kSmallestNormal = 113u << 23;  // 2^-14
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = bits >> 16 & 0x8000u;
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  uint32_t half = 0;
+  if (magnitude > kInfinity) {
+    half = 0x7e00u | (magnitude >> 13 & 0x1ffu);  // quiet
+  } else if (magnitude >= kOverflow) {
+    half = 0x7c00u;
+  } else if (magnitude < kSmallestNormal) {
+    // Floats in [0.5, 1) are 2^-24 apart, as subnormal float16 are: the addition rounds.
+    half = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) -
+           std::bit_cast<uint32_t>(0.5f);
+  } else {
+    half = (magnitude - (112u << 23) + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
+  }
+  return static_cast<uint16_t>(sign | half);
+}
+
+bool IsQuantised(DType dtype) { return BlockSizeOf(dtype).values > 1; }
+
 std::string WriteHeader(const std::vector<TensorHeader>& headers) {
   nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
   int64_t offset = 0;
   for (const TensorHeader& tensor : headers) {
     const std::optional<int64_t> bytes = StorageBytes(tensor.dtype, tensor.shape);
-    const bool writable = tensor.dtype == DType::kFloat32 || tensor.dtype == DType::kBFloat16;
-    if (!bytes || !writable || header.contains(tensor.name)) {
-      throw Error(ErrorCode::kInternal,
-                  StrCat("cannot write tensor ", tensor.name, " ", DTypeName(tensor.dtype), " ",
-                         ShapeString(tensor.shape), ": expected F32 or BF16 under a new name"));
+    if (!bytes || IsQuantised(tensor.dtype) || header.contains(tensor.name)) {
+      throw Error(
+          ErrorCode::kInternal,
+          StrCat("cannot write tensor ", tensor.name, " ", DTypeName(tensor.dtype), " ",
+                 ShapeString(tensor.shape), ": expected F32, F16, BF16 or I64 under a new name"));
     }
     header[tensor.name] = {{"dtype", DTypeName(tensor.dtype)},
                            {"shape", tensor.shape},
@@ -216,6 +240,7 @@ void SafetensorsFolder::AddFile(const std::filesystem::path& file) {
   files_.emplace_back(file);
   for (TensorView& tensor : ParseSafetensors(files_.back().bytes(), file.string())) {
     const std::string name = tensor.name;
+    names_.push_back(name);
     if (!tensors_.emplace(name, std::move(tensor)).second) {
       Damaged(file.string(), StrCat("tensor ", name, " is in another shard too"));
     }
@@ -231,13 +256,19 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path,
   file_.Write(header.data(), header.size());
 }
 
+void SafetensorsWriter::RefuseTensor(const std::string& name, const std::string& what) const {
+  throw Error(ErrorCode::kInternal,
+              StrCat("tensor ", name, " of ", what, " is not the next of ", file_.path().string()));
+}
+
 void SafetensorsWriter::Add(const std::string& name, std::span<const float> values) {
   if (next_ == headers_.size() || headers_[next_].name != name ||
+      headers_[next_].dtype == DType::kInt64 ||
       static_cast<uint64_t>(*NumElements(headers_[next_].shape)) != values.size()) {
-    throw Error(ErrorCode::kInternal, StrCat("tensor ", name, " of ", values.size(),
-                                             " values is not the next of ", file_.path().string()));
+    RefuseTensor(name, StrCat(values.size(), " values"));
   }
-  if (headers_[next_++].dtype == DType::kFloat32) {
+  const DType dtype = headers_[next_++].dtype;
+  if (dtype == DType::kFloat32) {
     file_.Write(values.data(), values.size_bytes());
     return;
   }
@@ -245,9 +276,18 @@ void SafetensorsWriter::Add(const std::string& name, std::span<const float> valu
   for (size_t begin = 0; begin < values.size(); begin += kChunkValues) {
     const auto part = values.subspan(begin, std::min(kChunkValues, values.size() - begin));
     chunk.resize(part.size());
-    std::ranges::transform(part, chunk.begin(), ToBFloat16);
+    std::ranges::transform(part, chunk.begin(), dtype == DType::kFloat16 ? ToFloat16 : ToBFloat16);
     file_.Write(chunk.data(), chunk.size() * sizeof(uint16_t));
   }
+}
+
+void SafetensorsWriter::AddStored(const TensorView& tensor) {
+  if (next_ == headers_.size() || headers_[next_].name != tensor.name ||
+      headers_[next_].dtype != tensor.dtype || headers_[next_].shape != tensor.shape) {
+    RefuseTensor(tensor.name, StrCat(DTypeName(tensor.dtype), " ", ShapeString(tensor.shape)));
+  }
+  ++next_;
+  file_.Write(tensor.data, tensor.bytes);
 }
 
 void SafetensorsWriter::Finish() {

@@ -30,6 +30,8 @@ class SafetensorsFolder {
   explicit SafetensorsFolder(const std::filesystem::path& folder);
 
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
+  // Of all tensors, as their bytes lie in the file; shards one after the other by file name.
+  const std::vector<std::string>& names() const { return names_; }
 
  private:
   void OpenShards(const std::filesystem::path& folder, const std::filesystem::path& index);
@@ -37,11 +39,12 @@ class SafetensorsFolder {
 
   std::vector<MappedFile> files_;
   std::map<std::string, TensorView> tensors_;
+  std::vector<std::string> names_;
 };
 
 struct TensorHeader {
   std::string name;
-  DType dtype = DType::kFloat32;  // kFloat32 or kBFloat16
+  DType dtype = DType::kFloat32;  // not quantised
   std::vector<int64_t> shape;
 };
 
@@ -52,14 +55,20 @@ class SafetensorsWriter {
   // Creates (or truncates) `path` and writes the header. Throws Error with the path and reason.
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorHeader> headers);
 
-  // Appends the next tensor's values, all of them, converted to its dtype (bfloat16: nearest even).
-  // Throws Error(kInternal) if `name` is not the next header's or the count differs;
-  // Error(kResourceExhausted or kUnavailable) with the path if the disk does not take it.
+  // Appends the next tensor's values, all of them, converted to its float type (nearest even; what
+  // float16 cannot hold becomes infinite). Throws Error(kInternal) if `name` is not the next
+  // header's, the count differs or the header's type is an integer's; Error(kResourceExhausted or
+  // kUnavailable) with the path if the disk does not take it.
   void Add(const std::string& name, std::span<const float> values);
+  // Appends the next tensor byte for byte. Throws as Add; Error(kInternal) also if its dtype or
+  // shape is not the header's.
+  void AddStored(const TensorView& tensor);
   // Flushes to the disk and closes. Throws Error(kInternal) if tensors are missing.
   void Finish();
 
  private:
+  [[noreturn]] void RefuseTensor(const std::string& name, const std::string& what) const;
+
   SyncedFile file_;
   std::vector<TensorHeader> headers_;
   size_t next_ = 0;

@@ -48,6 +48,7 @@ class ImportTest : public testing::Test {
   fs::path Out() const { return folder_ / "out"; }
   ImportReport Import(const std::string& format = "") {
     return ImportModel({.folder = Folder().string(),
+                        .base = base_,
                         .reference = reference_,
                         .format = format.empty() ? (folder_ / "own.json").string() : format,
                         .out = Out().string(),
@@ -64,7 +65,7 @@ class ImportTest : public testing::Test {
   }
 
   TempFolder folder_;
-  std::string reference_;
+  std::string base_, reference_;
   ModelConfig config_ = TinyConfig();
   std::vector<ExpectedTensor> tensors_;
 };
@@ -190,7 +191,7 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   config_.tie_word_embeddings = false;
   tensors_ = TinyTensors(config_);
   SetHead(R"({"implicit": {"beta": 0.5}})", {});
-  EXPECT_THAT(ImportError(), HasSubstr("--reference names the second"));
+  EXPECT_THAT(ImportError(), HasSubstr("--reference is missing: an implicit format"));
   const fs::path reference = folder_ / "reference";
   reference_ = reference.string();
   EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is no folder"));
@@ -225,9 +226,39 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   EXPECT_NE(scores.p_correct[0], scores.p_correct[1]);
 }
 
+TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
+  base_ = (folder_ / "model").string();
+  const auto plain = [&] {
+    return LoadStepScorer(Out().string(), {.dtype = "float32", .device = "cpu", .threads = 1});
+  };
+  EXPECT_THAT(ImportError(), HasSubstr("--base is not expected: only an adapter"));
+  base_.clear();
+  Import();
+  const TraceTokens tokens{{81, 58, 32, 112, 10, 97, 124}, {6}};
+  const float before = plain()->Score({&tokens, 1})[0].p_correct[0];
+  fs::rename(Folder(), folder_ / "base");
+  fs::create_directories(Folder());
+  WriteText(Folder() / "adapter_config.json", R"({"peft_type": "LORA", "r": 2, "lora_alpha": 8})");
+  const std::string module = "base_model.model.model.layers.1.mlp.down_proj.";
+  SafetensorsWriter adapter(
+      Folder() / "adapter_model.safetensors",
+      {{module + "lora_A.weight", {}, {2, 16}}, {module + "lora_B.weight", {}, {8, 2}}});
+  adapter.Add(module + "lora_A.weight", std::vector<float>(32, 0.5f));
+  adapter.Add(module + "lora_B.weight", std::vector<float>(16, -0.5f));
+  adapter.Finish();
+  fs::remove_all(Out());
+  EXPECT_THAT(ImportError(), HasSubstr("--base is missing"));
+  base_ = (folder_ / "base").string();
+  const ImportReport report = Import();
+  EXPECT_THAT(report.notes, ElementsAre("the adapter changed 1 matrices of its base"));
+  EXPECT_FALSE(fs::exists(Out() / "adapter_config.json"));
+  EXPECT_EQ(ReadPrmJson(Out() / "prm.json").base_model, "model");
+  EXPECT_GT(std::abs(plain()->Score({&tokens, 1})[0].p_correct[0] - before), 1e-4);
+}
+
 TEST_F(ImportTest, AReferenceIsForImplicitFormatsAlone) {
   reference_ = Folder().string();
-  EXPECT_THAT(ImportError(), HasSubstr("--reference is for implicit formats"));
+  EXPECT_THAT(ImportError(), HasSubstr("--reference is not expected: only an implicit format"));
 }
 
 class CheckTest : public ImportTest {
@@ -298,6 +329,7 @@ TEST(ImportedModel, ScoresAreThoseOfTransformers) {
   for (const auto& [dtype, tolerance] : {std::pair("float32", 1e-5), std::pair("bfloat16", 2e-2)}) {
     const ScorerOptions scorer{.dtype = dtype, .device = "cpu", .threads = 1};
     ImportModel({.folder = folder,
+                 .base = "",
                  .reference = "",
                  .format = "trl",
                  .out = out,
@@ -310,6 +342,7 @@ TEST(ImportedModel, ScoresAreThoseOfTransformers) {
   }
   // The same model read in another way: a fault that would show.
   ImportModel({.folder = folder,
+               .base = "",
                .reference = "",
                .format = "pure",
                .out = out,

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "tests/model/tiny_files.h"
 
@@ -89,6 +91,107 @@ TEST(SafetensorsTest, BFloat16RoundsToNearestEvenAndKeepsNotANumber) {
   EXPECT_EQ(read[3], infinity);
   EXPECT_EQ(read[4], -infinity);
   EXPECT_TRUE(std::isnan(read[5]));
+}
+
+// All 65536 bit patterns of float16.
+TEST(SafetensorsTest, EveryFloat16ComesBackAsItWas) {
+  std::vector<uint16_t> halves(1 << 16);
+  std::iota(halves.begin(), halves.end(), uint16_t{0});
+  const TensorView stored{.name = "h",
+                          .dtype = DType::kFloat16,
+                          .shape = {1 << 16},
+                          .data = reinterpret_cast<const std::byte*>(halves.data()),
+                          .bytes = 2 << 16};
+  const std::vector<float> values = Values(stored);
+  const TempFolder folder;
+  SafetensorsWriter writer(folder / "model.safetensors", {{"h", DType::kFloat16, {1 << 16}}});
+  writer.Add("h", values);
+  writer.Finish();
+  const SafetensorsFolder read(folder.path());
+  const TensorView& written = read.tensors().at("h");
+  for (size_t i = 0; i < halves.size(); ++i) {
+    uint16_t half;
+    std::memcpy(&half, written.data + 2 * i, sizeof(half));
+    // A signalling NaN becomes quiet.
+    ASSERT_EQ(half, std::isnan(values[i]) ? halves[i] | 0x200 : halves[i]);
+  }
+}
+
+TEST(SafetensorsTest, Float16RoundsToNearestEvenAndOverflowsToInfinity) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  // {value, what float16 makes of it}; 2^-24 is its smallest number, 65504 its largest.
+  const std::vector<std::pair<float, float>> cases = {{1 + 0x1p-11f, 1},
+                                                      {1 + 3 * 0x1p-11f, 1 + 0x1p-9f},
+                                                      {1 + 0x1p-11f + 0x1p-20f, 1 + 0x1p-10f},
+                                                      {-1 - 3 * 0x1p-11f, -1 - 0x1p-9f},
+                                                      {0x1p-25f, 0},
+                                                      {3 * 0x1p-25f, 0x1p-23f},
+                                                      {0x1p-25f + 0x1p-40f, 0x1p-24f},
+                                                      {0x1p-14f - 0x1p-26f, 0x1p-14f},
+                                                      {65519.996f, 65504},
+                                                      {65520, infinity},
+                                                      {-1e30f, -infinity},
+                                                      {1e-30f, 0}};
+  std::vector<float> values, expected;
+  for (const auto& [value, half] : cases) {
+    values.push_back(value);
+    expected.push_back(half);
+  }
+  const TempFolder folder;
+  const int64_t count = int64_t(cases.size());
+  SafetensorsWriter writer(folder / "model.safetensors", {{"h", DType::kFloat16, {count}}});
+  writer.Add("h", values);
+  writer.Finish();
+  const SafetensorsFolder read(folder.path());
+  EXPECT_EQ(Values(read.tensors().at("h")), expected);
+}
+
+TEST(SafetensorsTest, StoredTensorsAreCopiedByteForByteInAnyOrder) {
+  const MappedFile file(std::filesystem::path(PRM_SOURCE_DIR) /
+                        "tests/fuzz/seeds/safetensors/reference.safetensors");
+  auto tensors = ParseSafetensors(file.bytes(), "reference");
+  std::ranges::reverse(tensors);
+  std::vector<TensorHeader> headers;
+  std::vector<std::string> names;
+  for (const TensorView& t : tensors) {
+    headers.push_back({t.name, t.dtype, t.shape});
+    names.push_back(t.name);
+  }
+  const TempFolder folder;
+  SafetensorsWriter writer(folder / "model.safetensors", headers);
+  EXPECT_THAT(MessageOf([&] { writer.AddStored(tensors[1]); }, ErrorCode::kInternal),
+              HasSubstr("is not the next"));
+  EXPECT_THAT(MessageOf(
+                  [&] {
+                    TensorView wrong = tensors[0];
+                    wrong.dtype = DType::kBFloat16;
+                    writer.AddStored(wrong);
+                  },
+                  ErrorCode::kInternal),
+              HasSubstr("BF16 [3]"));
+  for (const TensorView& t : tensors) writer.AddStored(t);
+  writer.Finish();
+  const SafetensorsFolder read(folder.path());
+  EXPECT_EQ(read.names(), names);
+  for (const TensorView& t : tensors) {
+    const TensorView& copy = read.tensors().at(t.name);
+    EXPECT_EQ(copy.dtype, t.dtype);
+    EXPECT_EQ(copy.shape, t.shape);
+    ASSERT_EQ(copy.bytes, t.bytes);
+    EXPECT_TRUE(std::equal(t.data, t.data + t.bytes, copy.data)) << t.name;
+  }
+}
+
+TEST(SafetensorsTest, WriterTakesNoNumbersForIntegersAndNoQuantisedHeader) {
+  const TempFolder folder;
+  SafetensorsWriter writer(folder / "f", {{"i", DType::kInt64, {1}}});
+  EXPECT_THROW(writer.Add("i", std::vector<float>{1}), Error);
+  EXPECT_THAT(MessageOf(
+                  [&] {
+                    SafetensorsWriter(folder / "g", {{"q", DType::kQ8_0, {32}}});
+                  },
+                  ErrorCode::kInternal),
+              HasSubstr("expected F32, F16, BF16 or I64"));
 }
 
 TEST(SafetensorsTest, WriterRefusesOtherTensorsThanAnnounced) {
@@ -185,6 +288,7 @@ TEST_F(ShardsTest, AreReadAsOne) {
   WriteShard("2.safetensors", "b");
   WriteIndex(R"({"a":"1.safetensors","b":"2.safetensors"})");
   const SafetensorsFolder read(folder_.path());
+  EXPECT_THAT(read.names(), ElementsAre("a", "b"));
   EXPECT_THAT(Values(read.tensors().at("a")), ElementsAre(float('a')));
   EXPECT_THAT(Values(read.tensors().at("b")), ElementsAre(float('b')));
 }
