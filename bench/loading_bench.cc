@@ -1,9 +1,11 @@
 // How long does it take until a checkpoint can score, and in how much memory? Loading/<dtype> opens
-// it as prm serve does, without the self-test; Reading reads the same bytes once into one buffer.
-// Before every round the files are dropped from the page cache, unless --warm.
+// it as prm serve does, without the self-test; Reading reads the same bytes into fresh memory,
+// which is the least that a program does that has them all. Before every round the files are
+// dropped from the page cache, unless --warm.
 //
 //   loading_bench --model CHECKPOINT [--rounds N] [--warm] [--benchmark_out=RESULT.json]
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bench/model_bench.h"
@@ -46,29 +48,37 @@ void DropFromCache(const Options& options) {
   });
 }
 
-int64_t ReadAll(const Options& options) {
-  std::vector<char> buffer(size_t{8} << 20);
-  int64_t bytes = 0;
+double WeightBytes(const Options& options) {
+  double size = 0;
+  for (const auto& path : WeightFiles(options.model)) size += double(file_size(path));
+  return size;
+}
+
+void ReadAll(const Options& options) {
+  constexpr size_t kRead = size_t{8} << 20;
+  const size_t size = size_t(WeightBytes(options)) + kRead;
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw FileError("map memory for", options.model, errno);
+  madvise(memory, size, MADV_HUGEPAGE);
+  char* next = static_cast<char*>(memory);
   ForEachFile(options, [&](int file) {
-    for (ssize_t got = 1; got > 0; bytes += got) got = read(file, buffer.data(), buffer.size());
+    for (ssize_t got = 1; got > 0; next += got) got = read(file, next, kRead);
   });
-  return bytes;
+  munmap(memory, size);
 }
 
 void Reading(benchmark::State& state, const Options& options) {
-  int64_t bytes = 0;
   for (auto _ : state) {
     state.PauseTiming();
     DropFromCache(options);
     state.ResumeTiming();
-    bytes += ReadAll(options);
+    ReadAll(options);
   }
-  state.SetBytesProcessed(bytes);
+  state.SetBytesProcessed(int64_t(WeightBytes(options)) * state.iterations());
 }
 
 void Loading(benchmark::State& state, const Options& options) {
-  double size = 0;
-  for (const auto& path : WeightFiles(options.model)) size += double(file_size(path));
+  const double size = WeightBytes(options);
   for (auto _ : state) {
     state.PauseTiming();
     DropFromCache(options);

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 
@@ -36,8 +37,24 @@ at::Tensor Stored(const TensorView& view) {
   }
 }
 
-void ReadInto(const TensorView& view, at::Tensor out) {
-  out.copy_(Stored(view));
+// All threads copy, each a range of rows of its own, chunk by chunk: while one chunk is converted
+// the system reads the next.
+void ReadInto(const TensorView& view, const at::Tensor& out) {
+  constexpr int64_t kChunkBytes = 4 << 20;
+  const at::Tensor stored = Stored(view);
+  const int64_t rows = stored.size(0), row_bytes = int64_t(view.bytes) / std::max(rows, int64_t{1});
+  const int64_t chunk = std::max<int64_t>(1, kChunkBytes / std::max(row_bytes, int64_t{1}));
+  const auto bytes_of = [&](int64_t begin, int64_t end) {
+    return std::span(view.data + begin * row_bytes, size_t((end - begin) * row_bytes));
+  };
+  at::parallel_for(0, rows, chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row += chunk) {
+      const int64_t stop = std::min(row + chunk, end);
+      PrefetchPages(bytes_of(stop, std::min(stop + chunk, end)));
+      PopulatePages(bytes_of(row, stop));
+      out.narrow(0, row, stop - row).copy_(stored.narrow(0, row, stop - row));
+    }
+  });
   ReleasePages({view.data, view.bytes});
 }
 

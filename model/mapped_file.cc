@@ -20,6 +20,16 @@ const std::byte* Map(int fd, size_t size, const std::filesystem::path& path) {
   return static_cast<const std::byte*>(address);
 }
 
+constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ of Linux 5.14, which older headers lack
+
+// All pages that `bytes` touch.
+void AdviseAllOf(std::span<const std::byte> bytes, int advice) {
+  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size());
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
@@ -50,6 +60,10 @@ MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)) {}
+
+void PrefetchPages(std::span<const std::byte> bytes) { AdviseAllOf(bytes, MADV_WILLNEED); }
+
+void PopulatePages(std::span<const std::byte> bytes) { AdviseAllOf(bytes, kPopulateRead); }
 
 void ReleasePages(std::span<const std::byte> bytes) {
   const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));

@@ -28,6 +28,11 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+// Has the system begin to read `bytes` of a mapping, or maps them all at once, which waits for them
+// but is spared a fault for every few pages. Hints: nothing is lost where the system refuses.
+void PrefetchPages(std::span<const std::byte> bytes);
+void PopulatePages(std::span<const std::byte> bytes);
+
 // Gives the pages that lie wholly in `bytes` of a mapping back to the system, which reads them
 // again from the file when they are touched.
 void ReleasePages(std::span<const std::byte> bytes);

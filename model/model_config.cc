@@ -43,6 +43,9 @@ void CheckRange(std::string_view where, std::string_view field, double value, do
 
 // The family by "model_type"; "architectures" names a class of that family.
 const Family& ReadFamily(const JsonFields& fields) {
+  if (!fields.Has("architectures") && fields.Has("model_type")) {
+    return FamilyOf(fields.String("model_type"), fields.where());
+  }
   const json& names = fields.Array("architectures");
   const std::string name =
       names.size() == 1 && names[0].is_string() ? names[0].get<std::string>() : "";
