@@ -4,6 +4,7 @@ set(PRM_MODEL_TORCH_FREE
   checkpoint_files
   gguf
   gguf_model
+  gguf_writer
   families
   json_fields
   mapped_file

@@ -123,23 +123,18 @@ void CheckCoverage(const std::vector<TensorView>& tensors, std::span<const std::
   if (extra > 0) Damaged(where, StrCat(extra, " bytes after the last tensor belong to none"));
 }
 
-uint16_t ToBFloat16(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  // Rounding could carry a NaN's payload into infinity; keep it quiet instead.
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
-  return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-}
-
 std::string WriteHeader(const std::vector<TensorHeader>& headers) {
   nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
   int64_t offset = 0;
   for (const TensorHeader& tensor : headers) {
     const std::optional<int64_t> bytes = StorageBytes(tensor.dtype, tensor.shape);
-    const bool writable = tensor.dtype == DType::kFloat32 || tensor.dtype == DType::kBFloat16;
+    const bool writable = tensor.dtype == DType::kFloat32 || tensor.dtype == DType::kFloat16 ||
+                          tensor.dtype == DType::kBFloat16;
     if (!bytes || !writable || header.contains(tensor.name)) {
-      throw Error(ErrorCode::kInternal,
-                  StrCat("cannot write tensor ", tensor.name, " ", DTypeName(tensor.dtype), " ",
-                         ShapeString(tensor.shape), ": expected F32 or BF16 under a new name"));
+      throw Error(
+          ErrorCode::kInternal,
+          StrCat("cannot write tensor ", tensor.name, " ", DTypeName(tensor.dtype), " ",
+                 ShapeString(tensor.shape), ": expected F32, F16 or BF16 under a new name"));
     }
     header[tensor.name] = {{"dtype", DTypeName(tensor.dtype)},
                            {"shape", tensor.shape},
@@ -231,23 +226,39 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path,
   file_.Write(header.data(), header.size());
 }
 
-void SafetensorsWriter::Add(const std::string& name, std::span<const float> values) {
+const TensorHeader& SafetensorsWriter::Next(const std::string& name, size_t values) {
   if (next_ == headers_.size() || headers_[next_].name != name ||
-      static_cast<uint64_t>(*NumElements(headers_[next_].shape)) != values.size()) {
-    throw Error(ErrorCode::kInternal, StrCat("tensor ", name, " of ", values.size(),
+      static_cast<uint64_t>(*NumElements(headers_[next_].shape)) != values) {
+    throw Error(ErrorCode::kInternal, StrCat("tensor ", name, " of ", values,
                                              " values is not the next of ", file_.path().string()));
   }
-  if (headers_[next_++].dtype == DType::kFloat32) {
+  return headers_[next_++];
+}
+
+void SafetensorsWriter::Add(const std::string& name, std::span<const float> values) {
+  const DType dtype = Next(name, values.size()).dtype;
+  if (dtype == DType::kFloat32) {
     file_.Write(values.data(), values.size_bytes());
     return;
   }
-  std::vector<uint16_t> chunk;
+  std::vector<std::byte> chunk;
   for (size_t begin = 0; begin < values.size(); begin += kChunkValues) {
-    const auto part = values.subspan(begin, std::min(kChunkValues, values.size() - begin));
-    chunk.resize(part.size());
-    std::ranges::transform(part, chunk.begin(), ToBFloat16);
-    file_.Write(chunk.data(), chunk.size() * sizeof(uint16_t));
+    chunk.clear();
+    AppendValues(values.subspan(begin, std::min(kChunkValues, values.size() - begin)), dtype,
+                 &chunk);
+    file_.Write(chunk.data(), chunk.size());
   }
+}
+
+void SafetensorsWriter::AddStored(const TensorView& tensor) {
+  const size_t values = tensor.bytes / static_cast<size_t>(BlockSizeOf(tensor.dtype).bytes);
+  const TensorHeader& header = Next(tensor.name, values);
+  if (header.dtype != tensor.dtype) {
+    throw Error(ErrorCode::kInternal,
+                StrCat("tensor ", tensor.name, " of ", DTypeName(tensor.dtype), " is to be ",
+                       DTypeName(header.dtype), " in ", file_.path().string()));
+  }
+  file_.Write(tensor.data, tensor.bytes);
 }
 
 void SafetensorsWriter::Finish() {

@@ -41,7 +41,7 @@ class SafetensorsFolder {
 
 struct TensorHeader {
   std::string name;
-  DType dtype = DType::kFloat32;  // kFloat32 or kBFloat16
+  DType dtype = DType::kFloat32;  // kFloat32, kFloat16 or kBFloat16
   std::vector<int64_t> shape;
 };
 
@@ -52,14 +52,19 @@ class SafetensorsWriter {
   // Creates (or truncates) `path` and writes the header. Throws Error with the path and reason.
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorHeader> headers);
 
-  // Appends the next tensor's values, all of them, converted to its dtype (bfloat16: nearest even).
+  // Appends the next tensor's values, all of them, converted to its dtype (AppendValues).
   // Throws Error(kInternal) if `name` is not the next header's or the count differs;
   // Error(kResourceExhausted or kUnavailable) with the path if the disk does not take it.
   void Add(const std::string& name, std::span<const float> values);
+  // Appends the next tensor's bytes as they are, which are of its dtype.
+  void AddStored(const TensorView& tensor);
   // Flushes to the disk and closes. Throws Error(kInternal) if tensors are missing.
   void Finish();
 
  private:
+  // The header of the next tensor, which must be this one.
+  const TensorHeader& Next(const std::string& name, size_t values);
+
   SyncedFile file_;
   std::vector<TensorHeader> headers_;
   size_t next_ = 0;
