@@ -2,11 +2,15 @@
 # under the sanitizers and are fuzzed. tests/layout_test.cc holds that this list is true.
 set(PRM_MODEL_TORCH_FREE
   checkpoint_files
+  export_folder
+  export_gguf
   gguf
   gguf_model
+  gguf_writer
   families
   json_fields
   mapped_file
+  model_card
   model_config
   packed_batch
   peft_config

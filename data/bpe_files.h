@@ -37,4 +37,7 @@ void SetBosAndEos(const TokenizerConfig& config, BpeSpec* spec);
 // Writes tokenizer.json and tokenizer_config.json; spec.merges are there even with merge_by_id.
 void SaveBpeTokenizer(const BpeSpec& spec, const std::filesystem::path& folder);
 
+// The same vocabulary and merges as SaveBpeTokenizer writes.
+TokenizerParts PartsOf(const BpeSpec& spec);
+
 }  // namespace prm

@@ -124,7 +124,44 @@ std::string TextOfId(const BpeSpec& spec, TokenId id) {
   return spec.tokens[id];
 }
 
+// What TokenizerParts has no field for, in words.
+std::string BeyondParts(const BpeSpec& spec) {
+  const bool strips = std::ranges::any_of(
+      spec.special_tokens, [](const SpecialToken& token) { return token.lstrip || token.rstrip; });
+  const bool only_nfc =
+      spec.normalizer.empty() || spec.normalizer == std::vector<NormalizerStep>{NormalizerStep{}};
+  if (strips) return "special tokens that take in white space";
+  if (!only_nfc) return "a normalizer other than NFC";
+  return "";
+}
+
 }  // namespace
+
+TokenizerParts PartsOf(const BpeSpec& spec) {
+  using Kind = TokenizerParts::Kind;
+  const bool bytes = spec.symbols == BpeSpec::Symbols::kBytes;
+  TokenizerParts parts;
+  parts.model = bytes ? TokenizerParts::Model::kByteLevelBpe : TokenizerParts::Model::kCharacterBpe;
+  const std::vector<std::string> keys = VocabKeys(spec);
+  for (const std::string& key : keys) parts.tokens.push_back({key});
+  for (const SpecialToken& token : spec.special_tokens) {
+    if (size_t(token.id) >= parts.tokens.size()) parts.tokens.resize(size_t(token.id) + 1);
+    parts.tokens[size_t(token.id)] = {token.text,
+                                      token.special ? Kind::kControl : Kind::kUserDefined};
+  }
+  for (const auto& [left, right] : spec.merges) {
+    parts.merges.push_back(StrCat(keys[size_t(left)], " ", keys[size_t(right)]));
+  }
+  parts.splitter = PreTokenizerName(spec.split.kind);
+  parts.nfc = !spec.normalizer.empty();
+  parts.ignore_merges = spec.ignore_merges;
+  parts.space_prefix = spec.split.prefix_space != TextSplit::PrefixSpace::kNever ||
+                       std::ranges::any_of(spec.normalizer, [](const NormalizerStep& step) {
+                         return step.kind == NormalizerStep::Kind::kPrepend;
+                       });
+  parts.beyond = BeyondParts(spec);
+  return parts;
+}
 
 void SaveBpeTokenizer(const BpeSpec& spec, const std::filesystem::path& folder) {
   TokenizerConfig config;

@@ -204,6 +204,7 @@ class BpeTokenizer : public Tokenizer {
   std::optional<TokenId> eos_id() const override { return spec_.eos_id; }
 
   void Save(const std::filesystem::path& folder) const override { SaveBpeTokenizer(spec_, folder); }
+  TokenizerParts Parts() const override { return PartsOf(spec_); }
 
  private:
   using PrefixSpace = TextSplit::PrefixSpace;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "data/sentencepiece_model.h"
 #include "data/text_io.h"
 
 namespace prm {
@@ -85,6 +86,17 @@ class SentencePieceTokenizer : public Tokenizer {
   void Save(const std::filesystem::path& folder) const override {
     WriteFileAtomically(folder / "tokenizer.model", model_);
     WriteFileAtomically(folder / "tokenizer_config.json", FormatTokenizerConfig(config_));
+  }
+
+  TokenizerParts Parts() const override {
+    using Kind = TokenizerParts::Kind;
+    TokenizerParts parts = ParseSentencePieceModel(model_, where_);
+    for (const SpecialToken& token : config_.added_tokens) {
+      if (size_t(token.id) >= parts.tokens.size()) parts.tokens.resize(size_t(token.id) + 1);
+      parts.tokens[size_t(token.id)] = {token.text,
+                                        token.special ? Kind::kControl : Kind::kUserDefined};
+    }
+    return parts;
   }
 
  private:

@@ -94,6 +94,10 @@ std::shared_ptr<const Tokenizer> LoadFolder(const fs::path& folder) {
 
 }  // namespace
 
+TokenizerParts Tokenizer::Parts() const {
+  throw Error(ErrorCode::kUnimplemented, "this tokenizer cannot be taken apart");
+}
+
 std::shared_ptr<const Tokenizer> LoadTokenizer(const fs::path& path) {
   std::error_code error;
   return fs::is_directory(path, error) ? LoadFolder(path) : LoadFile(path);

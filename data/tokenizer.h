@@ -21,6 +21,26 @@ enum class SpecialTokens { kText, kParse };
 // ids that are already there.
 enum class TextStart { kNew, kContinues };
 
+// A tokenizer taken apart, in the spelling of its files: what a writer of another format needs.
+struct TokenizerParts {
+  enum class Model { kByteLevelBpe, kCharacterBpe, kSentencePieceBpe, kSentencePieceUnigram };
+  // With the numbers of SentencePiece and GGUF. A control token never comes out of ordinary text.
+  enum class Kind { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
+  struct Token {
+    std::string text;  // "" where there is no token of this id
+    Kind kind = Kind::kNormal;
+    float score = 0;  // SentencePiece's
+  };
+  Model model = Model::kByteLevelBpe;
+  std::vector<Token> tokens;        // by id
+  std::vector<std::string> merges;  // BPE: "left right", lowest rank first
+  std::string splitter;             // BPE: what splits words (PreTokenizerName)
+  bool nfc = false;                 // text is normalized to NFC, and in no other way
+  bool ignore_merges = false;       // a word that is a token becomes it before any merge
+  bool space_prefix = false;        // a space goes before a text that begins a trace
+  std::string beyond;  // what else changes ids, in words: "a normalizer"; empty: nothing does
+};
+
 // Immutable after construction: any thread may call any method.
 class Tokenizer {
  public:
@@ -41,6 +61,8 @@ class Tokenizer {
 
   // Writes the files from which LoadTokenizer(folder) gives an equal tokenizer.
   virtual void Save(const std::filesystem::path& folder) const = 0;
+  // Throws Error(kUnimplemented) unless overridden.
+  virtual TokenizerParts Parts() const;
 };
 
 // Opens a folder or a file: `tokenizer.json`, `vocab.json` + `merges.txt`, a tiktoken rank file

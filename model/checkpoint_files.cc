@@ -128,7 +128,7 @@ fs::path CreateTemporary(const fs::path& target) {
 }
 
 fs::path Absolute(const fs::path& target) {
-  fs::path path = fs::weakly_canonical(target);
+  fs::path path = fs::weakly_canonical(fs::absolute(target));
   if (!path.has_filename()) path = path.parent_path();
   if (!path.has_filename()) {
     throw Error(

@@ -1,4 +1,4 @@
-// prm score, prm describe
+// prm score, prm describe, prm export
 #include "model/commands.h"
 
 #include <CLI/CLI.hpp>
@@ -10,6 +10,7 @@
 #include "data/error.h"
 #include "data/score_output.h"
 #include "data/trace_reader.h"
+#include "model/export.h"
 #include "model/offline_scoring.h"
 #include "model/step_scorer.h"
 
@@ -87,6 +88,42 @@ void AddDescribeCommand(CLI::App& app) {
   describe->callback([o] { RunDescribe(*o); });
 }
 
+struct ExportOptions {
+  std::string model, to, out, dtype = "stored";
+};
+
+void RunExport(const ExportOptions& options) {
+  if (options.to != "gguf") {
+    if (options.dtype != "stored") throw UsageError("--dtype goes with --to gguf alone");
+    ExportFolder(options.model, options.out,
+                 options.to == "hf" ? FolderTarget::kTransformers : FolderTarget::kVllm);
+    return;
+  }
+  if (!options.out.ends_with(".gguf")) throw UsageError("--out of --to gguf ends with .gguf");
+  const std::map<std::string, DType> dtypes = {
+      {"float32", DType::kFloat32}, {"float16", DType::kFloat16}, {"bfloat16", DType::kBFloat16}};
+  const auto dtype = dtypes.find(options.dtype);
+  std::cerr << ExportGguf(options.model, options.out,
+                          dtype == dtypes.end() ? std::nullopt : std::optional(dtype->second));
+}
+
+void AddExportCommand(CLI::App& app) {
+  auto o = std::make_shared<ExportOptions>();
+  CLI::App* verb = app.add_subcommand("export", "Write a checkpoint for other programs");
+  verb->add_option("--model", o->model, "Checkpoint folder; for gguf also a backbone's")
+      ->required();
+  verb->add_option("--to", o->to,
+                   "hf (transformers' token classification) | vllm | gguf (the backbone alone)")
+      ->required()
+      ->check(CLI::IsMember({"hf", "vllm", "gguf"}));
+  verb->add_option("--out", o->out, "Folder, or file.gguf")->required();
+  verb->add_option("--dtype", o->dtype,
+                   "Of a gguf's matrices: stored | float32 | float16 | bfloat16")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"stored", "float32", "float16", "bfloat16"}));
+  verb->callback([o] { RunExport(*o); });
+}
+
 }  // namespace
 
 void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
@@ -120,6 +157,7 @@ void AddModelCommands(CLI::App& app) {
   AddScoreCommand(app);
   AddDescribeCommand(app);
   AddImportCommands(app);
+  AddExportCommand(app);
 }
 
 }  // namespace prm

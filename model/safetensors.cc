@@ -123,35 +123,6 @@ void CheckCoverage(const std::vector<TensorView>& tensors, std::span<const std::
   if (extra > 0) Damaged(where, StrCat(extra, " bytes after the last tensor belong to none"));
 }
 
-uint16_t ToBFloat16(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  // Rounding could carry a NaN's payload into infinity; keep it quiet instead.
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
-  return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-}
-
-uint16_t ToFloat16(float value) {
-  constexpr uint32_t kInfinity = 0x7f800000u;
-  constexpr uint32_t kOverflow = 0x477ff000u;       // 65520, halfway to what would be 2^16
-  constexpr uint32_t kSmallestNormal = 113u << 23;  // 2^-14
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  const uint32_t sign = bits >> 16 & 0x8000u;
-  const uint32_t magnitude = bits & 0x7fffffffu;
-  uint32_t half = 0;
-  if (magnitude > kInfinity) {
-    half = 0x7e00u | (magnitude >> 13 & 0x1ffu);  // quiet
-  } else if (magnitude >= kOverflow) {
-    half = 0x7c00u;
-  } else if (magnitude < kSmallestNormal) {
-    // Floats in [0.5, 1) are 2^-24 apart, as subnormal float16 are: the addition rounds.
-    half = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) -
-           std::bit_cast<uint32_t>(0.5f);
-  } else {
-    half = (magnitude - (112u << 23) + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
-  }
-  return static_cast<uint16_t>(sign | half);
-}
-
 bool IsQuantised(DType dtype) { return BlockSizeOf(dtype).values > 1; }
 
 std::string WriteHeader(const std::vector<TensorHeader>& headers) {
@@ -272,12 +243,12 @@ void SafetensorsWriter::Add(const std::string& name, std::span<const float> valu
     file_.Write(values.data(), values.size_bytes());
     return;
   }
-  std::vector<uint16_t> chunk;
+  std::vector<std::byte> chunk;
   for (size_t begin = 0; begin < values.size(); begin += kChunkValues) {
-    const auto part = values.subspan(begin, std::min(kChunkValues, values.size() - begin));
-    chunk.resize(part.size());
-    std::ranges::transform(part, chunk.begin(), dtype == DType::kFloat16 ? ToFloat16 : ToBFloat16);
-    file_.Write(chunk.data(), chunk.size() * sizeof(uint16_t));
+    chunk.clear();
+    AppendValues(values.subspan(begin, std::min(kChunkValues, values.size() - begin)), dtype,
+                 &chunk);
+    file_.Write(chunk.data(), chunk.size());
   }
 }
 

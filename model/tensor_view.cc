@@ -28,6 +28,35 @@ float HalfToFloat(uint16_t half) {
 
 float BFloat16ToFloat(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
 
+uint16_t ToBFloat16(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  // Rounding could carry a NaN's payload into infinity; keep it quiet instead.
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+uint16_t ToHalf(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  const uint32_t sign = bits >> 16 & 0x8000u;
+  if (magnitude > 0x7f800000u) {  // quiet, its payload kept
+    return static_cast<uint16_t>(sign | 0x7e00u | (magnitude >> 13 & 0x1ffu));
+  }
+  if (magnitude == 0x7f800000u) return static_cast<uint16_t>(sign | 0x7c00u);
+  // 65,520 lies halfway between the largest number and what would be the next.
+  if (magnitude >= 0x477ff000u) {
+    throw Error(ErrorCode::kOutOfRange,
+                StrCat("value ", value, " is beyond float16; expected float32 or bfloat16"));
+  }
+  // Below 2^-14 the steps are those of 0.5f in float32, whose addition rounds to them.
+  if (magnitude < 0x38800000u) {
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+    return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u));
+  }
+  return static_cast<uint16_t>(
+      sign | ((magnitude - (112u << 23) + 0xfffu + (magnitude >> 13 & 1u)) >> 13));
+}
+
 void ConvertHalf(const std::byte* data, std::span<float> out) {
   for (size_t i = 0; i < out.size(); ++i) out[i] = HalfToFloat(Load<uint16_t>(data + 2 * i));
 }
@@ -171,6 +200,20 @@ void ToFloat32(const TensorView& tensor, std::span<float> out) {
   throw Error(ErrorCode::kInvalidArgument,
               StrCat("tensor ", tensor.name, " holds ", DTypeName(tensor.dtype),
                      " values; expected floating-point weights"));
+}
+
+void AppendValues(std::span<const float> values, DType dtype, std::vector<std::byte>* out) {
+  if (dtype == DType::kFloat32) {
+    const auto bytes = std::as_bytes(values);
+    out->insert(out->end(), bytes.begin(), bytes.end());
+    return;
+  }
+  const size_t begin = out->size();
+  out->resize(begin + 2 * values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint16_t bits = dtype == DType::kFloat16 ? ToHalf(values[i]) : ToBFloat16(values[i]);
+    std::memcpy(out->data() + begin + 2 * i, &bits, sizeof(bits));
+  }
 }
 
 }  // namespace prm

@@ -47,4 +47,8 @@ std::optional<int64_t> StorageBytes(DType dtype, std::span<const int64_t> shape)
 // Throws Error(kInvalidArgument) naming the tensor if it holds integers or out's size differs.
 void ToFloat32(const TensorView& tensor, std::span<float> out);
 
+// Appends `values` as `dtype`, kFloat32, kFloat16 or kBFloat16, rounded to the nearest, ties to
+// even. Throws Error(kOutOfRange) for a finite value beyond those of kFloat16.
+void AppendValues(std::span<const float> values, DType dtype, std::vector<std::byte>* out);
+
 }  // namespace prm

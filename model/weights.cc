@@ -185,6 +185,7 @@ Opened OpenGguf(const fs::path& path) {
   for (TensorView tensor : storage->contents.tensors) {
     tensor.name = HuggingFaceName(tensor.name).value_or(tensor.name);
     const std::string name = tensor.name;
+    if (name == kGgufRopeFactors) continue;  // the configuration says it
     if (!opened.tensors.emplace(name, std::move(tensor)).second) {
       throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": tensor ", name, " is there twice"));
     }

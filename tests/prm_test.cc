@@ -13,7 +13,10 @@
 #include <string>
 
 #include "data/bpe_tokenizer.h"
+#include "data/step_format.h"
 #include "data/text_io.h"
+#include "data/trace_reader.h"
+#include "model/prm_json.h"
 #include "tests/file_size_limit.h"
 #include "tests/model/tiny_files.h"
 
@@ -328,6 +331,118 @@ TEST_F(PrmProgram, BadInputInTheMiddleLeavesTheFormerOutput) {
   EXPECT_EQ(Names(folder_->path()), before);
 }
 
+// The lines of score_lines' label_probs and of transformers_scores.py, compared.
+void ExpectEqualProbabilities(const std::string& score_lines, const std::string& python_lines) {
+  std::istringstream ours(score_lines), theirs(python_lines);
+  std::string a, b;
+  int values = 0;
+  while (std::getline(ours, a)) {
+    ASSERT_TRUE(std::getline(theirs, b)) << python_lines;
+    const auto x = nlohmann::json::parse(a)["label_probs"], y = nlohmann::json::parse(b)["probs"];
+    ASSERT_EQ(x.size(), y.size());
+    for (size_t s = 0; s < x.size(); ++s) {
+      for (size_t k = 0; k < x[s].size(); ++k, ++values) {
+        EXPECT_NEAR(x[s][k].get<double>(), y[s][k].get<double>(), 1e-5);
+      }
+    }
+  }
+  EXPECT_GT(values, 100);
+}
+
+// The ids and reads of the traces of `file`, as transformers_scores.py takes them.
+std::string IdLines(const std::string& file, const std::filesystem::path& checkpoint) {
+  const PrmJson prm = ReadPrmJson(checkpoint / "prm.json");
+  const auto tokenizer = LoadTokenizer(checkpoint);
+  TraceReader reader(file);
+  std::string lines;
+  for (Trace trace; reader.Next(&trace);) {
+    const TraceTokens tokens = TokenizeTrace(prm.format, *tokenizer, trace);
+    lines += nlohmann::json({{"ids", tokens.ids}, {"reads", tokens.step_reads}}).dump() + "\n";
+  }
+  return lines;
+}
+
+// What transformers_scores.py says with `arguments`.
+std::string TransformersScores(const std::string& arguments, const std::string& out) {
+  const std::string root(PRM_SOURCE_DIR);
+  const std::string command = "CUDA_VISIBLE_DEVICES= " + root + "/.venv/bin/python " + root +
+                              "/bench/peers/transformers_scores.py " + arguments + " >" + out +
+                              " 2>" + out + ".err";
+  EXPECT_EQ(std::system(command.c_str()), 0) << ReadText(out + ".err");
+  return ReadText(out);
+}
+
+bool HasTransformers() {
+  const std::string python = std::string(PRM_SOURCE_DIR) + "/.venv/bin/python";
+  return std::system((python + " -c 'import transformers' 2>/dev/null").c_str()) == 0;
+}
+
+TEST_F(PrmProgram, AnExportScoresLikeItsCheckpointHereAndInTransformers) {
+  const std::string dev = Path("data/dev.jsonl"), score = " --dtype float32 --in " + dev;
+  const Outcome exported =
+      Run("export --to hf --model " + Path("run/best") + " --out " + Path("hf"));
+  ASSERT_EQ(exported.status, 0) << exported.err;
+  EXPECT_EQ(Run("describe --dtype float32 " + Path("hf")).status, 0);
+  const Outcome ours = Run("score --model " + Path("run/best") + score);
+  EXPECT_EQ(Run("score --model " + Path("hf") + score).out, ours.out);
+  if (!HasTransformers()) GTEST_SKIP() << "no transformers; see bench/peers/requirements.txt";
+  WriteText(Path("ids.jsonl"), IdLines(dev, Path("run/best")));
+  for (const std::string& input : {"--ids " + Path("ids.jsonl"), "--traces " + dev}) {
+    ExpectEqualProbabilities(
+        ours.out, TransformersScores("--model " + Path("hf") + " " + input, Path("python.jsonl")));
+  }
+}
+
+TEST_F(PrmProgram, ThePythonOfAModelCardHoldsToTheFormat) {
+  if (!HasTransformers()) GTEST_SKIP() << "no transformers; see bench/peers/requirements.txt";
+  std::filesystem::copy(Path("run/best"), Path("formatted"));
+  auto prm = nlohmann::json::parse(ReadText(Path("formatted/prm.json")));
+  prm["format"] = nlohmann::json::parse(R"({
+      "prompt": [[7, 8], "\"{n}\" \\ {problem} {?", [9], {"alone": "Steps:"}],
+      "step": ["Step {n}: ", "{step}", [10, 11], "."], "between": [[1], "\u00e9\n"],
+      "by_line": true, "trim": true, "read_back": 2})");
+  prm["self_tests"] = nlohmann::json::array();
+  WriteText(Path("formatted/prm.json"), prm.dump());
+  std::string traces;
+  for (const char* step : {" \\n one\\n two \\t", "\\u00a0x", "\\ud83d\\ude00 <|end|>"}) {
+    const std::string text(step);
+    traces += R"({"id": ")" + std::to_string(traces.size()) + R"(", "problem": "1 {step}\n", )" +
+              R"("steps": [")" + text + R"(", "a\n\nb", ")" + text + R"(", "{n}", "c ", "d"]})" +
+              "\n";
+  }
+  WriteText(Path("formatted.jsonl"), traces + traces);
+  ASSERT_EQ(Run("export --to hf --model " + Path("formatted") + " --out " + Path("hf2")).status, 0);
+  const Outcome ours = Run("score --dtype float32 --model " + Path("formatted") + " --in " +
+                           Path("formatted.jsonl"));
+  ASSERT_EQ(ours.status, 0) << ours.err;
+  ExpectEqualProbabilities(ours.out, TransformersScores("--model " + Path("hf2") + " --traces " +
+                                                            Path("formatted.jsonl"),
+                                                        Path("python.jsonl")));
+}
+
+TEST_F(PrmProgram, ABackboneGoesThroughGgufToAnEqualTrainingRun) {
+  const std::string gguf = Path("backbone.gguf");
+  const Outcome exported = Run("export --to gguf --model " + Path("backbone") + " --out " + gguf);
+  ASSERT_EQ(exported.status, 0) << exported.err;
+  std::string train = Train("from_export");
+  train.replace(train.find(Path("backbone")), Path("backbone").size(), gguf);
+  ASSERT_EQ(Run(train).status, 0);
+  EXPECT_TRUE(ReadText(Path("from_export/best/model.safetensors")) ==
+              ReadText(Path("run/best/model.safetensors")));
+  const Outcome headless =
+      Run("export --to gguf --model " + Path("run/best") + " --out " + Path("run.gguf"));
+  EXPECT_EQ(headless.status, 0);
+  EXPECT_NE(headless.err.find("the step head is not in the file"), std::string::npos);
+}
+
+TEST_F(PrmProgram, WhatCannotBeExportedIsRefusedWithTheReason) {
+  const std::string best = " --model " + Path("run/best") + " --out ";
+  ExpectRefused("export --to vllm" + best + Path("vllm"), {Path("run/best"), "token 10"});
+  ExpectRefused("export --to hf" + best + Path("run/best"), {"is the checkpoint itself"});
+  ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "is no checkpoint"});
+  ExpectRefused("export --to hf --model " + Path("backbone") + " --out " + Path("x"), {"prm.json"});
+}
+
 // A loopback port that somebody else holds, who never answers.
 class TakenPort {
  public:
@@ -363,8 +478,10 @@ TEST_F(PrmProgram, APortThatIsTakenOrMuteIsNamed) {
 }
 
 TEST_F(PrmProgram, UsageErrorsExitWithTwo) {
-  for (const char* arguments : {"", "nonsense", "train", "score --model", "eval --data x",
-                                "train --model a --data b --out c --too-long maybe"}) {
+  for (const char* arguments :
+       {"", "nonsense", "train", "score --model", "eval --data x",
+        "train --model a --data b --out c --too-long maybe", "export --model a --out b --to onnx",
+        "export --model a --out b --to gguf", "export --model a --out b --to hf --dtype float32"}) {
     EXPECT_EQ(Run(arguments).status, 2) << arguments;
   }
   EXPECT_EQ(Run("--help").status, 0);

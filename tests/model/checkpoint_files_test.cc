@@ -39,6 +39,14 @@ TEST_F(CheckpointWriterTest, MakesTheFolderWithItsParents) {
   EXPECT_THAT(Names(folder_ / "a/b"), ElementsAre("out"));
 }
 
+TEST_F(CheckpointWriterTest, ABareNameIsAFolderOfTheWorkingFolder) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_.path());
+  EXPECT_NO_THROW(Commit("bare", "{}"));
+  fs::current_path(before);
+  EXPECT_EQ(ReadText(folder_ / "bare/config.json"), "{}");
+}
+
 TEST_F(CheckpointWriterTest, NothingIsAtTheTargetBeforeCommit) {
   CheckpointWriter writer(target_);
   writer.WriteFile("config.json", "{}");

@@ -297,7 +297,7 @@ TEST(GgufNamesTest, AreThoseOfHuggingFace) {
   EXPECT_EQ(HuggingFaceName("output.weight"), "lm_head.weight");
   EXPECT_EQ(HuggingFaceName("blk.12.ffn_gate.weight"), "model.layers.12.mlp.gate_proj.weight");
   for (const char* name : {"rope_freqs.weight", "blk.x.ffn_gate.weight", "blk.1", "blk..a",
-                           "blk.1.attn_q.bias", "blk.12345678901.ffn_gate.weight", ""}) {
+                           "blk.1.attn_norm.bias", "blk.12345678901.ffn_gate.weight", ""}) {
     EXPECT_EQ(HuggingFaceName(name), std::nullopt) << name;
   }
 }

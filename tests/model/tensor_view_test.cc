@@ -56,6 +56,51 @@ TEST(TensorViewTest, ConversionsEqualAnIndependentImplementation) {
   }
 }
 
+template <class Bits>
+std::vector<Bits> Rounded(const std::vector<float>& values, DType dtype) {
+  std::vector<std::byte> bytes;
+  AppendValues(values, dtype, &bytes);
+  std::vector<Bits> bits(bytes.size() / sizeof(Bits));
+  std::memcpy(bits.data(), bytes.data(), bytes.size());
+  return bits;
+}
+
+TEST(TensorViewTest, EveryHalfSurvivesRounding) {
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+    for (uint32_t bits = 0; bits < 1 << 16; ++bits) {
+      const float value = Convert(dtype, LittleEndian(uint16_t(bits)))[0];
+      if (std::isnan(value)) continue;
+      ASSERT_EQ(Rounded<uint16_t>({value}, dtype)[0], bits) << value;
+    }
+  }
+}
+
+TEST(TensorViewTest, ValuesBetweenHalvesGoToTheNearestAndTiesToEven) {
+  for (uint32_t bits = 0; bits < 0x7bff; ++bits) {
+    const float low = Convert(DType::kFloat16, LittleEndian(uint16_t(bits)))[0];
+    const float high = Convert(DType::kFloat16, LittleEndian(uint16_t(bits + 1)))[0];
+    const float middle = low + (high - low) / 2;
+    const auto rounded = Rounded<uint16_t>(
+        {middle, std::nextafter(middle, low), std::nextafter(middle, high), -middle},
+        DType::kFloat16);
+    ASSERT_EQ(rounded[0], bits + bits % 2) << middle;
+    ASSERT_EQ(rounded[1], bits) << middle;
+    ASSERT_EQ(rounded[2], bits + 1) << middle;
+    ASSERT_EQ(rounded[3], 0x8000u | (bits + bits % 2)) << middle;
+  }
+}
+
+TEST(TensorViewTest, WhatFloat16CannotHoldIsRefused) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(Rounded<uint16_t>({65519.9f, kInfinity, -kInfinity}, DType::kFloat16),
+            (std::vector<uint16_t>{0x7bff, 0x7c00, 0xfc00}));
+  EXPECT_TRUE(std::isnan(Convert(
+      DType::kFloat16, LittleEndian(Rounded<uint16_t>({std::nanf("")}, DType::kFloat16)[0]))[0]));
+  EXPECT_THAT(
+      MessageOf([] { Rounded<uint16_t>({-65520.f}, DType::kFloat16); }, ErrorCode::kOutOfRange),
+      HasSubstr("-65520 is beyond float16"));
+}
+
 TEST(TensorViewTest, EveryHalfIsConvertedExactly) {
   std::string bytes;
   for (uint32_t half = 0; half < 65536; ++half) bytes += LittleEndian(uint16_t(half));
