@@ -15,20 +15,7 @@ class StoredDtypeTest : public testing::TestWithParam<std::pair<DType, at::Scala
   // A tiny model's folder with all tensors in `dtype`.
   fs::path Write(DType dtype) {
     const fs::path folder = folder_.path() / std::string(DTypeName(dtype));
-    const ModelConfig config = TinyConfig();
-    fs::create_directories(folder);
-    WriteText(folder / "config.json", WriteConfigJson(config));
-    std::vector<TensorHeader> headers;
-    for (const ExpectedTensor& t : TinyTensors(config)) headers.push_back({t.name, dtype, t.shape});
-    SafetensorsWriter writer(folder / "model.safetensors", headers);
-    std::mt19937 random(3);
-    std::normal_distribution<float> normal(0, 0.1f);
-    for (const TensorHeader& header : headers) {
-      std::vector<float> values(size_t(*NumElements(header.shape)));
-      for (float& value : values) value = normal(random);
-      writer.Add(header.name, values);
-    }
-    writer.Finish();
+    WriteTinyFolder(folder, TinyConfig(), TinyTensors(TinyConfig()), 3, dtype);
     return folder;
   }
   TempFolder folder_;

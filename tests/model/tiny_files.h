@@ -99,13 +99,14 @@ inline ModelConfig TinyConfig() {
   return config;
 }
 
-// Writes config.json and model.safetensors with the given tensors, values from `seed`.
+// Writes config.json and model.safetensors with the given tensors in `dtype`, values from `seed`.
 inline void WriteTinyFolder(const std::filesystem::path& folder, const ModelConfig& config,
-                            const std::vector<ExpectedTensor>& tensors, uint32_t seed = 1) {
+                            const std::vector<ExpectedTensor>& tensors, uint32_t seed = 1,
+                            DType dtype = {}) {
   std::filesystem::create_directories(folder);
   WriteText(folder / "config.json", WriteConfigJson(config));
   std::vector<TensorHeader> headers;
-  for (const ExpectedTensor& tensor : tensors) headers.push_back({tensor.name, {}, tensor.shape});
+  for (const ExpectedTensor& tensor : tensors) headers.push_back({tensor.name, dtype, tensor.shape});
   SafetensorsWriter writer(folder / "model.safetensors", headers);
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0, 0.1f);
