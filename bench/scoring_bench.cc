@@ -65,7 +65,7 @@ void Scoring(benchmark::State& state, const Options& options, StepScorer* scorer
   for (auto _ : state) {
     const auto start = std::chrono::steady_clock::now();
     for (const BatchRange& r : batches) {
-      for (auto& steps : score(r)) scores.push_back(std::move(steps));
+      for (TraceScore& trace : score(r)) scores.push_back(std::move(trace.scores));
     }
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }

@@ -84,7 +84,7 @@ CheckResult CheckAgainstReference(StepScorer& scorer, const std::string& file) {
   for (std::string_view text; lines.Next(&text);) {
     if (IsBlank(text)) continue;
     const ReferenceLine line = ReadLine(text, StrCat(file, ":", lines.line_number()), scorer);
-    const StepScores ours = scorer.Score({&line.tokens, 1})[0];
+    const StepScores ours = scorer.Score({&line.tokens, 1})[0].scores;
     ++result.traces;
     for (size_t s = 0; s < line.scores.size(); ++s) {
       const double difference = std::abs(ours.p_correct[s] - line.scores[s]);

@@ -45,11 +45,11 @@ void OfflineScorer::Add(Trace trace) {
 }
 
 void OfflineScorer::Flush() {
-  std::vector<StepScores> scores;
+  std::vector<TraceScore> scores;
   if (!batch_.empty()) scores = scorer_.Score(batch_);
   size_t next = 0;
   for (OfflineResult& result : waiting_) {
-    if (!result.error) result.scores = std::move(scores[next++]);
+    if (!result.error) result.scores = std::move(scores[next++].scores);
     emit_(std::move(result));
   }
   waiting_.clear();

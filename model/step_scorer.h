@@ -21,21 +21,34 @@ struct ModelDescription {
   std::string dtype;   // of the matrix products: float32, bfloat16
   std::string device;  // cpu, cuda:0
   int vocab_size = 0;
-  int max_tokens = 0;         // longest trace
-  double threshold = 0.5;     // p_correct below it: the step is judged wrong
-  std::string label_policy;   // named policies the model was trained with
-  std::string base_model;     // provenance
-  std::string training_data;  // provenance: names and hashes
+  int max_tokens = 0;            // longest trace
+  double threshold = 0.5;        // p_correct below it: the step is judged wrong
+  bool reuses_prefixes = false;  // long traces may come in parts, growing ones again and again
+  std::string label_policy;      // named policies the model was trained with
+  std::string base_model;        // provenance
+  std::string training_data;     // provenance: names and hashes
+};
+
+// What became of one trace: its tokens are computed, or reused: of traces scored earlier whose
+// prefix it shares, or of those before it in its batch.
+struct TraceScore {
+  StepScores scores;  // [S]
+  int64_t tokens_computed = 0, tokens_reused = 0;
 };
 
 // One owner thread at a time calls Score; the const accessors may be called from any thread.
 class StepScorer {
  public:
   virtual ~StepScorer() = default;
-  // Scores B traces in one packed batch: result [B], of S_b steps each. Throws
-  // Error(kInvalidArgument) for ids outside the vocabulary, no steps, or more than max_tokens;
+  // Scores B traces in one packed batch: result [B], of S_b steps each. Only the steps that are
+  // read (step_reads) are scored; a trace of no reads is computed for those that will continue it.
+  // Throws Error(kInvalidArgument) for ids outside the vocabulary, no ids, or more than max_tokens;
   // nothing is cut.
-  virtual std::vector<StepScores> Score(std::span<const TraceTokens> traces) = 0;
+  virtual std::vector<TraceScore> Score(std::span<const TraceTokens> traces) = 0;
+  // How many of the tokens Score would have to compute now; an estimate, for planning. Any thread.
+  virtual int64_t TokensToCompute(const TraceTokens& trace) const {
+    return int64_t(trace.ids.size());
+  }
   virtual const Tokenizer& tokenizer() const = 0;
   virtual const ScoringFormat& scoring() const = 0;
   const StepFormat& format() const { return scoring().format; }

@@ -21,9 +21,15 @@ class TorchStepScorer : public StepScorer {
         scoring_(std::move(scoring)),
         description_(std::move(description)) {}
 
-  std::vector<StepScores> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
     for (size_t b = 0; b < traces.size(); ++b) CheckTrace(traces[b], b);
-    return ScoreSteps(decoder_, scoring_.head, traces, reference_ ? &*reference_ : nullptr);
+    std::vector<StepScores> scores =
+        ScoreSteps(decoder_, scoring_.head, traces, reference_ ? &*reference_ : nullptr);
+    std::vector<TraceScore> scored;
+    for (size_t b = 0; b < traces.size(); ++b) {
+      scored.push_back({std::move(scores[b]), int64_t(traces[b].ids.size()), 0});
+    }
+    return scored;
   }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   const ScoringFormat& scoring() const override { return scoring_; }
@@ -34,7 +40,7 @@ class TorchStepScorer : public StepScorer {
     const auto refuse = [&](const std::string& why) {
       throw Error(ErrorCode::kInvalidArgument, StrCat("trace ", index, " of the batch: ", why));
     };
-    if (trace.step_reads.empty()) refuse("no steps");
+    if (trace.ids.empty()) refuse("no tokens");
     if (int64_t(trace.ids.size()) > description_.max_tokens) {
       refuse(
           StrCat(trace.ids.size(), " tokens, the model takes at most ", description_.max_tokens));

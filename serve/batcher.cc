@@ -21,19 +21,19 @@ bool IsCancelled(const BatchItem& item) {
 
 // The scores of `tokens`, or the error that all of them share.
 struct ScoreAttempt {
-  std::vector<StepScores> scores;
+  std::vector<TraceScore> traces;
   std::optional<Error> error;
 };
 
-void CheckShape(const std::vector<StepScores>& scores, std::span<const TraceTokens> tokens) {
+void CheckShape(const std::vector<TraceScore>& scores, std::span<const TraceTokens> tokens) {
   if (scores.size() != tokens.size()) {
     throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", scores.size(), " answers for ",
                                              tokens.size(), " traces"));
   }
   for (size_t i = 0; i < scores.size(); ++i) {
-    if (scores[i].p_correct.size() != tokens[i].step_reads.size()) {
+    if (scores[i].scores.p_correct.size() != tokens[i].step_reads.size()) {
       throw Error(ErrorCode::kInternal,
-                  StrCat("the scorer gave ", scores[i].p_correct.size(), " scores for ",
+                  StrCat("the scorer gave ", scores[i].scores.p_correct.size(), " scores for ",
                          tokens[i].step_reads.size(), " steps"));
     }
   }
@@ -42,8 +42,8 @@ void CheckShape(const std::vector<StepScores>& scores, std::span<const TraceToke
 ScoreAttempt TryScore(StepScorer* scorer, std::span<const TraceTokens> tokens) {
   ScoreAttempt attempt;
   try {
-    attempt.scores = scorer->Score(tokens);
-    CheckShape(attempt.scores, tokens);
+    attempt.traces = scorer->Score(tokens);
+    CheckShape(attempt.traces, tokens);
   } catch (const Error& error) {
     attempt.error = error;
   } catch (const std::exception& error) {
@@ -195,7 +195,7 @@ void Batcher::Run(StepScorer* scorer, std::vector<Waiting> batch, BatchReport* r
     const int64_t compute_us = Microseconds(start, options_.now());
     for (size_t i = 0; i < batch.size(); ++i) {
       TraceOutcome outcome{{}, attempt.error, Microseconds(batch[i].since, start), compute_us};
-      if (!attempt.error) outcome.scores = std::move(attempt.scores[i]);
+      if (!attempt.error) outcome.scored = std::move(attempt.traces[i]);
       batch[i].item.done(std::move(outcome));
     }
   }
@@ -217,7 +217,7 @@ void Batcher::RunAlone(StepScorer* scorer, std::span<const TraceTokens> tokens,
     } else {
       ScoreAttempt attempt = TryScore(scorer, tokens.subspan(i, 1));
       outcome.error = attempt.error;
-      if (!attempt.error) outcome.scores = std::move(attempt.scores[0]);
+      if (!attempt.error) outcome.scored = std::move(attempt.traces[0]);
       outcome.compute_us = Microseconds(start, options_.now());
     }
     item.done(std::move(outcome));

@@ -21,7 +21,7 @@ namespace prm {
 
 // What became of one trace; given to its callback exactly once.
 struct TraceOutcome {
-  StepScores scores;  // [S]; empty where `error` is set
+  TraceScore scored;  // empty where `error` is set
   std::optional<Error> error;
   int64_t queue_us = 0;    // from Submit until work began or the trace left the queue
   int64_t compute_us = 0;  // of the batch that the trace was in; 0: no work began

@@ -148,7 +148,7 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
     if (outcome.error) {
       answer = MakeErrorAnswer(std::move(answer.line.id), *outcome.error);
     } else {
-      answer.line = MakeScoreLine(std::move(answer.line.id), std::move(outcome.scores),
+      answer.line = MakeScoreLine(std::move(answer.line.id), std::move(outcome.scored.scores),
                                   parts_.scorer->description().threshold);
     }
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) Answer();

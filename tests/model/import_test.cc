@@ -83,7 +83,7 @@ TEST_F(ImportTest, ACheckpointDescribesTheModelAndScoresIt) {
   trace.steps = {{"a", {}, {}}, {"b", {}, {}}};
   const TraceTokens tokens = TokenizeTrace(scorer->format(), scorer->tokenizer(), trace);
   EXPECT_EQ(scorer->tokenizer().Decode(tokens.ids), "Q: p\na|\nb|");
-  const StepScores scores = scorer->Score({&tokens, 1})[0];
+  const StepScores scores = scorer->Score({&tokens, 1})[0].scores;
   ASSERT_EQ(scores.p_correct.size(), 2u);
   EXPECT_TRUE(scores.label_probs.empty()) << "two classes say nothing of redundancy";
   // By hand: softmax of the head on the hidden state, class 1.
@@ -207,7 +207,7 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   trace.steps = {{"ab", {}, {}}, {"c", {}, {}}};
   const TraceTokens tokens = TokenizeTrace(scorer->format(), scorer->tokenizer(), trace);
   ASSERT_EQ(scorer->tokenizer().Decode(tokens.ids), "Q: p\nab|\nc|");
-  const StepScores scores = scorer->Score({&tokens, 1})[0];
+  const StepScores scores = scorer->Score({&tokens, 1})[0].scores;
   // By hand: all logits of both models. The prompt's open text belongs to the first step.
   TraceTokens all{tokens.ids, {}};
   for (int32_t t = 0; t < int32_t(all.ids.size()); ++t) all.step_reads.push_back(t);
@@ -235,7 +235,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
   base_.clear();
   Import();
   const TraceTokens tokens{{81, 58, 32, 112, 10, 97, 124}, {6}};
-  const float before = plain()->Score({&tokens, 1})[0].p_correct[0];
+  const float before = plain()->Score({&tokens, 1})[0].scores.p_correct[0];
   fs::rename(Folder(), folder_ / "base");
   fs::create_directories(Folder());
   WriteText(Folder() / "adapter_config.json", R"({"peft_type": "LORA", "r": 2, "lora_alpha": 8})");
@@ -253,7 +253,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
   EXPECT_THAT(report.notes, ElementsAre("the adapter changed 1 matrices of its base"));
   EXPECT_FALSE(fs::exists(Out() / "adapter_config.json"));
   EXPECT_EQ(ReadPrmJson(Out() / "prm.json").base_model, "model");
-  EXPECT_GT(std::abs(plain()->Score({&tokens, 1})[0].p_correct[0] - before), 1e-4);
+  EXPECT_GT(std::abs(plain()->Score({&tokens, 1})[0].scores.p_correct[0] - before), 1e-4);
 }
 
 TEST_F(ImportTest, AReferenceIsForImplicitFormatsAlone) {
@@ -275,7 +275,7 @@ class CheckTest : public ImportTest {
     trace.problem = "p";
     trace.steps = {{"a", {}, {}}, {"b", {}, {}}};
     const TraceTokens tokens = TokenizeTrace(scorer_->format(), scorer_->tokenizer(), trace);
-    const StepScores scores = scorer_->Score({&tokens, 1})[0];
+    const StepScores scores = scorer_->Score({&tokens, 1})[0].scores;
     WriteText(File(),
               StrCat(R"({"id": "t", "problem": "p", "steps": ["a", "b"], "scores": [)",
                      scores.p_correct[0], ", ", scores.p_correct[1] + delta, "]", more, "}\n"));

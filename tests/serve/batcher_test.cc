@@ -85,7 +85,7 @@ TEST(Batcher, GivesEachTraceItsOwnScores) {
   for (int i = 0; i < 3; ++i) {
     const TraceOutcome outcome = outcomes.Await(i);
     ASSERT_FALSE(outcome.error) << outcome.error->what();
-    EXPECT_EQ(outcome.scores, FakeScores(Tokens(texts[size_t(i)])));
+    EXPECT_EQ(outcome.scored.scores, FakeScores(Tokens(texts[size_t(i)])));
   }
 }
 
@@ -218,15 +218,15 @@ TEST(Batcher, OneBadTraceDoesNotFailItsNeighbours) {
   gate->AwaitArrivals(1);
   batcher.Submit(outcomes.Items({"good", "bad\x01", "fine"}));
   gate->Open();
-  EXPECT_EQ(outcomes.Await(1).scores, FakeScores(Tokens("good")));
+  EXPECT_EQ(outcomes.Await(1).scored.scores, FakeScores(Tokens("good")));
   EXPECT_EQ(outcomes.Await(2).error->code(), ErrorCode::kInvalidArgument);
   EXPECT_STREQ(outcomes.Await(2).error->what(), "poisoned trace");
-  EXPECT_EQ(outcomes.Await(3).scores, FakeScores(Tokens("fine")));
+  EXPECT_EQ(outcomes.Await(3).scored.scores, FakeScores(Tokens("fine")));
 }
 
 class BrokenScorer : public FakeScorer {
  public:
-  std::vector<StepScores> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
     if (traces[0].ids[0] == 'm') throw std::bad_alloc();
     auto result = FakeScorer::Score(traces);
     result.pop_back();
@@ -315,7 +315,8 @@ TEST(Batcher, ManyThreadsLoseNothing) {
         batcher.Submit(std::move(items));
         done.wait();
         for (int k = 0; k < 3; ++k) {
-          ASSERT_EQ(outcomes[size_t(k)].scores, FakeScores(Tokens(StrCat(text, " item ", k))));
+          ASSERT_EQ(outcomes[size_t(k)].scored.scores,
+                    FakeScores(Tokens(StrCat(text, " item ", k))));
         }
       }
     });

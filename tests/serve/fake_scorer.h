@@ -79,15 +79,15 @@ class FakeScorer : public StepScorer {
     description_.device = "cpu";
   }
 
-  std::vector<StepScores> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
     if (on_score) on_score(traces);
     if (gate_) gate_->Pass();
-    std::vector<StepScores> result;
+    std::vector<TraceScore> result;
     for (const TraceTokens& trace : traces) {
       for (TokenId id : trace.ids) {
         if (id == kPoison) throw Error(ErrorCode::kInvalidArgument, "poisoned trace");
       }
-      result.push_back(FakeScores(trace));
+      result.push_back({FakeScores(trace), int64_t(trace.ids.size()), 0});
     }
     return result;
   }
