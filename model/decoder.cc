@@ -134,21 +134,27 @@ void Decoder::UnrotateQkv(const LayerActivations& kept, size_t layer, const Rota
 }
 
 at::Tensor Decoder::ReadHidden(const PackedBatch& batch, Activations* keep) const {
-  const Rotation rotation = RotationOf(batch);
-  const at::Tensor reads = ToDevice(batch.reads);
-  at::Tensor residual = weights_.embedding.index_select(0, ToDevice(batch.ids)).to(at::kFloat);
+  const auto attend = [&](const at::Tensor& qkv, size_t layer) {
+    return ops::PackedAttention(qkv, batch.offsets, AttentionOf(layer), keep != nullptr);
+  };
+  return ReadHidden(batch.ids, batch.reads, RotationOf(batch), attend, keep);
+}
+
+at::Tensor Decoder::ReadHidden(const std::vector<int64_t>& ids,
+                               const std::vector<int64_t>& read_rows, const Rotation& rotation,
+                               const Attention& attend, Activations* keep) const {
+  const at::Tensor reads = ToDevice(read_rows);
+  at::Tensor residual = weights_.embedding.index_select(0, ToDevice(ids)).to(at::kFloat);
   if (config_.embedding_scale != 1) residual.mul_(config_.embedding_scale);
   at::Tensor delta;  // output of the previous block, added to the residual by the next norm
   const double eps = config_.rms_norm_eps;
   for (size_t l = 0; l < weights_.layers.size(); ++l) {
     const LayerWeights& w = weights_.layers[l];
-    const ops::AttentionShape shape = AttentionOf(l);
     LayerActivations a;
     ops::RmsNormResult norm =
         ops::AddRmsNorm(residual, delta, w[kAttentionNorm], eps, compute_dtype());
     const at::Tensor qkv = RotatedQkv(norm.normed, l, rotation, keep ? &a : nullptr);
-    ops::AttentionResult attention =
-        ops::PackedAttention(qkv, batch.offsets, shape, keep != nullptr);
+    ops::AttentionResult attention = attend(qkv, l);
     at::Tensor attended = attention.out, attended_residual = norm.residual;
     if (l + 1 == weights_.layers.size()) {
       attended = attended.index_select(0, reads);
@@ -178,7 +184,20 @@ at::Tensor Decoder::ReadHidden(const PackedBatch& batch, Activations* keep) cons
 }
 
 at::Tensor Decoder::StepLogits(const PackedBatch& batch, Activations* keep) const {
-  at::Tensor hidden = ReadHidden(batch, keep);
+  return HeadOutputs(ReadHidden(batch, keep));
+}
+
+at::Tensor Decoder::StepLogits(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept) const {
+  const auto attend = [&](const at::Tensor& qkv, size_t layer) {
+    ops::KvBlocks& kv = (*kept)[layer];
+    ops::KeepKeysAndValues(qkv, batch.runs, AttentionOf(layer), &kv);
+    return ops::AttentionResult{ops::PrefixAttention(qkv, batch.runs, AttentionOf(layer), kv), {}};
+  };
+  const Rotation rotation{rotary_, ToDevice(batch.positions)};
+  return HeadOutputs(ReadHidden(batch.ids, batch.reads, rotation, attend, nullptr));
+}
+
+at::Tensor Decoder::HeadOutputs(at::Tensor hidden) const {
   for (const HeadLayer& layer : weights_.head_hidden) {
     hidden = HeadLinear(hidden, layer.weight, layer.bias).relu_();
   }

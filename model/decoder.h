@@ -10,6 +10,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -42,6 +43,14 @@ struct Activations {
   ops::RmsNormResult final_norm;  // [S, D]
 };
 
+// T new tokens of traces, in runs, each behind tokens whose keys and values are kept.
+struct PrefixBatch {
+  std::vector<int64_t> ids;        // [T]
+  std::vector<int64_t> positions;  // [T]
+  std::vector<int64_t> reads;      // [S] rows where steps are read
+  std::vector<ops::KvRun> runs;    // cover all rows
+};
+
 // Immutable but for the weights it is given; one thread at a time.
 class Decoder {
  public:
@@ -51,6 +60,11 @@ class Decoder {
   // The head's outputs [S, outputs] float32, on the weights' device, at batch.reads. With `keep`
   // (a head of one layer), fills it for Backward. Positions must be below max_positions().
   at::Tensor StepLogits(const PackedBatch& batch, Activations* keep = nullptr) const;
+
+  // The same for tokens whose traces are continued: keys and values of what came before are taken
+  // from `kept`, one entry a layer, and those of the batch are added. Positions must be below those
+  // from which a dynamic rope scaling changes the angles.
+  at::Tensor StepLogits(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept) const;
 
   // Adds the gradients of all trained weights to `grads` (float32). Consumes `kept` as it goes.
   void Backward(const PackedBatch& batch, const at::Tensor& grad_logits, Activations kept,
@@ -62,6 +76,9 @@ class Decoder {
   // rows at a time.
   at::Tensor NextTokenLogProbs(const PackedBatch& batch) const;
 
+  ops::AttentionShape AttentionOf(size_t layer) const;
+  // Of the matrix products, and of keys and values.
+  at::ScalarType compute_dtype() const { return weights_.layers[0][LayerPart::kQkv].scalar_type(); }
   const ModelConfig& config() const { return config_; }
   const DecoderWeights& weights() const { return weights_; }
   // Replaces the weights by others of the same shapes.
@@ -85,8 +102,12 @@ class Decoder {
   at::Tensor OutputTable() const;  // in the compute dtype
   // Final normalised hidden states [S, D] float32 at batch.reads.
   at::Tensor ReadHidden(const PackedBatch& batch, Activations* keep) const;
-  ops::AttentionShape AttentionOf(size_t layer) const;
-  at::ScalarType compute_dtype() const { return weights_.layers[0][LayerPart::kQkv].scalar_type(); }
+  // What the attention of a layer gives for qkv [T, (H + 2K)*C].
+  using Attention = std::function<ops::AttentionResult(const at::Tensor& qkv, size_t layer)>;
+  at::Tensor ReadHidden(const std::vector<int64_t>& ids, const std::vector<int64_t>& reads,
+                        const Rotation& rotation, const Attention& attend, Activations* keep) const;
+  at::Tensor HeadOutputs(at::Tensor hidden) const;
+
   at::Tensor ToDevice(const std::vector<int64_t>& values) const;
 
   ModelConfig config_;

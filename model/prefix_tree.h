@@ -24,13 +24,6 @@ namespace prm {
 using BlockId = int32_t;
 inline constexpr int kBlockTokens = 64;
 
-// What is known of a step that was read at some token.
-struct StepScore {
-  float p_correct = 0;
-  std::optional<LabelProbs> label_probs;
-  friend bool operator==(const StepScore&, const StepScore&) = default;
-};
-
 struct BlockCopy {
   BlockId from = 0, to = 0;
   friend bool operator==(const BlockCopy&, const BlockCopy&) = default;
