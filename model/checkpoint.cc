@@ -168,8 +168,7 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
 
 double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
                       const Decoder* reference) {
-  const bool exact = decoder.weights().layers[0][LayerPart::kQkv].scalar_type() == at::kFloat &&
-                     prm.self_test_dtype == "float32";
+  const bool exact = decoder.compute_dtype() == at::kFloat && prm.self_test_dtype == "float32";
   double worst = 0.0;
   for (size_t t = 0; t < prm.self_tests.size(); ++t) {
     const SelfTest& test = prm.self_tests[t];

@@ -10,8 +10,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "model/decoder_weights.h"
@@ -51,11 +53,15 @@ struct PrefixBatch {
   std::vector<ops::KvRun> runs;    // cover all rows
 };
 
-// Immutable but for the weights it is given; one thread at a time.
+// Immutable but for the weights it is given and PackForInference; one thread at a time.
 class Decoder {
  public:
   // `config` and `weights` must fit (LoadDecoderWeights). Weights are shared, not copied.
   Decoder(ModelConfig config, DecoderWeights weights);
+
+  // Puts the weights of the matrix products into the order in which ops::PackedLinear reads them,
+  // where it takes them, and gives up those they replace: scoring is faster, Backward impossible.
+  void PackForInference();
 
   // The head's outputs [S, outputs] float32, on the weights' device, at batch.reads. With `keep`
   // (a head of one layer), fills it for Backward. Positions must be below max_positions().
@@ -78,10 +84,10 @@ class Decoder {
 
   ops::AttentionShape AttentionOf(size_t layer) const;
   // Of the matrix products, and of keys and values.
-  at::ScalarType compute_dtype() const { return weights_.layers[0][LayerPart::kQkv].scalar_type(); }
+  at::ScalarType compute_dtype() const { return dtype_; }
   const ModelConfig& config() const { return config_; }
   const DecoderWeights& weights() const { return weights_; }
-  // Replaces the weights by others of the same shapes.
+  // Replaces the weights by others of the same shapes and dtypes.
   void SetWeights(DecoderWeights weights) { weights_ = std::move(weights); }
 
  private:
@@ -91,6 +97,16 @@ class Decoder {
     at::Tensor rows;  // [T] int64
   };
   Rotation RotationOf(const PackedBatch& batch) const;
+  // The residual stream [T, D] float32 and what the last block adds, undefined where it is added.
+  struct Stream {
+    at::Tensor residual, delta;
+  };
+  at::Tensor Linear(const at::Tensor& x, size_t layer, LayerPart weight, LayerPart bias) const;
+  // What the feed-forward block's last product is of.
+  at::Tensor GatedUnits(const at::Tensor& normed, size_t layer, at::Tensor* keep_gate_up) const;
+  // A block's last product, and its norm where the family has one.
+  void AddBlock(const at::Tensor& x, size_t layer, LayerPart weight, LayerPart bias,
+                LayerPart post_norm, Stream* stream, NormActivations* keep) const;
   // Queries, keys and values [T, (H + 2K)*C], normed by head where the family does, and rotated.
   at::Tensor RotatedQkv(const at::Tensor& normed, size_t layer, const Rotation& rotation,
                         LayerActivations* keep) const;
@@ -110,8 +126,13 @@ class Decoder {
 
   at::Tensor ToDevice(const std::vector<int64_t>& values) const;
 
+  const ops::PackedLinear* Packed(size_t layer, LayerPart part) const;
+
   ModelConfig config_;
   DecoderWeights weights_;
+  at::ScalarType dtype_;
+  // [layers] or empty; instead of the weights.
+  std::vector<std::array<std::optional<ops::PackedLinear>, kLayerParts.size()>> packed_;
   ops::RotaryTable rotary_;
 };
 

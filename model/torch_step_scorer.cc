@@ -141,6 +141,8 @@ std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
     if (model.prm->head.implicit_beta) {
       reference = LoadReference(std::filesystem::path(folder) / "reference", target);
     }
+    decoder.PackForInference();
+    if (reference) reference->PackForInference();
     if (options.self_test) {
       CheckSelfTests(decoder, *model.prm, folder, reference ? &*reference : nullptr);
     }

@@ -48,6 +48,27 @@ struct GluGrads {
 };
 GluGrads GluBackward(const at::Tensor& grad, const at::Tensor& gate_up, Activation activation);
 
+// --- Linear layers whose weights do not change ---------------------------------------------------
+// A weight [N, K] and a bias [N] in the order in which the CPU's body reads them, with what follows
+// the product: an output is bitwise the same whatever shares its batch. Immutable, any thread.
+class PackedLinear {
+ public:
+  // True where the body runs and is faster than LibTorch's products: bfloat16 on CPUs with
+  // AVX512-BF16 and without AMX, K even.
+  static bool Takes(const at::Tensor& weight);
+  // bias may be undefined. `gated`: the rows are gates [F], then ups [F], for Glu.
+  PackedLinear(const at::Tensor& weight, const at::Tensor& bias, bool gated);
+
+  at::Tensor Forward(const at::Tensor& x) const;                     // [T, K] -> [T, N], rounded
+  void AddTo(const at::Tensor& x, at::Tensor* sum) const;            // sum [T, N] float32 += ...
+  at::Tensor Glu(const at::Tensor& x, Activation activation) const;  // [T, K] -> [T, F]
+
+ private:
+  int64_t inputs_ = 0, outputs_ = 0;
+  bool gated_ = false;
+  at::Tensor panels_, bias_;
+};
+
 // --- Rotary positions ----------------------------------------------------------------------------
 // Source: Su et al. 2021, "RoFormer", section 3.2.2; pairs of channels by RotaryLayout.
 // cos/sin [P, C/2] float32 for positions 0..P-1, both times `magnitude`; angles are products in
