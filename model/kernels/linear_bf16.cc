@@ -39,11 +39,25 @@ inline __m512i RoundToBf16(__m512 low, __m512 high) {
   return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
+// Fetches what an epilogue will write, while the product before it is computed.
+template <class T>
+inline void PrefetchRows(const T* first, int64_t stride, int rows, int width) {
+  constexpr int kLine = 64 / int(sizeof(T));
+  for (int m = 0; m < rows; ++m) {
+    for (int n = 0; n < width; n += kLine) {
+      _mm_prefetch(reinterpret_cast<const char*>(first + m * stride + n), _MM_HINT_T0);
+    }
+  }
+}
+
 // What becomes of a tile [rows, 64] float32 of outputs [n, n + width) of rows [row, row + rows).
 struct StoreRounded {
   BFloat16* out;
   const float* bias;
   int64_t stride;
+  void Prefetch(int64_t row, int rows, int64_t n, int width) const {
+    PrefetchRows(out + row * stride + n, stride, rows, width);
+  }
   void operator()(const float* tile, int64_t row, int rows, int64_t n, int width) const {
     for (int m = 0; m < rows; ++m) {
       for (int v = 0; v < kPanel; v += 2 * kLanes) {
@@ -63,6 +77,9 @@ struct AddToSum {
   float* sum;
   const float* bias;
   int64_t stride;
+  void Prefetch(int64_t row, int rows, int64_t n, int width) const {
+    PrefetchRows(sum + row * stride + n, stride, rows, width);
+  }
   void operator()(const float* tile, int64_t row, int rows, int64_t n, int width) const {
     for (int m = 0; m < rows; ++m) {
       for (int v = 0; v < width; v += kLanes) {
@@ -82,6 +99,9 @@ struct StoreGated {
   BFloat16* out;
   const float* bias;
   int64_t stride;
+  void Prefetch(int64_t row, int rows, int64_t n, int width) const {
+    PrefetchRows(out + row * stride + n / 2, stride, rows, width / 2);
+  }
   void operator()(const float* tile, int64_t row, int rows, int64_t n, int width) const {
     const int64_t channel = n / 2;
     const __mmask32 mask = __mmask32(width >= kPanel ? ~0u : (1u << (width / 2)) - 1);
@@ -136,6 +156,7 @@ void MultiplyPanel(const Product& p, int64_t panel, int64_t begin, int64_t end,
     for (int64_t row = begin; row < end; row += kTileRows) {
       const int rows = int(std::min<int64_t>(kTileRows, end - row));
       float* tile = deep ? sums + (row - begin) * kPanel : sums;
+      if (k + depth == p.inputs) epilogue.Prefetch(row, rows, panel * kPanel, width);
       TileOf(rows, {p.x + row * p.inputs + k, p.inputs, 2}, part, depth / 2, tile, k > 0);
       if (k + depth == p.inputs) epilogue(tile, row, rows, panel * kPanel, width);
     }

@@ -18,15 +18,6 @@ namespace {
 
 constexpr int kTokens = kKvBlockTokens;
 
-// Where channel c of a block's token t lies.
-int64_t KeyPlace(KvBody body, int t, int c, int channels) {
-  return body == KvBody::kPortable ? int64_t(c) * kTokens + t : int64_t(t) * channels + c;
-}
-int64_t ValuePlace(KvBody body, int t, int c, int channels) {
-  if (body != KvBody::kAvx512Bf16) return int64_t(t) * channels + c;
-  return int64_t(t / 2) * 2 * channels + 2 * c + t % 2;
-}
-
 void CheckQkv(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionShape shape,
               const KvBlocks& kv) {
   const int64_t width = int64_t(shape.heads + 2 * shape.kv_heads) * shape.head_dim;
@@ -46,28 +37,24 @@ void CheckQkv(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionSh
 
 // --- keeping -------------------------------------------------------------------------------------
 
-template <class T>
-void KeepOfHead(const T* qkv, const std::vector<KvRun>& runs, const PrefixLayout& l, KvBody body,
-                int kv_head, T* keys, T* values) {
+// The keys, or the values, of one head: `place(t, c)` is where channel c of a block's token t lies.
+template <class T, class Place>
+void KeepOfHead(const T* qkv, int64_t channel, const std::vector<KvRun>& runs,
+                const PrefixLayout& l, int kv_head, const Place& place, T* kept) {
   const int C = l.channels;
-  const int64_t key = l.out_row + int64_t(kv_head) * C, value = key + l.shape.kv_heads * int64_t(C);
   for (const KvRun& run : runs) {
     if (!run.keeps) continue;
     if (run.copy_from >= 0) {
-      const int64_t from = l.Block(run.copy_from, kv_head),
-                    to = l.Block(run.blocks[size_t(run.position / kTokens)], kv_head);
-      std::memcpy(keys + to, keys + from, sizeof(T) * kTokens * C);
-      std::memcpy(values + to, values + from, sizeof(T) * kTokens * C);
+      const int32_t to = run.blocks[size_t(run.position / kTokens)];
+      std::memcpy(kept + l.Block(to, kv_head), kept + l.Block(run.copy_from, kv_head),
+                  sizeof(T) * size_t(kTokens * C));
     }
     for (int64_t i = 0; i < run.count; ++i) {
       const int64_t position = run.position + i;
-      const T* row = qkv + (run.row + i) * l.row;
-      const int64_t block = l.Block(run.blocks[size_t(position / kTokens)], kv_head);
+      const T* row = qkv + (run.row + i) * l.row + channel;
+      T* block = kept + l.Block(run.blocks[size_t(position / kTokens)], kv_head);
       const int t = int(position % kTokens);
-      for (int c = 0; c < C; ++c) {
-        keys[block + KeyPlace(body, t, c, C)] = row[key + c];
-        values[block + ValuePlace(body, t, c, C)] = row[value + c];
-      }
+      for (int c = 0; c < C; ++c) block[place(t, c)] = row[c];
     }
   }
 }
@@ -75,12 +62,28 @@ void KeepOfHead(const T* qkv, const std::vector<KvRun>& runs, const PrefixLayout
 template <class T>
 void KeepOnCpu(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionShape shape,
                KvBlocks* kv) {
-  const PrefixLayout layout(shape);
+  const PrefixLayout l(shape);
+  const int C = shape.head_dim, K = shape.kv_heads;
+  const T* rows = static_cast<const T*>(qkv.const_data_ptr());
+  const auto by_token = [C](int t, int c) { return int64_t(t) * C + c; };
+  const auto by_channel = [](int t, int c) { return int64_t(c) * kTokens + t; };
+  const auto by_pair = [C](int t, int c) { return int64_t(t / 2) * 2 * C + 2 * c + t % 2; };
+  const auto keep = [&](int head, int64_t channel, const at::Tensor& kept, const auto& place) {
+    KeepOfHead(rows, channel + int64_t(head) * C, runs, l, head, place,
+               static_cast<T*>(kept.data_ptr()));
+  };
   // A copy follows what it copies in the order of the runs, head by head.
-  at::parallel_for(0, shape.kv_heads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) {
-      KeepOfHead(static_cast<const T*>(qkv.const_data_ptr()), runs, layout, kv->body, int(head),
-                 static_cast<T*>(kv->keys.data_ptr()), static_cast<T*>(kv->values.data_ptr()));
+  at::parallel_for(0, 2 * K, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int head = int(i / 2);
+      const int64_t key = l.out_row, value = key + int64_t(K) * C;
+      if (i % 2 == 0) {
+        kv->body == KvBody::kPortable ? keep(head, key, kv->keys, by_channel)
+                                      : keep(head, key, kv->keys, by_token);
+      } else {
+        kv->body == KvBody::kAvx512Bf16 ? keep(head, value, kv->values, by_pair)
+                                        : keep(head, value, kv->values, by_token);
+      }
     }
   });
 }
