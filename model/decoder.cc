@@ -69,7 +69,7 @@ Decoder::Decoder(ModelConfig config, DecoderWeights weights)
           config_.max_positions(), RopeFrequencies(config_, config_.max_position_embeddings),
           config_.rope_scaling.attention_factor, weights_.embedding.device())) {}
 
-void Decoder::PackForInference() {
+void Decoder::PackForInference(bool batch_invariant) {
   constexpr std::pair<LayerPart, LayerPart> kProducts[] = {{kQkv, kQkvBias},
                                                            {kAttentionOut, kAttentionOutBias},
                                                            {kGateUp, kGateUpBias},
@@ -78,11 +78,48 @@ void Decoder::PackForInference() {
   for (size_t l = 0; l < weights_.layers.size(); ++l) {
     LayerWeights& w = weights_.layers[l];
     for (const auto& [weight, bias] : kProducts) {
-      if (!w[weight].defined() || !ops::PackedLinear::Takes(w[weight])) continue;
+      if (batch_invariant && !ops::PackedLinear::Takes(w[weight])) {
+        throw Error(ErrorCode::kUnimplemented,
+                    StrCat("batch-invariant scores: no products in ", c10::toString(dtype_), " on ",
+                           w[weight].device().str(),
+                           " here; expected float32 on a CPU, or bfloat16 with AVX512-BF16"));
+      }
+      if (!batch_invariant && !ops::PackedLinear::Pays(w[weight])) continue;
       packed_[l][size_t(weight)].emplace(w[weight], w[bias], weight == kGateUp);
       w[weight].reset();
     }
   }
+  if (batch_invariant) PackHead();
+}
+
+// The head's layers are many times smaller than the rest: they stay beside their packed form.
+void Decoder::PackHead() {
+  std::vector<HeadLayer> layers = weights_.head_hidden;
+  layers.push_back({weights_.head_weight, weights_.head_bias});
+  for (const HeadLayer& layer : layers) {
+    std::vector<ops::PackedLinear>& members = packed_head_.emplace_back();
+    if (layer.weight.dim() == 2) {
+      members.emplace_back(layer.weight, layer.bias, false);
+      continue;
+    }
+    for (int64_t e = 0; e < layer.weight.size(0); ++e) {
+      members.emplace_back(layer.weight[e].t(), layer.bias[e], false);
+    }
+  }
+}
+
+// A layer of the head by its members, as HeadLinear.
+at::Tensor Decoder::PackedHeadLinear(const at::Tensor& x, size_t layer) const {
+  const std::vector<ops::PackedLinear>& members = packed_head_[layer];
+  const bool ensemble = (layer < weights_.head_hidden.size() ? weights_.head_hidden[layer].weight
+                                                             : weights_.head_weight)
+                            .dim() == 3;
+  if (!ensemble) return members[0].Forward(x);
+  std::vector<at::Tensor> out;
+  for (size_t e = 0; e < members.size(); ++e) {
+    out.push_back(members[e].Forward(x.dim() == 3 ? x[int64_t(e)] : x));
+  }
+  return at::stack(out);
 }
 
 const ops::PackedLinear* Decoder::Packed(size_t layer, LayerPart part) const {
@@ -244,10 +281,14 @@ at::Tensor Decoder::StepLogits(const PrefixBatch& batch, std::vector<ops::KvBloc
 }
 
 at::Tensor Decoder::HeadOutputs(at::Tensor hidden) const {
-  for (const HeadLayer& layer : weights_.head_hidden) {
-    hidden = HeadLinear(hidden, layer.weight, layer.bias).relu_();
+  const size_t hidden_layers = weights_.head_hidden.size();
+  const auto layer = [&](size_t i, const at::Tensor& weight, const at::Tensor& bias) {
+    return packed_head_.empty() ? HeadLinear(hidden, weight, bias) : PackedHeadLinear(hidden, i);
+  };
+  for (size_t i = 0; i < hidden_layers; ++i) {
+    hidden = layer(i, weights_.head_hidden[i].weight, weights_.head_hidden[i].bias).relu_();
   }
-  const at::Tensor out = HeadLinear(hidden, weights_.head_weight, weights_.head_bias);
+  const at::Tensor out = layer(hidden_layers, weights_.head_weight, weights_.head_bias);
   return out.dim() == 3 ? out.squeeze(-1).t() : out;
 }
 

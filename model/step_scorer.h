@@ -64,6 +64,9 @@ struct ScorerOptions {
   // the free memory, of a GPU's four fifths; 0: none are kept and nothing is reused.
   static constexpr int64_t kAutoCache = -1;
   int64_t cache_bytes = kAutoCache;
+  // Scores are bitwise the same whatever shares the batch, whole or step by step, kept or computed
+  // again, on any number of threads; slower in float32.
+  bool batch_invariant = false;
 };
 
 // Opens a checkpoint folder with prm.json. Throws Error naming file and cause.

@@ -122,6 +122,19 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   return d;
 }
 
+void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
+                          const ScorerOptions& options) {
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ErrorCode::kUnimplemented, StrCat(folder, ": batch-invariant scores: ", why));
+  };
+  if (model.prm->head.implicit_beta) refuse("not of an implicit reward model");
+  if (model.config.rope_scaling.kind == RopeScaling::Kind::kDynamic) {
+    refuse("not with a dynamic rope scaling");
+  }
+  if (options.cache_bytes == 0)
+    refuse("they need the prefix cache; expected --cache-bytes above 0");
+}
+
 }  // namespace
 
 std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
@@ -135,14 +148,15 @@ std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
                          ": no prm.json: not a PRM checkpoint (prm train makes one from a "
                          "backbone)"));
     }
+    if (options.batch_invariant) CheckBatchInvariance(model, folder, options);
     const ModelDescription description = Describe(folder, model, target);
     Decoder decoder = MakeDecoder(&model, target);
     std::optional<Decoder> reference;
     if (model.prm->head.implicit_beta) {
       reference = LoadReference(std::filesystem::path(folder) / "reference", target);
     }
-    decoder.PackForInference();
-    if (reference) reference->PackForInference();
+    decoder.PackForInference(options.batch_invariant);
+    if (reference) reference->PackForInference(false);
     if (options.self_test) {
       CheckSelfTests(decoder, *model.prm, folder, reference ? &*reference : nullptr);
     }

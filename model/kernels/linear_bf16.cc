@@ -7,17 +7,14 @@
 // kDepth inputs stays in the second-level cache while all rows pass. Sums run over inputs in rising
 // order, float32: an output is bitwise the same whatever shares its batch, on any threads.
 // Source: Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", section 4.
-#include <ATen/ATen.h>
-
 #include "model/kernels/avx512_bf16.h"
-#include "model/kernels/ops.h"
+#include "model/kernels/linear.h"
 
 namespace prm::ops {
 
 #if PRM_HAS_AVX512_BF16
 namespace {
 
-constexpr int kPanel = 64;        // outputs
 constexpr int kTileRows = 6;      // of x
 constexpr int64_t kDepth = 2048;  // inputs
 
@@ -137,34 +134,30 @@ void TileOf(int rows, Rows x, const BFloat16* panel, int64_t pairs, float* out, 
   }
 }
 
-struct Product {
-  const BFloat16* x;       // [T, K]
-  const BFloat16* panels;  // [N/64, K/2, 64] words
-  int64_t rows, inputs, outputs;
-};
-
 template <class Epilogue>
-void MultiplyPanel(const Product& p, int64_t panel, int64_t begin, int64_t end,
+void MultiplyPanel(const LinearProduct& p, int64_t panel, int64_t begin, int64_t end,
                    const Epilogue& epilogue) {
   thread_local Scratch<float> scratch;
   const bool deep = p.inputs > kDepth;
   float* sums = scratch.Get((deep ? end - begin : kTileRows) * kPanel);
   const int width = int(std::min<int64_t>(kPanel, p.outputs - panel * kPanel));
+  const auto* x = static_cast<const BFloat16*>(p.x);
+  const auto* panels = static_cast<const BFloat16*>(p.panels);
   for (int64_t k = 0; k < p.inputs; k += kDepth) {
     const int64_t depth = std::min(kDepth, p.inputs - k);
-    const BFloat16* part = p.panels + (panel * p.inputs + k) * kPanel;
+    const BFloat16* part = panels + (panel * p.inputs + k) * kPanel;
     for (int64_t row = begin; row < end; row += kTileRows) {
       const int rows = int(std::min<int64_t>(kTileRows, end - row));
       float* tile = deep ? sums + (row - begin) * kPanel : sums;
       if (k + depth == p.inputs) epilogue.Prefetch(row, rows, panel * kPanel, width);
-      TileOf(rows, {p.x + row * p.inputs + k, p.inputs, 2}, part, depth / 2, tile, k > 0);
+      TileOf(rows, {x + row * p.inputs + k, p.inputs, 2}, part, depth / 2, tile, k > 0);
       if (k + depth == p.inputs) epilogue(tile, row, rows, panel * kPanel, width);
     }
   }
 }
 
 template <class Epilogue>
-void Multiply(const Product& p, const Epilogue& epilogue) {
+void Multiply(const LinearProduct& p, const Epilogue& epilogue) {
   constexpr int64_t kChunkRows = 510;  // whole tiles
   const int64_t panels = (p.outputs + kPanel - 1) / kPanel;
   const int64_t chunks = std::max<int64_t>(1, (p.rows + kChunkRows - 1) / kChunkRows);
@@ -174,25 +167,16 @@ void Multiply(const Product& p, const Epilogue& epilogue) {
   });
 }
 
-// Row of the weight for output n of the panels; -1: none.
-int64_t SourceRow(int64_t n, int64_t outputs, bool gated) {
-  if (!gated) return n < outputs ? n : -1;
-  const int64_t half = kPanel / 2, in_panel = n % kPanel;
-  const int64_t channel = n / kPanel * half + in_panel % half;
-  if (channel >= outputs / 2) return -1;
-  return in_panel < half ? channel : outputs / 2 + channel;
-}
+}  // namespace
 
-// [K/2, 64] words of the rows source(0..63) of the weight.
-template <class Source>
-void PackPanel(const BFloat16* weight, int64_t inputs, const Source& source, BFloat16* panel) {
+void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of, BFloat16* panel) {
   for (int n = 0; n < kPanel; n += kLanes) {
     for (int64_t k = 0; k < inputs; k += 2 * kLanes) {
       const int pairs = int(std::min<int64_t>(kLanes, (inputs - k) / 2));
       const __mmask16 mask = __mmask16((1u << pairs) - 1);
       __m512i r[kLanes];
       for (int i = 0; i < kLanes; ++i) {
-        const int64_t row = source(n + i);
+        const int64_t row = row_of[n + i];
         r[i] = row < 0 ? _mm512_setzero_si512()
                        : _mm512_maskz_loadu_epi32(mask, weight + row * inputs + k);
       }
@@ -204,99 +188,29 @@ void PackPanel(const BFloat16* weight, int64_t inputs, const Source& source, BFl
   }
 }
 
-}  // namespace
+bool HasBf16Product() { return CpuHasAvx512Bf16(); }
+bool Bf16ProductPays() { return CpuHasAvx512Bf16() && !__builtin_cpu_supports("amx-bf16"); }
 
-bool PackedLinear::Takes(const at::Tensor& weight) {
-  static const bool slow_for_this = __builtin_cpu_supports("amx-bf16");
-  return CpuHasAvx512Bf16() && !slow_for_this && weight.is_cpu() &&
-         weight.scalar_type() == at::kBFloat16 && weight.dim() == 2 && weight.size(1) % 2 == 0;
-}
-
-PackedLinear::PackedLinear(const at::Tensor& weight, const at::Tensor& bias, bool gated)
-    : inputs_(weight.size(1)), outputs_(weight.size(0)), gated_(gated) {
-  TORCH_CHECK(Takes(weight) && (!gated || outputs_ % 2 == 0), "linear: cannot pack ",
-              weight.sizes());
-  // Panels of gates and ups need not end where the channels do.
-  const int64_t channels = gated ? 2 * RoundUp(outputs_ / 2, kPanel / 2) : outputs_;
-  const int64_t padded = RoundUp(channels, kPanel);
-  panels_ = at::empty({padded * inputs_}, weight.options());
-  bias_ = at::zeros({padded}, weight.options().dtype(at::kFloat));
-  const at::Tensor rows = weight.contiguous();
-  const auto* from = static_cast<const BFloat16*>(rows.const_data_ptr());
-  auto* to = static_cast<BFloat16*>(panels_.data_ptr());
-  at::parallel_for(0, padded / kPanel, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t panel = begin; panel < end; ++panel) {
-      const auto source = [&](int n) { return SourceRow(panel * kPanel + n, outputs_, gated); };
-      PackPanel(from, inputs_, source, to + panel * inputs_ * kPanel);
-    }
-  });
-  if (!bias.defined()) return;
-  const at::Tensor values = bias.to(at::kFloat).contiguous();
-  for (int64_t n = 0; n < padded; ++n) {
-    const int64_t row = SourceRow(n, outputs_, gated);
-    if (row >= 0) bias_.mutable_data_ptr<float>()[n] = values.const_data_ptr<float>()[row];
+void Bf16Product(const LinearProduct& p) {
+  auto* rounded = static_cast<BFloat16*>(p.out);
+  switch (p.result) {
+    case LinearProduct::Result::kStore:
+      return Multiply(p, StoreRounded{rounded, p.bias, p.stride});
+    case LinearProduct::Result::kAdd:
+      return Multiply(p, AddToSum{static_cast<float*>(p.out), p.bias, p.stride});
+    case LinearProduct::Result::kGlu:
+      return p.activation == Activation::kSilu
+                 ? Multiply(p, StoreGated<Activation::kSilu>{rounded, p.bias, p.stride})
+                 : Multiply(p, StoreGated<Activation::kGeluTanh>{rounded, p.bias, p.stride});
   }
-}
-
-namespace {
-
-Product ProductOf(const at::Tensor& x, const at::Tensor& panels, int64_t inputs) {
-  TORCH_CHECK(x.is_cpu() && x.scalar_type() == at::kBFloat16 && x.dim() == 2 &&
-                  x.size(1) == inputs && x.is_contiguous(),
-              "linear: expected contiguous bfloat16 [T, ", inputs, "], got ", x.sizes());
-  return {static_cast<const BFloat16*>(x.const_data_ptr()),
-          static_cast<const BFloat16*>(panels.const_data_ptr()), x.size(0), inputs,
-          panels.numel() / inputs};
-}
-
-}  // namespace
-
-at::Tensor PackedLinear::Forward(const at::Tensor& x) const {
-  TORCH_CHECK(!gated_, "linear: a gated one");
-  Product product = ProductOf(x, panels_, inputs_);
-  product.outputs = outputs_;
-  at::Tensor out = at::empty({x.size(0), outputs_}, x.options());
-  Multiply(product, StoreRounded{static_cast<BFloat16*>(out.data_ptr()),
-                                 bias_.const_data_ptr<float>(), outputs_});
-  return out;
-}
-
-void PackedLinear::AddTo(const at::Tensor& x, at::Tensor* sum) const {
-  TORCH_CHECK(!gated_ && sum->scalar_type() == at::kFloat && sum->is_contiguous() &&
-                  sum->sizes() == at::IntArrayRef({x.size(0), outputs_}),
-              "linear: expected float32 [", x.size(0), ", ", outputs_, "], got ", sum->sizes());
-  Product product = ProductOf(x, panels_, inputs_);
-  product.outputs = outputs_;
-  Multiply(product,
-           AddToSum{sum->mutable_data_ptr<float>(), bias_.const_data_ptr<float>(), outputs_});
-}
-
-at::Tensor PackedLinear::Glu(const at::Tensor& x, Activation activation) const {
-  TORCH_CHECK(gated_, "linear: not a gated one");
-  Product product = ProductOf(x, panels_, inputs_);
-  const int64_t channels = outputs_ / 2;
-  // Of the padded panels: the last one's missing channels are cut by its width.
-  product.outputs = channels / (kPanel / 2) * kPanel + channels % (kPanel / 2) * 2;
-  at::Tensor out = at::empty({x.size(0), channels}, x.options());
-  auto* data = static_cast<BFloat16*>(out.data_ptr());
-  const float* bias = bias_.const_data_ptr<float>();
-  if (activation == Activation::kSilu) {
-    Multiply(product, StoreGated<Activation::kSilu>{data, bias, channels});
-  } else {
-    Multiply(product, StoreGated<Activation::kGeluTanh>{data, bias, channels});
-  }
-  return out;
 }
 
 #else
 
-bool PackedLinear::Takes(const at::Tensor&) { return false; }
-PackedLinear::PackedLinear(const at::Tensor&, const at::Tensor&, bool) {
-  TORCH_CHECK(false, "linear: this CPU does not multiply bfloat16");
-}
-at::Tensor PackedLinear::Forward(const at::Tensor&) const { return {}; }
-void PackedLinear::AddTo(const at::Tensor&, at::Tensor*) const {}
-at::Tensor PackedLinear::Glu(const at::Tensor&, Activation) const { return {}; }
+bool HasBf16Product() { return false; }
+bool Bf16ProductPays() { return false; }
+void Bf16Product(const LinearProduct&) {}
+void PackBf16Panel(const BFloat16*, int64_t, const int64_t*, BFloat16*) {}
 
 #endif
 

@@ -49,21 +49,27 @@ struct GluGrads {
 GluGrads GluBackward(const at::Tensor& grad, const at::Tensor& gate_up, Activation activation);
 
 // --- Linear layers whose weights do not change ---------------------------------------------------
-// A weight [N, K] and a bias [N] in the order in which the CPU's body reads them, with what follows
-// the product: an output is bitwise the same whatever shares its batch. Immutable, any thread.
+// A weight [N, K] and a bias [N] in the order in which the CPU's bodies read them, with what
+// follows the product: an output is bitwise the same whatever shares its batch, on any threads.
+// Immutable, any thread.
+struct LinearProduct;
 class PackedLinear {
  public:
-  // True where the body runs and is faster than LibTorch's products: bfloat16 on CPUs with
-  // AVX512-BF16 and without AMX, K even.
+  // On the CPU: float32, or bfloat16 where it has AVX512-BF16 and K is even.
   static bool Takes(const at::Tensor& weight);
+  // It is faster than LibTorch's product: bfloat16, and no AMX.
+  static bool Pays(const at::Tensor& weight);
   // bias may be undefined. `gated`: the rows are gates [F], then ups [F], for Glu.
   PackedLinear(const at::Tensor& weight, const at::Tensor& bias, bool gated);
 
-  at::Tensor Forward(const at::Tensor& x) const;                     // [T, K] -> [T, N], rounded
+  // x [T, K] in the weight's dtype, as the result.
+  at::Tensor Forward(const at::Tensor& x) const;                     // [T, N]
   void AddTo(const at::Tensor& x, at::Tensor* sum) const;            // sum [T, N] float32 += ...
-  at::Tensor Glu(const at::Tensor& x, Activation activation) const;  // [T, K] -> [T, F]
+  at::Tensor Glu(const at::Tensor& x, Activation activation) const;  // [T, F]
 
  private:
+  void Multiply(const at::Tensor& x, LinearProduct product) const;
+
   int64_t inputs_ = 0, outputs_ = 0;
   bool gated_ = false;
   at::Tensor panels_, bias_;

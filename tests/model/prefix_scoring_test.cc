@@ -1,5 +1,6 @@
 #include "model/prefix_scoring.h"
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -122,6 +123,29 @@ TEST_P(PrefixScoringLaws, ScoresAreThoseOfWholeTracesInAnyOrderAndCompany) {
       EXPECT_EQ(scores[b].tokens_computed + scores[b].tokens_reused, int64_t(batch[b].ids.size()));
     }
   }
+}
+
+// Whole, step by step, beside strangers, in other chunks, after evictions, on other threads.
+TEST_P(PrefixScoringLaws, BatchInvariantScoresAreBitwiseThoseOfATraceAlone) {
+  if (GetParam().dtype != torch::kFloat &&
+      !ops::PackedLinear::Takes(decoder_.weights().layers[0][LayerPart::kQkv])) {
+    GTEST_SKIP() << "no batch-invariant bfloat16 products on this CPU";
+  }
+  decoder_.PackForInference(/*batch_invariant=*/true);
+  const int threads = at::get_num_threads();
+  Traces traces(GetParam().config.vocab_size, 6);
+  for (int round = 0; round < 15; ++round) {
+    std::vector<TraceTokens> batch;
+    for (size_t n = 1 + traces.Random(6); n > 0; --n) batch.push_back(traces.Next(400));
+    at::set_num_threads(2);
+    const std::vector<TraceScore> scores = scorer_.Score(batch);
+    at::set_num_threads(1);
+    for (size_t b = 0; b < batch.size(); ++b) {
+      PrefixScorer fresh(decoder_, head_, {.bytes = 8 * PrefixScorer::BlockBytes(decoder_)});
+      EXPECT_EQ(scores[b].scores, fresh.Score({&batch[b], 1})[0].scores) << "round " << round;
+    }
+  }
+  at::set_num_threads(threads);
 }
 
 class PrefixScoringTest : public testing::Test {

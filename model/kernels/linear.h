@@ -1,0 +1,42 @@
+// The CPU bodies of packed linear layers. Internal to model/kernels.
+#pragma once
+
+#include <cstdint>
+
+#include "model/kernels/cpu_math.h"
+#include "model/kernels/ops.h"
+
+namespace prm::ops {
+
+inline constexpr int kPanel = 64;  // outputs
+
+// y = x W^T + b and what becomes of it, a row of `out` having `stride` values.
+struct LinearProduct {
+  enum class Result {
+    kStore,  // y, in the dtype of x
+    kAdd,    // float32 out += y
+    kGlu,    // activation(gate) * up, in the dtype of x: a panel's halves are both of 32 channels
+  };
+  Result result = Result::kStore;
+  Activation activation = Activation::kSilu;
+  void* out = nullptr;
+  int64_t stride = 0;
+  const void* x = nullptr;  // [T, K]
+  int64_t rows = 0, inputs = 0;
+  const void* panels = nullptr;
+  const float* bias = nullptr;  // of all outputs of the panels
+  int64_t outputs = 0;          // of the panels; of gated ones twice the channels
+};
+
+// Panels are [K, 64]. Any CPU.
+void FloatProduct(const LinearProduct& product);
+
+// Panels are [K/2, 64] words of neighbouring inputs.
+bool HasBf16Product();
+// And LibTorch's products do not use AMX.
+bool Bf16ProductPays();
+void Bf16Product(const LinearProduct& product);
+// One panel of the rows row_of[0..63] of weight [N, K]; -1: zeros.
+void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of, BFloat16* panel);
+
+}  // namespace prm::ops
