@@ -157,6 +157,15 @@ v1::StreamReply ToMessage(const StreamReply& reply) {
   return message;
 }
 
+StreamLimits ToStreamLimits(const v1::StreamDescription& message) {
+  StreamLimits limits;
+  limits.max_stream_sessions = message.max_sessions();
+  limits.max_step_bytes = message.max_step_bytes();
+  limits.max_unanswered = message.max_unanswered();
+  limits.session_idle_seconds = message.session_idle_seconds();
+  return limits;
+}
+
 void ToMessage(const std::string& step_delimiter, const StreamLimits& limits,
                v1::StreamDescription* message) {
   message->set_step_delimiter(step_delimiter);

@@ -15,6 +15,8 @@ v1::StreamRequest ToMessage(const StreamRequest& request);
 StreamReply ToReply(const v1::StreamReply& message);
 v1::StreamReply ToMessage(const StreamReply& reply);
 
+// What the message says of them; 0 where it is empty.
+StreamLimits ToStreamLimits(const v1::StreamDescription& message);
 void ToMessage(const std::string& step_delimiter, const StreamLimits& limits,
                v1::StreamDescription* message);
 
