@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "serve/codec.h"
-#include "serve/session_stream.h"
+#include "serve/stream_messages.h"
 
 namespace grpc {
 class Channel;

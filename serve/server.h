@@ -8,7 +8,7 @@
 #include "model/step_scorer.h"
 #include "serve/batcher.h"
 #include "serve/call_limits.h"
-#include "serve/session_stream.h"
+#include "serve/stream_messages.h"
 
 namespace prm {
 

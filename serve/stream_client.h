@@ -7,7 +7,7 @@
 #include <string>
 
 #include "serve/client.h"
-#include "serve/session_stream.h"
+#include "serve/stream_messages.h"
 
 namespace prm {
 

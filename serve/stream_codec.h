@@ -2,7 +2,7 @@
 #pragma once
 
 #include "serve/codec.h"
-#include "serve/session_stream.h"
+#include "serve/stream_messages.h"
 
 namespace prm {
 
