@@ -117,6 +117,18 @@ TEST(ScoreStream, AMessageThatCannotBeReadIsRefusedAndTheStreamLivesOn) {
   EXPECT_TRUE(stream.Next().has_done());
 }
 
+TEST(ScoreStream, AnOversizeMessageEndsTheStreamAndTheServerLivesOn) {
+  ServerOptions options = QuietOptions();
+  options.limits.max_message_bytes = 1000;
+  const auto server = Start(options);
+  Stream stream(server->address());
+  stream.Send("a", SessionOptions{std::string(2000, 'x'), {}, ""});
+  EXPECT_EQ(stream.Finish().error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  Stream next(server->address());
+  next.Open("a");
+  EXPECT_TRUE(next.Next().has_done());
+}
+
 TEST(ScoreStream, TextInPiecesMayBreakAnywhere) {
   const auto server = Start();
   const std::string text = "κ = 3\nλ = 4 😀\nμ";

@@ -109,6 +109,15 @@ TEST(StreamedScoring, KeepsToTheServersSessionsAndWaitsWhileTheyAreTaken) {
   EXPECT_TRUE(waited);
 }
 
+TEST(StreamedScoring, GivesUpOnAServerThatIsNotThereAndNamesIt) {
+  ClientOptions options = To(*Start());  // gone again
+  options.attempts = 2;
+  options.sleep = [](std::chrono::milliseconds) {};
+  EXPECT_THAT(
+      MessageOf([&] { AskAll<StreamedScoring>(options, ManyTraces(1)); }, ErrorCode::kUnavailable),
+      HasSubstr(options.server));
+}
+
 TEST(StreamClient, AsksOneThingAtATime) {
   const auto server = Start();
   StreamClient client(To(*server));
