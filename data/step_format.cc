@@ -111,29 +111,58 @@ StepFormat NewlineFormat(const Tokenizer& tokenizer, bool prepend_bos) {
   return format;
 }
 
+std::string StepDelimiter(const StepFormat& format, const Tokenizer& tokenizer) {
+  constexpr const char* kBlankLine = "\n\n";
+  if (format.by_line) return kBlankLine;  // a step is several lines
+  std::string text;
+  bool behind_step = false;
+  for (const FormatPart& part : format.step) {
+    if (behind_step) text += tokenizer.Decode(part.ids);
+    const size_t at = part.text.find(kStep);
+    if (behind_step) text += part.text;
+    if (at == std::string::npos) continue;
+    text = part.text.substr(at + kStep.size());
+    behind_step = true;
+  }
+  for (const FormatPart& part : format.between) text += tokenizer.Decode(part.ids) + part.text;
+  const bool line_feeds = !text.empty() && text.find_first_not_of('\n') == std::string::npos;
+  return line_feeds ? text : kBlankLine;
+}
+
 TraceBuilder::TraceBuilder(const StepFormat& format, const Tokenizer& tokenizer,
                            std::string_view problem)
-    : format_(format), tokenizer_(tokenizer) {
+    : format_(&format), tokenizer_(&tokenizer) {
   CheckUtf8(problem);
-  Add(format_.prompt, problem, 0);
+  Add(format_->prompt, problem, 0);
+  tokens_.steps_begin = int32_t(tokens_.ids.size());
+  prompts_end_ = open_;
 }
 
 void TraceBuilder::Append(std::string_view step) {
   CheckUtf8(step);
-  const int number = int(tokens_.step_reads.size()) + 1;
-  if (number == 1) tokens_.steps_begin = int32_t(tokens_.ids.size());
+  const int before = steps();
   if (IsBlank(step)) {
-    throw Error(ErrorCode::kInvalidArgument, StrCat("step ", number - 1, " is empty"));
+    throw Error(ErrorCode::kInvalidArgument, StrCat("step ", before, " is empty"));
   }
-  if (format_.trim) step = Trimmed(step);
-  if (number > 1) Add(format_.between, "", number);
+  try {
+    AppendUnchecked(format_->trim ? Trimmed(step) : step);
+  } catch (...) {
+    Rewind(before);
+    throw;
+  }
+}
+
+void TraceBuilder::AppendUnchecked(std::string_view step) {
+  const int number = steps() + 1;
+  if (number > 1) Add(format_->between, "", number);
   for (size_t line = 0; line <= step.size();) {
-    const size_t end = format_.by_line ? std::min(step.find('\n', line), step.size()) : step.size();
-    Add(format_.step, step.substr(line, end - line), number);
+    const size_t end =
+        format_->by_line ? std::min(step.find('\n', line), step.size()) : step.size();
+    Add(format_->step, step.substr(line, end - line), number);
     line = end + 1;
   }
   Flush();
-  const int32_t read = int32_t(tokens_.ids.size()) - 1 - format_.read_back;
+  const int32_t read = int32_t(tokens_.ids.size()) - 1 - format_->read_back;
   if (read <= (number == 1 ? -1 : tokens_.step_reads.back())) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("step ", number - 1, " has too few tokens to be read"));
@@ -141,20 +170,35 @@ void TraceBuilder::Append(std::string_view step) {
   tokens_.step_reads.push_back(read);
 }
 
+void TraceBuilder::Rewind(int steps) {
+  if (steps < 0 || steps > this->steps()) {
+    throw Error(ErrorCode::kOutOfRange,
+                StrCat("back to ", steps, " steps; expected 0 to ", this->steps()));
+  }
+  tokens_.step_reads.resize(size_t(steps));
+  if (steps == 0) {
+    tokens_.ids.resize(size_t(tokens_.steps_begin));
+    open_ = prompts_end_;
+    return;
+  }
+  // A step's ids end `read_back` behind its read, and its text has been encoded whole.
+  tokens_.ids.resize(size_t(tokens_.step_reads.back() + 1 + format_->read_back));
+  open_ = {"", TextStart::kContinues};
+}
+
 void TraceBuilder::Add(const std::vector<FormatPart>& parts, std::string_view text, int number) {
   for (const FormatPart& part : parts) {
     if (part.alone || !part.ids.empty()) Flush();
     tokens_.ids.insert(tokens_.ids.end(), part.ids.begin(), part.ids.end());
-    AppendFilled(part.text, text, number, &open_text_);
+    AppendFilled(part.text, text, number, &open_.text);
     if (part.alone) Flush(TextStart::kNew);
   }
 }
 
 void TraceBuilder::Flush(std::optional<TextStart> start) {
-  if (open_text_.empty()) return;
-  tokenizer_.Encode(open_text_, SpecialTokens::kText, &tokens_.ids, start.value_or(next_));
-  next_ = TextStart::kContinues;
-  open_text_.clear();
+  if (open_.text.empty()) return;
+  tokenizer_->Encode(open_.text, SpecialTokens::kText, &tokens_.ids, start.value_or(open_.start));
+  open_ = {"", TextStart::kContinues};
 }
 
 TraceTokens TokenizeTrace(const StepFormat& format, const Tokenizer& tokenizer,

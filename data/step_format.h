@@ -54,27 +54,44 @@ struct TraceTokens {
 // that its model expects (`prepend_bos`), and the id of "\n" after the problem and after each step.
 StepFormat NewlineFormat(const Tokenizer& tokenizer, bool prepend_bos);
 
-// Builds the ids of a growing trace step by step; borrows format and tokenizer. One thread.
+// Where a generator of steps ends one: the line feeds that the format, as text or as ids, puts
+// between a step and the next; "\n\n" where it puts anything else there or nothing.
+std::string StepDelimiter(const StepFormat& format, const Tokenizer& tokenizer);
+
+// Builds the ids of a growing trace step by step; borrows format and tokenizer. A copy grows on by
+// itself, at the cost of its ids. One thread.
 class TraceBuilder {
  public:
   // Throws Error(kInvalidArgument) with the byte offset where a text is not UTF-8.
   TraceBuilder(const StepFormat& format, const Tokenizer& tokenizer, std::string_view problem);
-  // Also throws for an empty step, and one without a single token.
+  // Also throws for an empty step, and one without a single token; the trace is then as before.
   void Append(std::string_view step);
+  // Back to the first `steps` steps, as if no other had come. Throws Error(kOutOfRange) for fewer
+  // than none and more than there are.
+  void Rewind(int steps);
+
+  int steps() const { return int(tokens_.step_reads.size()); }
 
   // Complete for the steps so far: ids end with the last step's. Before the first step the prompt's
   // last text may still be missing, as it may join with the step.
   const TraceTokens& tokens() const { return tokens_; }
 
  private:
+  // Text that may still grow before it is encoded, and how it will be.
+  struct OpenText {
+    std::string text;
+    TextStart start = TextStart::kNew;
+  };
+
+  void AppendUnchecked(std::string_view step);
   void Add(const std::vector<FormatPart>& parts, std::string_view text, int number);
   void Flush(std::optional<TextStart> start = std::nullopt);
 
-  const StepFormat& format_;
-  const Tokenizer& tokenizer_;
+  const StepFormat* format_;
+  const Tokenizer* tokenizer_;
   TraceTokens tokens_;
-  std::string open_text_;  // may still grow before it is encoded
-  TextStart next_ = TextStart::kNew;
+  OpenText open_;         // without text behind every step
+  OpenText prompts_end_;  // what `open_` was before the first step
 };
 
 // Throws Error(kInvalidArgument) naming `trace.id` and the step: no steps, an empty step, text that

@@ -39,9 +39,9 @@ const char* StatusName(ErrorCode code) {
 
 std::string FormatCall(const CallRecord& r) {
   std::string line = fmt::format(
-      "event=call id={} traces={} failed={} tokens={} queue_us={} compute_us={} total_us={} "
+      "event={} id={} traces={} failed={} tokens={} queue_us={} compute_us={} total_us={} "
       "status={}",
-      r.id, r.traces, r.failed_traces, r.tokens, r.queue_us, r.compute_us, r.total_us,
+      r.event, r.id, r.traces, r.failed_traces, r.tokens, r.queue_us, r.compute_us, r.total_us,
       StatusName(r.status));
   if (!r.message.empty()) line += fmt::format(" error={:?}", r.message);
   return line;

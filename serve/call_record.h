@@ -9,15 +9,16 @@
 namespace prm {
 
 struct CallRecord {
-  uint64_t id = 0;  // of this server's run
-  int traces = 0;
-  int failed_traces = 0;  // that carry their own error
-  int64_t tokens = 0;
-  int64_t queue_us = 0;    // the longest wait of its traces
-  int64_t compute_us = 0;  // the longest batch of its traces
-  int64_t total_us = 0;    // from arrival to the answer
-  ErrorCode status{};      // 0: OK
-  std::string message{};   // of the status
+  uint64_t id = 0;             // of this server's run
+  const char* event = "call";  // names the event in the log; "stream"
+  int traces = 0;              // of a stream: sessions
+  int failed_traces = 0;       // that carry their own error; of a stream: requests that do
+  int64_t tokens = 0;          // of a stream: computed
+  int64_t queue_us = 0;        // the longest wait of its traces
+  int64_t compute_us = 0;      // the longest batch of its traces
+  int64_t total_us = 0;        // from arrival to the answer
+  ErrorCode status{};          // 0: OK
+  std::string message{};       // of the status
 };
 
 // "OK", "RESOURCE_EXHAUSTED", ...

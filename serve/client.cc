@@ -10,6 +10,7 @@
 #include "proto/prm/v1/scoring.grpc.pb.h"
 #include "serve/call_record.h"
 #include "serve/grpc_log.h"
+#include "serve/stream_codec.h"
 
 namespace prm {
 namespace {
@@ -27,6 +28,14 @@ double Jitter() {
   return std::uniform_real_distribution<double>(0, 1)(random);
 }
 
+v1::ScoreTracesRequest Part(const v1::ScoreTracesRequest& request, int begin, int end) {
+  v1::ScoreTracesRequest part;
+  for (int i = begin; i < end; ++i) *part.add_traces() = request.traces(i);
+  return part;
+}
+
+}  // namespace
+
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
   QuietGrpcLog();
   grpc::ChannelArguments arguments;
@@ -39,14 +48,6 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
   arguments.SetMaxReceiveMessageSize(-1);
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
 }
-
-v1::ScoreTracesRequest Part(const v1::ScoreTracesRequest& request, int begin, int end) {
-  v1::ScoreTracesRequest part;
-  for (int i = begin; i < end; ++i) *part.add_traces() = request.traces(i);
-  return part;
-}
-
-}  // namespace
 
 std::chrono::milliseconds RetryDelay(int attempt, double jitter) {
   constexpr double kFirst = 50, kLast = 2000;
@@ -147,12 +148,25 @@ void ScoringClient::Learn() {
   const v1::DescribeModelResponse response = connection_->Describe();
   model_ = ToDescription(response.model());
   limits_ = ToLimits(response.limits());
+  streams_ = ToStreamLimits(response.stream());
   learnt_ = true;
 }
 
 ModelDescription ScoringClient::Describe() {
   Learn();
   return model_;
+}
+
+CallLimits ScoringClient::DescribeLimits() {
+  Learn();
+  return limits_;
+}
+
+StreamLimits ScoringClient::DescribeStreams() {
+  Learn();
+  if (streams_.max_unanswered > 0) return streams_;
+  throw Error(ErrorCode::kUnimplemented,
+              StrCat("server ", options_.server, ": no streams; expected a newer server"));
 }
 
 void ScoringClient::Add(const Trace& trace) {

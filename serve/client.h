@@ -12,6 +12,11 @@
 #include <vector>
 
 #include "serve/codec.h"
+#include "serve/stream_messages.h"
+
+namespace grpc {
+class Channel;
+}
 
 namespace prm {
 
@@ -31,6 +36,9 @@ struct ClientOptions {
 // `jitter` in [0, 1) takes away up to half, so that many clients do not come back at once.
 std::chrono::milliseconds RetryDelay(int attempt, double jitter);
 
+// A connection to host:port; it comes about when it is first needed.
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server);
+
 // Used by one thread at a time; `emit` is called on it, in Add and Flush.
 class ScoringClient {
  public:
@@ -44,6 +52,10 @@ class ScoringClient {
 
   // What the server has loaded. Throws Error naming the server.
   ModelDescription Describe();
+  // What a call may carry.
+  CallLimits DescribeLimits();
+  // What it says of its streams. Throws Error(kUnimplemented) where it has none.
+  StreamLimits DescribeStreams();
 
   // Answers go to `emit` in the order of Add; a trace that the server refuses gets an answer with
   // its error. Both throw Error naming the server where a call fails as a whole: the server is gone
@@ -66,6 +78,7 @@ class ScoringClient {
   bool learnt_ = false;                           // limits_ and model_ came from the server
   CallLimits limits_;
   ModelDescription model_;
+  StreamLimits streams_;
   v1::ScoreTracesRequest next_;  // being filled
   int64_t next_bytes_ = 0;
   std::deque<std::future<Answers>> in_flight_;  // in the order of sending

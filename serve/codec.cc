@@ -10,6 +10,24 @@ ErrorCode CanonicalCode(int code) {
   return code >= 1 && code <= kLastCode ? ErrorCode(code) : ErrorCode::kInternal;
 }
 
+ScoreLine ToLine(const std::string& id, const v1::TraceScores& message) {
+  if (message.scores_size() == 0 ||
+      (message.label_probs_size() != 0 && message.label_probs_size() != message.scores_size())) {
+    throw Error(ErrorCode::kDataLoss,
+                StrCat("answer for trace ", id, ": ", message.scores_size(), " scores and ",
+                       message.label_probs_size(), " label probabilities"));
+  }
+  ScoreLine line;
+  line.id = id;
+  line.scores.assign(message.scores().begin(), message.scores().end());
+  for (const auto& probs : message.label_probs()) line.label_probs.push_back(ToProbs(probs));
+  line.aggregate = ToAggregates(message.aggregate());
+  line.first_error = message.first_error();
+  return line;
+}
+
+}  // namespace
+
 LabelProbs ToProbs(const v1::LabelProbabilities& message) {
   return {message.correct_necessary(), message.correct_redundant(), message.incorrect(),
           message.incomplete()};
@@ -22,24 +40,28 @@ void ToMessage(const LabelProbs& probs, v1::LabelProbabilities* message) {
   message->set_incomplete(probs[size_t(StepLabel::kIncomplete)]);
 }
 
-ScoreLine ToLine(const std::string& id, const v1::TraceScores& message) {
-  if (message.scores_size() == 0 ||
-      (message.label_probs_size() != 0 && message.label_probs_size() != message.scores_size())) {
-    throw Error(ErrorCode::kDataLoss,
-                StrCat("answer for trace ", id, ": ", message.scores_size(), " scores and ",
-                       message.label_probs_size(), " label probabilities"));
-  }
-  ScoreLine line;
-  line.id = id;
-  line.scores.assign(message.scores().begin(), message.scores().end());
-  for (const auto& probs : message.label_probs()) line.label_probs.push_back(ToProbs(probs));
-  const v1::Aggregates& a = message.aggregate();
-  line.aggregate = {.min = a.min(), .product = a.product(), .last = a.last(), .mean = a.mean()};
-  line.first_error = message.first_error();
-  return line;
+Aggregates ToAggregates(const v1::Aggregates& message) {
+  return {.min = message.min(),
+          .product = message.product(),
+          .last = message.last(),
+          .mean = message.mean()};
 }
 
-}  // namespace
+void ToMessage(const Aggregates& aggregates, v1::Aggregates* message) {
+  message->set_min(aggregates.min);
+  message->set_product(aggregates.product);
+  message->set_last(aggregates.last);
+  message->set_mean(aggregates.mean);
+}
+
+Error ToError(const v1::TraceError& message) {
+  return Error(CanonicalCode(message.code()), message.message());
+}
+
+void ToMessage(ErrorCode code, const std::string& what, v1::TraceError* message) {
+  message->set_code(int(code));
+  message->set_message(what);
+}
 
 TraceAnswer MakeErrorAnswer(std::string id, const Error& error) {
   return {MakeErrorLine(std::move(id), error.what()), 0, error.code()};
@@ -65,8 +87,7 @@ TraceAnswer ToAnswer(const v1::TraceResult& message) {
     case v1::TraceResult::kScores:
       return {ToLine(message.id(), message.scores()), message.scores().tokens(), ErrorCode{}};
     case v1::TraceResult::kError:
-      return MakeErrorAnswer(
-          message.id(), Error(CanonicalCode(message.error().code()), message.error().message()));
+      return MakeErrorAnswer(message.id(), ToError(message.error()));
     case v1::TraceResult::OUTCOME_NOT_SET:
       break;
   }
@@ -78,18 +99,12 @@ void ToMessage(const TraceAnswer& answer, v1::TraceResult* message) {
   const ScoreLine& line = answer.line;
   message->set_id(line.id);
   if (line.error) {
-    message->mutable_error()->set_code(int(answer.code));
-    message->mutable_error()->set_message(*line.error);
-    return;
+    return ToMessage(answer.code, *line.error, message->mutable_error());
   }
   v1::TraceScores* scores = message->mutable_scores();
   scores->mutable_scores()->Assign(line.scores.begin(), line.scores.end());
   for (const LabelProbs& probs : line.label_probs) ToMessage(probs, scores->add_label_probs());
-  v1::Aggregates* aggregate = scores->mutable_aggregate();
-  aggregate->set_min(line.aggregate.min);
-  aggregate->set_product(line.aggregate.product);
-  aggregate->set_last(line.aggregate.last);
-  aggregate->set_mean(line.aggregate.mean);
+  ToMessage(line.aggregate, scores->mutable_aggregate());
   scores->set_first_error(line.first_error);
   scores->set_tokens(answer.tokens);
 }

@@ -30,6 +30,16 @@ void ToMessage(const Trace& trace, v1::Trace* message);
 TraceAnswer ToAnswer(const v1::TraceResult& message);
 void ToMessage(const TraceAnswer& answer, v1::TraceResult* message);
 
+LabelProbs ToProbs(const v1::LabelProbabilities& message);
+void ToMessage(const LabelProbs& probs, v1::LabelProbabilities* message);
+
+Aggregates ToAggregates(const v1::Aggregates& message);
+void ToMessage(const Aggregates& aggregates, v1::Aggregates* message);
+
+// A code outside the canonical ones becomes kInternal.
+Error ToError(const v1::TraceError& message);
+void ToMessage(ErrorCode code, const std::string& what, v1::TraceError* message);
+
 ModelDescription ToDescription(const v1::Model& message);
 void ToMessage(const ModelDescription& description, v1::Model* message);
 

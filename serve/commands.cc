@@ -11,6 +11,7 @@
 #include "model/step_scorer.h"
 #include "serve/client.h"
 #include "serve/server.h"
+#include "serve/stream_client.h"
 
 namespace prm {
 namespace {
@@ -55,6 +56,15 @@ void AddServeCommand(CLI::App& app) {
   number("--max-steps", s.limits.max_steps, "Steps of one trace");
   number("--max-call-tokens", s.limits.max_call_tokens, "Tokens of one call");
   number("--max-message-bytes", s.limits.max_message_bytes, "Size of one call");
+  number("--max-streams", s.stream.max_streams, "Streams at once; more: RESOURCE_EXHAUSTED");
+  number("--max-sessions", s.stream.max_sessions, "Sessions of all streams");
+  number("--max-stream-sessions", s.stream.max_stream_sessions, "Sessions of one stream");
+  number("--max-unanswered", s.stream.max_unanswered,
+         "Requests and replies of one stream that wait; more are not read");
+  number("--stalled-seconds", s.stream.stalled_seconds,
+         "When a stream is cut whose client does not read");
+  number("--session-idle-seconds", s.stream.session_idle_seconds,
+         "When a session without requests is closed");
   number("--text-threads", s.text_threads, "Threads that parse and tokenise calls");
   number("--waiting-calls", s.max_waiting_calls, "Calls that may wait for those threads");
   number("--drain-seconds", s.drain_seconds, "How long SIGTERM waits for accepted calls");
@@ -64,17 +74,22 @@ void AddServeCommand(CLI::App& app) {
 
 struct AskOptions {
   std::string in = "-", out = "-";
+  bool stream = false;
   ClientOptions client;
 };
 
-void RunAsk(const AskOptions& options) {
+template <class Client>
+void Ask(const AskOptions& options) {
   TraceReader reader(options.in);
   ScoreOutput out(options.out);
-  ScoringClient client(options.client,
-                       [&](TraceAnswer answer) { out.Write(answer.line, answer.tokens); });
+  Client client(options.client, [&](TraceAnswer answer) { out.Write(answer.line, answer.tokens); });
   for (Trace trace; reader.Next(&trace);) client.Add(trace);
   client.Flush();
   out.Finish();
+}
+
+void RunAsk(const AskOptions& options) {
+  options.stream ? Ask<StreamedScoring>(options) : Ask<ScoringClient>(options);
 }
 
 void AddAskCommand(CLI::App& app) {
@@ -84,6 +99,9 @@ void AddAskCommand(CLI::App& app) {
   ask->add_option("--in", o->in, "Native trace file; - is standard input")->capture_default_str();
   ask->add_option("--out", o->out, "Where score lines go; - is standard output")
       ->capture_default_str();
+  ask->add_flag("--stream", o->stream,
+                "Step by step, as a generator asks: a session a trace, --traces-per-call at once "
+                "on one stream");
   AddClientFlags(ask, &o->client);
   ask->callback([o] { RunAsk(*o); });
 }

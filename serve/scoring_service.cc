@@ -3,12 +3,25 @@
 #include <atomic>
 #include <utility>
 
+#include "serve/stream_codec.h"
+
 namespace prm {
 namespace {
+
+constexpr const char* kDraining = "the server is draining and takes no new work";
 
 grpc::Status ToStatus(const Error& error) {
   return grpc::Status(grpc::StatusCode(int(error.code())), error.what());
 }
+
+// A stream that ends at once.
+class RefusedStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const Error& why) { Finish(ToStatus(why)); }
+
+ private:
+  void OnDone() override { delete this; }
+};
 
 // gRPC gives deadlines on the system clock; the batcher's clock is steady.
 SteadyTime ToSteady(std::chrono::system_clock::time_point deadline) {
@@ -190,6 +203,11 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
   std::optional<Error> ending_;
 };
 
+ScoringService::ScoringService(const ServiceParts& parts)
+    : parts_(parts),
+      rules_(*parts.scorer, parts.limits.max_steps, parts.stream.max_step_bytes),
+      places_(parts.stream.max_sessions) {}
+
 grpc::ServerUnaryReactor* ScoringService::ScoreTraces(grpc::CallbackServerContext* context,
                                                       const grpc::ByteBuffer* request,
                                                       grpc::ByteBuffer* response) {
@@ -203,11 +221,49 @@ grpc::ServerUnaryReactor* ScoringService::ScoreTraces(grpc::CallbackServerContex
   }
   Call* call = new Call(this, id, context, response);
   if (draining) {
-    call->Fail(Error(ErrorCode::kUnavailable, "the server is draining and takes no new work"));
+    call->Fail(Error(ErrorCode::kUnavailable, kDraining));
   } else if (!parts_.pool->TryPost([call, request] { call->Start(*request); })) {
     call->Fail(Error(ErrorCode::kResourceExhausted, "too many calls wait to be read"));
   }
   return call;
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ScoringService::ScoreStream(
+    grpc::CallbackServerContext* context) {
+  StreamParts stream;
+  stream.rules = &rules_;
+  stream.batcher = parts_.batcher;
+  stream.pool = parts_.pool;
+  stream.places = &places_;
+  stream.limits = parts_.stream;
+  stream.deadline = ToSteady(context->deadline());
+  stream.now = parts_.now;
+  stream.on_step = parts_.on_step;
+  CallRecord record;
+  record.event = "stream";
+  std::optional<Error> refused;
+  {
+    std::lock_guard lock(mutex_);
+    record.id = next_id_++;
+    if (draining_) {
+      refused = Error(ErrorCode::kUnavailable, kDraining);
+    } else if (int(streams_.size()) >= parts_.stream.max_streams) {
+      refused = Error(
+          ErrorCode::kResourceExhausted,
+          StrCat("the server has ", streams_.size(), " streams, all it may have; try again later"));
+    } else {
+      StreamIdentity identity{record.id, parts_.on_stream,
+                              [this, id = record.id] { LeaveStream(id); }};
+      const auto call = std::make_shared<StreamCall>(stream, context, std::move(identity));
+      ++calls_;
+      streams_[record.id] = call;
+      return call.get();
+    }
+  }
+  record.status = refused->code();
+  record.message = refused->what();
+  if (parts_.on_stream) parts_.on_stream(record);
+  return new RefusedStream(*refused);
 }
 
 grpc::ServerUnaryReactor* ScoringService::DescribeModel(grpc::CallbackServerContext* context,
@@ -215,6 +271,7 @@ grpc::ServerUnaryReactor* ScoringService::DescribeModel(grpc::CallbackServerCont
                                                         v1::DescribeModelResponse* response) {
   ToMessage(parts_.scorer->description(), response->mutable_model());
   ToMessage(parts_.limits, response->mutable_limits());
+  ToMessage(rules_.step_delimiter, parts_.stream, response->mutable_stream());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
@@ -225,9 +282,34 @@ void ScoringService::Leave() {
   if (--calls_ == 0) empty_.notify_all();
 }
 
-void ScoringService::RefuseNew() {
+void ScoringService::LeaveStream(uint64_t id) {
+  {
+    std::shared_ptr<StreamCall> done;  // destroyed behind the lock
+    std::lock_guard lock(mutex_);
+    const auto stream = streams_.find(id);
+    done = std::move(stream->second);
+    streams_.erase(stream);
+  }
+  Leave();
+}
+
+ScoringService::Streams ScoringService::LiveStreams() {
   std::lock_guard lock(mutex_);
-  draining_ = true;
+  Streams streams;
+  for (const auto& [id, stream] : streams_) streams.push_back(stream);
+  return streams;
+}
+
+void ScoringService::Tick() {
+  for (const auto& stream : LiveStreams()) stream->Tick();
+}
+
+void ScoringService::RefuseNew() {
+  {
+    std::lock_guard lock(mutex_);
+    draining_ = true;
+  }
+  for (const auto& stream : LiveStreams()) stream->Drain();
 }
 
 bool ScoringService::AwaitAnswers(SteadyTime give_up) {

@@ -4,12 +4,17 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "proto/prm/v1/scoring.grpc.pb.h"
 #include "serve/batcher.h"
 #include "serve/call_record.h"
 #include "serve/codec.h"
+#include "serve/score_stream.h"
+#include "serve/session_stream.h"
 #include "serve/thread_pool.h"
 
 namespace prm {
@@ -22,39 +27,61 @@ struct ServiceParts {
   CallLimits limits;
   // Called when a call was answered, from any thread, under no lock.
   std::function<void(const CallRecord&)> on_call;
+
+  StreamLimits stream;
+  // The clock of streams, passed in so that tests own the time.
+  std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
+  // As on_call: when a stream ended, and after every step that was scored on one.
+  std::function<void(const CallRecord&)> on_stream;
+  std::function<void(const StepScore&)> on_step;
 };
 
-// ScoreTraces takes the raw bytes: the generated parser would answer a message that is malformed or
-// not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
+// ScoreTraces and ScoreStream take the raw bytes: the generated parser would answer a message that
+// is malformed or not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
 class ScoringService final
     : public v1::ScoringService::WithRawCallbackMethod_ScoreTraces<
-          v1::ScoringService::WithCallbackMethod_DescribeModel<v1::ScoringService::Service>> {
+          v1::ScoringService::WithRawCallbackMethod_ScoreStream<
+              v1::ScoringService::WithCallbackMethod_DescribeModel<v1::ScoringService::Service>>> {
  public:
-  explicit ScoringService(const ServiceParts& parts) : parts_(parts) {}
+  explicit ScoringService(const ServiceParts& parts);
 
   grpc::ServerUnaryReactor* ScoreTraces(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ScoreStream(
+      grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* DescribeModel(grpc::CallbackServerContext* context,
                                           const v1::DescribeModelRequest* request,
                                           v1::DescribeModelResponse* response) override;
 
-  // Refuses new calls with UNAVAILABLE from now on.
+  // Refuses new calls with UNAVAILABLE from now on; streams end when what they took is answered.
   void RefuseNew();
   // After RefuseNew: waits until every accepted call was answered, at most until `give_up`; false
   // if calls were left.
   bool AwaitAnswers(SteadyTime give_up);
 
+  // Closes sessions that are idle for too long, cuts streams whose clients do not read; to be
+  // called every now and then.
+  void Tick();
+  // Open now, on all streams.
+  int sessions() const { return places_.taken(); }
+
  private:
+  using Streams = std::vector<std::shared_ptr<StreamCall>>;
   class Call;
   void Leave();
+  void LeaveStream(uint64_t id);
+  Streams LiveStreams();
 
   const ServiceParts parts_;
+  const SessionRules rules_;
+  SessionPlaces places_;
   std::mutex mutex_;
   // Guarded by mutex_:
   bool draining_ = false;
   int calls_ = 0;  // accepted and not done
   uint64_t next_id_ = 1;
+  std::map<uint64_t, std::shared_ptr<StreamCall>> streams_;  // among calls_
   std::condition_variable empty_;
 };
 

@@ -5,7 +5,10 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <condition_variable>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 
 #include "serve/grpc_log.h"
 #include "serve/scoring_service.h"
@@ -17,6 +20,8 @@ namespace {
 
 // For transports to send the last answers after every call is done.
 constexpr std::chrono::seconds kCloseGrace{1};
+// How often streams are looked after; their limits are whole seconds.
+constexpr std::chrono::seconds kTickPeriod{1};
 
 void CheckLimits(const ServerOptions& o) {
   const auto at_least = [](const char* name, int64_t value, int64_t bound) {
@@ -30,6 +35,14 @@ void CheckLimits(const ServerOptions& o) {
   at_least("max_message_bytes", o.limits.max_message_bytes, 1);
   at_least("batch tokens", o.batch.max_tokens, 1);
   at_least("batch traces", o.batch.max_traces, 1);
+  at_least("max_streams", o.stream.max_streams, 1);
+  at_least("max_sessions", o.stream.max_sessions, 1);
+  at_least("max_stream_sessions", o.stream.max_stream_sessions, 1);
+  at_least("max_step_bytes", o.stream.max_step_bytes, 1);
+  at_least("max_unanswered", o.stream.max_unanswered, 1);
+  at_least("max_unanswered_bytes", o.stream.max_unanswered_bytes, 1);
+  at_least("stalled_seconds", o.stream.stalled_seconds, 1);
+  at_least("session_idle_seconds", o.stream.session_idle_seconds, 1);
   at_least("text_threads", o.text_threads, 1);
   at_least("max_waiting_calls", o.max_waiting_calls, 1);
   // A call that meets its own limits must fit into an empty queue.
@@ -68,11 +81,19 @@ struct Server::State {
                  .batcher = &batcher,
                  .pool = &pool,
                  .limits = o.limits,
-                 .on_call = [this](const CallRecord& record) {
-                   log.Call(record);
-                   metrics.CountCall(record);
-                   metrics.SetQueue(batcher.queue_traces(), batcher.queue_tokens());
-                 }}) {}
+                 .on_call =
+                     [this](const CallRecord& record) {
+                       log.Call(record);
+                       metrics.CountCall(record);
+                       metrics.SetQueue(batcher.queue_traces(), batcher.queue_tokens());
+                     },
+                 .stream = o.stream,
+                 .on_stream =
+                     [this](const CallRecord& record) {
+                       log.Call(record);
+                       metrics.CountStream(record);
+                     },
+                 .on_step = [this](const StepScore& score) { metrics.CountStep(score); }}) {}
 
   BatcherOptions BatcherSettings() {
     BatcherOptions settings;
@@ -87,6 +108,7 @@ struct Server::State {
   }
 
   void Listen();
+  void TickUntil(std::stop_token stop);
 
   const ServerOptions options;
   ServerLog log;
@@ -99,7 +121,18 @@ struct Server::State {
   std::string address;
   std::once_flag drain_once;
   bool drained_whole = true;  // written once, under drain_once
+  std::jthread ticker;
 };
+
+void Server::State::TickUntil(std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  while (!stopped.wait_for(lock, stop, kTickPeriod, [&] { return stop.stop_requested(); })) {
+    service.Tick();
+    metrics.SetSessions(service.sessions());
+  }
+}
 
 void Server::State::Listen() {
   EnableHealthAndReflection();
@@ -118,6 +151,7 @@ void Server::State::Listen() {
   }
   address = options.listen.substr(0, options.listen.rfind(':') + 1) + std::to_string(port);
   server->GetHealthCheckService()->SetServingStatus(v1::ScoringService::service_full_name(), true);
+  ticker = std::jthread([this](std::stop_token stop) { TickUntil(stop); });
 }
 
 Server::Server(const ServerOptions& options, std::unique_ptr<StepScorer> scorer) {
@@ -153,6 +187,9 @@ bool Server::Drain() {
   return s.drained_whole;
 }
 
-std::string Server::MetricsText() const { return state_->metrics.Text(); }
+std::string Server::MetricsText() const {
+  state_->metrics.SetSessions(state_->service.sessions());
+  return state_->metrics.Text();
+}
 
 }  // namespace prm

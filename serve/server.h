@@ -8,6 +8,7 @@
 #include "model/step_scorer.h"
 #include "serve/batcher.h"
 #include "serve/call_limits.h"
+#include "serve/stream_messages.h"
 
 namespace prm {
 
@@ -16,6 +17,7 @@ struct ServerOptions {
   std::string metrics;                     // host:port of /metrics; empty: none
   std::string log_level = "info";
   CallLimits limits;
+  StreamLimits stream;
   BatchLimits batch;
   int64_t max_queue_traces = 8192;
   int64_t max_queue_tokens = int64_t{4} << 20;
@@ -39,8 +41,8 @@ class Server {
   // "127.0.0.1:50051" with the port that was bound.
   const std::string& address() const;
 
-  // Health turns NOT_SERVING, new calls get UNAVAILABLE, accepted ones are finished (at most
-  // drain_seconds), then the port is closed. False if calls had to be dropped.
+  // Health turns NOT_SERVING, new calls get UNAVAILABLE, accepted ones and what streams took are
+  // finished (at most drain_seconds), then the port is closed. False if calls had to be dropped.
   bool Drain();
 
   // What /metrics would say.

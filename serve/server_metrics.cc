@@ -54,6 +54,19 @@ struct ServerMetrics::State {
       Counter(*registry, "prm_cancelled_traces_total", "Traces that left the queue cancelled");
   prometheus::Gauge& queue_traces = Gauge(*registry, "prm_queue_traces", "Traces that wait");
   prometheus::Gauge& queue_tokens = Gauge(*registry, "prm_queue_tokens", "Tokens that wait");
+  prometheus::Family<prometheus::Counter>& streams = prometheus::BuildCounter()
+                                                         .Name("prm_streams_total")
+                                                         .Help("Ended streams by status")
+                                                         .Register(*registry);
+  prometheus::Counter& stream_failed = Counter(*registry, "prm_stream_failed_requests_total",
+                                               "Requests of ended streams with an error");
+  prometheus::Gauge& sessions = Gauge(*registry, "prm_sessions", "Sessions open on streams");
+  prometheus::Counter& steps =
+      Counter(*registry, "prm_session_steps_total", "Steps scored in sessions");
+  prometheus::Counter& computed = Counter(*registry, "prm_session_tokens_computed_total",
+                                          "Tokens computed for steps of sessions");
+  prometheus::Counter& reused = Counter(*registry, "prm_session_tokens_reused_total",
+                                        "Tokens of sessions that were there from before");
   Histogram& call_seconds =
       Distribution(*registry, "prm_call_seconds", "From arrival to answer", Seconds());
   Histogram& queue_seconds =
@@ -99,6 +112,19 @@ void ServerMetrics::CountBatch(const BatchReport& report) {
   state_->batch_tokens.Observe(double(report.tokens));
   state_->batch_traces.Observe(report.traces);
 }
+
+void ServerMetrics::CountStream(const CallRecord& record) {
+  state_->streams.Add({{"status", StatusName(record.status)}}).Increment();
+  state_->stream_failed.Increment(record.failed_traces);
+}
+
+void ServerMetrics::CountStep(const StepScore& score) {
+  state_->steps.Increment();
+  state_->computed.Increment(double(score.tokens_computed));
+  state_->reused.Increment(double(score.tokens_reused));
+}
+
+void ServerMetrics::SetSessions(int sessions) { state_->sessions.Set(sessions); }
 
 void ServerMetrics::SetQueue(int64_t traces, int64_t tokens) {
   state_->queue_traces.Set(double(traces));

@@ -6,6 +6,7 @@
 
 #include "serve/batcher.h"
 #include "serve/call_record.h"
+#include "serve/session.h"
 
 namespace prm {
 
@@ -20,6 +21,10 @@ class ServerMetrics {
   void CountCall(const CallRecord& record);
   void CountBatch(const BatchReport& report);
   void SetQueue(int64_t traces, int64_t tokens);
+  // A stream that ended, a step that was scored on one, sessions that are open.
+  void CountStream(const CallRecord& record);
+  void CountStep(const StepScore& score);
+  void SetSessions(int sessions);
 
   // What the endpoint serves.
   std::string Text() const;

@@ -27,6 +27,14 @@ bool ThreadPool::TryPost(std::function<void()> task) {
   return true;
 }
 
+void ThreadPool::Post(std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(task));
+  }
+  changed_.notify_one();
+}
+
 void ThreadPool::Work() {
   for (;;) {
     std::function<void()> task;

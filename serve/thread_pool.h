@@ -22,6 +22,8 @@ class ThreadPool {
 
   // False, and `task` is dropped, where max_waiting tasks wait already.
   bool TryPost(std::function<void()> task);
+  // Takes the task whatever waits: for those whose number something else bounds.
+  void Post(std::function<void()> task);
 
  private:
   void Work();

@@ -471,9 +471,11 @@ TEST_F(PrmProgram, APortThatIsTakenOrMuteIsNamed) {
   ExpectRefused(serve + port.address(), {"cannot listen on " + port.address()});
   ExpectRefused(serve + "127.0.0.1:0 --metrics " + port.address(),
                 {"cannot listen on " + port.address()});
-  ExpectRefused("ask --attempts 1 --timeout 1 --server " + port.address() + " --in " +
-                    Path("data/dev.jsonl") + " --out " + Path("unanswered.jsonl"),
-                {port.address()});
+  for (const char* ask : {"ask", "ask --stream"}) {
+    ExpectRefused(std::string(ask) + " --attempts 1 --timeout 1 --server " + port.address() +
+                      " --in " + Path("data/dev.jsonl") + " --out " + Path("unanswered.jsonl"),
+                  {port.address()});
+  }
   EXPECT_FALSE(std::filesystem::exists(Path("unanswered.jsonl")));
 }
 

@@ -32,7 +32,9 @@ class ByteTokenizer : public Tokenizer {
       text.remove_prefix(blank_line ? 3 : 1);
     }
   }
-  std::string Decode(std::span<const TokenId>) const override { return ""; }
+  std::string Decode(std::span<const TokenId> ids) const override {
+    return std::string(ids.begin(), ids.end());
+  }
   int vocab_size() const override { return 259; }
   std::optional<TokenId> PieceToId(std::string_view) const override { return std::nullopt; }
   std::optional<TokenId> bos_id() const override {
@@ -198,6 +200,110 @@ TEST(TokenizeTrace, EqualsAppendingStepByStep) {
     EXPECT_EQ(grown.tokens().ids, whole.ids);
     EXPECT_EQ(grown.tokens().step_reads, whole.step_reads);
   }
+}
+
+// Formats whose prompt's end joins with the first step, with reads before the step's end, with
+// several lines a step, with numbers, with texts on their own.
+std::vector<StepFormat> VariousFormats() {
+  const MarkingTokenizer tokenizer;
+  std::vector<StepFormat> formats = {NewlineFormat(tokenizer, true),
+                                     NewlineFormat(tokenizer, false)};
+  formats.push_back({.prompt = {Text("Q {problem}"), Text(".\n")},
+                     .step = {Text("\n{step}"), Ids({'|'})},
+                     .between = {Text("~")}});
+  formats.push_back(
+      {.prompt = {Alone("{problem}.")}, .step = {Alone("{step}"), Text("\n\n")}, .between = {}});
+  formats.push_back({.prompt = {Text("{problem} ")},
+                     .step = {Text("Step {n}: {step}.")},
+                     .between = {Ids({'<'}), Text("\n\n")},
+                     .trim = true,
+                     .read_back = 2});
+  formats.push_back({.prompt = {Text("{problem}")},
+                     .step = {Text("{step}"), Ids({'|'})},
+                     .between = {},
+                     .by_line = true});
+  return formats;
+}
+
+void ExpectBuiltAtOnce(const TraceBuilder& built, const StepFormat& format, const Trace& trace) {
+  ASSERT_EQ(size_t(built.steps()), trace.steps.size());
+  if (trace.steps.empty()) return;
+  const TraceTokens whole = TokenizeTrace(format, MarkingTokenizer(), trace);
+  EXPECT_EQ(built.tokens().ids, whole.ids);
+  EXPECT_EQ(built.tokens().step_reads, whole.step_reads);
+  EXPECT_EQ(built.tokens().steps_begin, whole.steps_begin);
+}
+
+TEST(TraceBuilder, ForkedAndRewoundTracesHaveTheIdsOfThoseBuiltAtOnce) {
+  const MarkingTokenizer tokenizer;
+  const std::vector<std::string> steps = {"one", "two.\n\nlines", " three ", "4", "\nfive."};
+  for (const StepFormat& format : VariousFormats()) {
+    for (const char* problem : {"problem", "ends in a line\n", ""}) {
+      TraceBuilder grown(format, tokenizer, problem);
+      for (const std::string& step : steps) grown.Append(step);
+      for (int kept = int(steps.size()); kept >= 0; --kept) {
+        TraceBuilder forked = grown;
+        forked.Rewind(kept);
+        Trace expected = MakeTrace(problem, {steps.begin(), steps.begin() + kept});
+        ExpectBuiltAtOnce(forked, format, expected);
+        for (const char* step : {"another.\n\n", "way"}) {
+          forked.Append(step);
+          expected.steps.push_back({step, {}, {}});
+        }
+        ExpectBuiltAtOnce(forked, format, expected);
+      }
+      ExpectBuiltAtOnce(grown, format, MakeTrace(problem, steps));
+    }
+  }
+}
+
+TEST(TraceBuilder, ARefusedStepLeavesTheTraceAsItWas) {
+  const MarkingTokenizer tokenizer;
+  for (const StepFormat& format : VariousFormats()) {
+    TraceBuilder grown(format, tokenizer, "p");
+    for (const char* step : {"", " \n", "b\xff"}) EXPECT_THROW(grown.Append(step), Error);
+    grown.Append("a");
+    for (const char* step : {"", " \n", "b\xff"}) EXPECT_THROW(grown.Append(step), Error);
+    grown.Append("b");
+    ExpectBuiltAtOnce(grown, format, MakeTrace("p", {"a", "b"}));
+  }
+  StepFormat unreadable = NewlineFormat(tokenizer, false);
+  unreadable.read_back = 4;
+  TraceBuilder grown(unreadable, tokenizer, "");
+  EXPECT_THAT(MessageOf([&] { grown.Append("a"); }, ErrorCode::kInvalidArgument),
+              HasSubstr("step 0 has too few tokens"));
+  grown.Append("long enough");
+  ExpectBuiltAtOnce(grown, unreadable, MakeTrace("", {"long enough"}));
+}
+
+TEST(TraceBuilder, RewindsOnlyToStepsThatItHas) {
+  const ByteTokenizer tokenizer;
+  const StepFormat format = NewlineFormat(tokenizer, false);
+  TraceBuilder grown(format, tokenizer, "p");
+  grown.Append("a");
+  EXPECT_EQ(MessageOf([&] { grown.Rewind(2); }, ErrorCode::kOutOfRange),
+            "back to 2 steps; expected 0 to 1");
+  EXPECT_THROW(grown.Rewind(-1), Error);
+  EXPECT_EQ(grown.steps(), 1);
+}
+
+TEST(StepDelimiter, IsTheLineFeedsThatTheFormatPutsBetweenSteps) {
+  const ByteTokenizer tokenizer;
+  const auto delimiter = [&](std::vector<FormatPart> step, std::vector<FormatPart> between,
+                             bool by_line = false) {
+    return StepDelimiter({.prompt = {Text("{problem}")},
+                          .step = std::move(step),
+                          .between = std::move(between),
+                          .by_line = by_line},
+                         tokenizer);
+  };
+  EXPECT_EQ(delimiter({Text("Step {n}:\n{step}\n")}, {}), "\n");
+  EXPECT_EQ(delimiter({Text("{step}")}, {Text("\n\n")}), "\n\n");
+  EXPECT_EQ(delimiter({Text("{step}\n")}, {Text("\n"), Text("\n")}), "\n\n\n");
+  EXPECT_EQ(delimiter({Text("{step}"), Text("\n")}, {}, true), "\n\n");
+  EXPECT_EQ(delimiter({Text("{step}"), Ids({'\n'})}, {}), "\n");
+  EXPECT_EQ(delimiter({Text("{step}")}, {}), "\n\n");
+  EXPECT_EQ(delimiter({Text("{step}\n"), Text("+")}, {Text("\n")}), "\n\n");
 }
 
 TEST(TokenizeTrace, NamesTraceAndStepOfWhatItRefuses) {

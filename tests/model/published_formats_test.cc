@@ -117,6 +117,13 @@ TEST(PublishedFormats, ATraceBuiltStepByStepHasTheIdsOfTheWhole) {
       EXPECT_EQ(part.step_reads.back(), whole.step_reads[s]);
     }
     EXPECT_EQ(grown.tokens().ids, whole.ids);
+    for (int kept = int(trace.steps.size()); kept >= 0; --kept) {
+      TraceBuilder forked = grown;
+      forked.Rewind(kept);
+      for (size_t s = size_t(kept); s < trace.steps.size(); ++s) forked.Append(trace.steps[s].text);
+      EXPECT_EQ(forked.tokens().ids, whole.ids);
+      EXPECT_EQ(forked.tokens().step_reads, whole.step_reads);
+    }
   }
 }
 

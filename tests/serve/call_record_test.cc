@@ -16,6 +16,8 @@ TEST(FormatCall, IsOneLineOfKeysAndValues) {
   EXPECT_EQ(FormatCall(record),
             "event=call id=7 traces=3 failed=1 tokens=120 queue_us=5 compute_us=900 total_us=1000 "
             "status=OK");
+  record.event = "stream";
+  EXPECT_TRUE(FormatCall(record).starts_with("event=stream id=7 "));
 }
 
 TEST(FormatCall, QuotesTextSoThatALineStaysALine) {

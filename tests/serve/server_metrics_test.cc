@@ -50,6 +50,28 @@ TEST(ServerMetrics, DescribeBatchesAndTheQueueBehindThem) {
   EXPECT_THAT(text, HasSubstr("prm_queue_tokens 700"));
 }
 
+TEST(ServerMetrics, CountStreamsTheirStepsAndTheSessionsThatAreOpen) {
+  ServerMetrics metrics("");
+  CallRecord record{.traces = 3, .failed_traces = 2};
+  metrics.CountStream(record);
+  record.status = ErrorCode::kUnavailable;
+  metrics.CountStream(record);
+  StepScore score;
+  score.tokens_computed = 5;
+  score.tokens_reused = 70;
+  metrics.CountStep(score);
+  metrics.CountStep(score);
+  metrics.SetSessions(4);
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("prm_streams_total{status=\"OK\"} 1"));
+  EXPECT_THAT(text, HasSubstr("prm_streams_total{status=\"UNAVAILABLE\"} 1"));
+  EXPECT_THAT(text, HasSubstr("prm_stream_failed_requests_total 4"));
+  EXPECT_THAT(text, HasSubstr("prm_session_steps_total 2"));
+  EXPECT_THAT(text, HasSubstr("prm_session_tokens_computed_total 10"));
+  EXPECT_THAT(text, HasSubstr("prm_session_tokens_reused_total 140"));
+  EXPECT_THAT(text, HasSubstr("prm_sessions 4"));
+}
+
 TEST(ServerMetrics, ManyThreadsLoseNoCount) {
   ServerMetrics metrics("");
   std::vector<std::thread> threads;
