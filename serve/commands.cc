@@ -47,8 +47,19 @@ void AddServeCommand(CLI::App& app) {
       ->add_option("--log-level", s.log_level,
                    "debug (also batches) | info | warning | error | off")
       ->capture_default_str();
-  number("--batch-tokens", s.batch.max_tokens, "Tokens of one batch");
+  number("--batch-tokens", s.batch.max_tokens, "Tokens to compute in one batch");
   number("--batch-traces", s.batch.max_traces, "Traces of one batch");
+  serve
+      ->add_option("--chunk-tokens", s.batch.chunk_tokens,
+                   "Of these, of one trace, where prefixes are reused; 0: traces stay whole")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  serve
+      ->add_option_function<int>(
+          "--aging-ms", [&s](int ms) { s.batch.aging = std::chrono::milliseconds(ms); },
+          "Waiting this long counts as one priority higher")
+      ->default_str(std::to_string(s.batch.aging.count()))
+      ->check(CLI::PositiveNumber);
   number("--queue-traces", s.max_queue_traces, "Traces that may wait; more: RESOURCE_EXHAUSTED");
   number("--queue-tokens", s.max_queue_tokens, "Tokens that may wait; more: RESOURCE_EXHAUSTED");
   number("--max-traces", s.limits.max_traces, "Traces of one call");
@@ -84,6 +95,9 @@ void AddAskCommand(CLI::App& app) {
   ask->add_option("--in", o->in, "Native trace file; - is standard input")->capture_default_str();
   ask->add_option("--out", o->out, "Where score lines go; - is standard output")
       ->capture_default_str();
+  ask->add_option("--traces-per-call", o->client.traces_per_call, "Traces of one call")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   AddClientFlags(ask, &o->client);
   ask->callback([o] { RunAsk(*o); });
 }
@@ -94,10 +108,13 @@ void AddClientFlags(CLI::App* app, ClientOptions* client) {
   const auto number = [&](const char* flag, int& value, const char* help) {
     app->add_option(flag, value, help)->capture_default_str()->check(CLI::PositiveNumber);
   };
-  number("--traces-per-call", client->traces_per_call, "Traces of one call");
   number("--calls", client->calls_in_flight, "Calls at once");
   number("--attempts", client->attempts, "Of one call while the server is not there or full");
   number("--timeout", client->timeout_seconds, "Seconds that one attempt may take");
+  app->add_option("--client-id", client->client_id,
+                  "Whose calls these are, for the server's fairness; empty: the connection's");
+  app->add_flag("--route-by-problem", client->route_by_problem,
+                "A problem a call, named for a proxy before several servers");
 }
 
 void AddServeCommands(CLI::App& app) {

@@ -24,17 +24,28 @@ struct ServiceParts {
   std::function<void(const CallRecord&)> on_call;
 };
 
-// ScoreTraces takes the raw bytes: the generated parser would answer a message that is malformed or
-// not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
+// Whose call it is, by its metadata `client-id`, else its connection: BatchItem::client.
+uint64_t ClientOf(const grpc::CallbackServerContext& context);
+
+// Of `error`; where the queue is full, also says in the trailing metadata when to come again.
+// Before the call is finished.
+grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context);
+
+// ScoreTraces and Rerank take the raw bytes: the generated parser would answer a message that is
+// malformed or not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
 class ScoringService final
     : public v1::ScoringService::WithRawCallbackMethod_ScoreTraces<
-          v1::ScoringService::WithCallbackMethod_DescribeModel<v1::ScoringService::Service>> {
+          v1::ScoringService::WithRawCallbackMethod_Rerank<
+              v1::ScoringService::WithCallbackMethod_DescribeModel<v1::ScoringService::Service>>> {
  public:
   explicit ScoringService(const ServiceParts& parts) : parts_(parts) {}
 
   grpc::ServerUnaryReactor* ScoreTraces(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* Rerank(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* DescribeModel(grpc::CallbackServerContext* context,
                                           const v1::DescribeModelRequest* request,
                                           v1::DescribeModelResponse* response) override;
@@ -47,6 +58,11 @@ class ScoringService final
 
  private:
   class Call;
+  class ScoreTracesCall;
+  class RerankCall;
+  template <class OneCall>
+  grpc::ServerUnaryReactor* Accept(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
   void Leave();
 
   const ServiceParts parts_;

@@ -30,6 +30,8 @@ void CheckLimits(const ServerOptions& o) {
   at_least("max_message_bytes", o.limits.max_message_bytes, 1);
   at_least("batch tokens", o.batch.max_tokens, 1);
   at_least("batch traces", o.batch.max_traces, 1);
+  at_least("chunk tokens", o.batch.chunk_tokens, 0);
+  at_least("aging in ms", o.batch.aging.count(), 1);
   at_least("text_threads", o.text_threads, 1);
   at_least("max_waiting_calls", o.max_waiting_calls, 1);
   // A call that meets its own limits must fit into an empty queue.
@@ -153,6 +155,9 @@ bool Server::Drain() {
   return s.drained_whole;
 }
 
-std::string Server::MetricsText() const { return state_->metrics.Text(); }
+std::string Server::MetricsText() const {
+  state_->metrics.SetQueue(state_->batcher.queue_traces(), state_->batcher.queue_tokens());
+  return state_->metrics.Text();
+}
 
 }  // namespace prm
