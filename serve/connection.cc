@@ -20,9 +20,12 @@ double Jitter() {
   return std::uniform_real_distribution<double>(0, 1)(random);
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
+}  // namespace
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server, bool shared) {
   QuietGrpcLog();
   grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, shared ? 0 : 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   // Also how long a connection may take to come about: on a busy machine a handshake waits its
   // turn.
@@ -33,14 +36,11 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
 }
 
-// Metadata must be ASCII, and short.
 std::string ProblemId(const std::string& problem) {
   uint64_t hash = 1469598103934665603u;
   for (const unsigned char c : problem) hash = (hash ^ c) * 1099511628211u;
   return std::to_string(hash);
 }
-
-}  // namespace
 
 std::chrono::milliseconds RetryDelay(int attempt, double jitter,
                                      std::optional<std::chrono::milliseconds> pushback) {

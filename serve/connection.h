@@ -15,6 +15,12 @@
 
 namespace prm {
 
+// `shared`: with other channels of this process to the same server, where they are alike.
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server, bool shared = true);
+
+// The metadata `problem-id` of a problem's text: a number, as metadata must be ASCII and short.
+std::string ProblemId(const std::string& problem);
+
 // The delay that a server asks for in the trailing metadata of a call; negative: not again at all.
 std::optional<std::chrono::milliseconds> PushbackOf(const grpc::ClientContext& context);
 
