@@ -57,6 +57,13 @@ if(TARGET data_test)
 endif()
 if(TARGET serve_test)
   target_link_libraries(serve_test PRIVATE prm_proto spdlog::spdlog)
+  # A server to be killed.
+  add_executable(fake_server tests/serve/fake_server.cc)
+  target_include_directories(fake_server PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_options(fake_server PRIVATE ${PRM_WARNINGS})
+  target_link_libraries(fake_server PRIVATE prm_serve)
+  target_compile_definitions(serve_test PRIVATE PRM_FAKE_SERVER="$<TARGET_FILE:fake_server>")
+  add_dependencies(serve_test fake_server)
 endif()
 
 if(NOT PRM_SANITIZE)
