@@ -98,9 +98,10 @@ TEST(Chunks, WithoutReuseTracesStayWhole) {
 TEST(Chunks, GetToTheEndThoughTheCacheForgetsEachOfThem) {
   auto owned = Reusing();
   FakeScorer* scorer = owned.get();
-  scorer->on_score = [&](std::span<const TraceTokens>) { scorer->Forget(); };
   Outcomes outcomes;
-  Batcher batcher(Chunked(), OneScorer(std::move(owned)));
+  BatcherOptions options = Chunked();
+  options.on_batch = [&](const BatchReport&) { scorer->Forget(); };
+  Batcher batcher(options, OneScorer(std::move(owned)));
   const TraceTokens tokens = LongTokens("problem", 260, 17);
   batcher.Submit(outcomes.One(tokens));
   EXPECT_EQ(outcomes.Await(0).scored.scores, FakeScores(tokens));

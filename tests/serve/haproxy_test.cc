@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,7 +31,9 @@ class Process {
     arguments.push_back(nullptr);
     id_ = fork();
     if (id_ == 0) {
-      // Only what is safe after fork in a process of threads.
+      // Only what is safe after fork in a process of threads. It ends with the test, however that
+      // ends.
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
       dup2(ends[1], STDOUT_FILENO);
       close(ends[0]);
       close(ends[1]);
