@@ -84,6 +84,23 @@ TEST(Chunks, AShortAppendNeverWaitsForALongTrace) {
   EXPECT_EQ(outcomes.Await(0).scored.scores, FakeScores(LongTokens("long", 1000, 40)));
 }
 
+TEST(Chunks, TheRestOfATraceKeepsItsPlaceBeforeWhatItsClientSentLater) {
+  const auto gate = std::make_shared<Gate>();
+  auto scorer = Reusing(gate);
+  std::vector<size_t> lengths;
+  scorer->on_score = [&](std::span<const TraceTokens> t) { lengths.push_back(t[0].ids.size()); };
+  Outcomes outcomes;
+  BatcherOptions options = Chunked();
+  options.batch.max_traces = 1;
+  Batcher batcher(options, OneScorer(std::move(scorer)));
+  batcher.Submit(outcomes.One(LongTokens("long", 150, 40)));
+  gate->AwaitArrivals(1);
+  batcher.Submit(outcomes.Items({"later"}));
+  gate->Open();
+  EXPECT_TRUE(batcher.Drain());
+  EXPECT_THAT(lengths, ElementsAre(50, 100, 150, 6));
+}
+
 TEST(Chunks, WithoutReuseTracesStayWhole) {
   std::vector<size_t> lengths;
   auto scorer = std::make_unique<FakeScorer>();
