@@ -56,10 +56,10 @@ class Generator {
 
   LoadReport Run() {
     LoadSchedule schedule(options_.rate, options_.mix, options_.seed);
+    const int64_t end_us = int64_t(options_.seconds * 1e6);
     start_ = Clock::now();
     for (int64_t sent = 0; options_.max_calls == 0 || sent < options_.max_calls; ++sent) {
       LoadArrival arrival = schedule.Next();
-      const int64_t end_us = int64_t(options_.seconds * 1e6);
       if (options_.rate > 0) {
         if (arrival.at_us >= end_us) break;
         std::this_thread::sleep_until(start_ + std::chrono::microseconds(arrival.at_us));
@@ -91,7 +91,6 @@ class Generator {
   void AwaitRoom() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return outstanding_ < options_.max_outstanding; });
-    ++outstanding_;
   }
 
   void Send(const LoadArrival& arrival) {
@@ -123,6 +122,10 @@ class Generator {
   // Owned by its call until End.
   template <class Response>
   UnderWay<Response>* Begin(const LoadArrival& arrival, const std::string& problem) {
+    {
+      std::lock_guard lock(mutex_);
+      ++outstanding_;
+    }
     auto* under_way = new UnderWay<Response>;
     under_way->context.set_deadline(std::chrono::system_clock::now() +
                                     std::chrono::seconds(options_.timeout_seconds));
