@@ -116,8 +116,7 @@ Batcher::Batcher(const BatcherOptions& options, std::vector<std::unique_ptr<Step
 
 Batcher::~Batcher() { Stop(); }
 
-// --- into the queue
-// --------------------------------------------------------------------------------
+// --- into the queue -----------------------------------------------------------------------------
 
 Batcher::Waiting Batcher::Arrive(BatchItem item, SteadyTime now) const {
   Waiting trace;
@@ -226,8 +225,7 @@ void Batcher::Requeue(Waiting trace) {
   refused->item.done(std::move(refused->outcome));
 }
 
-// --- out of the queue
-// ------------------------------------------------------------------------------
+// --- out of the queue ---------------------------------------------------------------------------
 
 bool Batcher::MayTakeLocked(size_t worker, size_t home) const {
   if (!reuses_prefixes_ || home == worker) return true;
@@ -340,8 +338,7 @@ void Batcher::Finished(size_t count) {
   if (queue_.empty() && in_work_ == 0) idle_.notify_all();
 }
 
-// --- a worker
-// --------------------------------------------------------------------------------------
+// --- a worker -----------------------------------------------------------------------------------
 
 void Batcher::Work(size_t worker) {
   for (;;) {
@@ -441,8 +438,7 @@ void Batcher::MeasureRate(size_t worker, const BatchReport& report) {
   mean = mean == 0 ? rate : (1 - kRateWeight) * mean + kRateWeight * rate;
 }
 
-// --- the end
-// ---------------------------------------------------------------------------------------
+// --- the end ------------------------------------------------------------------------------------
 
 bool Batcher::Drain(SteadyTime give_up) {
   std::unique_lock lock(mutex_);

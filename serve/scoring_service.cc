@@ -16,7 +16,8 @@ SteadyTime ToSteady(std::chrono::system_clock::time_point deadline) {
   return std::chrono::steady_clock::now() + left;
 }
 
-// These say that no work began and stand for the whole call; any other code is the trace's own.
+// These say that the work was not done and stand for the whole call; any other code is the trace's
+// own.
 bool EndsTheCall(ErrorCode code) {
   return code == ErrorCode::kCancelled || code == ErrorCode::kDeadlineExceeded ||
          code == ErrorCode::kUnavailable;
