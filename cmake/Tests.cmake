@@ -17,7 +17,7 @@ endfunction()
 if(PRM_SANITIZE STREQUAL "thread")
   prm_add_test(threads_test
     serve/batch_forming.cc serve/batcher.cc serve/call_record.cc serve/server_metrics.cc
-    serve/thread_pool.cc
+    serve/thread_pool.cc model/prefix_tree.cc tests/model/prefix_tree_test.cc
     tests/data/bpe_tokenizer_test.cc tests/serve/batch_forming_test.cc
     tests/serve/batcher_test.cc tests/serve/batcher_chunks_test.cc
     tests/serve/server_metrics_test.cc tests/serve/thread_pool_test.cc)

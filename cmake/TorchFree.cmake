@@ -14,6 +14,7 @@ set(PRM_MODEL_TORCH_FREE
   model_config
   packed_batch
   peft_config
+  prefix_tree
   prm_json
   published_formats
   rope

@@ -30,6 +30,11 @@ bool IsBlank(std::string_view text) {
   return text.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos;
 }
 
+void StepScores::Add(const StepScore& step) {
+  p_correct.push_back(step.p_correct);
+  if (step.label_probs) label_probs.push_back(*step.label_probs);
+}
+
 StepScores ScoresOf(std::vector<LabelProbs> label_probs) {
   StepScores scores;
   for (const LabelProbs& p : label_probs) scores.p_correct.push_back(std::min(PCorrect(p), 1.0f));

@@ -14,21 +14,22 @@ namespace prm {
 
 namespace {
 
-// One row of outputs to its score; `step_labels` is empty where the head has other labels.
-void AppendScore(std::span<const float> row, const Head& head,
-                 std::span<const StepLabel> step_labels, StepScores* scores) {
-  float p_correct = 0;
+// One row of outputs; `step_labels` is empty where the head has other labels.
+StepScore ScoreOf(std::span<const float> row, const Head& head,
+                  std::span<const StepLabel> step_labels) {
+  StepScore score;
   if (head.activation == Head::Activation::kSigmoid) {
-    for (const float p : row) p_correct += p / float(row.size());
+    for (const float p : row) score.p_correct += p / float(row.size());
   } else {
     for (size_t k = 0; k < row.size(); ++k) {
-      if (head.labels[k].starts_with("correct")) p_correct += row[k];
+      if (head.labels[k].starts_with("correct")) score.p_correct += row[k];
     }
   }
-  scores->p_correct.push_back(std::min(p_correct, 1.0f));
-  if (step_labels.empty()) return;
-  LabelProbs& probs = scores->label_probs.emplace_back();
-  for (size_t k = 0; k < row.size(); ++k) probs[size_t(step_labels[k])] += row[k];
+  score.p_correct = std::min(score.p_correct, 1.0f);
+  if (step_labels.empty()) return score;
+  score.label_probs.emplace();
+  for (size_t k = 0; k < row.size(); ++k) (*score.label_probs)[size_t(step_labels[k])] += row[k];
+  return score;
 }
 
 // What an implicit reward model makes of one trace: log-ratios are summed in float64.
@@ -120,6 +121,23 @@ Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& 
   return MakeDecoder(&model, target);
 }
 
+std::vector<StepScore> ScoresOfLogits(at::Tensor logits, const Head& head,
+                                      const ModelConfig& config) {
+  const double cap = head.ReadsLmHead() ? config.logit_softcap : 0;
+  if (cap > 0) logits = (logits / cap).tanh() * cap;
+  const bool softmax = head.activation == Head::Activation::kSoftmax;
+  const at::Tensor outputs =
+      (softmax ? logits.softmax(-1) : logits.sigmoid()).to(at::kCPU).contiguous();
+  const size_t width = size_t(outputs.size(1));
+  const float* values = outputs.const_data_ptr<float>();
+  const std::vector<StepLabel> step_labels = head.StepLabels();
+  std::vector<StepScore> scores;
+  for (int64_t s = 0; s < outputs.size(0); ++s) {
+    scores.push_back(ScoreOf({values + size_t(s) * width, width}, head, step_labels));
+  }
+  return scores;
+}
+
 std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
                                    std::span<const TraceTokens> traces, const Decoder* reference) {
   if (traces.empty()) return {};
@@ -128,20 +146,13 @@ std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
     return ScoreImplicit(decoder, *reference, *head.implicit_beta, traces);
   }
   const PackedBatch batch = Pack(traces);
-  const at::Tensor outputs = WithTorchErrors("scoring a batch", [&] {
-    at::Tensor logits = decoder.StepLogits(batch);
-    const double cap = head.ReadsLmHead() ? decoder.config().logit_softcap : 0;
-    if (cap > 0) logits = (logits / cap).tanh() * cap;
-    const bool softmax = head.activation == Head::Activation::kSoftmax;
-    return (softmax ? logits.softmax(-1) : logits.sigmoid()).to(at::kCPU).contiguous();
+  const std::vector<StepScore> scores = WithTorchErrors("scoring a batch", [&] {
+    return ScoresOfLogits(decoder.StepLogits(batch), head, decoder.config());
   });
-  const size_t width = size_t(outputs.size(1));
-  const float* values = outputs.const_data_ptr<float>();
-  const std::vector<StepLabel> step_labels = head.StepLabels();
   std::vector<StepScores> result(traces.size());
   for (size_t b = 0; b < traces.size(); ++b) {
     for (int64_t s = batch.read_offsets[b]; s < batch.read_offsets[b + 1]; ++s) {
-      AppendScore({values + size_t(s) * width, width}, head, step_labels, &result[b]);
+      result[b].Add(scores[size_t(s)]);
     }
   }
   return result;
@@ -157,8 +168,7 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
 
 double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
                       const Decoder* reference) {
-  const bool exact = decoder.weights().layers[0][LayerPart::kQkv].scalar_type() == at::kFloat &&
-                     prm.self_test_dtype == "float32";
+  const bool exact = decoder.compute_dtype() == at::kFloat && prm.self_test_dtype == "float32";
   double worst = 0.0;
   for (size_t t = 0; t < prm.self_tests.size(); ++t) {
     const SelfTest& test = prm.self_tests[t];

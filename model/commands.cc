@@ -130,6 +130,10 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
   app->add_option("--device", scorer->device, "auto | cpu | cuda | cuda:N")->capture_default_str();
   app->add_option("--dtype", scorer->dtype, "auto | float32 | bfloat16")->capture_default_str();
   app->add_option("--threads", scorer->threads, "0: all cores")->capture_default_str();
+  app->add_option("--cache-bytes", scorer->cache_bytes,
+                  "Of keys and values kept for traces that begin alike, as 4GB; 0: keep none")
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("a quarter of the free memory");
   const std::map<std::string, bool> on_off = {{"on", true}, {"off", false}};
   app->add_option("--self-test", scorer->self_test,
                   "on | off: compare the checkpoint's self-test traces at load")

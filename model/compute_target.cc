@@ -3,9 +3,11 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/cpu/Utils.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "data/error.h"
@@ -66,6 +68,17 @@ ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& 
   InstallBufferPool();
   const c10::Device chosen = ChooseDevice(device);
   return {chosen, ChooseDtype(dtype, chosen)};
+}
+
+int64_t FreeMemoryBytes(c10::Device device) {
+  if (device.is_cuda()) {
+    return int64_t(at::getDeviceAllocator(c10::kCUDA)->getMemoryInfo(device.index()).first);
+  }
+  std::ifstream memory("/proc/meminfo");
+  for (std::string line; std::getline(memory, line);) {
+    if (line.starts_with("MemAvailable:")) return std::stoll(line.substr(13)) * 1024;
+  }
+  throw Error(ErrorCode::kInternal, "/proc/meminfo: no MemAvailable");
 }
 
 std::string DtypeName(c10::ScalarType dtype) {

@@ -4,6 +4,7 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include <cstdint>
 #include <string>
 
 namespace prm {
@@ -19,6 +20,9 @@ struct ComputeTarget {
 // Error(kInvalidArgument) for an unknown word, Error(kUnavailable) for a device that is not there.
 // Call before other threads run.
 ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads);
+
+// Memory that a new user of the device may take now.
+int64_t FreeMemoryBytes(c10::Device device);
 
 std::string DtypeName(c10::ScalarType dtype);
 

@@ -12,10 +12,6 @@ namespace {
 
 using enum LayerPart;
 
-at::Tensor Linear(const at::Tensor& x, const LayerWeights& w, LayerPart weight, LayerPart bias) {
-  return w[bias].defined() ? at::addmm(w[bias], x, w[weight].t()) : at::mm(x, w[weight].t());
-}
-
 // Adds to the gradients of Linear's weight and bias, in float32.
 void AddLinearGradients(const at::Tensor& grad, const at::Tensor& x, LayerWeights& g,
                         LayerPart weight, LayerPart bias) {
@@ -68,9 +64,58 @@ HeadRange Keys(ops::AttentionShape s) {
 Decoder::Decoder(ModelConfig config, DecoderWeights weights)
     : config_(std::move(config)),
       weights_(std::move(weights)),
+      dtype_(weights_.layers[0][kQkv].scalar_type()),
       rotary_(ops::MakeRotaryTable(
           config_.max_positions(), RopeFrequencies(config_, config_.max_position_embeddings),
           config_.rope_scaling.attention_factor, weights_.embedding.device())) {}
+
+void Decoder::PackForInference() {
+  constexpr std::pair<LayerPart, LayerPart> kProducts[] = {{kQkv, kQkvBias},
+                                                           {kAttentionOut, kAttentionOutBias},
+                                                           {kGateUp, kGateUpBias},
+                                                           {kDown, kDownBias}};
+  packed_.resize(weights_.layers.size());
+  for (size_t l = 0; l < weights_.layers.size(); ++l) {
+    LayerWeights& w = weights_.layers[l];
+    for (const auto& [weight, bias] : kProducts) {
+      if (!w[weight].defined() || !ops::PackedLinear::Takes(w[weight])) continue;
+      packed_[l][size_t(weight)].emplace(w[weight], w[bias], weight == kGateUp);
+      w[weight].reset();
+    }
+  }
+}
+
+const ops::PackedLinear* Decoder::Packed(size_t layer, LayerPart part) const {
+  if (packed_.empty()) return nullptr;
+  const auto& packed = packed_[layer][size_t(part)];
+  return packed ? &*packed : nullptr;
+}
+
+at::Tensor Decoder::Linear(const at::Tensor& x, size_t layer, LayerPart weight,
+                           LayerPart bias) const {
+  if (const ops::PackedLinear* packed = Packed(layer, weight)) return packed->Forward(x);
+  const LayerWeights& w = weights_.layers[layer];
+  return w[bias].defined() ? at::addmm(w[bias], x, w[weight].t()) : at::mm(x, w[weight].t());
+}
+
+at::Tensor Decoder::GatedUnits(const at::Tensor& normed, size_t layer,
+                               at::Tensor* keep_gate_up) const {
+  if (const ops::PackedLinear* packed = Packed(layer, kGateUp)) {
+    return packed->Glu(normed, config_.activation);
+  }
+  const at::Tensor gate_up = Linear(normed, layer, kGateUp, kGateUpBias);
+  if (keep_gate_up) *keep_gate_up = gate_up;
+  return ops::Glu(gate_up, config_.activation);
+}
+
+void Decoder::AddBlock(const at::Tensor& x, size_t layer, LayerPart weight, LayerPart bias,
+                       LayerPart post_norm, Stream* stream, NormActivations* keep) const {
+  const at::Tensor& norm = weights_.layers[layer][post_norm];
+  const ops::PackedLinear* packed = Packed(layer, weight);
+  stream->delta.reset();
+  if (packed && !norm.defined()) return packed->AddTo(x, &stream->residual);
+  stream->delta = NormRows(Linear(x, layer, weight, bias), norm, config_.rms_norm_eps, keep);
+}
 
 at::Tensor Decoder::ToDevice(const std::vector<int64_t>& values) const {
   return at::tensor(values, at::kLong).to(weights_.embedding.device());
@@ -106,7 +151,7 @@ at::Tensor Decoder::RotatedQkv(const at::Tensor& normed, size_t layer, const Rot
                                LayerActivations* keep) const {
   const LayerWeights& w = weights_.layers[layer];
   const ops::AttentionShape shape = AttentionOf(layer);
-  at::Tensor qkv = Linear(normed, w, kQkv, kQkvBias);
+  at::Tensor qkv = Linear(normed, layer, kQkv, kQkvBias);
   const auto norm_heads = [&](HeadRange heads, LayerPart part, NormActivations* kept) {
     if (!w[part].defined()) return;
     heads.Replace(qkv, NormRows(heads.Rows(qkv), w[part], config_.rms_norm_eps, kept));
@@ -134,51 +179,71 @@ void Decoder::UnrotateQkv(const LayerActivations& kept, size_t layer, const Rota
 }
 
 at::Tensor Decoder::ReadHidden(const PackedBatch& batch, Activations* keep) const {
-  const Rotation rotation = RotationOf(batch);
-  const at::Tensor reads = ToDevice(batch.reads);
-  at::Tensor residual = weights_.embedding.index_select(0, ToDevice(batch.ids)).to(at::kFloat);
-  if (config_.embedding_scale != 1) residual.mul_(config_.embedding_scale);
-  at::Tensor delta;  // output of the previous block, added to the residual by the next norm
+  const auto attend = [&](const at::Tensor& qkv, size_t layer) {
+    return ops::PackedAttention(qkv, batch.offsets, AttentionOf(layer), keep != nullptr);
+  };
+  return ReadHidden(batch.ids, batch.reads, RotationOf(batch), attend, keep);
+}
+
+at::Tensor Decoder::ReadHidden(const std::vector<int64_t>& ids,
+                               const std::vector<int64_t>& read_rows, const Rotation& rotation,
+                               const Attention& attend, Activations* keep) const {
+  TORCH_CHECK(!keep || packed_.empty(), "the weights are packed for inference");
+  const at::Tensor reads = ToDevice(read_rows);
+  Stream stream{weights_.embedding.index_select(0, ToDevice(ids)).to(at::kFloat), {}};
+  if (config_.embedding_scale != 1) stream.residual.mul_(config_.embedding_scale);
   const double eps = config_.rms_norm_eps;
+  const auto norm = [&](const at::Tensor& weight) {
+    ops::RmsNormResult result =
+        ops::AddRmsNorm(stream.residual, stream.delta, weight, eps, compute_dtype());
+    stream = {result.residual, at::Tensor()};
+    return result;
+  };
   for (size_t l = 0; l < weights_.layers.size(); ++l) {
     const LayerWeights& w = weights_.layers[l];
-    const ops::AttentionShape shape = AttentionOf(l);
     LayerActivations a;
-    ops::RmsNormResult norm =
-        ops::AddRmsNorm(residual, delta, w[kAttentionNorm], eps, compute_dtype());
-    const at::Tensor qkv = RotatedQkv(norm.normed, l, rotation, keep ? &a : nullptr);
-    ops::AttentionResult attention =
-        ops::PackedAttention(qkv, batch.offsets, shape, keep != nullptr);
-    at::Tensor attended = attention.out, attended_residual = norm.residual;
+    const ops::RmsNormResult into_attention = norm(w[kAttentionNorm]);
+    const at::Tensor qkv = RotatedQkv(into_attention.normed, l, rotation, keep ? &a : nullptr);
+    ops::AttentionResult attention = attend(qkv, l);
+    at::Tensor attended = attention.out;
     if (l + 1 == weights_.layers.size()) {
       attended = attended.index_select(0, reads);
-      attended_residual = attended_residual.index_select(0, reads);
+      stream.residual = stream.residual.index_select(0, reads);
     }
-    const at::Tensor attention_delta =
-        NormRows(Linear(attended, w, kAttentionOut, kAttentionOutBias), w[kAttentionPostNorm], eps,
-                 keep ? &a.attention_post_norm : nullptr);
-    ops::RmsNormResult mlp_norm =
-        ops::AddRmsNorm(attended_residual, attention_delta, w[kMlpNorm], eps, compute_dtype());
-    at::Tensor gate_up = Linear(mlp_norm.normed, w, kGateUp, kGateUpBias);
-    delta = NormRows(Linear(ops::Glu(gate_up, config_.activation), w, kDown, kDownBias),
-                     w[kMlpPostNorm], eps, keep ? &a.mlp_post_norm : nullptr);
-    residual = mlp_norm.residual;
+    AddBlock(attended, l, kAttentionOut, kAttentionOutBias, kAttentionPostNorm, &stream,
+             keep ? &a.attention_post_norm : nullptr);
+    const ops::RmsNormResult into_mlp = norm(w[kMlpNorm]);
+    AddBlock(GatedUnits(into_mlp.normed, l, keep ? &a.gate_up : nullptr), l, kDown, kDownBias,
+             kMlpPostNorm, &stream, keep ? &a.mlp_post_norm : nullptr);
     if (keep) {
-      a.residual = norm.residual, a.rstd = norm.rstd, a.normed = norm.normed;
-      a.qkv = qkv, a.attention = std::move(attention);
-      a.mlp_residual = mlp_norm.residual, a.mlp_rstd = mlp_norm.rstd;
-      a.mlp_normed = mlp_norm.normed, a.gate_up = gate_up;
+      a.residual = into_attention.residual, a.rstd = into_attention.rstd;
+      a.normed = into_attention.normed, a.qkv = qkv, a.attention = std::move(attention);
+      a.mlp_residual = into_mlp.residual, a.mlp_rstd = into_mlp.rstd;
+      a.mlp_normed = into_mlp.normed;
       keep->layers.push_back(std::move(a));
     }
   }
   ops::RmsNormResult final_norm =
-      ops::AddRmsNorm(residual, delta, weights_.final_norm, eps, at::kFloat);
+      ops::AddRmsNorm(stream.residual, stream.delta, weights_.final_norm, eps, at::kFloat);
   if (keep) keep->final_norm = final_norm;
   return final_norm.normed;
 }
 
 at::Tensor Decoder::StepLogits(const PackedBatch& batch, Activations* keep) const {
-  at::Tensor hidden = ReadHidden(batch, keep);
+  return HeadOutputs(ReadHidden(batch, keep));
+}
+
+at::Tensor Decoder::StepLogits(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept) const {
+  const auto attend = [&](const at::Tensor& qkv, size_t layer) {
+    ops::KvBlocks& kv = (*kept)[layer];
+    ops::KeepKeysAndValues(qkv, batch.runs, AttentionOf(layer), &kv);
+    return ops::AttentionResult{ops::PrefixAttention(qkv, batch.runs, AttentionOf(layer), kv), {}};
+  };
+  const Rotation rotation{rotary_, ToDevice(batch.positions)};
+  return HeadOutputs(ReadHidden(batch.ids, batch.reads, rotation, attend, nullptr));
+}
+
+at::Tensor Decoder::HeadOutputs(at::Tensor hidden) const {
   for (const HeadLayer& layer : weights_.head_hidden) {
     hidden = HeadLinear(hidden, layer.weight, layer.bias).relu_();
   }

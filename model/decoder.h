@@ -10,7 +10,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "model/decoder_weights.h"
@@ -42,15 +45,32 @@ struct Activations {
   ops::RmsNormResult final_norm;  // [S, D]
 };
 
-// Immutable but for the weights it is given; one thread at a time.
+// T new tokens of traces, in runs, each behind tokens whose keys and values are kept.
+struct PrefixBatch {
+  std::vector<int64_t> ids;        // [T]
+  std::vector<int64_t> positions;  // [T]
+  std::vector<int64_t> reads;      // [S] rows where steps are read
+  std::vector<ops::KvRun> runs;    // cover all rows
+};
+
+// Immutable but for the weights it is given and PackForInference; one thread at a time.
 class Decoder {
  public:
   // `config` and `weights` must fit (LoadDecoderWeights). Weights are shared, not copied.
   Decoder(ModelConfig config, DecoderWeights weights);
 
+  // Puts the weights of the matrix products into the order in which ops::PackedLinear reads them,
+  // where it takes them, and gives up those they replace: scoring is faster, Backward impossible.
+  void PackForInference();
+
   // The head's outputs [S, outputs] float32, on the weights' device, at batch.reads. With `keep`
   // (a head of one layer), fills it for Backward. Positions must be below max_positions().
   at::Tensor StepLogits(const PackedBatch& batch, Activations* keep = nullptr) const;
+
+  // The same for tokens whose traces are continued: keys and values of what came before are taken
+  // from `kept`, one entry a layer, and those of the batch are added. Positions must be below those
+  // from which a dynamic rope scaling changes the angles.
+  at::Tensor StepLogits(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept) const;
 
   // Adds the gradients of all trained weights to `grads` (float32). Consumes `kept` as it goes.
   void Backward(const PackedBatch& batch, const at::Tensor& grad_logits, Activations kept,
@@ -62,9 +82,12 @@ class Decoder {
   // rows at a time.
   at::Tensor NextTokenLogProbs(const PackedBatch& batch) const;
 
+  ops::AttentionShape AttentionOf(size_t layer) const;
+  // Of the matrix products, and of keys and values.
+  at::ScalarType compute_dtype() const { return dtype_; }
   const ModelConfig& config() const { return config_; }
   const DecoderWeights& weights() const { return weights_; }
-  // Replaces the weights by others of the same shapes.
+  // Replaces the weights by others of the same shapes and dtypes.
   void SetWeights(DecoderWeights weights) { weights_ = std::move(weights); }
 
  private:
@@ -74,6 +97,16 @@ class Decoder {
     at::Tensor rows;  // [T] int64
   };
   Rotation RotationOf(const PackedBatch& batch) const;
+  // The residual stream [T, D] float32 and what the last block adds, undefined where it is added.
+  struct Stream {
+    at::Tensor residual, delta;
+  };
+  at::Tensor Linear(const at::Tensor& x, size_t layer, LayerPart weight, LayerPart bias) const;
+  // What the feed-forward block's last product is of.
+  at::Tensor GatedUnits(const at::Tensor& normed, size_t layer, at::Tensor* keep_gate_up) const;
+  // A block's last product, and its norm where the family has one.
+  void AddBlock(const at::Tensor& x, size_t layer, LayerPart weight, LayerPart bias,
+                LayerPart post_norm, Stream* stream, NormActivations* keep) const;
   // Queries, keys and values [T, (H + 2K)*C], normed by head where the family does, and rotated.
   at::Tensor RotatedQkv(const at::Tensor& normed, size_t layer, const Rotation& rotation,
                         LayerActivations* keep) const;
@@ -85,12 +118,21 @@ class Decoder {
   at::Tensor OutputTable() const;  // in the compute dtype
   // Final normalised hidden states [S, D] float32 at batch.reads.
   at::Tensor ReadHidden(const PackedBatch& batch, Activations* keep) const;
-  ops::AttentionShape AttentionOf(size_t layer) const;
-  at::ScalarType compute_dtype() const { return weights_.layers[0][LayerPart::kQkv].scalar_type(); }
+  // What the attention of a layer gives for qkv [T, (H + 2K)*C].
+  using Attention = std::function<ops::AttentionResult(const at::Tensor& qkv, size_t layer)>;
+  at::Tensor ReadHidden(const std::vector<int64_t>& ids, const std::vector<int64_t>& reads,
+                        const Rotation& rotation, const Attention& attend, Activations* keep) const;
+  at::Tensor HeadOutputs(at::Tensor hidden) const;
+
   at::Tensor ToDevice(const std::vector<int64_t>& values) const;
+
+  const ops::PackedLinear* Packed(size_t layer, LayerPart part) const;
 
   ModelConfig config_;
   DecoderWeights weights_;
+  at::ScalarType dtype_;
+  // [layers] or empty; instead of the weights.
+  std::vector<std::array<std::optional<ops::PackedLinear>, kLayerParts.size()>> packed_;
   ops::RotaryTable rotary_;
 };
 

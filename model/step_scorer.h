@@ -60,6 +60,10 @@ struct ScorerOptions {
   std::string device = "auto";  // auto: CUDA when present; cpu, cuda, cuda:N
   int threads = 0;              // 0: all cores
   bool self_test = true;        // compare the checkpoint's self-test traces at load
+  // Of the keys and values that are kept for traces with the same prefix; kAutoCache: a quarter of
+  // the free memory, of a GPU's four fifths; 0: none are kept and nothing is reused.
+  static constexpr int64_t kAutoCache = -1;
+  int64_t cache_bytes = kAutoCache;
 };
 
 // Opens a checkpoint folder with prm.json. Throws Error naming file and cause.

@@ -1,9 +1,12 @@
 // The StepScorer on LibTorch: a checkpoint folder opened for scoring.
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "data/error.h"
 #include "model/checkpoint.h"
 #include "model/compute_target.h"
+#include "model/prefix_scoring.h"
 #include "model/step_scorer.h"
 #include "model/torch_error.h"
 
@@ -14,15 +17,45 @@ class TorchStepScorer : public StepScorer {
  public:
   TorchStepScorer(Decoder decoder, std::shared_ptr<const Tokenizer> tokenizer,
                   ScoringFormat scoring, ModelDescription description,
-                  std::optional<Decoder> reference)
+                  std::optional<Decoder> reference, int64_t cache_bytes)
       : decoder_(std::move(decoder)),
         reference_(std::move(reference)),
         tokenizer_(std::move(tokenizer)),
         scoring_(std::move(scoring)),
-        description_(std::move(description)) {}
+        description_(std::move(description)) {
+    description_.reuses_prefixes = cache_bytes > 0 && !reference_;
+    if (description_.reuses_prefixes) {
+      prefixes_.emplace(decoder_, scoring_.head, PrefixCacheOptions{.bytes = cache_bytes});
+    }
+  }
 
   std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
     for (size_t b = 0; b < traces.size(); ++b) CheckTrace(traces[b], b);
+    const auto is_whole = [&](const TraceTokens& trace) { return !ReusesPrefixOf(trace); };
+    if (std::ranges::none_of(traces, is_whole)) return prefixes_->Score(traces);
+    if (std::ranges::all_of(traces, is_whole)) return ScoreWhole(traces);
+    std::vector<TraceScore> scored;
+    for (const TraceTokens& trace : traces) {
+      const auto score = is_whole(trace) ? ScoreWhole({&trace, 1}) : prefixes_->Score({&trace, 1});
+      scored.push_back(score[0]);
+    }
+    return scored;
+  }
+  int64_t TokensToCompute(const TraceTokens& trace) const override {
+    return ReusesPrefixOf(trace) ? prefixes_->TokensToCompute(trace) : int64_t(trace.ids.size());
+  }
+  const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  const ScoringFormat& scoring() const override { return scoring_; }
+  const ModelDescription& description() const override { return description_; }
+
+ private:
+  // Beyond its context, a dynamic rope scaling turns all keys of a trace by the trace's length.
+  bool ReusesPrefixOf(const TraceTokens& trace) const {
+    const ModelConfig& config = decoder_.config();
+    return prefixes_ && (config.rope_scaling.kind != RopeScaling::Kind::kDynamic ||
+                         int64_t(trace.ids.size()) <= config.max_position_embeddings);
+  }
+  std::vector<TraceScore> ScoreWhole(std::span<const TraceTokens> traces) const {
     std::vector<StepScores> scores =
         ScoreSteps(decoder_, scoring_.head, traces, reference_ ? &*reference_ : nullptr);
     std::vector<TraceScore> scored;
@@ -31,11 +64,7 @@ class TorchStepScorer : public StepScorer {
     }
     return scored;
   }
-  const Tokenizer& tokenizer() const override { return *tokenizer_; }
-  const ScoringFormat& scoring() const override { return scoring_; }
-  const ModelDescription& description() const override { return description_; }
 
- private:
   void CheckTrace(const TraceTokens& trace, size_t index) const {
     const auto refuse = [&](const std::string& why) {
       throw Error(ErrorCode::kInvalidArgument, StrCat("trace ", index, " of the batch: ", why));
@@ -64,7 +93,13 @@ class TorchStepScorer : public StepScorer {
   std::shared_ptr<const Tokenizer> tokenizer_;
   ScoringFormat scoring_;
   ModelDescription description_;
+  std::optional<PrefixScorer> prefixes_;
 };
+
+int64_t CacheBytes(const ScorerOptions& options, at::Device device) {
+  if (options.cache_bytes != ScorerOptions::kAutoCache) return options.cache_bytes;
+  return device.is_cuda() ? FreeMemoryBytes(device) / 5 * 4 : FreeMemoryBytes(device) / 4;
+}
 
 ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel& model,
                           const ComputeTarget& target) {
@@ -106,11 +141,14 @@ std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
     if (model.prm->head.implicit_beta) {
       reference = LoadReference(std::filesystem::path(folder) / "reference", target);
     }
+    decoder.PackForInference();
+    if (reference) reference->PackForInference();
     if (options.self_test) {
       CheckSelfTests(decoder, *model.prm, folder, reference ? &*reference : nullptr);
     }
     return std::make_unique<TorchStepScorer>(std::move(decoder), model.tokenizer, *model.prm,
-                                             description, std::move(reference));
+                                             description, std::move(reference),
+                                             CacheBytes(options, target.device));
   });
 }
 

@@ -48,6 +48,27 @@ struct GluGrads {
 };
 GluGrads GluBackward(const at::Tensor& grad, const at::Tensor& gate_up, Activation activation);
 
+// --- Linear layers whose weights do not change ---------------------------------------------------
+// A weight [N, K] and a bias [N] in the order in which the CPU's body reads them, with what follows
+// the product: an output is bitwise the same whatever shares its batch. Immutable, any thread.
+class PackedLinear {
+ public:
+  // True where the body runs and is faster than LibTorch's products: bfloat16 on CPUs with
+  // AVX512-BF16 and without AMX, K even.
+  static bool Takes(const at::Tensor& weight);
+  // bias may be undefined. `gated`: the rows are gates [F], then ups [F], for Glu.
+  PackedLinear(const at::Tensor& weight, const at::Tensor& bias, bool gated);
+
+  at::Tensor Forward(const at::Tensor& x) const;                     // [T, K] -> [T, N], rounded
+  void AddTo(const at::Tensor& x, at::Tensor* sum) const;            // sum [T, N] float32 += ...
+  at::Tensor Glu(const at::Tensor& x, Activation activation) const;  // [T, K] -> [T, F]
+
+ private:
+  int64_t inputs_ = 0, outputs_ = 0;
+  bool gated_ = false;
+  at::Tensor panels_, bias_;
+};
+
 // --- Rotary positions ----------------------------------------------------------------------------
 // Source: Su et al. 2021, "RoFormer", section 3.2.2; pairs of channels by RotaryLayout.
 // cos/sin [P, C/2] float32 for positions 0..P-1, both times `magnitude`; angles are products in
@@ -85,5 +106,45 @@ AttentionResult PackedAttention(const at::Tensor& qkv, const std::vector<int64_t
 at::Tensor PackedAttentionBackward(const at::Tensor& grad_out, const at::Tensor& qkv,
                                    const AttentionResult& forward,
                                    const std::vector<int64_t>& offsets, AttentionShape shape);
+
+// --- Attention over kept keys and values ---------------------------------------------------------
+// Source: Kwon et al. 2023, "PagedAttention", section 4.1; blocks of keys under a running softmax
+// as in Dao et al. 2022, "FlashAttention", algorithm 1. Blocks begin at multiples of kKvBlockTokens
+// of a trace and every sum over keys runs in their order, so that on the CPU a token's result is
+// bitwise the same whatever shares its batch and however its trace was cut into runs.
+inline constexpr int kKvBlockTokens = 64;
+
+// Which body keeps and reads them; each has its own order within a block.
+enum class KvBody {
+  kAvx512Bf16,  // bfloat16, head size a multiple of 16
+  kPortable,    // float32 and bfloat16 on any CPU
+  kTorch,       // any device: the reference
+};
+// The fastest for these.
+KvBody ChooseKvBody(AttentionShape shape, at::ScalarType dtype, at::Device device);
+
+// Keys and values of one layer, [N, K, kKvBlockTokens * C] each: block n of key/value head k.
+struct KvBlocks {
+  at::Tensor keys, values;
+  KvBody body = KvBody::kTorch;
+};
+// Zeros; pages of memory are taken when they are first written.
+KvBlocks MakeKvBlocks(int64_t blocks, AttentionShape shape, at::ScalarType dtype, at::Device device,
+                      KvBody body);
+
+// Rows [row, row + count) of a batch: tokens of one trace from `position` on, whose keys and values
+// lie in `blocks`: token t in block t / kKvBlockTokens.
+struct KvRun {
+  int64_t row = 0, count = 0, position = 0;
+  std::vector<int32_t> blocks;  // of all tokens up to the run's last
+  bool keeps = true;            // false: they are there already and stay as they are
+  int32_t copy_from = -1;  // a block that the run's first one is a copy of before it is written
+};
+// Writes the keys and values of qkv [T, (H + 2K)*C] where runs keep them, in the order of the runs.
+void KeepKeysAndValues(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionShape shape,
+                       KvBlocks* kv);
+// [T, H*C]: each row attends to the tokens of its trace up to itself, by shape.window.
+at::Tensor PrefixAttention(const at::Tensor& qkv, const std::vector<KvRun>& runs,
+                           AttentionShape shape, const KvBlocks& kv);
 
 }  // namespace prm::ops

@@ -106,7 +106,8 @@ inline void WriteTinyFolder(const std::filesystem::path& folder, const ModelConf
   std::filesystem::create_directories(folder);
   WriteText(folder / "config.json", WriteConfigJson(config));
   std::vector<TensorHeader> headers;
-  for (const ExpectedTensor& tensor : tensors) headers.push_back({tensor.name, dtype, tensor.shape});
+  for (const ExpectedTensor& tensor : tensors)
+    headers.push_back({tensor.name, dtype, tensor.shape});
   SafetensorsWriter writer(folder / "model.safetensors", headers);
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0, 0.1f);

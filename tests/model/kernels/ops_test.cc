@@ -9,25 +9,10 @@
 #include <functional>
 #include <string>
 
-#include "tests/model/kernels/check.h"
+#include "tests/model/kernels/reference.h"
 
 namespace prm {
 namespace {
-
-struct Case {
-  at::Device device;
-  at::ScalarType dtype;
-  // Relative to values of order one: rounding of the dtype times a small count of operations.
-  double tolerance() const { return dtype == at::kFloat ? 5e-6 : 1e-2; }
-  std::string name(const char* op) const {
-    return std::string(op) + " " + device.str() + (dtype == at::kFloat ? " float32" : " bfloat16");
-  }
-};
-
-at::Tensor Random(at::IntArrayRef shape, const Case& c, bool compute = true) {
-  const at::Tensor t = at::randn(shape, at::kFloat).to(compute ? c.dtype : at::kFloat);
-  return t.to(c.device);
-}
 
 // The gradient of sum(f(x) * g) at x, in float64 on the CPU.
 at::Tensor Gradient(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x,
@@ -36,8 +21,6 @@ at::Tensor Gradient(const std::function<at::Tensor(const at::Tensor&)>& f, const
   const at::Tensor out = f(input);
   return torch::autograd::grad({(out * g.to(at::kCPU, at::kDouble)).sum()}, {input})[0];
 }
-
-at::Tensor Double(const at::Tensor& t) { return t.to(at::kCPU, at::kDouble); }
 
 void TestRmsNorm(const Case& c) {
   // 130 rows: two whole blocks of 64 and a part.
@@ -119,30 +102,6 @@ void TestRotary(const Case& c, RotaryLayout layout) {
   ExpectClose((name + " there and back").c_str(), x, Double(start), c.tolerance());
 }
 
-at::Tensor AttentionReference(const at::Tensor& qkv, const std::vector<int64_t>& offsets,
-                              ops::AttentionShape s) {
-  std::vector<at::Tensor> out;
-  for (size_t b = 0; b + 1 < offsets.size(); ++b) {
-    const int64_t n = offsets[b + 1] - offsets[b];
-    const at::Tensor rows = qkv.slice(0, offsets[b], offsets[b + 1])
-                                .view({n, s.heads + 2 * s.kv_heads, s.head_dim})
-                                .transpose(0, 1);
-    const int64_t group = s.heads / s.kv_heads;
-    const at::Tensor q = rows.narrow(0, 0, s.heads);
-    const at::Tensor k = rows.narrow(0, s.heads, s.kv_heads).repeat_interleave(group, 0);
-    const at::Tensor v =
-        rows.narrow(0, s.heads + s.kv_heads, s.kv_heads).repeat_interleave(group, 0);
-    at::Tensor mask = at::ones({n, n}, at::kBool).triu(1);
-    if (s.window > 0) mask = mask.logical_or(at::ones({n, n}, at::kBool).tril(-s.window));
-    const double scale = s.scale > 0 ? s.scale : 1 / std::sqrt(double(s.head_dim));
-    at::Tensor scores = q.matmul(k.transpose(1, 2)) * scale;
-    if (s.softcap > 0) scores = s.softcap * (scores / s.softcap).tanh();
-    const at::Tensor p = scores.masked_fill(mask, -INFINITY).softmax(-1);
-    out.push_back(p.matmul(v).transpose(0, 1).reshape({n, s.heads * s.head_dim}));
-  }
-  return at::cat(out);
-}
-
 void TestAttention(const Case& c, ops::AttentionShape shape) {
   // Lengths around the block sizes of the kernels.
   const std::vector<int64_t> offsets = {0, 1, 18, 82, 83, 240};
@@ -193,14 +152,7 @@ void TestRefusals() {
 int main() {
   using namespace prm;
   at::manual_seed(3);
-  std::vector<Case> cases = {{at::kCPU, at::kFloat}, {at::kCPU, at::kBFloat16}};
-  if (at::hasCUDA()) {
-    cases.push_back({at::Device(at::kCUDA, 0), at::kFloat});
-    cases.push_back({at::Device(at::kCUDA, 0), at::kBFloat16});
-  } else {
-    std::printf("skip  no CUDA device: the CUDA cases did not run\n");
-  }
-  for (const Case& c : cases) {
+  for (const Case& c : AllCases()) {
     TestRmsNorm(c);
     TestGlu(c, Activation::kSilu);
     TestGlu(c, Activation::kGeluTanh);

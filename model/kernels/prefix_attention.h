@@ -1,0 +1,50 @@
+// The CPU bodies of attention over kept keys and values. Internal to model/kernels.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "model/kernels/cpu_math.h"
+#include "model/kernels/ops.h"
+
+namespace prm::ops {
+
+// Up to `kLaneBlock / group` tokens of a run: the queries of one key/value head's group, token by
+// token, are the lanes of a block.
+struct QueryBlock {
+  const KvRun* run;
+  int kv_head;
+  int64_t begin, end;  // rows
+};
+
+struct PrefixLayout {
+  explicit PrefixLayout(AttentionShape s)
+      : shape(s),
+        channels(s.head_dim),
+        group(s.heads / s.kv_heads),
+        row(int64_t(s.heads + 2 * s.kv_heads) * s.head_dim),
+        out_row(int64_t(s.heads) * s.head_dim),
+        scale(s.scale > 0 ? float(s.scale) : 1.0f / std::sqrt(float(s.head_dim))) {}
+  // First key that position sees.
+  int64_t FirstKey(int64_t position) const {
+    return shape.window > 0 ? std::max<int64_t>(0, position - shape.window + 1) : 0;
+  }
+  // Elements from the first block's to that of `block`, of one head.
+  int64_t Block(int32_t block, int kv_head) const {
+    return (int64_t(block) * shape.kv_heads + kv_head) * kKvBlockTokens * channels;
+  }
+  AttentionShape shape;
+  int channels, group;
+  int64_t row, out_row;  // elements of a row of qkv and of out
+  float scale;           // of the scores
+};
+
+// Keys of a block are [kKvBlockTokens, C], values token pairs (avx512_bf16.h).
+bool HasBf16PrefixAttention(AttentionShape shape);
+void Bf16PrefixAttention(const BFloat16* qkv, const std::vector<QueryBlock>& queries,
+                         AttentionShape shape, const BFloat16* keys, const BFloat16* values,
+                         BFloat16* out);
+inline constexpr int kLaneBlock = 64;  // of this body
+
+}  // namespace prm::ops

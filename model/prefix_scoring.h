@@ -1,0 +1,51 @@
+// Scoring traces that share prefixes: with each other, and with what was scored before.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/decoder.h"
+#include "model/prefix_tree.h"
+#include "model/scoring_format.h"
+#include "model/step_scorer.h"
+
+namespace prm {
+
+struct PrefixCacheOptions {
+  int64_t bytes = 0;          // of keys and values
+  int64_t chunk_rows = 1024;  // tokens of one forward pass
+};
+
+// Keys and values of traces in blocks, and the scores read on the way. Score from one thread;
+// the const methods from any.
+class PrefixScorer {
+ public:
+  // Borrows decoder and head. Throws Error(kInvalidArgument) where `bytes` hold no block.
+  PrefixScorer(const Decoder& decoder, const Head& head, const PrefixCacheOptions& options);
+
+  // Result [B]. The tokens that no trace before them has are computed, each once; a step whose
+  // score is not kept though its tokens are costs one token. Throws Error(kInvalidArgument) naming
+  // both lengths for a trace that the cache cannot hold.
+  std::vector<TraceScore> Score(std::span<const TraceTokens> traces);
+
+  int64_t TokensToCompute(const TraceTokens& trace) const {
+    return int64_t(trace.ids.size()) - tree_.Match(trace.ids);
+  }
+  // Of one block in all layers.
+  static int64_t BlockBytes(const Decoder& decoder);
+
+ private:
+  struct Batch;
+  void AddTrace(const TraceTokens& trace, PrefixTree::Path path, Batch* batch) const;
+  void Compute(Batch* batch);
+  std::vector<TraceScore> ScoreBatch(std::span<const TraceTokens> traces, size_t* count);
+
+  const Decoder& decoder_;
+  const Head& head_;
+  const PrefixCacheOptions options_;
+  PrefixTree tree_;
+  std::vector<ops::KvBlocks> kept_;  // [layers]
+};
+
+}  // namespace prm

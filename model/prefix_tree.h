@@ -1,0 +1,122 @@
+// Which keys and values are kept, and in which blocks: a tree over token ids. No tensors here.
+//
+// A node is one block of up to kBlockTokens tokens; only full blocks have children, and no node's
+// tokens begin another's beside it. A trace that leaves a block in its middle gets a copy of it, so
+// that every path is full blocks and one last one.
+// Source: Kwon et al. 2023, "PagedAttention", sections 4.1 and 4.3 (blocks, copy on write); Zheng
+// et al. 2024, "SGLang", section 3 (a tree of prefixes, least recently used leaves evicted first).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "data/tokenizer.h"
+#include "data/trace.h"
+
+namespace prm {
+
+using BlockId = int32_t;
+inline constexpr int kBlockTokens = 64;
+
+struct BlockCopy {
+  BlockId from = 0, to = 0;
+  friend bool operator==(const BlockCopy&, const BlockCopy&) = default;
+};
+
+// Any thread; but one batch of paths at a time: acquired, computed, then committed or aborted.
+class PrefixTree {
+ private:
+  struct Node;
+
+ public:
+  // The blocks of one trace, held until Commit or Abort.
+  class Path {
+   public:
+    // [ceil(T / kBlockTokens)]: token t lies in blocks()[t / kBlockTokens], slot t % kBlockTokens.
+    std::vector<BlockId> blocks() const;
+    // Tokens before this one are kept already, or come with a path acquired before in the batch.
+    int64_t reused() const { return reused_; }
+    // Before this path's new tokens are written, and after those of paths acquired before.
+    std::optional<BlockCopy> copy() const;
+
+   private:
+    friend class PrefixTree;
+    std::vector<Node*> nodes_;
+    Node* source_ = nullptr;  // of the copy; held, too
+    int64_t reused_ = 0;
+  };
+
+  explicit PrefixTree(int64_t blocks);
+  ~PrefixTree();
+  PrefixTree(const PrefixTree&) = delete;
+  PrefixTree& operator=(const PrefixTree&) = delete;
+
+  // Finds room for a trace, evicting what nobody holds, least recently used leaves first; nullopt
+  // where there is not enough. `ids` is not empty.
+  std::optional<Path> Acquire(std::span<const TokenId> ids);
+  // Ends the batch: the new tokens of its paths are computed, and nobody holds them any more.
+  void Commit(std::span<const Path> batch);
+  // Ends the batch: its new tokens are not computed, and are forgotten.
+  void Abort(std::span<const Path> batch);
+
+  // How many tokens at the front are kept.
+  int64_t Match(std::span<const TokenId> ids) const;
+  // The score that was kept of a token of the path.
+  std::optional<StepScore> ScoreAt(const Path& path, int64_t token) const;
+  void KeepScore(const Path& path, int64_t token, const StepScore& score);
+
+  int64_t blocks() const { return total_; }
+  int64_t free_blocks() const;
+  // Longest trace that fits beside nothing else.
+  int64_t max_tokens() const { return total_ * kBlockTokens; }
+
+ private:
+  struct ByTokens {
+    using is_transparent = void;
+    bool operator()(const Node* a, const Node* b) const;
+    bool operator()(const Node* a, std::span<const TokenId> b) const;
+    bool operator()(std::span<const TokenId> a, const Node* b) const;
+  };
+  using Children = std::set<Node*, ByTokens>;
+  struct Node {
+    Node* parent = nullptr;
+    BlockId block = 0;
+    std::vector<TokenId> tokens;  // [1 .. kBlockTokens]
+    size_t computed = 0;          // of tokens
+    Children children;
+    using SlotScore = std::pair<int, StepScore>;
+    std::vector<SlotScore> scores;  // by slot, rising
+    int holders = 0;                // paths that end here or copy from here
+    uint64_t last_used = 0;         // of a node without children
+  };
+  struct Found {
+    Node* node = nullptr;
+    size_t equal = 0;  // leading tokens
+  };
+
+  static Found BestChild(const Node& node, std::span<const TokenId> ids);
+  bool ExtendLocked(Path* path, std::span<const TokenId> ids);
+  std::vector<Node*> NewNodesLocked(std::span<const TokenId> ids);
+  bool EvictOneLocked();
+  void RemoveLocked(Node* leaf);
+  void HoldLocked(Node* node);
+  void LetGoLocked(Node* node);
+  void LetGoLocked(std::span<const Path> batch);
+
+  const int64_t total_;
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  Node root_;
+  std::vector<BlockId> free_;
+  std::set<std::pair<uint64_t, Node*>> evictable_;  // no children, no holders
+  std::vector<Node*> pending_;  // with tokens that are not computed, parents first
+  uint64_t clock_ = 0;
+};
+
+}  // namespace prm

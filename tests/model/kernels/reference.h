@@ -1,0 +1,67 @@
+// What the kernel tests compare with, and on which devices in which number formats.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "model/kernels/ops.h"
+#include "tests/model/kernels/check.h"
+
+namespace prm {
+
+struct Case {
+  at::Device device;
+  at::ScalarType dtype;
+  // Relative to values of order one: rounding of the dtype times a small count of operations.
+  double tolerance() const { return dtype == at::kFloat ? 5e-6 : 1e-2; }
+  std::string name(const char* op) const {
+    return std::string(op) + " " + device.str() + (dtype == at::kFloat ? " float32" : " bfloat16");
+  }
+};
+
+inline at::Tensor Random(at::IntArrayRef shape, const Case& c, bool compute = true) {
+  const at::Tensor t = at::randn(shape, at::kFloat).to(compute ? c.dtype : at::kFloat);
+  return t.to(c.device);
+}
+
+inline at::Tensor Double(const at::Tensor& t) { return t.to(at::kCPU, at::kDouble); }
+
+inline at::Tensor AttentionReference(const at::Tensor& qkv, const std::vector<int64_t>& offsets,
+                                     ops::AttentionShape s) {
+  std::vector<at::Tensor> out;
+  for (size_t b = 0; b + 1 < offsets.size(); ++b) {
+    const int64_t n = offsets[b + 1] - offsets[b];
+    const at::Tensor rows = qkv.slice(0, offsets[b], offsets[b + 1])
+                                .view({n, s.heads + 2 * s.kv_heads, s.head_dim})
+                                .transpose(0, 1);
+    const int64_t group = s.heads / s.kv_heads;
+    const at::Tensor q = rows.narrow(0, 0, s.heads);
+    const at::Tensor k = rows.narrow(0, s.heads, s.kv_heads).repeat_interleave(group, 0);
+    const at::Tensor v =
+        rows.narrow(0, s.heads + s.kv_heads, s.kv_heads).repeat_interleave(group, 0);
+    at::Tensor mask = at::ones({n, n}, at::kBool).triu(1);
+    if (s.window > 0) mask = mask.logical_or(at::ones({n, n}, at::kBool).tril(-s.window));
+    const double scale = s.scale > 0 ? s.scale : 1 / std::sqrt(double(s.head_dim));
+    at::Tensor scores = q.matmul(k.transpose(1, 2)) * scale;
+    if (s.softcap > 0) scores = s.softcap * (scores / s.softcap).tanh();
+    const at::Tensor p = scores.masked_fill(mask, -INFINITY).softmax(-1);
+    out.push_back(p.matmul(v).transpose(0, 1).reshape({n, s.heads * s.head_dim}));
+  }
+  return at::cat(out);
+}
+
+inline std::vector<Case> AllCases() {
+  std::vector<Case> cases = {{at::kCPU, at::kFloat}, {at::kCPU, at::kBFloat16}};
+  if (at::hasCUDA()) {
+    cases.push_back({at::Device(at::kCUDA, 0), at::kFloat});
+    cases.push_back({at::Device(at::kCUDA, 0), at::kBFloat16});
+  } else {
+    std::printf("skip  no CUDA device: the CUDA cases did not run\n");
+  }
+  return cases;
+}
+
+}  // namespace prm
