@@ -100,7 +100,7 @@ class Forming {
     const int64_t whole = std::clamp<int64_t>(cost(index, plan_.batch), 0, trace.tokens);
     const int64_t known = trace.tokens - whole;
     BatchMember member{index, trace.tokens, whole};
-    if (limits_.chunk_tokens > 0) {
+    if (limits_.chunk_tokens > 0 && !trace.whole) {
       member.end = std::min(member.end, std::max(known, trace.begun) + limits_.chunk_tokens);
       member.cost = std::max<int64_t>(0, member.end - known);
     }

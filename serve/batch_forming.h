@@ -43,6 +43,7 @@ struct WaitingTrace {
   SteadyTime since{};  // when it began to wait, or to wait again
   SteadyTime deadline = SteadyTime::max();
   bool cancelled = false;
+  bool whole = false;      // it is never split
   bool elsewhere = false;  // it waits for another worker; it leaves here only when dead
 };
 
@@ -81,11 +82,11 @@ struct BatchPlan {
 //   2. of these, the one whose client had the fewest tokens; a client that begins to wait counts as
 //      having had as many as the one that had fewest;
 //   3. of these, the one that came first.
-// A trace that needs more than chunk_tokens takes part with as many, at least chunk_tokens beyond
-// its last chunk, whatever the cost function says: it always gets on. Every expired (deadline <=
-// now) or cancelled trace leaves, wherever it waits.
-// Source: Sheng et al. 2024, "Fairness in Serving Large Language Models", section 4: the virtual
-// token counter and its lift.
+// A trace that needs more than chunk_tokens, and may be split, takes part with as many, at least
+// chunk_tokens beyond its last chunk, whatever the cost function says: it always gets on. Every
+// expired (deadline <= now) or cancelled trace leaves, wherever it waits. Source: Sheng et al.
+// 2024, "Fairness in Serving Large Language Models", section 4: the virtual token counter and its
+// lift.
 BatchPlan FormBatch(std::span<const WaitingTrace> queue, SteadyTime now, const BatchLimits& limits,
                     const ClientShares& shares, const CostFunction& cost);
 

@@ -122,6 +122,7 @@ Batcher::Waiting Batcher::Arrive(BatchItem item, SteadyTime now) const {
   Waiting trace;
   trace.item = std::move(item);
   trace.problem = HashPrompt(trace.item.tokens);
+  trace.whole = !scorers_[0]->ReusesPrefixOf(trace.item.tokens);
   trace.home = reuses_prefixes_ ? trace.problem % scorers_.size() : 0;
   trace.arrived = trace.since = now;
   return trace;
@@ -253,6 +254,7 @@ std::vector<WaitingTrace> Batcher::QueueViewLocked(std::optional<size_t> worker)
                     .since = w.since,
                     .deadline = w.item.deadline,
                     .cancelled = IsCancelled(w.item),
+                    .whole = w.whole,
                     .elsewhere = !mine});
   }
   return view;
@@ -264,11 +266,11 @@ int64_t Batcher::CostLocked(size_t worker, size_t index, std::span<const BatchMe
   const Waiting& trace = queue_[index];
   const std::vector<TokenId>& ids = trace.item.tokens.ids;
   int64_t cost = scorers_[worker]->TokensToCompute(trace.item.tokens);
-  if (!reuses_prefixes_) return cost;
+  if (trace.whole) return cost;
   int siblings = 0;
   for (auto member = taken.rbegin(); member != taken.rend() && siblings < kSiblings; ++member) {
     const Waiting& other = queue_[member->index];
-    if (other.problem != trace.problem) continue;
+    if (other.problem != trace.problem || other.whole) continue;
     ++siblings;
     const auto begin = other.item.tokens.ids.begin();
     const auto shared =

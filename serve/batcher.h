@@ -127,6 +127,7 @@ class Batcher {
   struct Waiting {
     BatchItem item;        // of item.tokens.step_reads, those that are not scored yet
     uint64_t problem = 0;  // the same for traces that begin with the same prompt
+    bool whole = false;    // its prefix is not reused
     size_t home = 0;       // the worker that has its prefix
     uint64_t number = 0;   // in the order of arrival
     SteadyTime arrived{};

@@ -101,6 +101,20 @@ TEST(Chunks, TheRestOfATraceKeepsItsPlaceBeforeWhatItsClientSentLater) {
   EXPECT_THAT(lengths, ElementsAre(50, 100, 150, 6));
 }
 
+TEST(Chunks, ATraceThatIsReadDifferentlyInPartsStaysWhole) {
+  std::vector<size_t> lengths;
+  auto scorer = Reusing();
+  scorer->max_reused_tokens = 200;
+  scorer->on_score = [&](std::span<const TraceTokens> t) { lengths.push_back(t[0].ids.size()); };
+  Outcomes outcomes;
+  Batcher batcher(Chunked(100), OneScorer(std::move(scorer)));
+  batcher.Submit(outcomes.One(LongTokens("longer", 260, 17)));
+  EXPECT_FALSE(outcomes.Await(0).error);
+  batcher.Submit(outcomes.One(LongTokens("short", 150, 17)));
+  EXPECT_TRUE(batcher.Drain());
+  EXPECT_THAT(lengths, ElementsAre(260, 100, 150));
+}
+
 TEST(Chunks, WithoutReuseTracesStayWhole) {
   std::vector<size_t> lengths;
   auto scorer = std::make_unique<FakeScorer>();

@@ -100,11 +100,12 @@ class FakeScorer : public StepScorer {
       const int64_t computed = TokensToCompute(trace);
       result.push_back({FakeScores(trace), computed, int64_t(trace.ids.size()) - computed});
       tokens_computed += computed;
-      if (description_.reuses_prefixes) Remember(trace);
+      if (ReusesPrefixOf(trace)) Remember(trace);
     }
     return result;
   }
   int64_t TokensToCompute(const TraceTokens& trace) const override {
+    if (!ReusesPrefixOf(trace)) return int64_t(trace.ids.size());
     std::lock_guard lock(mutex_);
     int64_t known = 0;
     for (const uint64_t prefix : Prefixes(trace)) {
@@ -113,6 +114,9 @@ class FakeScorer : public StepScorer {
     }
     return int64_t(trace.ids.size()) - known;
   }
+  bool ReusesPrefixOf(const TraceTokens& trace) const override {
+    return description_.reuses_prefixes && trace.ids.size() <= max_reused_tokens;
+  }
   const Tokenizer& tokenizer() const override { return tokenizer_; }
   const ScoringFormat& scoring() const override { return scoring_; }
   const ModelDescription& description() const override { return description_; }
@@ -120,6 +124,7 @@ class FakeScorer : public StepScorer {
   // Called first in Score, on the worker's thread; set before the scorer is given away.
   std::function<void(std::span<const TraceTokens>)> on_score;
   std::atomic<int64_t> tokens_computed = 0;  // in all
+  size_t max_reused_tokens = SIZE_MAX;       // longer traces must come whole; as on_score
 
  private:
   // A number for each prefix, from one token to all.
