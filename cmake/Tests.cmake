@@ -20,8 +20,8 @@ if(PRM_SANITIZE STREQUAL "thread")
     model/prefix_tree.cc serve/session.cc serve/session_stream.cc serve/thread_pool.cc
     tests/model/prefix_tree_test.cc
     tests/data/bpe_tokenizer_test.cc tests/serve/batch_forming_test.cc tests/serve/batcher_test.cc
-    tests/serve/server_metrics_test.cc tests/serve/session_stream_test.cc
-    tests/serve/thread_pool_test.cc)
+    tests/serve/batcher_chunks_test.cc tests/serve/server_metrics_test.cc
+    tests/serve/session_stream_test.cc tests/serve/thread_pool_test.cc)
   target_link_libraries(threads_test PRIVATE prm_data spdlog::spdlog prometheus-cpp::pull)
   return()
 endif()
@@ -58,6 +58,13 @@ if(TARGET data_test)
 endif()
 if(TARGET serve_test)
   target_link_libraries(serve_test PRIVATE prm_proto spdlog::spdlog)
+  # A server to be killed.
+  add_executable(fake_server tests/serve/fake_server.cc)
+  target_include_directories(fake_server PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_options(fake_server PRIVATE ${PRM_WARNINGS})
+  target_link_libraries(fake_server PRIVATE prm_serve)
+  target_compile_definitions(serve_test PRIVATE PRM_FAKE_SERVER="$<TARGET_FILE:fake_server>")
+  add_dependencies(serve_test fake_server)
 endif()
 
 if(NOT PRM_SANITIZE)

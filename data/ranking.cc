@@ -46,12 +46,32 @@ std::vector<int> OrderBy(std::span<const RankedCandidate> candidates, AggregateK
   return order;
 }
 
-std::optional<int> MajorityChoice(const AnswerGroups& groups) {
-  const auto most =
-      std::max_element(groups.members.begin(), groups.members.end(),
-                       [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  if (most == groups.members.end()) return std::nullopt;
-  return most->front();
+// The candidates that a rule may choose, rising; their first is the choice.
+using Winners = std::vector<int>;
+
+std::optional<int> First(const Winners& winners) {
+  return winners.empty() ? std::nullopt : std::optional(winners.front());
+}
+
+std::vector<int> Ties(const Winners& winners) {
+  return winners.size() > 1 ? winners : std::vector<int>();
+}
+
+Winners BestOf(std::span<const RankedCandidate> candidates, const std::vector<int>& order,
+               AggregateKind kind) {
+  const auto score = [&](int i) { return (*candidates[size_t(i)].aggregates)[kind]; };
+  return {order.begin(), std::find_if(order.begin(), order.end(),
+                                      [&](int i) { return score(i) < score(order.front()); })};
+}
+
+Winners MajorityWinners(const AnswerGroups& groups) {
+  size_t most = 0;
+  for (const auto& members : groups.members) most = std::max(most, members.size());
+  Winners winners;
+  for (const auto& members : groups.members) {
+    if (members.size() == most) winners.push_back(members.front());
+  }
+  return winners;
 }
 
 // Weighted voting over subsets; keeps its sums between calls.
@@ -62,7 +82,10 @@ class WeightedVote {
       : candidates_(candidates), groups_(groups), weight_(weight), votes_(groups.members.size()) {}
 
   // `subset`: rising indices.
-  std::optional<int> Choose(std::span<const int> subset) {
+  std::optional<int> Choose(std::span<const int> subset) { return First(Win(subset)); }
+
+  // Valid until the next call.
+  const Winners& Win(std::span<const int> subset) {
     seen_.clear();
     for (const int index : subset) {
       const RankedCandidate& candidate = candidates_[size_t(index)];
@@ -75,17 +98,16 @@ class WeightedVote {
       }
       vote.sum += (*candidate.aggregates)[weight_];
     }
-    std::optional<int> choice;
+    winners_.clear();
     double best = -1;
     for (const int answer : seen_) {
       Vote& vote = votes_[size_t(answer)];
-      if (vote.sum > best) {
-        best = vote.sum;
-        choice = vote.first;
-      }
+      if (vote.sum > best) winners_.clear();
+      best = std::max(best, vote.sum);
+      if (vote.sum == best) winners_.push_back(vote.first);
       vote.first = -1;
     }
-    return choice;
+    return winners_;
   }
 
  private:
@@ -97,6 +119,7 @@ class WeightedVote {
   const AnswerGroups& groups_;
   AggregateKind weight_;
   std::vector<Vote> votes_;
+  Winners winners_;
   std::vector<int> seen_;  // in order of first appearance, so that ties go to the lowest index
 };
 
@@ -255,12 +278,38 @@ Ranking RankCandidates(std::span<const RankedCandidate> candidates, AggregateKin
   for (int kind = 0; kind < kNumAggregates; ++kind) {
     std::vector<int>& order = ranking.order[size_t(kind)];
     order = OrderBy(candidates, AggregateKind(kind));
-    if (!order.empty()) ranking.choice[size_t(kind)] = order.front();
+    const Winners best = BestOf(candidates, order, AggregateKind(kind));
+    ranking.choice[size_t(kind)] = First(best);
+    ranking.choice_ties[size_t(kind)] = Ties(best);
   }
   const AnswerGroups groups = GroupAnswers(candidates);
-  ranking.majority = MajorityChoice(groups);
-  ranking.weighted = WeightedVote(candidates, groups, weight).Choose(AllIndices(candidates.size()));
+  const Winners majority = MajorityWinners(groups);
+  ranking.majority = First(majority);
+  ranking.majority_ties = Ties(majority);
+  WeightedVote vote(candidates, groups, weight);
+  const Winners& weighted = vote.Win(AllIndices(candidates.size()));
+  ranking.weighted = First(weighted);
+  ranking.weighted_ties = Ties(weighted);
   return ranking;
+}
+
+std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,
+                                 const Ranking& ranking, std::span<const int> first_errors) {
+  if (candidates.size() != first_errors.size()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("doubtful winners: expected ", candidates.size(),
+                       " first errors, one a candidate, got ", first_errors.size()));
+  }
+  std::vector<int> doubtful;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const auto won = [&](std::optional<int> winner) {
+      return winner && candidates[size_t(*winner)].answer == candidates[i].answer;
+    };
+    if (first_errors[i] >= 0 && (won(ranking.majority) || won(ranking.weighted))) {
+      doubtful.push_back(int(i));
+    }
+  }
+  return doubtful;
 }
 
 BestOfN ExpectBestOfN(std::span<const RankedCandidate> candidates,

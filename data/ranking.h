@@ -30,11 +30,23 @@ struct Ranking {
   // Source: Li et al. 2023, "Making Language Models Better Reasoners with Step-Aware Verifier",
   // section 3.2.
   std::optional<int> weighted;
+  // What each rule could have chosen as well, its choice among them, rising; empty where that
+  // stands alone. Of answers that tie in a vote, the candidate that each would choose.
+  std::array<std::vector<int>, kNumAggregates> choice_ties;
+  std::vector<int> majority_ties;
+  std::vector<int> weighted_ties;
+  friend bool operator==(const Ranking&, const Ranking&) = default;
 };
 
 // Pure. `weight`: the aggregate that weighted voting sums.
 Ranking RankCandidates(std::span<const RankedCandidate> candidates,
                        AggregateKind weight = AggregateKind::kMin);
+
+// Candidates whose answer won a vote though a step of theirs is likely wrong: rising indices.
+// first_errors [N]: -1 or the first step below the threshold. Throws Error(kInvalidArgument) for
+// lists of different lengths.
+std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,
+                                 const Ranking& ranking, std::span<const int> first_errors);
 
 // Probability of a correct choice among n of the N candidates, drawn without replacement; entry
 // n - 1 is for n. A subset in which nothing can be chosen counts as wrong.

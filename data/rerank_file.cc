@@ -45,15 +45,18 @@ void AppendIndex(const std::optional<int>& index, std::string* json) {
   *json += index ? std::to_string(*index) : "null";
 }
 
+void AppendIndices(const std::vector<int>& indices, std::string* json) {
+  *json += '[';
+  for (size_t i = 0; i < indices.size(); ++i) *json += StrCat(i == 0 ? "" : ",", indices[i]);
+  *json += ']';
+}
+
 void AppendRanking(const Ranking& ranking, std::string* json) {
   *json += ",\"ranking\":";
   char before = '{';
   for (size_t kind = 0; kind < kNumAggregates; ++kind) {
-    *json += StrCat(before, '"', kAggregateNames[kind], "\":[");
-    for (size_t i = 0; i < ranking.order[kind].size(); ++i) {
-      *json += StrCat(i == 0 ? "" : ",", ranking.order[kind][i]);
-    }
-    *json += ']';
+    *json += StrCat(before, '"', kAggregateNames[kind], "\":");
+    AppendIndices(ranking.order[kind], json);
     before = ',';
   }
   *json += "},\"choice\":{";
@@ -69,16 +72,34 @@ void AppendRanking(const Ranking& ranking, std::string* json) {
   *json += '}';
 }
 
-void AppendCandidate(const ScoreLine& line, const std::optional<FoundAnswer>& answer,
-                     std::string* json) {
+void AppendTies(const Ranking& ranking, std::string* json) {
+  *json += ",\"ties\":{";
+  const char* before = "";
+  const auto append = [&](std::string_view rule, const std::vector<int>& ties) {
+    if (ties.empty()) return;
+    *json += StrCat(before, '"', rule, "\":");
+    AppendIndices(ties, json);
+    before = ",";
+  };
+  for (size_t kind = 0; kind < kNumAggregates; ++kind) {
+    append(kAggregateNames[kind], ranking.choice_ties[kind]);
+  }
+  append("majority", ranking.majority_ties);
+  append("weighted", ranking.weighted_ties);
+  *json += '}';
+}
+
+void AppendCandidate(const RerankResult& result, size_t index, std::string* json) {
   *json += '{';
-  AppendScoreLineMembers(line, json);
-  if (answer) {
+  AppendScoreLineMembers(result.candidates[index], json);
+  if (const auto& answer = result.answers[index]) {
     *json += ",\"answer\":";
     AppendJsonString(answer->text, json);
+    *json += ",\"normalized_answer\":";
+    AppendJsonString(result.normalized[index], json);
     *json += StrCat(",\"answer_source\":\"", AnswerSourceName(answer->source), "\"}");
   } else {
-    *json += ",\"answer\":null,\"answer_source\":null}";
+    *json += ",\"answer\":null,\"normalized_answer\":null,\"answer_source\":null}";
   }
 }
 
@@ -157,7 +178,16 @@ RerankResult RankProblem(const RerankProblem& problem, std::vector<ScoreLine> li
   for (const RerankCandidate& candidate : problem.candidates) {
     result.answers.push_back(CandidateAnswer(candidate));
   }
-  result.ranking = RankCandidates(RankedCandidates(result), weight);
+  std::vector<int> first_errors;
+  for (size_t i = 0; i < result.candidates.size(); ++i) {
+    const auto& answer = result.answers[i];
+    result.normalized.push_back(answer ? NormalizeAnswer(answer->text) : "");
+    const ScoreLine& line = result.candidates[i];
+    first_errors.push_back(line.error ? -1 : line.first_error);
+  }
+  const std::vector<RankedCandidate> ranked = RankedCandidates(result);
+  result.ranking = RankCandidates(ranked, weight);
+  result.doubtful = DoubtfulWinners(ranked, result.ranking, first_errors);
   return result;
 }
 
@@ -166,7 +196,7 @@ std::vector<RankedCandidate> RankedCandidates(const RerankResult& result) {
   for (size_t i = 0; i < result.candidates.size(); ++i) {
     RankedCandidate& candidate = ranked.emplace_back();
     if (!result.candidates[i].error) candidate.aggregates = result.candidates[i].aggregate;
-    if (result.answers[i]) candidate.answer = NormalizeAnswer(result.answers[i]->text);
+    candidate.answer = result.normalized[i];
   }
   return ranked;
 }
@@ -175,10 +205,13 @@ std::string RerankResultToJson(const RerankResult& result) {
   std::string json = "{\"id\":";
   AppendJsonString(result.id, &json);
   AppendRanking(result.ranking, &json);
+  AppendTies(result.ranking, &json);
+  json += ",\"doubtful\":";
+  AppendIndices(result.doubtful, &json);
   json += ",\"candidates\":[";
   for (size_t i = 0; i < result.candidates.size(); ++i) {
     if (i > 0) json += ',';
-    AppendCandidate(result.candidates[i], result.answers[i], &json);
+    AppendCandidate(result, i, &json);
   }
   return json + "]}";
 }

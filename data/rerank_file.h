@@ -62,6 +62,8 @@ struct RerankResult {
   Ranking ranking;
   std::vector<ScoreLine> candidates;                // [N]
   std::vector<std::optional<FoundAnswer>> answers;  // [N]
+  std::vector<std::string> normalized;              // [N] of answers; empty: none
+  std::vector<int> doubtful;                        // DoubtfulWinners
 };
 
 // lines [N]: one a candidate, in order. Throws Error(kInvalidArgument) for another number of lines.
@@ -72,8 +74,9 @@ RerankResult RankProblem(const RerankProblem& problem, std::vector<ScoreLine> li
 std::vector<RankedCandidate> RankedCandidates(const RerankResult& result);
 
 // One line of formats section 8, without newline. Each candidate's line also says `answer` (as
-// written) and `answer_source`, both null where none was found; a choice that cannot be made is
-// null.
+// written), `normalized_answer` and `answer_source`, all null where none was found; a choice that
+// cannot be made is null. `ties` names the rules whose choice does not stand alone, each with the
+// candidates that tie; `doubtful` as DoubtfulWinners.
 std::string RerankResultToJson(const RerankResult& result);
 
 }  // namespace prm

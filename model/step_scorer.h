@@ -49,6 +49,11 @@ class StepScorer {
   virtual int64_t TokensToCompute(const TraceTokens& trace) const {
     return int64_t(trace.ids.size());
   }
+  // Whether it may come in parts: where tokens are read differently in a longer trace, as beyond
+  // the context of a dynamic rope scaling, it must come whole. Any thread.
+  virtual bool ReusesPrefixOf(const TraceTokens& trace) const {
+    return !trace.ids.empty() && description().reuses_prefixes;
+  }
   virtual const Tokenizer& tokenizer() const = 0;
   virtual const ScoringFormat& scoring() const = 0;
   const StepFormat& format() const { return scoring().format; }

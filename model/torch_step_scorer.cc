@@ -44,17 +44,17 @@ class TorchStepScorer : public StepScorer {
   int64_t TokensToCompute(const TraceTokens& trace) const override {
     return ReusesPrefixOf(trace) ? prefixes_->TokensToCompute(trace) : int64_t(trace.ids.size());
   }
+  // Beyond its context, a dynamic rope scaling turns all keys of a trace by the trace's length.
+  bool ReusesPrefixOf(const TraceTokens& trace) const override {
+    const ModelConfig& config = decoder_.config();
+    return prefixes_ && (config.rope_scaling.kind != RopeScaling::Kind::kDynamic ||
+                         int64_t(trace.ids.size()) <= config.max_position_embeddings);
+  }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   const ScoringFormat& scoring() const override { return scoring_; }
   const ModelDescription& description() const override { return description_; }
 
  private:
-  // Beyond its context, a dynamic rope scaling turns all keys of a trace by the trace's length.
-  bool ReusesPrefixOf(const TraceTokens& trace) const {
-    const ModelConfig& config = decoder_.config();
-    return prefixes_ && (config.rope_scaling.kind != RopeScaling::Kind::kDynamic ||
-                         int64_t(trace.ids.size()) <= config.max_position_embeddings);
-  }
   std::vector<TraceScore> ScoreWhole(std::span<const TraceTokens> traces) const {
     std::vector<StepScores> scores =
         ScoreSteps(decoder_, scoring_.head, traces, reference_ ? &*reference_ : nullptr);

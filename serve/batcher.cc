@@ -1,5 +1,6 @@
 #include "serve/batcher.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -8,22 +9,51 @@ namespace {
 
 constexpr const char* kExpired = "the deadline passed before the trace's turn came";
 constexpr const char* kCancelled = "the call was cancelled before the trace's turn came";
+constexpr const char* kStopped = "the server stopped before the trace's turn came";
+// How much the last batch counts in the mean rate of a worker.
+constexpr double kRateWeight = 0.2;
+// With how many traces of its problem that are in a batch already a trace is compared.
+constexpr int kSiblings = 16;
 
 int64_t Microseconds(SteadyTime from, SteadyTime to) {
   return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
 }
 
-int64_t Length(const BatchItem& item) { return int64_t(item.tokens.ids.size()); }
-
 bool IsCancelled(const BatchItem& item) {
   return item.cancelled && item.cancelled->load(std::memory_order_relaxed);
 }
 
-// The scores of `tokens`, or the error that all of them share.
-struct ScoreAttempt {
-  std::vector<TraceScore> traces;
-  std::optional<Error> error;
-};
+// Of what comes before the steps: equal for all traces of a problem.
+uint64_t HashPrompt(const TraceTokens& tokens) {
+  uint64_t hash = 1469598103934665603u;
+  const size_t prompt = std::min(tokens.ids.size(), size_t(std::max(tokens.steps_begin, 1)));
+  for (size_t i = 0; i < prompt; ++i) hash = (hash ^ uint64_t(tokens.ids[i])) * 1099511628211u;
+  return hash ^ (hash >> 32);  // the low bits choose the worker
+}
+
+// The first `end` ids with their reads.
+TraceTokens Part(const TraceTokens& whole, int64_t end) {
+  TraceTokens part;
+  part.ids.assign(whole.ids.begin(), whole.ids.begin() + ptrdiff_t(end));
+  for (const int32_t read : whole.step_reads) {
+    if (read < end) part.step_reads.push_back(read);
+  }
+  part.steps_begin = int32_t(std::min<int64_t>(whole.steps_begin, end));
+  return part;
+}
+
+template <class T>
+void Append(std::vector<T>&& from, std::vector<T>* to) {
+  to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+// Of `chunk`, the tokens before `begun` were computed by the chunks before it: they count once.
+void AddChunk(TraceScore chunk, int64_t begun, TraceScore* sum) {
+  Append(std::move(chunk.scores.p_correct), &sum->scores.p_correct);
+  Append(std::move(chunk.scores.label_probs), &sum->scores.label_probs);
+  sum->tokens_computed += chunk.tokens_computed;
+  sum->tokens_reused += std::max<int64_t>(0, chunk.tokens_reused - begun);
+}
 
 void CheckShape(const std::vector<TraceScore>& scores, std::span<const TraceTokens> tokens) {
   if (scores.size() != tokens.size()) {
@@ -39,98 +69,251 @@ void CheckShape(const std::vector<TraceScore>& scores, std::span<const TraceToke
   }
 }
 
-ScoreAttempt TryScore(StepScorer* scorer, std::span<const TraceTokens> tokens) {
-  ScoreAttempt attempt;
-  try {
-    attempt.traces = scorer->Score(tokens);
-    CheckShape(attempt.traces, tokens);
-  } catch (const Error& error) {
-    attempt.error = error;
-  } catch (const std::exception& error) {
-    attempt.error = Error(ErrorCode::kInternal, error.what());
-  }
-  return attempt;
-}
-
 }  // namespace
 
+// The scores of some traces, or the error that all of them share.
+struct Batcher::ScoreAttempt {
+  std::vector<TraceScore> traces;
+  std::optional<Error> error;
+
+  ScoreAttempt(StepScorer* scorer, std::span<const TraceTokens> tokens) {
+    try {
+      traces = scorer->Score(tokens);
+      CheckShape(traces, tokens);
+    } catch (const Error& e) {
+      error = e;
+    } catch (const std::exception& e) {
+      error = Error(ErrorCode::kInternal, e.what());
+    }
+  }
+};
+
+std::chrono::milliseconds RetryAfter(int64_t excess_tokens, int64_t waiting_tokens,
+                                     double tokens_per_second) {
+  constexpr double kUnknown = 1000, kLeast = 100, kMost = 10'000;
+  if (tokens_per_second <= 0) return std::chrono::milliseconds(int64_t(kUnknown));
+  const double tokens = double(std::max(excess_tokens, waiting_tokens / 8));
+  return std::chrono::milliseconds(
+      int64_t(std::clamp(1000 * tokens / tokens_per_second, kLeast, kMost)));
+}
+
 Batcher::Batcher(const BatcherOptions& options, std::vector<std::unique_ptr<StepScorer>> scorers)
-    : options_(options), scorers_(std::move(scorers)) {
+    : options_(options),
+      scorers_(std::move(scorers)),
+      reuses_prefixes_(!scorers_.empty() && scorers_[0]->description().reuses_prefixes),
+      limits_([&] {
+        BatchLimits limits = options.batch;
+        // Each chunk would compute all before it again.
+        if (!reuses_prefixes_) limits.chunk_tokens = 0;
+        return limits;
+      }()),
+      homes_(scorers_.size()) {
   if (scorers_.empty()) throw Error(ErrorCode::kInvalidArgument, "a batcher needs a scorer");
-  for (const auto& scorer : scorers_) {
-    threads_.emplace_back([this, scorer = scorer.get()] { Work(scorer); });
+  for (size_t worker = 0; worker < scorers_.size(); ++worker) {
+    threads_.emplace_back([this, worker] { Work(worker); });
   }
 }
 
 Batcher::~Batcher() { Stop(); }
 
+// --- into the queue -----------------------------------------------------------------------------
+
+Batcher::Waiting Batcher::Arrive(BatchItem item, SteadyTime now) const {
+  Waiting trace;
+  trace.item = std::move(item);
+  trace.problem = HashPrompt(trace.item.tokens);
+  trace.whole = !scorers_[0]->ReusesPrefixOf(trace.item.tokens);
+  trace.home = reuses_prefixes_ ? trace.problem % scorers_.size() : 0;
+  trace.arrived = trace.since = now;
+  return trace;
+}
+
+void Batcher::CountLocked(const Waiting& trace, int sign) {
+  queue_tokens_ += sign * (trace.Length() - trace.begun);
+  Home& home = homes_[trace.home];
+  home.traces += sign;
+  if (trace.begun == 0) home.fresh_tokens += sign * trace.Length();
+}
+
+std::optional<QueueFull> Batcher::CheckFitsLocked(int64_t traces, int64_t tokens) const {
+  const int64_t waiting = int64_t(queue_.size());
+  const int64_t traces_over = waiting + traces - options_.max_queue_traces;
+  const int64_t tokens_over = queue_tokens_ + tokens - options_.max_queue_tokens;
+  if (traces_over <= 0 && tokens_over <= 0) return std::nullopt;
+  const int64_t excess =
+      std::max(tokens_over, waiting == 0 ? 0 : traces_over * (queue_tokens_ / waiting));
+  double rate = 0;
+  for (const Home& home : homes_) rate += home.tokens_per_second;
+  return QueueFull(StrCat("the queue is full: ", waiting, " traces of ", queue_tokens_,
+                          " tokens wait, no room for ", traces, " of ", tokens),
+                   RetryAfter(excess, queue_tokens_, rate));
+}
+
 void Batcher::Submit(std::vector<BatchItem> items) {
   int64_t tokens = 0;
-  for (const BatchItem& item : items) tokens += Length(item);
+  for (const BatchItem& item : items) tokens += int64_t(item.tokens.ids.size());
   if (int64_t(items.size()) > options_.max_queue_traces || tokens > options_.max_queue_tokens) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat(items.size(), " traces of ", tokens, " tokens; the queue holds at most ",
                        options_.max_queue_traces, " traces of ", options_.max_queue_tokens));
   }
-  const auto fits = [&] {
-    return int64_t(queue_.size() + items.size()) <= options_.max_queue_traces &&
-           queue_tokens_ + tokens <= options_.max_queue_tokens;
-  };
+  const SteadyTime now = options_.now();
+  std::vector<Waiting> arriving;
+  for (BatchItem& item : items) arriving.push_back(Arrive(std::move(item), now));
   Leaving dead;
-  std::optional<Error> refused;
+  std::optional<QueueFull> full;
   {
     std::lock_guard lock(mutex_);
     if (draining_) {
-      refused = Error(ErrorCode::kUnavailable, "the server is draining and takes no new work");
-    } else {
-      if (!fits()) dead = RemoveDeadLocked();
-      if (!fits()) {
-        refused = Error(ErrorCode::kResourceExhausted,
-                        StrCat("the queue is full: ", queue_.size(), " traces of ", queue_tokens_,
-                               " tokens wait, no room for ", items.size(), " of ", tokens));
-      } else {
-        const SteadyTime now = options_.now();
-        for (BatchItem& item : items) queue_.push_back({std::move(item), now});
-        queue_tokens_ += tokens;
-      }
+      throw Error(ErrorCode::kUnavailable, "the server is draining and takes no new work");
+    }
+    const int64_t traces = int64_t(arriving.size());
+    if ((full = CheckFitsLocked(traces, tokens))) {
+      dead = RemoveDeadLocked();
+      full = CheckFitsLocked(traces, tokens);
+    }
+    for (size_t i = 0; i < arriving.size() && !full; ++i) {
+      arriving[i].number = next_number_++;
+      CountLocked(arriving[i], 1);
+      queue_.push_back(std::move(arriving[i]));
     }
   }
-  if (!refused) work_.notify_all();
+  if (!full) work_.notify_all();
   Dismiss(std::move(dead));
-  if (refused) throw *refused;
+  if (full) throw *full;
 }
 
-std::vector<WaitingTrace> Batcher::QueueViewLocked() const {
+void Batcher::CheckRoom(int64_t traces) {
+  Leaving dead;
+  std::optional<QueueFull> full;
+  {
+    std::lock_guard lock(mutex_);
+    if ((full = CheckFitsLocked(traces, 0))) {
+      dead = RemoveDeadLocked();
+      full = CheckFitsLocked(traces, 0);
+    }
+  }
+  Dismiss(std::move(dead));
+  if (full) throw *full;
+}
+
+std::chrono::milliseconds Batcher::retry_after() const {
+  std::lock_guard lock(mutex_);
+  double rate = 0;
+  for (const Home& home : homes_) rate += home.tokens_per_second;
+  return RetryAfter(0, queue_tokens_, rate);
+}
+
+// The rest of a trace goes back to its place: before what came later.
+void Batcher::Requeue(Waiting trace) {
+  std::optional<Waiting> refused;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) {
+      refused = std::move(trace);
+    } else {
+      trace.since = options_.now();
+      CountLocked(trace, 1);
+      const auto place =
+          std::upper_bound(queue_.begin(), queue_.end(), trace.number,
+                           [](uint64_t number, const Waiting& w) { return number < w.number; });
+      queue_.insert(place, std::move(trace));
+    }
+  }
+  if (!refused) return;
+  refused->outcome.scored = {};
+  refused->outcome.error = Error(ErrorCode::kUnavailable, kStopped);
+  refused->item.done(std::move(refused->outcome));
+}
+
+// --- out of the queue ---------------------------------------------------------------------------
+
+bool Batcher::MayTakeLocked(size_t worker, size_t home) const {
+  if (!reuses_prefixes_ || home == worker) return true;
+  return homes_[worker].traces == 0 && homes_[home].fresh_tokens > options_.steal_above_tokens;
+}
+
+bool Batcher::HasWorkLocked(size_t worker) const {
+  for (size_t home = 0; home < homes_.size(); ++home) {
+    if (homes_[home].traces > 0 && MayTakeLocked(worker, home)) return true;
+  }
+  return false;
+}
+
+// `worker`: for whom; nullopt: for nobody.
+std::vector<WaitingTrace> Batcher::QueueViewLocked(std::optional<size_t> worker) const {
   std::vector<WaitingTrace> view;
   view.reserve(queue_.size());
   for (const Waiting& w : queue_) {
-    view.push_back({Length(w.item), w.item.deadline, IsCancelled(w.item)});
+    const bool at_home = !reuses_prefixes_ || w.home == worker;
+    const bool mine = worker && MayTakeLocked(*worker, w.home) && (at_home || w.begun == 0);
+    view.push_back({.tokens = w.Length(),
+                    .begun = w.begun,
+                    .priority = w.item.priority,
+                    .client = w.item.client,
+                    .since = w.since,
+                    .deadline = w.item.deadline,
+                    .cancelled = IsCancelled(w.item),
+                    .whole = w.whole,
+                    .elsewhere = !mine});
   }
   return view;
 }
 
-Batcher::Leaving Batcher::LeaveLocked(const BatchPlan& plan) {
-  Leaving leaving;
-  const auto move_out = [&](const std::vector<size_t>& indices, std::vector<Waiting>* out) {
-    for (size_t i : indices) {
-      queue_tokens_ -= Length(queue_[i].item);
-      out->push_back(std::move(queue_[i]));
-      queue_[i].item.done = nullptr;
-    }
-    in_work_ += int64_t(indices.size());
-  };
-  move_out(plan.batch, &leaving.batch);
-  move_out(plan.expired, &leaving.expired);
-  move_out(plan.cancelled, &leaving.cancelled);
-  // What left has no callback any more.
-  std::erase_if(queue_, [](const Waiting& w) { return !w.item.done; });
+// What the scorer knows already need not be computed, nor what a trace shares with one before it in
+// the batch.
+int64_t Batcher::CostLocked(size_t worker, size_t index, std::span<const BatchMember> taken) const {
+  const Waiting& trace = queue_[index];
+  const std::vector<TokenId>& ids = trace.item.tokens.ids;
+  int64_t cost = scorers_[worker]->TokensToCompute(trace.item.tokens);
+  if (trace.whole) return cost;
+  int siblings = 0;
+  for (auto member = taken.rbegin(); member != taken.rend() && siblings < kSiblings; ++member) {
+    const Waiting& other = queue_[member->index];
+    if (other.problem != trace.problem || other.whole) continue;
+    ++siblings;
+    const auto begin = other.item.tokens.ids.begin();
+    const auto shared =
+        std::mismatch(ids.begin(), ids.end(), begin, begin + ptrdiff_t(member->end)).first;
+    cost = std::min<int64_t>(cost, ids.end() - shared);
+  }
+  return cost;
+}
+
+Batcher::Leaving Batcher::TakeLocked(size_t worker) {
+  ClientShares& shares = homes_[reuses_prefixes_ ? worker : 0].shares;
+  BatchPlan plan = FormBatch(QueueViewLocked(worker), options_.now(), limits_, shares,
+                             [&](size_t index, std::span<const BatchMember> taken) {
+                               return CostLocked(worker, index, taken);
+                             });
+  shares = std::move(plan.shares);
+  Leaving leaving = LeaveLocked(plan);
+  if (reuses_prefixes_) {
+    for (Turn& turn : leaving.batch) turn.trace.home = worker;
+  }
   return leaving;
 }
 
 Batcher::Leaving Batcher::RemoveDeadLocked() {
-  BatchPlan plan = FormBatch(QueueViewLocked(), options_.now(), options_.batch);
-  plan.batch.clear();  // the dead only
-  return LeaveLocked(plan);
+  return LeaveLocked(
+      FormBatch(QueueViewLocked(std::nullopt), options_.now(), limits_, {}, nullptr));
+}
+
+Batcher::Leaving Batcher::LeaveLocked(const BatchPlan& plan) {
+  Leaving leaving;
+  const auto take = [&](size_t index) {
+    CountLocked(queue_[index], -1);
+    ++in_work_;
+    Waiting taken = std::move(queue_[index]);
+    queue_[index].item.done = nullptr;
+    return taken;
+  };
+  for (const BatchMember& m : plan.batch) leaving.batch.push_back({take(m.index), m.end});
+  for (const size_t i : plan.expired) leaving.expired.push_back(take(i));
+  for (const size_t i : plan.cancelled) leaving.cancelled.push_back(take(i));
+  // What left has no callback any more.
+  std::erase_if(queue_, [](const Waiting& w) { return !w.item.done; });
+  return leaving;
 }
 
 void Batcher::Dismiss(Leaving dead) {
@@ -142,9 +325,10 @@ void Batcher::Refuse(std::vector<Waiting> items, ErrorCode code, const char* why
   if (items.empty()) return;
   const SteadyTime now = options_.now();
   for (Waiting& w : items) {
-    TraceOutcome outcome;
+    TraceOutcome& outcome = w.outcome;
+    outcome.scored = {};
     outcome.error = Error(code, why);
-    outcome.queue_us = Microseconds(w.since, now);
+    if (w.begun == 0) outcome.queue_us = Microseconds(w.arrived, now);
     w.item.done(std::move(outcome));
   }
   Finished(items.size());
@@ -156,21 +340,23 @@ void Batcher::Finished(size_t count) {
   if (queue_.empty() && in_work_ == 0) idle_.notify_all();
 }
 
-void Batcher::Work(StepScorer* scorer) {
+// --- a worker -----------------------------------------------------------------------------------
+
+void Batcher::Work(size_t worker) {
   for (;;) {
     Leaving leaving;
     {
       std::unique_lock lock(mutex_);
-      work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+      work_.wait(lock, [&] { return stopping_ || HasWorkLocked(worker); });
       if (stopping_) return;
-      leaving = LeaveLocked(FormBatch(QueueViewLocked(), options_.now(), options_.batch));
+      leaving = TakeLocked(worker);
     }
     BatchReport report;
     report.traces = int(leaving.batch.size());
     report.expired = int(leaving.expired.size());
     report.cancelled = int(leaving.cancelled.size());
     Dismiss({{}, std::move(leaving.expired), std::move(leaving.cancelled)});
-    if (!leaving.batch.empty()) Run(scorer, std::move(leaving.batch), &report);
+    if (!leaving.batch.empty()) Run(worker, std::move(leaving.batch), &report);
     if (options_.on_batch) {
       report.queue_traces = queue_traces();
       report.queue_tokens = queue_tokens();
@@ -180,49 +366,81 @@ void Batcher::Work(StepScorer* scorer) {
   }
 }
 
-void Batcher::Run(StepScorer* scorer, std::vector<Waiting> batch, BatchReport* report) {
+void Batcher::Run(size_t worker, std::vector<Turn> batch, BatchReport* report) {
+  StepScorer* scorer = scorers_[worker].get();
+  const SteadyTime start = options_.now();
   std::vector<TraceTokens> tokens;
   tokens.reserve(batch.size());
-  for (Waiting& w : batch) {
-    report->tokens += Length(w.item);
-    tokens.push_back(std::move(w.item.tokens));
+  for (Turn& turn : batch) {
+    Waiting& trace = turn.trace;
+    report->tokens += turn.end - trace.begun;
+    if (trace.begun == 0) trace.outcome.queue_us = Microseconds(trace.arrived, start);
+    tokens.push_back(Part(trace.item.tokens, turn.end));
   }
-  const SteadyTime start = options_.now();
-  ScoreAttempt attempt = TryScore(scorer, tokens);
+  ScoreAttempt attempt(scorer, tokens);
   if (attempt.error && attempt.error->code() == ErrorCode::kInvalidArgument && batch.size() > 1) {
-    RunAlone(scorer, tokens, batch, start);
-  } else {
-    const int64_t compute_us = Microseconds(start, options_.now());
-    for (size_t i = 0; i < batch.size(); ++i) {
-      TraceOutcome outcome{{}, attempt.error, Microseconds(batch[i].since, start), compute_us};
-      if (!attempt.error) outcome.scored = std::move(attempt.traces[i]);
-      batch[i].item.done(std::move(outcome));
-    }
+    RunAlone(scorer, tokens, std::move(batch), report);
+    report->compute_us = Microseconds(start, options_.now());
+    return;
   }
   report->compute_us = Microseconds(start, options_.now());
+  MeasureRate(worker, *report);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    TraceOutcome result{{}, attempt.error, 0, report->compute_us};
+    if (!attempt.error) result.scored = std::move(attempt.traces[i]);
+    Conclude(std::move(batch[i]), std::move(result), report);
+  }
 }
 
 // One bad trace must not fail its neighbours: each is tried by itself, and only the bad one fails.
 void Batcher::RunAlone(StepScorer* scorer, std::span<const TraceTokens> tokens,
-                       std::vector<Waiting>& batch, SteadyTime queued_until) {
+                       std::vector<Turn> batch, BatchReport* report) {
   for (size_t i = 0; i < batch.size(); ++i) {
-    BatchItem& item = batch[i].item;
-    TraceOutcome outcome;
-    outcome.queue_us = Microseconds(batch[i].since, queued_until);
+    const BatchItem& item = batch[i].trace.item;
     const SteadyTime start = options_.now();
+    TraceOutcome result;
     if (IsCancelled(item)) {
-      outcome.error = Error(ErrorCode::kCancelled, kCancelled);
+      result.error = Error(ErrorCode::kCancelled, kCancelled);
     } else if (item.deadline <= start) {
-      outcome.error = Error(ErrorCode::kDeadlineExceeded, kExpired);
+      result.error = Error(ErrorCode::kDeadlineExceeded, kExpired);
     } else {
-      ScoreAttempt attempt = TryScore(scorer, tokens.subspan(i, 1));
-      outcome.error = attempt.error;
-      if (!attempt.error) outcome.scored = std::move(attempt.traces[0]);
-      outcome.compute_us = Microseconds(start, options_.now());
+      ScoreAttempt attempt(scorer, tokens.subspan(i, 1));
+      result.error = attempt.error;
+      if (!attempt.error) result.scored = std::move(attempt.traces[0]);
+      result.compute_us = Microseconds(start, options_.now());
     }
-    item.done(std::move(outcome));
+    Conclude(std::move(batch[i]), std::move(result), report);
   }
 }
+
+// Adds what a turn gave to the trace's outcome; then the trace is done, or its rest waits again.
+void Batcher::Conclude(Turn turn, TraceOutcome result, BatchReport* report) {
+  Waiting& trace = turn.trace;
+  TraceOutcome& outcome = trace.outcome;
+  outcome.compute_us += result.compute_us;
+  if (result.error) {
+    outcome.scored = {};
+    outcome.error = std::move(result.error);
+    return trace.item.done(std::move(outcome));
+  }
+  report->tokens_computed += result.scored.tokens_computed;
+  AddChunk(std::move(result.scored), trace.begun, &outcome.scored);
+  if (turn.end == trace.Length()) return trace.item.done(std::move(outcome));
+  ++report->chunks;
+  trace.begun = turn.end;
+  std::erase_if(trace.item.tokens.step_reads, [&](int32_t read) { return read < turn.end; });
+  Requeue(std::move(trace));
+}
+
+void Batcher::MeasureRate(size_t worker, const BatchReport& report) {
+  if (report.compute_us <= 0) return;
+  const double rate = 1e6 * double(report.tokens) / double(report.compute_us);
+  std::lock_guard lock(mutex_);
+  double& mean = homes_[worker].tokens_per_second;
+  mean = mean == 0 ? rate : (1 - kRateWeight) * mean + kRateWeight * rate;
+}
+
+// --- the end ------------------------------------------------------------------------------------
 
 bool Batcher::Drain(SteadyTime give_up) {
   std::unique_lock lock(mutex_);
@@ -242,13 +460,13 @@ void Batcher::Stop() {
     {
       std::lock_guard lock(mutex_);
       draining_ = stopping_ = true;
+      for (const Waiting& trace : queue_) CountLocked(trace, -1);
       left.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
       queue_.clear();
-      queue_tokens_ = 0;
       in_work_ += int64_t(left.size());
     }
     work_.notify_all();
-    Refuse(std::move(left), ErrorCode::kUnavailable, "the server stopped before the trace's turn");
+    Refuse(std::move(left), ErrorCode::kUnavailable, kStopped);
     for (std::thread& thread : threads_) thread.join();
   });
 }

@@ -1,15 +1,18 @@
-// prm serve, prm ask
+// prm serve, prm ask, prm load
 #include "serve/commands.h"
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <memory>
 
+#include "data/rerank_file.h"
 #include "data/score_output.h"
 #include "data/stop_signal.h"
 #include "data/trace_reader.h"
 #include "model/commands.h"
 #include "model/step_scorer.h"
 #include "serve/client.h"
+#include "serve/load_run.h"
 #include "serve/server.h"
 #include "serve/stream_client.h"
 
@@ -48,8 +51,19 @@ void AddServeCommand(CLI::App& app) {
       ->add_option("--log-level", s.log_level,
                    "debug (also batches) | info | warning | error | off")
       ->capture_default_str();
-  number("--batch-tokens", s.batch.max_tokens, "Tokens of one batch");
+  number("--batch-tokens", s.batch.max_tokens, "Tokens to compute in one batch");
   number("--batch-traces", s.batch.max_traces, "Traces of one batch");
+  serve
+      ->add_option("--chunk-tokens", s.batch.chunk_tokens,
+                   "Of these, of one trace, where prefixes are reused; 0: traces stay whole")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  serve
+      ->add_option_function<int>(
+          "--aging-ms", [&s](int ms) { s.batch.aging = std::chrono::milliseconds(ms); },
+          "Waiting this long counts as one priority higher")
+      ->default_str(std::to_string(s.batch.aging.count()))
+      ->check(CLI::PositiveNumber);
   number("--queue-traces", s.max_queue_traces, "Traces that may wait; more: RESOURCE_EXHAUSTED");
   number("--queue-tokens", s.max_queue_tokens, "Tokens that may wait; more: RESOURCE_EXHAUSTED");
   number("--max-traces", s.limits.max_traces, "Traces of one call");
@@ -102,8 +116,67 @@ void AddAskCommand(CLI::App& app) {
   ask->add_flag("--stream", o->stream,
                 "Step by step, as a generator asks: a session a trace, --traces-per-call at once "
                 "on one stream");
+  ask->add_option("--traces-per-call", o->client.traces_per_call, "Traces of one call")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   AddClientFlags(ask, &o->client);
   ask->callback([o] { RunAsk(*o); });
+}
+
+struct LoadCommandOptions {
+  LoadOptions load;
+  std::string in, problems, json, mix = "trace=1";
+};
+
+template <class T, class Reader>
+std::vector<T> ReadAll(const std::string& path) {
+  std::vector<T> all;
+  if (path.empty()) return all;
+  Reader reader(path);
+  for (T one; reader.Next(&one); one = {}) all.push_back(std::move(one));
+  return all;
+}
+
+void RunLoadCommand(LoadCommandOptions options) {
+  options.load.mix = ParseLoadMix(options.mix);
+  const LoadReport report =
+      RunLoad(options.load, {ReadAll<Trace, TraceReader>(options.in),
+                             ReadAll<RerankProblem, RerankReader>(options.problems)});
+  std::cout << FormatLoadTable(report) << std::flush;
+  if (options.json.empty()) return;
+  OutputFile file(options.json);
+  file.Write(LoadReportToJson(report) + "\n");
+  file.Commit();
+}
+
+void AddLoadCommand(CLI::App& app) {
+  auto o = std::make_shared<LoadCommandOptions>();
+  LoadOptions& l = o->load;
+  CLI::App* load = app.add_subcommand("load", "Send load to a server and time its answers");
+  const auto number = [&](const char* flag, auto& value, const char* help) {
+    load->add_option(flag, value, help)->capture_default_str()->check(CLI::NonNegativeNumber);
+  };
+  load->add_option("--server", l.server, "host:port")->capture_default_str();
+  load->add_option("--in", o->in, "Native trace file; its traces are sent over and over");
+  load->add_option("--problems", o->problems, "Rerank file; its problems too");
+  load->add_option("--mix", o->mix, "kind=weight,.. of trace and rerank calls")
+      ->capture_default_str();
+  number("--rate", l.rate, "Calls a second, at random times; 0: --outstanding calls at all times");
+  number("--seconds", l.seconds, "How long calls are sent");
+  number("--calls", l.max_calls, "How many calls at most; 0: no limit");
+  load->add_option("--outstanding", l.max_outstanding, "Calls under way at most")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  load->add_option("--connections", l.connections, "Connections to the server")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  load->add_option("--timeout", l.timeout_seconds, "Seconds that one call may take")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  load->add_option("--seed", l.seed, "Of the random times and kinds")->capture_default_str();
+  load->add_flag("--route-by-problem", l.route_by_problem, "Name each call's problem for a proxy");
+  load->add_option("--json", o->json, "Where the report goes as JSON too; - is standard output");
+  load->callback([o] { RunLoadCommand(*o); });
 }
 
 }  // namespace
@@ -112,16 +185,20 @@ void AddClientFlags(CLI::App* app, ClientOptions* client) {
   const auto number = [&](const char* flag, int& value, const char* help) {
     app->add_option(flag, value, help)->capture_default_str()->check(CLI::PositiveNumber);
   };
-  number("--traces-per-call", client->traces_per_call, "Traces of one call");
   number("--calls", client->calls_in_flight, "Calls at once");
   number("--attempts", client->attempts, "Of one call while the server is not there or full");
   number("--timeout", client->timeout_seconds, "Seconds that one attempt may take");
+  app->add_option("--client-id", client->client_id,
+                  "Whose calls these are, for the server's fairness; empty: the connection's");
+  app->add_flag("--route-by-problem", client->route_by_problem,
+                "A problem a call, named for a proxy before several servers");
 }
 
 void AddServeCommands(CLI::App& app) {
   AddServeCommand(app);
   AddAskCommand(app);
   AddRerankCommand(app);
+  AddLoadCommand(app);
 }
 
 }  // namespace prm

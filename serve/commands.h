@@ -13,6 +13,6 @@ void AddServeCommands(CLI::App& app);
 // prm rerank
 void AddRerankCommand(CLI::App& app);
 
-// --traces-per-call --calls --attempts --timeout
+// --calls --attempts --timeout --client-id --route-by-problem
 void AddClientFlags(CLI::App* app, ClientOptions* client);
 }  // namespace prm

@@ -17,6 +17,7 @@
 #include "model/step_scorer.h"
 #include "serve/client.h"
 #include "serve/commands.h"
+#include "serve/rerank_client.h"
 #include "serve/rerank_view.h"
 #include "serve/reranker.h"
 
@@ -49,16 +50,21 @@ class LocalEngine : public RerankEngine {
   OfflineScorer offline_;
 };
 
-class ServerEngine : public RerankEngine {
- public:
-  explicit ServerEngine(const RerankOptions& options)
-      : client_(options.client, [this](TraceAnswer answer) { emit(std::move(answer.line)); }) {}
-  void Add(const Trace& trace) override { client_.Add(trace); }
-  void Flush() override { client_.Flush(); }
+struct LocalRanker : public ProblemRanker {
+  LocalRanker(const RerankOptions& options, Ranked ranked)
+      : engine(options), reranker(engine, options.view.by, std::move(ranked)) {}
+  void Add(RerankProblem problem) override { reranker.Add(std::move(problem)); }
+  void Flush() override { reranker.Flush(); }
 
- private:
-  ScoringClient client_;
+  LocalEngine engine;
+  Reranker reranker;
 };
+
+std::unique_ptr<ProblemRanker> MakeRanker(const RerankOptions& options,
+                                          ProblemRanker::Ranked ranked) {
+  if (!options.model.empty()) return std::make_unique<LocalRanker>(options, std::move(ranked));
+  return std::make_unique<RerankClient>(options.client, options.view.by, std::move(ranked));
+}
 
 bool WantsColor(const std::string& choice) {
   if (choice != "auto") return choice == "always";
@@ -87,18 +93,12 @@ void RunRerank(RerankOptions options) {
   RerankReader reader(options.in);
   std::optional<OutputFile> out;
   if (!options.out.empty()) out.emplace(options.out);
-  std::unique_ptr<RerankEngine> engine;
-  if (options.model.empty()) {
-    engine = std::make_unique<ServerEngine>(options);
-  } else {
-    engine = std::make_unique<LocalEngine>(options);
-  }
   ChoiceTally tally;
   int64_t problems = 0, refused = 0;
   ProgressLine progress;
   const auto count = [&] { return StrCat(problems, " problems"); };
-  Reranker reranker(
-      *engine, options.view.by, [&](const RerankProblem& problem, const RerankResult& result) {
+  const auto ranker =
+      MakeRanker(options, [&](const RerankProblem& problem, const RerankResult& result) {
         for (const ScoreLine& line : result.candidates) refused += line.error ? 1 : 0;
         if (out) out->Write(RerankResultToJson(result) + "\n");
         ++problems;
@@ -109,8 +109,8 @@ void RunRerank(RerankOptions options) {
         tally.Add(problem, result);
         std::cout << RenderProblem(problem, result, options.view) << "\n" << std::flush;
       });
-  for (RerankProblem problem; reader.Next(&problem);) reranker.Add(std::move(problem));
-  reranker.Flush();
+  for (RerankProblem problem; reader.Next(&problem);) ranker->Add(std::move(problem));
+  ranker->Flush();
   if (!options.pretty) progress.Finish(count());
   if (options.pretty) std::cout << tally.Render(options.view) << std::flush;
   if (out) out->Commit();

@@ -9,7 +9,18 @@
 
 namespace prm {
 
-// What scores candidates: a model of this process or a server.
+// Ranks problems: by a model of this process (Reranker) or on a server (RerankClient). One thread.
+class ProblemRanker {
+ public:
+  // Gets every problem once, in the order of Add, within Add or Flush.
+  using Ranked = std::function<void(const RerankProblem&, const RerankResult&)>;
+
+  virtual ~ProblemRanker() = default;
+  virtual void Add(RerankProblem problem) = 0;
+  virtual void Flush() = 0;
+};
+
+// What scores candidates.
 class RerankEngine {
  public:
   virtual ~RerankEngine() = default;
@@ -20,17 +31,14 @@ class RerankEngine {
   std::function<void(ScoreLine)> emit;  // set by Reranker
 };
 
-// One thread. Holds the problems whose scores are on the way.
-class Reranker {
+// Holds the problems whose scores are on the way.
+class Reranker : public ProblemRanker {
  public:
-  using Ranked = std::function<void(const RerankProblem&, const RerankResult&)>;
-
-  // `engine` outlives it; `weight`: the aggregate that weighted voting sums. `ranked` gets every
-  // problem once, in the order of Add.
+  // `engine` outlives it; `weight`: the aggregate that weighted voting sums.
   Reranker(RerankEngine& engine, AggregateKind weight, Ranked ranked);
 
-  void Add(RerankProblem problem);
-  void Flush();
+  void Add(RerankProblem problem) override;
+  void Flush() override;
 
  private:
   void Take(ScoreLine line);

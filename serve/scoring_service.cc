@@ -1,8 +1,10 @@
 #include "serve/scoring_service.h"
 
 #include <atomic>
+#include <string_view>
 #include <utility>
 
+#include "serve/rerank_codec.h"
 #include "serve/stream_codec.h"
 
 namespace prm {
@@ -10,14 +12,10 @@ namespace {
 
 constexpr const char* kDraining = "the server is draining and takes no new work";
 
-grpc::Status ToStatus(const Error& error) {
-  return grpc::Status(grpc::StatusCode(int(error.code())), error.what());
-}
-
 // A stream that ends at once.
 class RefusedStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  explicit RefusedStream(const Error& why) { Finish(ToStatus(why)); }
+  explicit RefusedStream(const grpc::Status& why) { Finish(why); }
 
  private:
   void OnDone() override { delete this; }
@@ -30,44 +28,69 @@ SteadyTime ToSteady(std::chrono::system_clock::time_point deadline) {
   return std::chrono::steady_clock::now() + left;
 }
 
-// These say that no work began and stand for the whole call; any other code is the trace's own.
+// These say that the work was not done and stand for the whole call; any other code is the trace's
+// own.
 bool EndsTheCall(ErrorCode code) {
   return code == ErrorCode::kCancelled || code == ErrorCode::kDeadlineExceeded ||
          code == ErrorCode::kUnavailable;
 }
 
-v1::ScoreTracesRequest ParseRequest(const grpc::ByteBuffer& bytes) {
-  v1::ScoreTracesRequest request;
+template <class Request>
+Request Parse(const grpc::ByteBuffer& bytes) {
+  Request request;
   grpc::ByteBuffer copy(bytes);  // shares the slices; reading consumes the buffer
-  if (!grpc::SerializationTraits<v1::ScoreTracesRequest>::Deserialize(&copy, &request).ok()) {
+  if (!grpc::SerializationTraits<Request>::Deserialize(&copy, &request).ok()) {
     throw Error(ErrorCode::kInvalidArgument,
-                "the request is not a prm.v1.ScoreTracesRequest: expected a well-formed message "
-                "whose texts are UTF-8");
+                StrCat("the request is not a ", Request::descriptor()->full_name(),
+                       ": expected a well-formed message whose texts are UTF-8"));
   }
   return request;
 }
 
+template <class Response>
+grpc::Status Serialize(const Response& message, grpc::ByteBuffer* bytes) {
+  bool own_buffer = false;
+  return grpc::SerializationTraits<Response>::Serialize(message, bytes, &own_buffer);
+}
+
 }  // namespace
 
-// One ScoreTraces call. Owns itself from ScoreTraces until OnDone. Start runs on the pool, TakeOne
-// on workers; `answers_` of different traces are written by different threads and read by the one
-// that counts `pending_` down to zero.
+uint64_t ClientOf(const grpc::CallbackServerContext& context) {
+  const auto named = context.client_metadata().find("client-id");
+  if (named == context.client_metadata().end()) return std::hash<std::string>()(context.peer());
+  return std::hash<std::string_view>()({named->second.data(), named->second.size()});
+}
+
+grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context) {
+  if (const auto* full = dynamic_cast<const QueueFull*>(&error)) {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms",
+                                 std::to_string(full->retry_after().count()));
+  }
+  return grpc::Status(grpc::StatusCode(int(error.code())), error.what());
+}
+
+// One call that has traces scored. Owns itself from its handler until OnDone. Start runs on the
+// pool, TakeOne on workers; `answers_` of different traces are written by different threads and
+// read by the one that counts `pending_` down to zero.
 class ScoringService::Call : public grpc::ServerUnaryReactor {
  public:
   Call(ScoringService* service, uint64_t id, grpc::CallbackServerContext* context,
        grpc::ByteBuffer* response)
-      : service_(service),
-        parts_(service->parts_),
+      : parts_(service->parts_),
+        service_(service),
+        context_(context),
         deadline_(ToSteady(context->deadline())),
+        client_(ClientOf(*context)),
         response_(response) {
     record_.id = id;
   }
 
   void Start(const grpc::ByteBuffer& bytes) {
     try {
-      const v1::ScoreTracesRequest request = ParseRequest(bytes);
-      CheckTraceCount(request.traces_size());
-      std::vector<BatchItem> items = Tokenize(request);
+      const std::vector<Trace> traces = Read(bytes);
+      CheckTraceCount(int(traces.size()));
+      parts_.batcher->CheckRoom(int64_t(traces.size()));
+      std::vector<BatchItem> items = Tokenize(traces);
       if (items.empty()) return Answer();
       pending_ = items.size();
       parts_.batcher->Submit(std::move(items));
@@ -81,8 +104,17 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
   void Fail(const Error& error) {
     record_.status = error.code();
     record_.message = error.what();
-    End(ToStatus(error));
+    End(StatusOf(error, context_));
   }
+
+ protected:
+  // The traces of a request. On a thread of the pool; throws Error.
+  virtual std::vector<Trace> Read(const grpc::ByteBuffer& bytes) = 0;
+  // answers [traces]. Once, after Read; throws Error.
+  virtual grpc::Status Write(std::vector<TraceAnswer> answers, grpc::ByteBuffer* response) = 0;
+  virtual Priority priority() const = 0;
+
+  const ServiceParts& parts_;
 
  private:
   void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
@@ -100,18 +132,18 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
                 StrCat(count, " traces in one call; expected at most ", parts_.limits.max_traces));
   }
 
-  std::vector<BatchItem> Tokenize(const v1::ScoreTracesRequest& request) {
-    answers_.resize(size_t(request.traces_size()));
+  std::vector<BatchItem> Tokenize(const std::vector<Trace>& traces) {
+    answers_.resize(traces.size());
     std::vector<BatchItem> items;
-    for (int i = 0; i < request.traces_size(); ++i) {
+    for (size_t i = 0; i < traces.size(); ++i) {
       if (cancelled_->load(std::memory_order_relaxed)) {
         throw Error(ErrorCode::kCancelled, "the call was cancelled before its work began");
       }
       try {
-        items.push_back(Item(size_t(i), TokenizeOne(request.traces(i))));
-        answers_[size_t(i)].line.id = request.traces(i).id();
+        items.push_back(Item(i, TokenizeOne(traces[i])));
+        answers_[i].line.id = traces[i].id;
       } catch (const Error& error) {
-        answers_[size_t(i)] = MakeErrorAnswer(request.traces(i).id(), error);
+        answers_[i] = MakeErrorAnswer(traces[i].id, error);
       }
       if (record_.tokens > parts_.limits.max_call_tokens) {
         throw Error(ErrorCode::kInvalidArgument,
@@ -122,18 +154,17 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
     return items;
   }
 
-  TraceTokens TokenizeOne(const v1::Trace& message) {
-    if (message.steps_size() > parts_.limits.max_steps) {
+  TraceTokens TokenizeOne(const Trace& trace) {
+    if (trace.steps.size() > size_t(parts_.limits.max_steps)) {
       throw Error(ErrorCode::kInvalidArgument,
-                  StrCat("trace ", message.id(), ": ", message.steps_size(),
-                         " steps; expected at most ", parts_.limits.max_steps));
+                  StrCat("trace ", trace.id, ": ", trace.steps.size(), " steps; expected at most ",
+                         parts_.limits.max_steps));
     }
-    TraceTokens tokens =
-        TokenizeTrace(parts_.scorer->format(), parts_.scorer->tokenizer(), ToTrace(message));
+    TraceTokens tokens = TokenizeTrace(parts_.scorer->format(), parts_.scorer->tokenizer(), trace);
     const int max_tokens = parts_.scorer->description().max_tokens;
     if (tokens.ids.size() > size_t(max_tokens)) {
       throw Error(ErrorCode::kInvalidArgument,
-                  StrCat("trace ", message.id(), ": ", tokens.ids.size(),
+                  StrCat("trace ", trace.id, ": ", tokens.ids.size(),
                          " tokens; the model takes at most ", max_tokens));
     }
     record_.tokens += int64_t(tokens.ids.size());
@@ -145,6 +176,8 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
     answers_[index].tokens = int(tokens.ids.size());
     item.tokens = std::move(tokens);
     item.deadline = deadline_;
+    item.priority = priority();
+    item.client = client_;
     item.cancelled = cancelled_;
     item.done = [this, index](TraceOutcome outcome) { TakeOne(index, std::move(outcome)); };
     return item;
@@ -169,14 +202,12 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
 
   void Answer() {
     if (ending_) return Fail(*ending_);
-    v1::ScoreTracesResponse message;
-    for (const TraceAnswer& answer : answers_) {
-      ToMessage(answer, message.add_results());
-      record_.failed_traces += answer.line.error ? 1 : 0;
+    for (const TraceAnswer& answer : answers_) record_.failed_traces += answer.line.error ? 1 : 0;
+    try {
+      End(Write(std::move(answers_), response_));
+    } catch (const Error& error) {
+      Fail(error);
     }
-    bool own_buffer = false;
-    End(grpc::SerializationTraits<v1::ScoreTracesResponse>::Serialize(message, response_,
-                                                                      &own_buffer));
   }
 
   // Nothing of the call may be touched after Finish.
@@ -189,8 +220,9 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
   }
 
   ScoringService* const service_;
-  const ServiceParts& parts_;
+  grpc::CallbackServerContext* const context_;  // gRPC's, until OnDone
   const SteadyTime deadline_;
+  const uint64_t client_;
   const SteadyTime arrived_ = std::chrono::steady_clock::now();
   grpc::ByteBuffer* const response_;  // gRPC's, until OnDone
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
@@ -208,9 +240,54 @@ ScoringService::ScoringService(const ServiceParts& parts)
       rules_(*parts.scorer, parts.limits.max_steps, parts.stream.max_step_bytes),
       places_(parts.stream.max_sessions) {}
 
-grpc::ServerUnaryReactor* ScoringService::ScoreTraces(grpc::CallbackServerContext* context,
-                                                      const grpc::ByteBuffer* request,
-                                                      grpc::ByteBuffer* response) {
+class ScoringService::ScoreTracesCall : public Call {
+ public:
+  using Call::Call;
+
+ private:
+  std::vector<Trace> Read(const grpc::ByteBuffer& bytes) override {
+    const auto request = Parse<v1::ScoreTracesRequest>(bytes);
+    std::vector<Trace> traces;
+    for (const v1::Trace& trace : request.traces()) traces.push_back(ToTrace(trace));
+    return traces;
+  }
+  grpc::Status Write(std::vector<TraceAnswer> answers, grpc::ByteBuffer* response) override {
+    v1::ScoreTracesResponse message;
+    for (const TraceAnswer& answer : answers) ToMessage(answer, message.add_results());
+    return Serialize(message, response);
+  }
+  Priority priority() const override { return Priority::kUnary; }
+};
+
+class ScoringService::RerankCall : public Call {
+ public:
+  using Call::Call;
+
+ private:
+  std::vector<Trace> Read(const grpc::ByteBuffer& bytes) override {
+    request_ = ToRerankInput(Parse<v1::RerankRequest>(bytes));
+    std::vector<Trace> traces;
+    for (size_t i = 0; i < request_.problem.candidates.size(); ++i) {
+      traces.push_back(CandidateTrace(request_.problem, int(i)));
+    }
+    return traces;
+  }
+  grpc::Status Write(std::vector<TraceAnswer> answers, grpc::ByteBuffer* response) override {
+    std::vector<ScoreLine> lines;
+    for (const TraceAnswer& answer : answers) lines.push_back(answer.line);
+    v1::RerankResponse message;
+    ToMessage(RankProblem(request_.problem, std::move(lines), request_.weight), answers, &message);
+    return Serialize(message, response);
+  }
+  Priority priority() const override { return Priority::kBulk; }
+
+  RerankInput request_;
+};
+
+template <class OneCall>
+grpc::ServerUnaryReactor* ScoringService::Accept(grpc::CallbackServerContext* context,
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) {
   uint64_t id = 0;
   bool draining = false;
   {
@@ -219,13 +296,25 @@ grpc::ServerUnaryReactor* ScoringService::ScoreTraces(grpc::CallbackServerContex
     draining = draining_;
     ++calls_;
   }
-  Call* call = new Call(this, id, context, response);
+  Call* call = new OneCall(this, id, context, response);
   if (draining) {
     call->Fail(Error(ErrorCode::kUnavailable, kDraining));
   } else if (!parts_.pool->TryPost([call, request] { call->Start(*request); })) {
-    call->Fail(Error(ErrorCode::kResourceExhausted, "too many calls wait to be read"));
+    call->Fail(QueueFull("too many calls wait to be read", parts_.batcher->retry_after()));
   }
   return call;
+}
+
+grpc::ServerUnaryReactor* ScoringService::ScoreTraces(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* request,
+                                                      grpc::ByteBuffer* response) {
+  return Accept<ScoreTracesCall>(context, request, response);
+}
+
+grpc::ServerUnaryReactor* ScoringService::Rerank(grpc::CallbackServerContext* context,
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) {
+  return Accept<RerankCall>(context, request, response);
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ScoringService::ScoreStream(
@@ -237,6 +326,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ScoringService::Sco
   stream.places = &places_;
   stream.limits = parts_.stream;
   stream.deadline = ToSteady(context->deadline());
+  stream.client = ClientOf(*context);
   stream.now = parts_.now;
   stream.on_step = parts_.on_step;
   CallRecord record;
@@ -263,7 +353,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ScoringService::Sco
   record.status = refused->code();
   record.message = refused->what();
   if (parts_.on_stream) parts_.on_stream(record);
-  return new RefusedStream(*refused);
+  return new RefusedStream(StatusOf(*refused, context));
 }
 
 grpc::ServerUnaryReactor* ScoringService::DescribeModel(grpc::CallbackServerContext* context,

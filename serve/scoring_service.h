@@ -33,15 +33,23 @@ struct ServiceParts {
   std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
   // As on_call: when a stream ended, and after every step that was scored on one.
   std::function<void(const CallRecord&)> on_stream;
-  std::function<void(const StepScore&)> on_step;
+  std::function<void(const ScoredStep&)> on_step;
 };
 
-// ScoreTraces and ScoreStream take the raw bytes: the generated parser would answer a message that
-// is malformed or not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
-class ScoringService final
-    : public v1::ScoringService::WithRawCallbackMethod_ScoreTraces<
-          v1::ScoringService::WithRawCallbackMethod_ScoreStream<
-              v1::ScoringService::WithCallbackMethod_DescribeModel<v1::ScoringService::Service>>> {
+// Whose call it is, by its metadata `client-id`, else its connection: BatchItem::client.
+uint64_t ClientOf(const grpc::CallbackServerContext& context);
+
+// Of `error`; where the queue is full, also says in the trailing metadata when to come again.
+// Before the call is finished.
+grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context);
+
+// All but DescribeModel take the raw bytes: the generated parser would answer a message that is
+// malformed or not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
+class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_ScoreTraces<
+                                 v1::ScoringService::WithRawCallbackMethod_ScoreStream<
+                                     v1::ScoringService::WithRawCallbackMethod_Rerank<
+                                         v1::ScoringService::WithCallbackMethod_DescribeModel<
+                                             v1::ScoringService::Service>>>> {
  public:
   explicit ScoringService(const ServiceParts& parts);
 
@@ -50,6 +58,9 @@ class ScoringService final
                                         grpc::ByteBuffer* response) override;
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ScoreStream(
       grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Rerank(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* DescribeModel(grpc::CallbackServerContext* context,
                                           const v1::DescribeModelRequest* request,
                                           v1::DescribeModelResponse* response) override;
@@ -69,6 +80,11 @@ class ScoringService final
  private:
   using Streams = std::vector<std::shared_ptr<StreamCall>>;
   class Call;
+  class ScoreTracesCall;
+  class RerankCall;
+  template <class OneCall>
+  grpc::ServerUnaryReactor* Accept(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
   void Leave();
   void LeaveStream(uint64_t id);
   Streams LiveStreams();

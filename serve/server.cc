@@ -43,6 +43,8 @@ void CheckLimits(const ServerOptions& o) {
   at_least("max_unanswered_bytes", o.stream.max_unanswered_bytes, 1);
   at_least("stalled_seconds", o.stream.stalled_seconds, 1);
   at_least("session_idle_seconds", o.stream.session_idle_seconds, 1);
+  at_least("chunk tokens", o.batch.chunk_tokens, 0);
+  at_least("aging in ms", o.batch.aging.count(), 1);
   at_least("text_threads", o.text_threads, 1);
   at_least("max_waiting_calls", o.max_waiting_calls, 1);
   // A call that meets its own limits must fit into an empty queue.
@@ -93,7 +95,7 @@ struct Server::State {
                        log.Call(record);
                        metrics.CountStream(record);
                      },
-                 .on_step = [this](const StepScore& score) { metrics.CountStep(score); }}) {}
+                 .on_step = [this](const ScoredStep& score) { metrics.CountStep(score); }}) {}
 
   BatcherOptions BatcherSettings() {
     BatcherOptions settings;
@@ -189,6 +191,7 @@ bool Server::Drain() {
 
 std::string Server::MetricsText() const {
   state_->metrics.SetSessions(state_->service.sessions());
+  state_->metrics.SetQueue(state_->batcher.queue_traces(), state_->batcher.queue_tokens());
   return state_->metrics.Text();
 }
 

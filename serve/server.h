@@ -45,7 +45,7 @@ class Server {
   // finished (at most drain_seconds), then the port is closed. False if calls had to be dropped.
   bool Drain();
 
-  // What /metrics would say.
+  // What /metrics would say, the queue as it is now.
   std::string MetricsText() const;
 
  private:

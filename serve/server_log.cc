@@ -22,9 +22,10 @@ void ServerLog::Call(const CallRecord& record) { logger_->info(FormatCall(record
 
 void ServerLog::Batch(const BatchReport& r) {
   logger_->debug(
-      "event=batch traces={} tokens={} compute_us={} expired={} cancelled={} queue_traces={} "
-      "queue_tokens={}",
-      r.traces, r.tokens, r.compute_us, r.expired, r.cancelled, r.queue_traces, r.queue_tokens);
+      "event=batch traces={} chunks={} tokens={} computed={} compute_us={} expired={} cancelled={} "
+      "queue_traces={} queue_tokens={}",
+      r.traces, r.chunks, r.tokens, r.tokens_computed, r.compute_us, r.expired, r.cancelled,
+      r.queue_traces, r.queue_tokens);
 }
 
 void ServerLog::Info(const std::string& line) { logger_->info(line); }

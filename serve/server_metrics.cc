@@ -48,6 +48,10 @@ struct ServerMetrics::State {
   prometheus::Counter& failed =
       Counter(*registry, "prm_failed_traces_total", "Traces that carry their own error");
   prometheus::Counter& tokens = Counter(*registry, "prm_tokens_total", "Tokens scored");
+  prometheus::Counter& computed =
+      Counter(*registry, "prm_computed_tokens_total", "Tokens scored that were not reused");
+  prometheus::Counter& chunks =
+      Counter(*registry, "prm_chunks_total", "Parts of traces that went on in a later batch");
   prometheus::Counter& expired = Counter(*registry, "prm_expired_traces_total",
                                          "Traces that left the queue past their deadline");
   prometheus::Counter& cancelled =
@@ -108,6 +112,8 @@ void ServerMetrics::CountBatch(const BatchReport& report) {
   state_->cancelled.Increment(report.cancelled);
   if (report.traces == 0) return;
   state_->tokens.Increment(double(report.tokens));
+  state_->computed.Increment(double(report.tokens_computed));
+  state_->chunks.Increment(report.chunks);
   state_->batch_seconds.Observe(double(report.compute_us) * kSecond);
   state_->batch_tokens.Observe(double(report.tokens));
   state_->batch_traces.Observe(report.traces);
@@ -118,7 +124,7 @@ void ServerMetrics::CountStream(const CallRecord& record) {
   state_->stream_failed.Increment(record.failed_traces);
 }
 
-void ServerMetrics::CountStep(const StepScore& score) {
+void ServerMetrics::CountStep(const ScoredStep& score) {
   state_->steps.Increment();
   state_->computed.Increment(double(score.tokens_computed));
   state_->reused.Increment(double(score.tokens_reused));

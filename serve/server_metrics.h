@@ -23,7 +23,7 @@ class ServerMetrics {
   void SetQueue(int64_t traces, int64_t tokens);
   // A stream that ended, a step that was scored on one, sessions that are open.
   void CountStream(const CallRecord& record);
-  void CountStep(const StepScore& score);
+  void CountStep(const ScoredStep& score);
   void SetSessions(int sessions);
 
   // What the endpoint serves.

@@ -107,7 +107,7 @@ TraceTokens Session::Begin(std::string_view step) {
   return tokens;
 }
 
-StepScore Session::Commit(const TraceScore& scored) {
+ScoredStep Session::Commit(const TraceScore& scored) {
   const StepScores& scores = scored.scores;
   const int index = steps();
   if (scores.p_correct.size() != 1 || !(scores.p_correct[0] >= 0 && scores.p_correct[0] <= 1)) {
@@ -116,7 +116,7 @@ StepScore Session::Commit(const TraceScore& scored) {
                                              " scores; expected one number in [0, 1]"));
   }
   p_correct_.push_back(scores.p_correct[0]);
-  StepScore score;
+  ScoredStep score;
   score.index = index;
   score.p_correct = scores.p_correct[0];
   if (!scores.label_probs.empty()) score.label_probs = scores.label_probs[0];

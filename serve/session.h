@@ -58,7 +58,7 @@ struct SessionOptions {
 };
 
 // One step's score, and what it makes of the trace so far.
-struct StepScore {
+struct ScoredStep {
   int index = 0;
   float p_correct = 0;
   std::optional<LabelProbs> label_probs;  // nullopt where the model has no four labels
@@ -86,7 +86,7 @@ class Session {
   // Error(kInvalidArgument): an empty step, text that is not UTF-8, a step or trace over a limit.
   TraceTokens Begin(std::string_view step);
   // Takes the scores of what Begin gave. Throws Error(kInternal) where they are none.
-  StepScore Commit(const TraceScore& scored);
+  ScoredStep Commit(const TraceScore& scored);
   // There will be no scores: the trace is as before Begin.
   void Abandon();
 

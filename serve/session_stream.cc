@@ -335,6 +335,8 @@ void SessionStream::Submit(const PendingPtr& pending, Session& session, std::str
   BatchItem item;
   item.tokens = session.Begin(step);
   item.deadline = parts_.deadline;
+  item.priority = Priority::kAppend;
+  item.client = parts_.client;
   item.cancelled = cancelled_;
   item.done = [this, pending](TraceOutcome outcome) { Post({pending, std::move(outcome)}); };
   {
@@ -366,7 +368,7 @@ void SessionStream::TakeOutcome(const PendingPtr& pending, TraceOutcome outcome)
       session.Abandon();
       throw *outcome.error;
     }
-    const StepScore score = session.Commit(outcome.scored);
+    const ScoredStep score = session.Commit(outcome.scored);
     record_.tokens += score.tokens_computed;
     if (parts_.on_step) parts_.on_step(score);
     std::optional<std::string> next;
@@ -430,7 +432,7 @@ void SessionStream::Fail(Pending& pending, const Error& error) {
   Reply(pending, Error(error.code(), StrCat(where, ": ", error.what())), false);
 }
 
-void SessionStream::Reply(Pending& pending, std::variant<Done, StepScore, Error> outcome,
+void SessionStream::Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome,
                           bool more) {
   const Session* session = Find(pending.request.session);
   StreamReply reply{pending.number, pending.request.session, session ? session->steps() : 0, more,

@@ -44,9 +44,10 @@ struct StreamParts {
   SessionPlaces* places = nullptr;
   StreamLimits limits;
   SteadyTime deadline = SteadyTime::max();
+  uint64_t client = 0;  // BatchItem::client
   std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
   // Called after every scored step on a pool's thread, under no lock; may be empty.
-  std::function<void(const StepScore&)> on_step;
+  std::function<void(const ScoredStep&)> on_step;
 };
 
 // Where a stream's replies go. The calls come from any thread, under no lock; Send one at a time.
@@ -127,7 +128,7 @@ class SessionStream {
   void ExpireIdle();
   Session& Live(const std::string& id);
   Session* Find(const std::string& id);
-  void Reply(Pending& pending, std::variant<Done, StepScore, Error> outcome, bool more);
+  void Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome, bool more);
   void FailAppend(Pending& pending, Session& session, const Error& error);
   void Fail(Pending& pending, const Error& error);
 

@@ -7,6 +7,7 @@
 
 #include "proto/prm/v1/scoring.grpc.pb.h"
 #include "serve/call_record.h"
+#include "serve/connection.h"
 #include "serve/stream_codec.h"
 
 namespace prm {
@@ -79,10 +80,10 @@ void StreamClient::Open(const std::string& session, const SessionOptions& option
   Ask({session, options});
 }
 
-StepScore StreamClient::Append(const std::string& session, const std::string& step) {
+ScoredStep StreamClient::Append(const std::string& session, const std::string& step) {
   const StreamReply reply = Ask(
       {session, AppendText{.text = step, .whole_step = true, .end_of_step = true, .index = {}}});
-  if (const auto* score = std::get_if<StepScore>(&reply.outcome)) return *score;
+  if (const auto* score = std::get_if<ScoredStep>(&reply.outcome)) return *score;
   throw Error(ErrorCode::kDataLoss,
               StrCat("server ", options_.server, ": session ", session, ": a step without score"));
 }
@@ -102,12 +103,16 @@ void StreamClient::Close(const std::string& session) { Ask({session, CloseSessio
 
 StreamedScoring::StreamedScoring(const ClientOptions& options, Emit emit)
     : options_(options), emit_(std::move(emit)), stream_(options) {
-  ScoringClient server(options, [](TraceAnswer) {});
-  const StreamLimits limits = server.DescribeStreams();
+  const v1::DescribeModelResponse server = Connection(options).Describe();
+  const StreamLimits limits = ToStreamLimits(server.stream());
+  if (limits.max_unanswered == 0) {
+    throw Error(ErrorCode::kUnimplemented,
+                StrCat("server ", options.server, ": no streams; expected a newer server"));
+  }
   sessions_at_once_ = std::max(
       1, std::min({options.traces_per_call, limits.max_stream_sessions, limits.max_unanswered}));
   constexpr int kFramingBytes = 64;  // all of a message but its text, at most
-  max_text_bytes_ = server.DescribeLimits().max_message_bytes - kFramingBytes;
+  max_text_bytes_ = server.limits().max_message_bytes() - kFramingBytes;
 }
 
 void StreamedScoring::Add(const Trace& trace) {
@@ -167,7 +172,7 @@ void StreamedScoring::Take(Trail& trail, StreamReply reply) {
   const bool was_open = std::holds_alternative<SessionOptions>(trail.request.operation);
   const bool was_close = std::holds_alternative<CloseSession>(trail.request.operation);
   ScoreLine& line = trail.answer.line;
-  if (const auto* score = std::get_if<StepScore>(&reply.outcome)) {
+  if (const auto* score = std::get_if<ScoredStep>(&reply.outcome)) {
     line.scores.push_back(score->p_correct);
     if (score->label_probs) line.label_probs.push_back(*score->label_probs);
     line.aggregate = score->aggregate;

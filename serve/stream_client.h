@@ -31,7 +31,7 @@ class StreamClient {
 
   // One request and its reply, while no other is under way. They throw the reply's Error.
   void Open(const std::string& session, const SessionOptions& options);
-  StepScore Append(const std::string& session, const std::string& step);
+  ScoredStep Append(const std::string& session, const std::string& step);
   void Fork(const std::string& session, const std::string& from, std::optional<int> steps = {});
   void RollBack(const std::string& session, int steps);
   void Close(const std::string& session);

@@ -58,7 +58,7 @@ void Fill(const Error&, v1::StreamRequest*) {}
 
 void Fill(const Done&, v1::StreamReply* message) { message->mutable_done(); }
 
-void Fill(const StepScore& score, v1::StreamReply* message) {
+void Fill(const ScoredStep& score, v1::StreamReply* message) {
   v1::StepScore* out = message->mutable_score();
   out->set_index(score.index);
   out->set_p_correct(score.p_correct);
@@ -75,8 +75,8 @@ void Fill(const Error& error, v1::StreamReply* message) {
   ToMessage(error.code(), error.what(), message->mutable_error());
 }
 
-StepScore ToScore(const v1::StepScore& message) {
-  StepScore score;
+ScoredStep ToScore(const v1::StepScore& message) {
+  ScoredStep score;
   score.index = message.index();
   score.p_correct = message.p_correct();
   if (message.has_label_probs()) score.label_probs = ToProbs(message.label_probs());

@@ -54,7 +54,7 @@ struct StreamReply {
   std::string session;  // empty where the request could not be read
   int steps = 0;        // scored steps of the session
   bool more = false;    // the request gets another reply
-  std::variant<Done, StepScore, Error> outcome;
+  std::variant<Done, ScoredStep, Error> outcome;
 };
 
 }  // namespace prm

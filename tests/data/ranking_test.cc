@@ -50,6 +50,38 @@ TEST(Ranking, MajorityIsTheFirstOfTheMostFrequentAnswer) {
       0);
 }
 
+TEST(Ranking, TiesAreExplicitAndTheChoiceIsTheirFirst) {
+  const Ranking ranking = RankCandidates(std::vector{
+      Scored(0.25, "a"), Scored(0.5, "b"), Scored(0.25, "a"), Scored(0.5, "c"), Failed("b")});
+  for (size_t kind = 0; kind < kNumAggregates; ++kind) {
+    EXPECT_EQ(ranking.choice[kind], 1);
+    EXPECT_THAT(ranking.choice_ties[kind], ElementsAre(1, 3));
+  }
+  EXPECT_EQ(ranking.majority, 0);
+  EXPECT_THAT(ranking.majority_ties, ElementsAre(0, 1)) << "a and b, twice each";
+  EXPECT_EQ(ranking.weighted, 0);
+  EXPECT_THAT(ranking.weighted_ties, ElementsAre(0, 1, 3)) << "0.5 each";
+}
+
+TEST(Ranking, AChoiceThatStandsAloneHasNoTies) {
+  const Ranking ranking =
+      RankCandidates(std::vector{Scored(0.25, "a"), Scored(0.5, "b"), Failed("b")});
+  EXPECT_THAT(ranking.choice_ties, testing::Each(IsEmpty()));
+  EXPECT_THAT(ranking.majority_ties, IsEmpty());
+  EXPECT_THAT(ranking.weighted_ties, IsEmpty());
+}
+
+TEST(Ranking, DoubtfulIsWhoWonAVoteByAWayWithALikelyWrongStep) {
+  const std::vector<RankedCandidate> candidates = {
+      Scored(0.1, "a"), Scored(0.1, "a"), Scored(0.9, "b"), Scored(0.1, "c"), Scored(0.9, "")};
+  const Ranking ranking = RankCandidates(candidates);
+  ASSERT_EQ(ranking.majority, 0);
+  ASSERT_EQ(ranking.weighted, 2);
+  EXPECT_THAT(DoubtfulWinners(candidates, ranking, std::vector{2, -1, 0, 0, 0}), ElementsAre(0, 2));
+  EXPECT_THAT(DoubtfulWinners(candidates, ranking, std::vector{-1, -1, -1, 0, 0}), IsEmpty());
+  EXPECT_THROW(DoubtfulWinners(candidates, ranking, std::vector{-1}), Error);
+}
+
 TEST(Ranking, WeightedSumsTheChosenAggregatePerAnswer) {
   const std::vector<RankedCandidate> candidates = {{Aggregates{0.2, 0.9, 0, 0}, "a"},
                                                    {Aggregates{0.3, 0.1, 0, 0}, "b"},

@@ -95,8 +95,26 @@ TEST(RerankFile, ResultLineHasTheFieldsOfTheFormat) {
   EXPECT_EQ(json["candidates"][2]["error"], "too long");
   EXPECT_TRUE(json["candidates"][2].at("answer").is_null());
   EXPECT_TRUE(json["candidates"][2].at("answer_source").is_null());
+  EXPECT_TRUE(json["candidates"][2].at("normalized_answer").is_null());
+  EXPECT_EQ(json["candidates"][0]["normalized_answer"], "6");
   // Each candidate's line is a line of the score format.
   for (const auto& candidate : json["candidates"]) ParseScoreLine(candidate.dump(), "candidate");
+}
+
+TEST(RerankFile, TiesAndDoubtfulWinnersAreNamed) {
+  const RerankProblem problem =
+      ParseRerankProblem(R"({"id":"q","problem":"?","candidates":[{"steps":["a"],"answer":"1"},)"
+                         R"({"steps":["b"],"answer":"2"},{"steps":["c"],"answer":"2.0"}]})",
+                         "here");
+  std::vector<ScoreLine> lines;
+  for (const float score : {0.75f, 0.75f, 0.25f}) {
+    lines.push_back(MakeScoreLine("q", StepScores{{score}, {}}, 0.5));
+  }
+  const auto json = nlohmann::json::parse(RerankResultToJson(RankProblem(problem, lines)));
+  const auto tied = nlohmann::json::array({0, 1});
+  EXPECT_EQ(json["ties"],
+            nlohmann::json({{"min", tied}, {"product", tied}, {"last", tied}, {"mean", tied}}));
+  EXPECT_EQ(json["doubtful"], nlohmann::json::array({2})) << "2.0 won, by a step below 0.5";
 }
 
 TEST(RerankFile, ChoiceThatCannotBeMadeIsNull) {

@@ -4,78 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <latch>
-#include <map>
 
-#include "tests/serve/fake_scorer.h"
+#include "tests/serve/batcher_fixture.h"
 
 namespace prm {
 namespace {
 
 using std::chrono::seconds;
 using testing::ElementsAre;
-
-TraceTokens Tokens(const std::string& text) {
-  TraceTokens tokens;
-  ByteTokenizer().Encode(text, SpecialTokens::kText, &tokens.ids);
-  tokens.ids.push_back('\n');
-  tokens.step_reads = {int32_t(tokens.ids.size()) - 1};
-  return tokens;
-}
-
-// Outcomes by the order of submission. Any thread.
-class Outcomes {
- public:
-  BatchItem Item(const std::string& text) {
-    std::lock_guard lock(mutex_);
-    BatchItem item;
-    item.tokens = Tokens(text);
-    item.done = [this, index = submitted_++](TraceOutcome outcome) {
-      std::lock_guard lock(mutex_);
-      EXPECT_TRUE(outcomes_.emplace(index, std::move(outcome)).second) << "called twice";
-      changed_.notify_all();
-    };
-    return item;
-  }
-  std::vector<BatchItem> Items(const std::vector<std::string>& texts) {
-    std::vector<BatchItem> items;
-    for (const std::string& text : texts) items.push_back(Item(text));
-    return items;
-  }
-  TraceOutcome Await(int index) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return outcomes_.count(index) == 1; });
-    return outcomes_.at(index);
-  }
-  size_t size() {
-    std::lock_guard lock(mutex_);
-    return outcomes_.size();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int submitted_ = 0;
-  std::map<int, TraceOutcome> outcomes_;
-};
-
-// A clock that stands still until told. Any thread.
-struct ManualClock {
-  std::shared_ptr<std::atomic<int64_t>> ticks = std::make_shared<std::atomic<int64_t>>(1'000'000);
-  SteadyTime Now() const { return SteadyTime(SteadyTime::duration(ticks->load())); }
-  void Advance(SteadyTime::duration by) { ticks->fetch_add(by.count()); }
-  std::function<SteadyTime()> function() const {
-    return [clock = *this] { return clock.Now(); };
-  }
-};
-
-ErrorCode SubmitCode(Batcher& batcher, std::vector<BatchItem> items) {
-  try {
-    batcher.Submit(std::move(items));
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return ErrorCode(0);
-}
 
 TEST(Batcher, GivesEachTraceItsOwnScores) {
   Outcomes outcomes;

@@ -52,6 +52,11 @@ TEST(RetryDelay, GrowsToTheCapAndIsSpreadByJitter) {
   EXPECT_EQ(RetryDelay(1000, 0), milliseconds(2000));
 }
 
+TEST(RetryDelay, IsWhatTheServerSaysOrALittleLater) {
+  EXPECT_EQ(RetryDelay(1, 0, milliseconds(700)), milliseconds(700));
+  EXPECT_EQ(RetryDelay(9, 0.5, milliseconds(700)), milliseconds(875));
+}
+
 TEST(ScoringClient, AnswersComeInTheOrderOfAddWhateverTheCalls) {
   const auto server = Start();
   const std::vector<Trace> traces = ManyTraces(101);
@@ -135,13 +140,26 @@ TEST(ScoringClient, TriesAgainWhileTheQueueIsFull) {
   options.calls_in_flight = 8;
   options.attempts = 1 << 30;
   std::atomic<int> waits = 0;
-  options.sleep = [&](milliseconds) {
+  options.sleep = [&](milliseconds delay) {
+    EXPECT_GE(delay, milliseconds(100)) << "sooner than the server said";
     ++waits;
     gate->Open();
   };
   const std::vector<Trace> traces = ManyTraces(20);
   ExpectOffline(AskAll(options, traces), traces);
   EXPECT_GT(waits, 0);  // one ran, one waited, six of the first eight were refused
+}
+
+TEST(ScoringClient, RoutesAProblemACall) {
+  const auto server = Start();
+  ClientOptions options;
+  options.server = server->address();
+  options.route_by_problem = true;
+  options.client_id = "a";
+  std::vector<Trace> traces;
+  for (int i = 0; i < 30; ++i) traces.push_back(MakeTrace(StrCat(i), StrCat("p", i / 10), {"x"}));
+  ExpectOffline(AskAll(options, traces), traces);
+  EXPECT_THAT(server->MetricsText(), HasSubstr("prm_calls_total{status=\"OK\"} 3"));
 }
 
 TEST(ScoringClient, DescribesTheModel) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,6 +80,15 @@ class FakeScorer : public StepScorer {
     description_.device = "cpu";
   }
 
+  // From now on what was computed once is reused, as by a cache without an end; before the scorer
+  // is given away.
+  void ReusePrefixes() { description_.reuses_prefixes = true; }
+  // Empties the cache.
+  void Forget() {
+    std::lock_guard lock(mutex_);
+    known_.clear();
+  }
+
   std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
     if (on_score) on_score(traces);
     if (gate_) gate_->Pass();
@@ -87,9 +97,25 @@ class FakeScorer : public StepScorer {
       for (TokenId id : trace.ids) {
         if (id == kPoison) throw Error(ErrorCode::kInvalidArgument, "poisoned trace");
       }
-      result.push_back({FakeScores(trace), int64_t(trace.ids.size()), 0});
+      const int64_t computed = TokensToCompute(trace);
+      result.push_back({FakeScores(trace), computed, int64_t(trace.ids.size()) - computed});
+      tokens_computed += computed;
+      if (ReusesPrefixOf(trace)) Remember(trace);
     }
     return result;
+  }
+  int64_t TokensToCompute(const TraceTokens& trace) const override {
+    if (!ReusesPrefixOf(trace)) return int64_t(trace.ids.size());
+    std::lock_guard lock(mutex_);
+    int64_t known = 0;
+    for (const uint64_t prefix : Prefixes(trace)) {
+      if (!known_.contains(prefix)) break;
+      ++known;
+    }
+    return int64_t(trace.ids.size()) - known;
+  }
+  bool ReusesPrefixOf(const TraceTokens& trace) const override {
+    return description_.reuses_prefixes && trace.ids.size() <= max_reused_tokens;
   }
   const Tokenizer& tokenizer() const override { return tokenizer_; }
   const ScoringFormat& scoring() const override { return scoring_; }
@@ -97,12 +123,32 @@ class FakeScorer : public StepScorer {
 
   // Called first in Score, on the worker's thread; set before the scorer is given away.
   std::function<void(std::span<const TraceTokens>)> on_score;
+  std::atomic<int64_t> tokens_computed = 0;  // in all
+  size_t max_reused_tokens = SIZE_MAX;       // longer traces must come whole; as on_score
 
  private:
+  // A number for each prefix, from one token to all.
+  static std::vector<uint64_t> Prefixes(const TraceTokens& trace) {
+    std::vector<uint64_t> prefixes;
+    uint64_t hash = 1469598103934665603u;
+    for (const TokenId id : trace.ids) {
+      hash = (hash ^ uint64_t(id)) * 1099511628211u;
+      prefixes.push_back(hash);
+    }
+    return prefixes;
+  }
+  void Remember(const TraceTokens& trace) {
+    const std::vector<uint64_t> prefixes = Prefixes(trace);
+    std::lock_guard lock(mutex_);
+    known_.insert(prefixes.begin(), prefixes.end());
+  }
+
   std::shared_ptr<Gate> gate_;
   ByteTokenizer tokenizer_;
   ScoringFormat scoring_;
   ModelDescription description_;
+  mutable std::mutex mutex_;
+  std::set<uint64_t> known_;  // guarded by mutex_
 };
 
 inline std::vector<std::unique_ptr<StepScorer>> OneScorer(std::unique_ptr<StepScorer> scorer) {

@@ -32,7 +32,9 @@ TEST(ServerMetrics, CountCallsByStatusAndTheirTraces) {
 TEST(ServerMetrics, DescribeBatchesAndTheQueueBehindThem) {
   ServerMetrics metrics("");
   metrics.CountBatch({.traces = 4,
+                      .chunks = 1,
                       .tokens = 300,
+                      .tokens_computed = 250,
                       .compute_us = 2'000'000,
                       .expired = 2,
                       .cancelled = 1,
@@ -40,6 +42,8 @@ TEST(ServerMetrics, DescribeBatchesAndTheQueueBehindThem) {
                       .queue_tokens = 700});
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("prm_tokens_total 300"));
+  EXPECT_THAT(text, HasSubstr("prm_computed_tokens_total 250"));
+  EXPECT_THAT(text, HasSubstr("prm_chunks_total 1"));
   EXPECT_THAT(text, HasSubstr("prm_batch_tokens_sum 300"));
   EXPECT_THAT(text, HasSubstr("prm_batch_seconds_sum 2"));
   EXPECT_THAT(text, HasSubstr("prm_batch_traces_bucket{le=\"4\"} 1"));
@@ -56,7 +60,7 @@ TEST(ServerMetrics, CountStreamsTheirStepsAndTheSessionsThatAreOpen) {
   metrics.CountStream(record);
   record.status = ErrorCode::kUnavailable;
   metrics.CountStream(record);
-  StepScore score;
+  ScoredStep score;
   score.tokens_computed = 5;
   score.tokens_reused = 70;
   metrics.CountStep(score);

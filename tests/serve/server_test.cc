@@ -25,12 +25,16 @@ std::unique_ptr<Server> Start(const ServerOptions& options = QuietOptions(),
 struct Reply {
   grpc::Status status;
   v1::ScoreTracesResponse response;
+  std::string pushback_ms;  // empty: the server said nothing
 };
 
 Reply Ask(v1::ScoringService::Stub& stub, const v1::ScoreTracesRequest& request) {
   Reply reply;
   grpc::ClientContext context;
   reply.status = stub.ScoreTraces(&context, request, &reply.response);
+  for (const auto& [key, value] : context.GetServerTrailingMetadata()) {
+    if (key == "grpc-retry-pushback-ms") reply.pushback_ms = {value.begin(), value.end()};
+  }
   return reply;
 }
 
@@ -222,6 +226,8 @@ TEST(Server, AFullQueueIsResourceExhausted) {
       } else {
         EXPECT_EQ(reply.status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
         EXPECT_THAT(reply.status.error_message(), HasSubstr("queue is full"));
+        EXPECT_THAT(reply.status.error_message(), HasSubstr("try again in 1000 ms"));
+        EXPECT_EQ(reply.pushback_ms, "1000") << "no batch was finished yet: the rate is not known";
         refused.count_down();
       }
     });
@@ -232,6 +238,93 @@ TEST(Server, AFullQueueIsResourceExhausted) {
   running.join();
   EXPECT_EQ(accepted, 1);
   EXPECT_THAT(server->MetricsText(), HasSubstr("prm_calls_total{status=\"RESOURCE_EXHAUSTED\"} 2"));
+}
+
+// Calls that wait while a worker is held, and the order in which they are served, a trace a batch.
+class WaitingCalls {
+ public:
+  explicit WaitingCalls(ServerOptions options = QuietOptions()) {
+    options.batch.max_traces = 1;
+    auto scorer = std::make_unique<FakeScorer>(gate_);
+    scorer->on_score = [this](std::span<const TraceTokens> t) { served_ += char(t[0].ids[0]); };
+    server_ = std::make_unique<Server>(options, std::move(scorer));
+    Call("other", [](auto& stub, auto* context) { return Score(stub, context, "_", 1); });
+    gate_->AwaitArrivals(1);
+  }
+
+  static grpc::Status Score(v1::ScoringService::Stub& stub, grpc::ClientContext* context,
+                            const std::string& problem, size_t traces) {
+    v1::ScoreTracesResponse response;
+    return stub.ScoreTraces(
+        context, RequestOf(std::vector<Trace>(traces, MakeTrace("t", problem, {"a"}))), &response);
+  }
+  static grpc::Status Rerank(v1::ScoringService::Stub& stub, grpc::ClientContext* context,
+                             const std::string& problem, int candidates) {
+    v1::RerankRequest request;
+    request.set_problem(problem);
+    for (int i = 0; i < candidates; ++i) request.add_candidates()->add_steps("a");
+    v1::RerankResponse response;
+    return stub.Rerank(context, request, &response);
+  }
+
+  // Returns when `traces` wait.
+  template <class Ask>
+  void Add(const std::string& client, int traces, const Ask& ask) {
+    Call(client, ask);
+    const std::string line = StrCat("\nprm_queue_traces ", traces, "\n");
+    while (server_->MetricsText().find(line) == std::string::npos) std::this_thread::yield();
+  }
+
+  // The first letters of the problems.
+  std::string Served() {
+    gate_->Open();
+    for (std::thread& thread : threads_) thread.join();
+    server_.reset();
+    return served_.substr(1);
+  }
+
+ private:
+  template <class Ask>
+  void Call(const std::string& client, const Ask& ask) {
+    threads_.emplace_back([this, client, ask] {
+      grpc::ClientContext context;
+      context.AddMetadata("client-id", client);
+      const auto stub = StubFor(server_->address());
+      const grpc::Status status = ask(*stub, &context);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+    });
+  }
+
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
+  std::string served_;  // by the one worker
+  std::unique_ptr<Server> server_;
+  std::vector<std::thread> threads_;
+};
+
+TEST(Server, ClientsTakeTurnsByTheNameTheyGive) {
+  const auto many = [](auto& stub, auto* context) {
+    return WaitingCalls::Score(stub, context, "m", 4);
+  };
+  const auto one = [](auto& stub, auto* context) {
+    return WaitingCalls::Score(stub, context, "1", 1);
+  };
+  WaitingCalls two;
+  two.Add("a", 4, many);
+  two.Add("b", 5, one);
+  EXPECT_EQ(two.Served(), "m1mmm");
+  WaitingCalls same;
+  same.Add("a", 4, many);
+  same.Add("a", 5, one);
+  EXPECT_EQ(same.Served(), "mmmm1");
+}
+
+TEST(Server, CallsGoBeforeTheBulkOfRerank) {
+  WaitingCalls calls;
+  calls.Add("a", 3,
+            [](auto& stub, auto* context) { return WaitingCalls::Rerank(stub, context, "r", 3); });
+  calls.Add("a", 5,
+            [](auto& stub, auto* context) { return WaitingCalls::Score(stub, context, "s", 2); });
+  EXPECT_EQ(calls.Served(), "ssrrr");
 }
 
 TEST(Server, AClientThatDisconnectsMidCallLeavesTheServerWhole) {

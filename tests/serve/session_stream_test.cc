@@ -24,8 +24,8 @@ using ::testing::HasSubstr;
 
 void ExpectSame(const StreamReply& reply, const StreamReply& expected) {
   EXPECT_EQ(Shown(reply), Shown(expected)) << MessageIn(reply);
-  const auto* score = std::get_if<StepScore>(&reply.outcome);
-  const auto* other = std::get_if<StepScore>(&expected.outcome);
+  const auto* score = std::get_if<ScoredStep>(&reply.outcome);
+  const auto* other = std::get_if<ScoredStep>(&expected.outcome);
   if (score == nullptr || other == nullptr) return;
   EXPECT_EQ(score->p_correct, other->p_correct);
   EXPECT_EQ(score->label_probs, other->label_probs);

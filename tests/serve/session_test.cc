@@ -67,7 +67,7 @@ class SessionTest : public testing::Test {
   Session Opened(std::optional<double> threshold = {}) const {
     return Session(rules_, {.problem = "problem", .threshold = threshold, .step_delimiter = ""});
   }
-  StepScore Score(Session& session, const std::string& step) const {
+  ScoredStep Score(Session& session, const std::string& step) const {
     const TraceTokens tokens = session.Begin(step);
     return session.Commit({FakeScores(tokens), 3, 4});
   }
@@ -78,7 +78,7 @@ class SessionTest : public testing::Test {
     return FakeScores(TokenizeTrace(scorer_.format(), scorer_.tokenizer(), trace));
   }
   // That `score` is the last step's in the trace of `steps`.
-  void ExpectScoreOf(const StepScore& score, const Strings& steps, double threshold) const {
+  void ExpectScoreOf(const ScoredStep& score, const Strings& steps, double threshold) const {
     const StepScores whole = WholeTrace(steps);
     EXPECT_EQ(score.index, int(steps.size()) - 1);
     EXPECT_EQ(score.p_correct, whole.p_correct.back());
@@ -106,7 +106,7 @@ TEST_F(SessionTest, AStepsScoreIsThatOfTheWholeTrace) {
   Strings steps;
   for (const char* step : {"one", "two\n\nlines", " three "}) {
     steps.push_back(step);
-    const StepScore score = Score(session, step);
+    const ScoredStep score = Score(session, step);
     ExpectScoreOf(score, steps, rules_.threshold);
     EXPECT_EQ(score.tokens_computed, 3);
     EXPECT_EQ(score.tokens_reused, 4);

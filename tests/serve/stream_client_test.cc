@@ -122,7 +122,7 @@ TEST(StreamClient, AsksOneThingAtATime) {
   const auto server = Start();
   StreamClient client(To(*server));
   client.Open("a", {"problem", 1.0, ""});
-  const StepScore first = client.Append("a", "one");
+  const ScoredStep first = client.Append("a", "one");
   EXPECT_EQ(first.p_correct, OfflineLine(MakeTrace("", "problem", {"one"})).scores[0]);
   EXPECT_TRUE(first.prune());
   client.Append("a", "two");

@@ -62,7 +62,7 @@ TEST(StreamCodec, ARequestThatAsksNothingCarriesItsError) {
 }
 
 TEST(StreamCodec, ScoresSurviveTheWireExactly) {
-  StepScore score;
+  ScoredStep score;
   score.index = 2;
   score.p_correct = 0.3f;
   score.label_probs = LabelProbs{0.1f, 0.2f, 0.6f, 0.1f};
@@ -76,7 +76,7 @@ TEST(StreamCodec, ScoresSurviveTheWireExactly) {
   EXPECT_EQ(back.session, "s");
   EXPECT_EQ(back.steps, 3);
   EXPECT_TRUE(back.more);
-  const auto& other = std::get<StepScore>(back.outcome);
+  const auto& other = std::get<ScoredStep>(back.outcome);
   EXPECT_EQ(other.index, 2);
   EXPECT_EQ(other.p_correct, score.p_correct);
   EXPECT_EQ(other.label_probs, score.label_probs);
@@ -90,7 +90,7 @@ TEST(StreamCodec, ScoresSurviveTheWireExactly) {
   score.label_probs.reset();
   const v1::StreamReply good = ToMessage({0, "s", 3, false, score});
   EXPECT_EQ(good.score().advice(), v1::ADVICE_CONTINUE);
-  EXPECT_EQ(std::get<StepScore>(ToReply(good).outcome).label_probs, std::nullopt);
+  EXPECT_EQ(std::get<ScoredStep>(ToReply(good).outcome).label_probs, std::nullopt);
 }
 
 TEST(StreamCodec, OtherRepliesSurviveTheWireAndOneThatSaysNothingIsRefused) {

@@ -1,0 +1,180 @@
+#include "serve/load_run.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "serve/connection.h"
+#include "serve/rerank_codec.h"
+
+namespace prm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds kConnectPatience{10};
+
+void CountTrace(const v1::TraceResult& result, LoadCall* call) {
+  if (!result.has_scores()) {
+    ++call->failed_traces;
+    return;
+  }
+  call->steps += result.scores().scores_size();
+  call->tokens += result.scores().tokens();
+}
+
+// The requests, built before the clock runs.
+struct Requests {
+  std::vector<v1::ScoreTracesRequest> traces;
+  std::vector<v1::RerankRequest> problems;
+
+  explicit Requests(const LoadWork& work) {
+    for (const Trace& trace : work.traces) ToMessage(trace, traces.emplace_back().add_traces());
+    for (const RerankProblem& problem : work.problems) {
+      ToMessage(RerankInput{problem}, &problems.emplace_back());
+    }
+  }
+};
+
+// Sends from one thread; answers come on gRPC's.
+class Generator {
+ public:
+  Generator(const LoadOptions& options, const Requests& requests)
+      : options_(options), requests_(requests) {
+    for (int i = 0; i < options.connections; ++i) {
+      channels_.push_back(OpenChannel(options.server, /*shared=*/false));
+      if (!channels_.back()->WaitForConnected(std::chrono::system_clock::now() +
+                                              kConnectPatience)) {
+        throw Error(ErrorCode::kUnavailable,
+                    StrCat("server ", options.server, ": cannot be reached"));
+      }
+      stubs_.push_back(v1::ScoringService::NewStub(channels_.back()));
+    }
+  }
+
+  LoadReport Run() {
+    LoadSchedule schedule(options_.rate, options_.mix, options_.seed);
+    const int64_t end_us = int64_t(options_.seconds * 1e6);
+    start_ = Clock::now();
+    for (int64_t sent = 0; options_.max_calls == 0 || sent < options_.max_calls; ++sent) {
+      LoadArrival arrival = schedule.Next();
+      if (options_.rate > 0) {
+        if (arrival.at_us >= end_us) break;
+        std::this_thread::sleep_until(start_ + std::chrono::microseconds(arrival.at_us));
+      }
+      AwaitRoom();
+      if (options_.rate <= 0) {
+        arrival.at_us = NowUs();
+        if (arrival.at_us >= end_us) break;
+      }
+      Send(arrival);
+    }
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return outstanding_ == 0; });
+    return SummarizeLoad(calls_, options_.rate);
+  }
+
+ private:
+  template <class Response>
+  struct UnderWay {
+    grpc::ClientContext context;
+    Response response;
+    LoadCall call;
+  };
+
+  int64_t NowUs() const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start_).count();
+  }
+
+  void AwaitRoom() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return outstanding_ < options_.max_outstanding; });
+  }
+
+  void Send(const LoadArrival& arrival) {
+    auto* stub = stubs_[next_stub_++ % stubs_.size()]->async();
+    size_t& next = next_[size_t(arrival.kind)];
+    if (arrival.kind == LoadKind::kTrace) {
+      const auto& request = requests_.traces[next++ % requests_.traces.size()];
+      auto* under_way = Begin<v1::ScoreTracesResponse>(arrival, request.traces(0).problem());
+      stub->ScoreTraces(&under_way->context, &request, &under_way->response,
+                        [this, under_way](const grpc::Status& status) {
+                          for (const auto& result : under_way->response.results()) {
+                            CountTrace(result, &under_way->call);
+                          }
+                          End(under_way, status);
+                        });
+    } else {
+      const auto& request = requests_.problems[next++ % requests_.problems.size()];
+      auto* under_way = Begin<v1::RerankResponse>(arrival, request.problem());
+      stub->Rerank(&under_way->context, &request, &under_way->response,
+                   [this, under_way](const grpc::Status& status) {
+                     for (const auto& candidate : under_way->response.candidates()) {
+                       CountTrace(candidate.result(), &under_way->call);
+                     }
+                     End(under_way, status);
+                   });
+    }
+  }
+
+  // Owned by its call until End.
+  template <class Response>
+  UnderWay<Response>* Begin(const LoadArrival& arrival, const std::string& problem) {
+    {
+      std::lock_guard lock(mutex_);
+      ++outstanding_;
+    }
+    auto* under_way = new UnderWay<Response>;
+    under_way->context.set_deadline(std::chrono::system_clock::now() +
+                                    std::chrono::seconds(options_.timeout_seconds));
+    if (options_.route_by_problem) under_way->context.AddMetadata("problem-id", ProblemId(problem));
+    under_way->call.kind = arrival.kind;
+    under_way->call.intended_us = arrival.at_us;
+    under_way->call.sent_us = NowUs();
+    return under_way;
+  }
+
+  template <class Response>
+  void End(UnderWay<Response>* under_way, const grpc::Status& status) {
+    under_way->call.done_us = NowUs();
+    under_way->call.code = ErrorCode(int(status.error_code()));
+    std::lock_guard lock(mutex_);
+    calls_.push_back(under_way->call);
+    delete under_way;
+    --outstanding_;
+    changed_.notify_all();
+  }
+
+  const LoadOptions& options_;
+  const Requests& requests_;
+  std::vector<std::shared_ptr<grpc::Channel>> channels_;
+  std::vector<std::unique_ptr<v1::ScoringService::Stub>> stubs_;
+  Clock::time_point start_{};
+  size_t next_stub_ = 0;
+  std::array<size_t, kNumLoadKinds> next_{};
+
+  std::mutex mutex_;
+  // Guarded by mutex_:
+  std::vector<LoadCall> calls_;
+  int outstanding_ = 0;
+  std::condition_variable changed_;
+};
+
+}  // namespace
+
+LoadReport RunLoad(const LoadOptions& options, const LoadWork& work) {
+  const auto need = [&](LoadKind kind, bool there) {
+    if (options.mix[size_t(kind)] <= 0 || there) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("load: the mix has calls of kind ", kLoadKindNames[size_t(kind)],
+                       ", but there is no work for them"));
+  };
+  need(LoadKind::kTrace, !work.traces.empty());
+  need(LoadKind::kRerank, !work.problems.empty());
+  const Requests requests(work);
+  return Generator(options, requests).Run();
+}
+
+}  // namespace prm
