@@ -101,7 +101,9 @@ def write_weights(config, folder):
         size += count
     save_file(shards[-1], folder / f"model-{len(shards)}.safetensors", {"format": "pt"})
     weight_map = {name: f"model-{i}.safetensors" for i, shard in enumerate(shards, 1) for name in shard}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}))
 
 
 def write_byte_tokenizer(folder):

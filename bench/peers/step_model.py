@@ -1,12 +1,12 @@
-"""The peer's model: transformers' Llama backbone with a linear head of four classes, read at the
-step positions only. No vocabulary-sized logits are computed."""
+"""The peer's model: a backbone of transformers with a linear head of four classes, read at the step
+positions only. No vocabulary-sized logits are computed."""
 
 import json
 import logging
 import time
 
 import torch
-from transformers import LlamaForTokenClassification
+from transformers import AutoModelForTokenClassification
 from transformers.utils import logging as transformers_logging
 
 NUM_LABELS = 4
@@ -24,7 +24,7 @@ def load_model(folder, dtype):
     tensors that are missing or left over; here either is an error."""
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()
-    model, info = LlamaForTokenClassification.from_pretrained(
+    model, info = AutoModelForTokenClassification.from_pretrained(
         folder, num_labels=NUM_LABELS, dtype=dtype, attn_implementation="sdpa",
         use_cache=False, local_files_only=True,
         output_loading_info=True)
@@ -58,12 +58,16 @@ class PaddedBatch:
             self.ids[row, : len(e["ids"])] = torch.tensor(e["ids"])
         self.rows = torch.tensor([row for row, e in enumerate(examples) for _ in e["reads"]])
         self.columns = torch.tensor([read for e in examples for read in e["reads"]])
-        labels = torch.tensor([bits for e in examples for bits in e["labels"]])
+        labels = torch.tensor([bits for e in examples for bits in e.get("labels", ())],
+                              dtype=torch.long)
         self.admissible = (labels[:, None] >> torch.arange(NUM_LABELS)) & 1 != 0  # [S, classes]
+
+    def inputs(self):
+        return {"input_ids": self.ids}
 
     def step_logits(self, model):
         """[S, classes] float32."""
-        hidden = model.model(input_ids=self.ids, use_cache=False).last_hidden_state
+        hidden = model.model(use_cache=False, **self.inputs()).last_hidden_state
         read = hidden[self.rows, self.columns].float()
         return torch.nn.functional.linear(read, model.score.weight.float(),
                                           model.score.bias.float())
