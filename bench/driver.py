@@ -1,4 +1,4 @@
-"""What the drivers that run ours beside a peer share: the machine, the versions, running programs."""
+"""What the drivers that run ours beside a peer share: the machine, versions, running programs."""
 
 import json
 import os
