@@ -67,10 +67,10 @@ struct ServerMetrics::State {
   prometheus::Gauge& sessions = Gauge(*registry, "prm_sessions", "Sessions open on streams");
   prometheus::Counter& steps =
       Counter(*registry, "prm_session_steps_total", "Steps scored in sessions");
-  prometheus::Counter& computed = Counter(*registry, "prm_session_tokens_computed_total",
-                                          "Tokens computed for steps of sessions");
-  prometheus::Counter& reused = Counter(*registry, "prm_session_tokens_reused_total",
-                                        "Tokens of sessions that were there from before");
+  prometheus::Counter& session_computed = Counter(*registry, "prm_session_tokens_computed_total",
+                                                  "Tokens computed for steps of sessions");
+  prometheus::Counter& session_reused = Counter(*registry, "prm_session_tokens_reused_total",
+                                                "Tokens of sessions that were there from before");
   Histogram& call_seconds =
       Distribution(*registry, "prm_call_seconds", "From arrival to answer", Seconds());
   Histogram& queue_seconds =
@@ -126,8 +126,8 @@ void ServerMetrics::CountStream(const CallRecord& record) {
 
 void ServerMetrics::CountStep(const ScoredStep& score) {
   state_->steps.Increment();
-  state_->computed.Increment(double(score.tokens_computed));
-  state_->reused.Increment(double(score.tokens_reused));
+  state_->session_computed.Increment(double(score.tokens_computed));
+  state_->session_reused.Increment(double(score.tokens_reused));
 }
 
 void ServerMetrics::SetSessions(int sessions) { state_->sessions.Set(sessions); }
