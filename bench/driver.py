@@ -103,7 +103,8 @@ class Programs:
 
 
 class Worker:
-    """A program that answers each line of its input by one line of JSON."""
+    """A program that says {} when it is ready, and answers each line of its input by one line of
+    JSON."""
 
     def __init__(self, name, programs, command, errors):
         self.name, self.errors = name, pathlib.Path(errors)
@@ -118,10 +119,13 @@ class Worker:
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended, and its errors say why
+        return self.answer(f"at \"{command}\"")
+
+    def answer(self, when="while it loaded"):
         answer = self.process.stdout.readline()
         if not answer:
             code = self.process.wait()
-            raise SystemExit(f"{self.name} ended with {code} at \"{command}\":\n"
+            raise SystemExit(f"{self.name} ended with {code} {when}:\n"
                              + self.errors.read_text()[-4000:])
         return json.loads(answer)
 

@@ -5,7 +5,8 @@
 //   stream    one trace that grows step by step to 2,048 tokens, a score after each
 //   beam      4 beams x 4 children x 10 levels; which 4 survive depends on the seed alone
 //
-//   works_bench --model CHECKPOINT            commands from standard input, answers to its output
+//   works_bench --model CHECKPOINT            {} when it is ready; commands from standard input,
+//                                             answers to its output
 //   works_bench --model FOLDER --dump FILE    the works of --seed as JSON lines, for bench/peers
 //
 // A command is "WORK SEED", the answer a line of JSON: the times of its requests, what it computed,
@@ -284,6 +285,7 @@ int Main(int argc, char** argv) {
                                                      .threads = options.threads,
                                                      .cache_bytes = options.cache_bytes});
   WarmUp(config, scorer.get());
+  std::cout << "{}" << std::endl;  // ready
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string name;

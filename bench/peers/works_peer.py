@@ -167,6 +167,7 @@ class Runner:
 
 @torch.inference_mode()
 def serve(runner):
+    print("{}", flush=True)  # ready
     for line in sys.stdin:
         name, variant, *traces = line.split()
         answer = runner.run(name, variant, *map(int, traces))
