@@ -170,6 +170,7 @@ void Multiply(const LinearProduct& p, const Epilogue& epilogue) {
 }  // namespace
 
 void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of, BFloat16* panel) {
+  constexpr int64_t kAhead = 8 * 2 * kLanes;
   for (int n = 0; n < kPanel; n += kLanes) {
     for (int64_t k = 0; k < inputs; k += 2 * kLanes) {
       const int pairs = int(std::min<int64_t>(kLanes, (inputs - k) / 2));
@@ -177,15 +178,24 @@ void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of
       __m512i r[kLanes];
       for (int i = 0; i < kLanes; ++i) {
         const int64_t row = row_of[n + i];
-        r[i] = row < 0 ? _mm512_setzero_si512()
-                       : _mm512_maskz_loadu_epi32(mask, weight + row * inputs + k);
+        if (row < 0) {
+          r[i] = _mm512_setzero_si512();
+          continue;
+        }
+        const BFloat16* from = weight + row * inputs + k;
+        r[i] = _mm512_maskz_loadu_epi32(mask, from);
+        // Sixteen rows at once are more streams than the hardware follows.
+        _mm_prefetch(reinterpret_cast<const char*>(from + kAhead), _MM_HINT_T0);
       }
       Transpose16(r);
       for (int i = 0; i < pairs; ++i) {
-        _mm512_storeu_si512(panel + (k / 2 + i) * 2 * kPanel + 2 * n, r[i]);
+        // Whole lines that are not read soon.
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(panel + (k / 2 + i) * 2 * kPanel + 2 * n),
+                            r[i]);
       }
     }
   }
+  _mm_sfence();
 }
 
 bool HasBf16Product() { return CpuHasAvx512Bf16(); }
