@@ -39,7 +39,8 @@ std::vector<StepScores> ScoreImplicit(const Decoder& decoder, const Decoder& ref
   std::vector<TraceTokens> predictions;
   for (const TraceTokens& trace : traces) {
     TraceTokens& p = predictions.emplace_back(TraceTokens{trace.ids, {}, trace.steps_begin});
-    for (int32_t t = std::max(trace.steps_begin, 1); t <= trace.step_reads.back(); ++t) {
+    const int32_t last = trace.step_reads.empty() ? -1 : trace.step_reads.back();
+    for (int32_t t = std::max(trace.steps_begin, 1); t <= last; ++t) {
       p.step_reads.push_back(t - 1);
     }
   }
@@ -103,9 +104,9 @@ LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options,
                 StrCat(path.string(), ": a head that is the mean of capped logits"));
   }
   model.weights = LoadDecoderWeights(*source, options);
+  model.config.rotary_layout = RotaryLayout::kHalf;
   if (with_tokenizer) model.tokenizer = source->tokenizer();
   model.prepend_bos = source->prepend_bos();
-  ConvertToHalfLayout(&model.weights, &model.config);
   return model;
 }
 
@@ -116,7 +117,11 @@ Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target) {
 
 Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target) {
   LoadedModel model =
-      LoadModel(folder, {.lm_head = true, .dtype = target.dtype, .embedding_as_stored = true},
+      LoadModel(folder,
+                {.lm_head = true,
+                 .dtype = target.dtype,
+                 .embedding_as_stored = true,
+                 .packing = target.device.is_cpu() ? Packing::kWherePays : Packing::kNone},
                 /*with_tokenizer=*/false);
   return MakeDecoder(&model, target);
 }

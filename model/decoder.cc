@@ -43,6 +43,17 @@ at::Tensor HeadLinear(const at::Tensor& x, const at::Tensor& weight, const at::T
   return at::baddbmm(bias.unsqueeze(1), members, weight);
 }
 
+// The same with the packed members of `weight`.
+at::Tensor HeadLinear(const at::Tensor& x, const at::Tensor& weight,
+                      const std::vector<ops::PackedLinear>& members) {
+  if (weight.dim() == 2) return members[0].Forward(x);
+  std::vector<at::Tensor> out;
+  for (size_t e = 0; e < members.size(); ++e) {
+    out.push_back(members[e].Forward(x.dim() == 3 ? x[int64_t(e)] : x));
+  }
+  return at::stack(out);
+}
+
 // Channels [begin, end) of qkv as rows of one head each, [T * heads, C].
 struct HeadRange {
   int64_t begin, end, channels;
@@ -64,67 +75,13 @@ HeadRange Keys(ops::AttentionShape s) {
 Decoder::Decoder(ModelConfig config, DecoderWeights weights)
     : config_(std::move(config)),
       weights_(std::move(weights)),
-      dtype_(weights_.layers[0][kQkv].scalar_type()),
+      dtype_(Packed(0, kQkv) ? Packed(0, kQkv)->dtype() : weights_.layers[0][kQkv].scalar_type()),
       rotary_(ops::MakeRotaryTable(
           config_.max_positions(), RopeFrequencies(config_, config_.max_position_embeddings),
           config_.rope_scaling.attention_factor, weights_.embedding.device())) {}
 
-void Decoder::PackForInference(bool batch_invariant) {
-  constexpr std::pair<LayerPart, LayerPart> kProducts[] = {{kQkv, kQkvBias},
-                                                           {kAttentionOut, kAttentionOutBias},
-                                                           {kGateUp, kGateUpBias},
-                                                           {kDown, kDownBias}};
-  packed_.resize(weights_.layers.size());
-  for (size_t l = 0; l < weights_.layers.size(); ++l) {
-    LayerWeights& w = weights_.layers[l];
-    for (const auto& [weight, bias] : kProducts) {
-      if (batch_invariant && !ops::PackedLinear::Takes(w[weight])) {
-        throw Error(ErrorCode::kUnimplemented,
-                    StrCat("batch-invariant scores: no products in ", c10::toString(dtype_), " on ",
-                           w[weight].device().str(),
-                           " here; expected float32 on a CPU, or bfloat16 with AVX512-BF16"));
-      }
-      if (!batch_invariant && !ops::PackedLinear::Pays(w[weight])) continue;
-      packed_[l][size_t(weight)].emplace(w[weight], w[bias], weight == kGateUp);
-      w[weight].reset();
-    }
-  }
-  if (batch_invariant) PackHead();
-}
-
-// The head's layers are many times smaller than the rest: they stay beside their packed form.
-void Decoder::PackHead() {
-  std::vector<HeadLayer> layers = weights_.head_hidden;
-  layers.push_back({weights_.head_weight, weights_.head_bias});
-  for (const HeadLayer& layer : layers) {
-    std::vector<ops::PackedLinear>& members = packed_head_.emplace_back();
-    if (layer.weight.dim() == 2) {
-      members.emplace_back(layer.weight, layer.bias, false);
-      continue;
-    }
-    for (int64_t e = 0; e < layer.weight.size(0); ++e) {
-      members.emplace_back(layer.weight[e].t(), layer.bias[e], false);
-    }
-  }
-}
-
-// A layer of the head by its members, as HeadLinear.
-at::Tensor Decoder::PackedHeadLinear(const at::Tensor& x, size_t layer) const {
-  const std::vector<ops::PackedLinear>& members = packed_head_[layer];
-  const bool ensemble = (layer < weights_.head_hidden.size() ? weights_.head_hidden[layer].weight
-                                                             : weights_.head_weight)
-                            .dim() == 3;
-  if (!ensemble) return members[0].Forward(x);
-  std::vector<at::Tensor> out;
-  for (size_t e = 0; e < members.size(); ++e) {
-    out.push_back(members[e].Forward(x.dim() == 3 ? x[int64_t(e)] : x));
-  }
-  return at::stack(out);
-}
-
 const ops::PackedLinear* Decoder::Packed(size_t layer, LayerPart part) const {
-  if (packed_.empty()) return nullptr;
-  const auto& packed = packed_[layer][size_t(part)];
+  const auto& packed = weights_.layers[layer].packed[size_t(part)];
   return packed ? &*packed : nullptr;
 }
 
@@ -225,7 +182,7 @@ at::Tensor Decoder::ReadHidden(const PackedBatch& batch, Activations* keep) cons
 at::Tensor Decoder::ReadHidden(const std::vector<int64_t>& ids,
                                const std::vector<int64_t>& read_rows, const Rotation& rotation,
                                const Attention& attend, Activations* keep) const {
-  TORCH_CHECK(!keep || packed_.empty(), "the weights are packed for inference");
+  TORCH_CHECK(!keep || !Packed(0, kDown), "the weights are packed for inference");
   const at::Tensor reads = ToDevice(read_rows);
   Stream stream{weights_.embedding.index_select(0, ToDevice(ids)).to(at::kFloat), {}};
   if (config_.embedding_scale != 1) stream.residual.mul_(config_.embedding_scale);
@@ -283,7 +240,8 @@ at::Tensor Decoder::StepLogits(const PrefixBatch& batch, std::vector<ops::KvBloc
 at::Tensor Decoder::HeadOutputs(at::Tensor hidden) const {
   const size_t hidden_layers = weights_.head_hidden.size();
   const auto layer = [&](size_t i, const at::Tensor& weight, const at::Tensor& bias) {
-    return packed_head_.empty() ? HeadLinear(hidden, weight, bias) : PackedHeadLinear(hidden, i);
+    return weights_.packed_head.empty() ? HeadLinear(hidden, weight, bias)
+                                        : HeadLinear(hidden, weight, weights_.packed_head[i]);
   };
   for (size_t i = 0; i < hidden_layers; ++i) {
     hidden = layer(i, weights_.head_hidden[i].weight, weights_.head_hidden[i].bias).relu_();
@@ -308,6 +266,7 @@ at::Tensor Decoder::VocabularyLogits(const PackedBatch& batch) const {
 
 at::Tensor Decoder::NextTokenLogProbs(const PackedBatch& batch) const {
   constexpr int64_t kRows = 256;
+  if (batch.reads.empty()) return at::empty({0}, at::kFloat);
   std::vector<int64_t> next;
   for (const int64_t read : batch.reads) next.push_back(batch.ids.at(size_t(read) + 1));
   const at::Tensor tokens = ToDevice(next).unsqueeze(1), table = OutputTable(),

@@ -53,18 +53,11 @@ struct PrefixBatch {
   std::vector<ops::KvRun> runs;    // cover all rows
 };
 
-// Immutable but for the weights it is given and PackForInference; one thread at a time.
+// Immutable but for the weights it is given; one thread at a time.
 class Decoder {
  public:
   // `config` and `weights` must fit (LoadDecoderWeights). Weights are shared, not copied.
   Decoder(ModelConfig config, DecoderWeights weights);
-
-  // Puts the weights of the matrix products into the order in which ops::PackedLinear reads them,
-  // where that pays, and gives up those they replace: scoring is faster, Backward impossible.
-  // `batch_invariant`: all products, so that StepLogits of a PrefixBatch is bitwise the same
-  // whatever shares the batch. Throws Error(kUnimplemented) where this machine has no body for
-  // that.
-  void PackForInference(bool batch_invariant);
 
   // The head's outputs [S, outputs] float32, on the weights' device, at batch.reads. With `keep`
   // (a head of one layer), fills it for Backward. Positions must be below max_positions().
@@ -129,16 +122,11 @@ class Decoder {
 
   at::Tensor ToDevice(const std::vector<int64_t>& values) const;
 
-  void PackHead();
-  at::Tensor PackedHeadLinear(const at::Tensor& x, size_t layer) const;
   const ops::PackedLinear* Packed(size_t layer, LayerPart part) const;
 
   ModelConfig config_;
   DecoderWeights weights_;
   at::ScalarType dtype_;
-  // [layers] or empty, [layers of the head][members] or empty; instead of the weights.
-  std::vector<std::array<std::optional<ops::PackedLinear>, kLayerParts.size()>> packed_;
-  std::vector<std::vector<ops::PackedLinear>> packed_head_;
   ops::RotaryTable rotary_;
 };
 

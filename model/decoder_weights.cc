@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "data/error.h"
 #include "data/trace.h"
@@ -129,6 +130,64 @@ void ReadHead(const WeightSource& source, const Head& head, DecoderWeights* w) {
   w->head_hidden.pop_back();
 }
 
+void PrefetchLayer(const WeightSource& source, int layer) {
+  if (layer >= source.config().num_layers) return;
+  for (const LayerPart part : kLayerParts) {
+    for (const StoredTensor& stored : StoredAs(source.config(), part, layer)) {
+      const TensorView& view = source.View(stored.name);
+      PrefetchPages({view.data, view.bytes});
+    }
+  }
+}
+
+LayerWeights ReadLayer(const WeightSource& source, int i, at::ScalarType dtype) {
+  LayerWeights layer;
+  for (const LayerPart part : kLayerParts) layer[part] = ReadPart(source, part, i, dtype);
+  if (source.config().rotary_layout == RotaryLayout::kInterleaved) {
+    ConvertToHalfLayout(source.config(), &layer);
+  }
+  return layer;
+}
+
+void PackLayer(Packing packing, LayerWeights* layer) {
+  using enum LayerPart;
+  constexpr std::pair<LayerPart, LayerPart> kProducts[] = {{kQkv, kQkvBias},
+                                                           {kAttentionOut, kAttentionOutBias},
+                                                           {kGateUp, kGateUpBias},
+                                                           {kDown, kDownBias}};
+  if (packing == Packing::kNone) return;
+  // Freed together at the end: the buffer pool would lend a large one for the next small one.
+  std::vector<at::Tensor> replaced;
+  for (const auto& [part, bias] : kProducts) {
+    at::Tensor& weight = (*layer)[part];
+    if (packing == Packing::kAll && !ops::PackedLinear::Takes(weight)) {
+      throw Error(ErrorCode::kUnimplemented,
+                  StrCat("batch-invariant scores: no products in ",
+                         c10::toString(weight.scalar_type()), " on ", weight.device().str(),
+                         " here; expected float32 on a CPU, or bfloat16 with AVX512-BF16"));
+    }
+    if (packing == Packing::kWherePays && !ops::PackedLinear::Pays(weight)) continue;
+    layer->packed[size_t(part)].emplace(weight, (*layer)[bias], part == kGateUp);
+    replaced.push_back(std::exchange(weight, {}));
+  }
+}
+
+// The head's layers are many times smaller than the rest: they stay beside their packed form.
+void PackHead(DecoderWeights* w) {
+  std::vector<HeadLayer> layers = w->head_hidden;
+  layers.push_back({w->head_weight, w->head_bias});
+  for (const HeadLayer& layer : layers) {
+    std::vector<ops::PackedLinear>& members = w->packed_head.emplace_back();
+    if (layer.weight.dim() == 2) {
+      members.emplace_back(layer.weight, layer.bias, false);
+      continue;
+    }
+    for (int64_t e = 0; e < layer.weight.size(0); ++e) {
+      members.emplace_back(layer.weight[e].t(), layer.bias[e], false);
+    }
+  }
+}
+
 // Calls f(name, tensor) for each tensor of a Hugging Face folder, in ExpectedTensors' order.
 void ForEachNamed(const DecoderWeights& w, const ModelConfig& c,
                   const std::function<void(const std::string&, const at::Tensor&)>& f) {
@@ -163,6 +222,15 @@ std::vector<at::Tensor> DecoderWeights::Trained() const {
   return all;
 }
 
+int64_t DecoderWeights::num_parameters() const {
+  int64_t count = 0;
+  for (const at::Tensor& t : Trained()) count += t.numel();
+  for (const LayerWeights& layer : layers) {
+    for (const auto& packed : layer.packed) count += packed ? packed->numel() : 0;
+  }
+  return count;
+}
+
 DecoderWeights DecoderWeights::Map(
     const std::function<at::Tensor(const at::Tensor&, bool)>& f) const {
   const auto apply = [&](const at::Tensor& t, bool in_matmul) {
@@ -173,6 +241,7 @@ DecoderWeights DecoderWeights::Map(
   for (const LayerWeights& l : layers) {
     LayerWeights& mapped = out.layers.emplace_back();
     for (const LayerPart part : kLayerParts) mapped[part] = apply(l[part], !IsNorm(part));
+    mapped.packed = l.packed;
   }
   out.final_norm = apply(final_norm, false);
   out.lm_head = apply(lm_head, false);
@@ -181,6 +250,7 @@ DecoderWeights DecoderWeights::Map(
   }
   out.head_weight = apply(head_weight, false);
   out.head_bias = apply(head_bias, false);
+  out.packed_head = packed_head;
   return out;
 }
 
@@ -189,16 +259,22 @@ DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOption
   if (options.head) ReadHead(source, *options.head, &w);
   w.embedding = ReadEmbedding(source, options.embedding_as_stored);
   for (int i = 0; i < source.config().num_layers; ++i) {
-    LayerWeights& layer = w.layers.emplace_back();
-    for (const LayerPart part : kLayerParts) {
-      layer[part] = ReadPart(source, part, i, options.dtype);
-    }
+    w.layers.push_back(ReadLayer(source, i, options.dtype));
+    if (options.packing == Packing::kNone) continue;
+    PrefetchLayer(source, i + 1);
+    PackLayer(options.packing, &w.layers.back());
   }
+  if (options.packing == Packing::kAll && w.head_weight.defined()) PackHead(&w);
   w.final_norm = Read(source, "model.norm.weight").add_(source.config().norm_offset);
   if (options.lm_head && source.Has("lm_head.weight")) {
     w.lm_head = Read(source, "lm_head.weight", options.dtype);
   }
   return w;
+}
+
+void PackWeights(Packing packing, DecoderWeights* weights) {
+  for (LayerWeights& layer : weights->layers) PackLayer(packing, &layer);
+  if (packing == Packing::kAll) PackHead(weights);
 }
 
 DecoderWeights ForCompute(const DecoderWeights& weights, at::ScalarType dtype, at::Device device) {
@@ -229,16 +305,11 @@ void SaveDecoderWeights(const DecoderWeights& weights, const ModelConfig& config
   writer.Finish();
 }
 
-void ConvertToHalfLayout(DecoderWeights* weights, ModelConfig* config) {
-  if (config->rotary_layout == RotaryLayout::kHalf) return;
-  const int64_t heads = config->num_heads + config->num_kv_heads;
-  for (LayerWeights& layer : weights->layers) {
-    at::Tensor rotated = layer[LayerPart::kQkv].narrow(0, 0, heads * config->head_dim);
-    rotated.copy_(rotated.view({heads, config->head_dim / 2, 2, -1})
-                      .transpose(1, 2)
-                      .reshape({heads * config->head_dim, -1}));
-  }
-  config->rotary_layout = RotaryLayout::kHalf;
+void ConvertToHalfLayout(const ModelConfig& config, LayerWeights* layer) {
+  const int64_t heads = config.num_heads + config.num_kv_heads, channels = config.head_dim;
+  at::Tensor rotated = (*layer)[LayerPart::kQkv].narrow(0, 0, heads * channels);
+  rotated.copy_(
+      rotated.view({heads, channels / 2, 2, -1}).transpose(1, 2).reshape({heads * channels, -1}));
 }
 
 }  // namespace prm

@@ -6,18 +6,21 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/families.h"
+#include "model/kernels/ops.h"
 #include "model/model_config.h"
 #include "model/weights.h"
 
 namespace prm {
 
-// By LayerPart; undefined where the family lacks it.
+// By LayerPart; undefined where the family lacks it, and where it is packed.
 struct LayerWeights {
   std::array<at::Tensor, kLayerParts.size()> parts;
+  std::array<std::optional<ops::PackedLinear>, kLayerParts.size()> packed;
   at::Tensor& operator[](LayerPart part) { return parts[size_t(part)]; }
   const at::Tensor& operator[](LayerPart part) const { return parts[size_t(part)]; }
 };
@@ -35,11 +38,23 @@ struct DecoderWeights {
   // members are its outputs. Only a head of one layer [kNumLabels, D] is trained.
   std::vector<HeadLayer> head_hidden;  // each followed by ReLU; empty for one layer
   at::Tensor head_weight, head_bias;   // of the last layer
+  // The head's layers once more, [layers][members], or empty.
+  std::vector<std::vector<ops::PackedLinear>> packed_head;
 
   // The trained tensors in a fixed order (all but lm_head).
   std::vector<at::Tensor> Trained() const;
+  // Values in those, packed ones included.
+  int64_t num_parameters() const;
   // A copy with f applied to every defined tensor; f sees whether it belongs to a matrix product.
   DecoderWeights Map(const std::function<at::Tensor(const at::Tensor&, bool in_matmul)>& f) const;
+};
+
+// Which matrices lie in the order in which ops::PackedLinear reads them, and no longer row by row:
+// for inference, Backward is impossible.
+enum class Packing {
+  kNone,
+  kWherePays,  // the layers' where that is faster
+  kAll,        // and the head's: StepLogits of a PrefixBatch is bitwise the same in any company
 };
 
 struct WeightOptions {
@@ -47,10 +62,13 @@ struct WeightOptions {
   bool lm_head = false;               // also load an untied lm_head, in dtype
   at::ScalarType dtype = at::kFloat;  // of the linear layers
   bool embedding_as_stored = false;   // else float32
+  Packing packing = Packing::kNone;
 };
 
-// On the CPU; norms and head are float32. Every tensor is converted straight from the file's pages,
-// which are given back when it is done: nothing is held twice.
+// On the CPU, in Hugging Face's rotary layout; norms and head are float32. Every tensor is
+// converted straight from the file's pages, which are given back when it is done, and packed while
+// the next layer is read: nothing is held twice but one layer. Throws Error(kUnimplemented) where
+// Packing::kAll is asked for and this machine has no product for the dtype.
 DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOptions& options);
 
 // The linear layers in `dtype`, everything else float32, all on `device`; tensors that already fit
@@ -66,9 +84,11 @@ void InitializeHead(DecoderWeights* weights, uint64_t seed);
 void SaveDecoderWeights(const DecoderWeights& weights, const ModelConfig& config,
                         const std::filesystem::path& file);
 
-// Reorders the rows of every q_proj and k_proj from pairs (2i, 2i+1) to pairs (i, i + C/2), so that
-// the model is in Hugging Face's layout; sets config->rotary_layout. No-op when it is there
-// already.
-void ConvertToHalfLayout(DecoderWeights* weights, ModelConfig* config);
+// Packs a model in memory; throws as LoadDecoderWeights.
+void PackWeights(Packing packing, DecoderWeights* weights);
+
+// Reorders the rows of q_proj and k_proj from pairs (2i, 2i+1) to pairs (i, i + C/2): to Hugging
+// Face's layout from the other.
+void ConvertToHalfLayout(const ModelConfig& config, LayerWeights* layer);
 
 }  // namespace prm

@@ -23,7 +23,6 @@ struct PrefixScorer::Batch {
     int32_t token = 0;
   };
   struct Member {
-    PrefixTree::Path path;
     std::vector<Read> reads;
     int64_t computed = 0;
   };
@@ -104,10 +103,11 @@ PrefixScorer::PrefixScorer(const Decoder& decoder, const Head& head,
   }
 }
 
-void PrefixScorer::AddTrace(const TraceTokens& trace, PrefixTree::Path path, Batch* batch) const {
+void PrefixScorer::AddTrace(const TraceTokens& trace, const PrefixTree::Path& path,
+                            Batch* batch) const {
   const int64_t length = int64_t(trace.ids.size()), reused = path.reused();
   const std::vector<BlockId> blocks = path.blocks();
-  Batch::Member member{.path = path, .reads = {}, .computed = length - reused};
+  Batch::Member member{.reads = {}, .computed = length - reused};
   if (const auto copy = path.copy()) {
     const auto from = batch->block_rows.find(copy->from);
     if (from != batch->block_rows.end()) {
@@ -173,8 +173,8 @@ std::vector<TraceScore> PrefixScorer::ScoreBatch(std::span<const TraceTokens> tr
   for (const TraceTokens& trace : traces) {
     std::optional<PrefixTree::Path> path = tree_.Acquire(trace.ids);
     if (!path) break;
-    paths.push_back(*path);
-    AddTrace(trace, std::move(*path), &batch);
+    paths.push_back(std::move(*path));
+    AddTrace(trace, paths.back(), &batch);
   }
   if (paths.empty()) {
     throw Error(ErrorCode::kInvalidArgument,

@@ -37,7 +37,7 @@ class PrefixScorer {
 
  private:
   struct Batch;
-  void AddTrace(const TraceTokens& trace, PrefixTree::Path path, Batch* batch) const;
+  void AddTrace(const TraceTokens& trace, const PrefixTree::Path& path, Batch* batch) const;
   void Compute(Batch* batch);
   std::vector<TraceScore> ScoreBatch(std::span<const TraceTokens> traces, size_t* count);
 

@@ -101,13 +101,18 @@ int64_t CacheBytes(const ScorerOptions& options, at::Device device) {
   return device.is_cuda() ? FreeMemoryBytes(device) / 5 * 4 : FreeMemoryBytes(device) / 4;
 }
 
+Packing PackingFor(const ScorerOptions& options, const ComputeTarget& target) {
+  if (options.batch_invariant) return Packing::kAll;
+  return target.device.is_cpu() ? Packing::kWherePays : Packing::kNone;
+}
+
 ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel& model,
                           const ComputeTarget& target) {
   ModelDescription d;
   d.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
   if (d.name.empty()) d.name = folder.parent_path().filename().string();
   d.architecture = model.config.architecture();
-  for (const at::Tensor& t : model.weights.Trained()) d.parameters += t.numel();
+  d.parameters = model.weights.num_parameters();
   d.dtype = DtypeName(target.dtype);
   d.device = target.device.str();
   d.vocab_size = model.config.vocab_size;
@@ -123,7 +128,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
 }
 
 void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
-                          const ScorerOptions& options) {
+                          const ScorerOptions& options, const ComputeTarget& target) {
   const auto refuse = [&](const std::string& why) {
     throw Error(ErrorCode::kUnimplemented, StrCat(folder, ": batch-invariant scores: ", why));
   };
@@ -133,6 +138,7 @@ void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
   }
   if (options.cache_bytes == 0)
     refuse("they need the prefix cache; expected --cache-bytes above 0");
+  if (!target.device.is_cpu()) refuse("not on " + target.device.str() + "; expected --device cpu");
 }
 
 }  // namespace
@@ -141,22 +147,22 @@ std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
                                            const ScorerOptions& options) {
   const ComputeTarget target = ChooseComputeTarget(options.device, options.dtype, options.threads);
   return WithTorchErrors("loading " + folder, [&]() -> std::unique_ptr<StepScorer> {
-    LoadedModel model = LoadModel(folder, {.dtype = target.dtype, .embedding_as_stored = true});
+    LoadedModel model = LoadModel(folder, {.dtype = target.dtype,
+                                           .embedding_as_stored = true,
+                                           .packing = PackingFor(options, target)});
     if (!model.prm) {
       throw Error(ErrorCode::kFailedPrecondition,
                   StrCat(folder,
                          ": no prm.json: not a PRM checkpoint (prm train makes one from a "
                          "backbone)"));
     }
-    if (options.batch_invariant) CheckBatchInvariance(model, folder, options);
+    if (options.batch_invariant) CheckBatchInvariance(model, folder, options, target);
     const ModelDescription description = Describe(folder, model, target);
     Decoder decoder = MakeDecoder(&model, target);
     std::optional<Decoder> reference;
     if (model.prm->head.implicit_beta) {
       reference = LoadReference(std::filesystem::path(folder) / "reference", target);
     }
-    decoder.PackForInference(options.batch_invariant);
-    if (reference) reference->PackForInference(false);
     if (options.self_test) {
       CheckSelfTests(decoder, *model.prm, folder, reference ? &*reference : nullptr);
     }

@@ -142,11 +142,23 @@ std::optional<QueueFull> Batcher::CheckFitsLocked(int64_t traces, int64_t tokens
   if (traces_over <= 0 && tokens_over <= 0) return std::nullopt;
   const int64_t excess =
       std::max(tokens_over, waiting == 0 ? 0 : traces_over * (queue_tokens_ / waiting));
-  double rate = 0;
-  for (const Home& home : homes_) rate += home.tokens_per_second;
   return QueueFull(StrCat("the queue is full: ", waiting, " traces of ", queue_tokens_,
                           " tokens wait, no room for ", traces, " of ", tokens),
-                   RetryAfter(excess, queue_tokens_, rate));
+                   RetryAfter(excess, queue_tokens_, RateLocked()));
+}
+
+// Where there is no room, those that wait for nothing leave first, into `dead`.
+std::optional<QueueFull> Batcher::MakeRoomLocked(int64_t traces, int64_t tokens, Leaving* dead) {
+  if (!CheckFitsLocked(traces, tokens)) return std::nullopt;
+  *dead = RemoveDeadLocked();
+  return CheckFitsLocked(traces, tokens);
+}
+
+// Tokens a second of all workers.
+double Batcher::RateLocked() const {
+  double rate = 0;
+  for (const Home& home : homes_) rate += home.tokens_per_second;
+  return rate;
 }
 
 void Batcher::Submit(std::vector<BatchItem> items) {
@@ -167,11 +179,7 @@ void Batcher::Submit(std::vector<BatchItem> items) {
     if (draining_) {
       throw Error(ErrorCode::kUnavailable, "the server is draining and takes no new work");
     }
-    const int64_t traces = int64_t(arriving.size());
-    if ((full = CheckFitsLocked(traces, tokens))) {
-      dead = RemoveDeadLocked();
-      full = CheckFitsLocked(traces, tokens);
-    }
+    full = MakeRoomLocked(int64_t(arriving.size()), tokens, &dead);
     for (size_t i = 0; i < arriving.size() && !full; ++i) {
       arriving[i].number = next_number_++;
       CountLocked(arriving[i], 1);
@@ -188,10 +196,7 @@ void Batcher::CheckRoom(int64_t traces) {
   std::optional<QueueFull> full;
   {
     std::lock_guard lock(mutex_);
-    if ((full = CheckFitsLocked(traces, 0))) {
-      dead = RemoveDeadLocked();
-      full = CheckFitsLocked(traces, 0);
-    }
+    full = MakeRoomLocked(traces, 0, &dead);
   }
   Dismiss(std::move(dead));
   if (full) throw *full;
@@ -199,9 +204,7 @@ void Batcher::CheckRoom(int64_t traces) {
 
 std::chrono::milliseconds Batcher::retry_after() const {
   std::lock_guard lock(mutex_);
-  double rate = 0;
-  for (const Home& home : homes_) rate += home.tokens_per_second;
-  return RetryAfter(0, queue_tokens_, rate);
+  return RetryAfter(0, queue_tokens_, RateLocked());
 }
 
 // The rest of a trace goes back to its place: before what came later.

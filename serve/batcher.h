@@ -159,6 +159,8 @@ class Batcher {
   bool MayTakeLocked(size_t worker, size_t home) const;
   bool HasWorkLocked(size_t worker) const;
   std::optional<QueueFull> CheckFitsLocked(int64_t traces, int64_t tokens) const;
+  std::optional<QueueFull> MakeRoomLocked(int64_t traces, int64_t tokens, Leaving* dead);
+  double RateLocked() const;
   std::vector<WaitingTrace> QueueViewLocked(std::optional<size_t> worker) const;
   int64_t CostLocked(size_t worker, size_t index, std::span<const BatchMember> taken) const;
   Leaving TakeLocked(size_t worker);

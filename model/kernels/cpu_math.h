@@ -59,4 +59,8 @@ PRM_INLINE float Exp(float x) {
 
 PRM_INLINE float Sigmoid(float x) { return 1.0f / (1.0f + Exp(-x)); }
 
+// GELU's tanh form is x * Sigmoid(GeluInner(x)), with sqrt(8/pi) (x + 0.044715 x^3).
+inline constexpr float kGeluScale = 1.5957691216f, kGeluCubic = 0.044715f;
+PRM_INLINE float GeluInner(float x) { return kGeluScale * (x + kGeluCubic * x * x * x); }
+
 }  // namespace prm::ops

@@ -10,11 +10,9 @@
 namespace prm::ops {
 namespace {
 
-constexpr float kGeluScale = 1.5957691216f, kGeluCubic = 0.044715f;
-
 template <Activation A>
 PRM_INLINE float Inner(float x) {
-  return A == Activation::kSilu ? x : kGeluScale * (x + kGeluCubic * x * x * x);
+  return A == Activation::kSilu ? x : GeluInner(x);
 }
 template <Activation A>
 PRM_INLINE float InnerSlope(float x) {

@@ -18,10 +18,7 @@ using Result = LinearProduct::Result;
 constexpr int kTileRows = 4, kHalf = kPanel / 2;
 
 PRM_INLINE float Activate(float x, Activation activation) {
-  const float inner = activation == Activation::kSilu
-                          ? x
-                          : 1.5957691216f * (x + 0.044715f * x * x * x);  // as in glu.cc
-  return x * Sigmoid(inner);
+  return x * Sigmoid(activation == Activation::kSilu ? x : GeluInner(x));
 }
 
 PRM_INLINE void FinishRow(const LinearProduct& p, const float* y, int64_t row, int64_t n) {
@@ -116,8 +113,7 @@ PackedLinear::PackedLinear(const at::Tensor& weight, const at::Tensor& bias, boo
     : inputs_(weight.size(1)), outputs_(weight.size(0)), gated_(gated) {
   TORCH_CHECK(Takes(weight) && (!gated || outputs_ % 2 == 0), "linear: cannot pack ",
               weight.sizes());
-  const int64_t per_panel = gated ? 2 * kHalf : kPanel;
-  const int64_t panels = (outputs_ + per_panel - 1) / per_panel;
+  const int64_t panels = (outputs_ + kPanel - 1) / kPanel;
   panels_ = at::empty({panels * kPanel * inputs_}, weight.options());
   bias_ = at::zeros({panels * kPanel}, weight.options().dtype(at::kFloat));
   const at::Tensor rows = weight.contiguous();

@@ -18,13 +18,13 @@ namespace {
 constexpr int kTileRows = 6;      // of x
 constexpr int64_t kDepth = 2048;  // inputs
 
-// x * sigmoid(a(x)), as in glu.cc.
+// x * sigmoid(a(x)), as in cpu_math.h.
 template <Activation A>
 inline __m512 Activate(__m512 x) {
   __m512 inner = x;
   if (A == Activation::kGeluTanh) {
-    const __m512 cubic = _mm512_mul_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(0.044715f));
-    inner = _mm512_mul_ps(_mm512_fmadd_ps(cubic, x, x), _mm512_set1_ps(1.5957691216f));
+    const __m512 cubic = _mm512_mul_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(kGeluCubic));
+    inner = _mm512_mul_ps(_mm512_fmadd_ps(cubic, x, x), _mm512_set1_ps(kGeluScale));
   }
   const __m512 one = _mm512_set1_ps(1.0f);
   const __m512 e = Exp2(

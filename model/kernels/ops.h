@@ -62,6 +62,9 @@ class PackedLinear {
   // bias may be undefined. `gated`: the rows are gates [F], then ups [F], for Glu.
   PackedLinear(const at::Tensor& weight, const at::Tensor& bias, bool gated);
 
+  at::ScalarType dtype() const { return panels_.scalar_type(); }
+  int64_t numel() const { return inputs_ * outputs_; }
+
   // x [T, K] in the weight's dtype, as the result.
   at::Tensor Forward(const at::Tensor& x) const;                     // [T, N]
   void AddTo(const at::Tensor& x, at::Tensor* sum) const;            // sum [T, N] float32 += ...

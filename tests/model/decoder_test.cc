@@ -83,8 +83,8 @@ TEST(Decoder, ConvertingToHalfLayoutKeepsTheLogits) {
   DecoderWeights weights = RandomWeights(config, 3);
   const PackedBatch batch = Pack(RaggedTraces());
   const torch::Tensor before = Decoder(config, weights).StepLogits(batch);
-  ConvertToHalfLayout(&weights, &config);
-  EXPECT_EQ(config.rotary_layout, RotaryLayout::kHalf);
+  for (LayerWeights& layer : weights.layers) ConvertToHalfLayout(config, &layer);
+  config.rotary_layout = RotaryLayout::kHalf;
   EXPECT_LT(MaxDifference(before, Decoder(config, weights).StepLogits(batch)), 2e-5);
 }
 

@@ -224,6 +224,10 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
     ++step;
   }
   EXPECT_NE(scores.p_correct[0], scores.p_correct[1]);
+  const TraceTokens unread{tokens.ids, {}, tokens.steps_begin};
+  EXPECT_TRUE(scorer->Score({&unread, 1})[0].scores.p_correct.empty());
+  const std::vector<TraceTokens> both = {unread, tokens};
+  EXPECT_EQ(scorer->Score(both)[1].scores.p_correct.size(), 2u);
 }
 
 TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {

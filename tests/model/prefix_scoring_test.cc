@@ -131,7 +131,9 @@ TEST_P(PrefixScoringLaws, BatchInvariantScoresAreBitwiseThoseOfATraceAlone) {
       !ops::PackedLinear::Takes(decoder_.weights().layers[0][LayerPart::kQkv])) {
     GTEST_SKIP() << "no batch-invariant bfloat16 products on this CPU";
   }
-  decoder_.PackForInference(/*batch_invariant=*/true);
+  DecoderWeights packed = decoder_.weights();
+  PackWeights(Packing::kAll, &packed);
+  decoder_.SetWeights(std::move(packed));
   const int threads = at::get_num_threads();
   Traces traces(GetParam().config.vocab_size, 6);
   for (int round = 0; round < 15; ++round) {

@@ -12,19 +12,6 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-std::unique_ptr<Server> Start(const ServerOptions& options = QuietOptions(),
-                              std::shared_ptr<Gate> gate = nullptr) {
-  return std::make_unique<Server>(options, std::make_unique<FakeScorer>(std::move(gate)));
-}
-
-std::vector<TraceAnswer> AskAll(const ClientOptions& options, const std::vector<Trace>& traces) {
-  std::vector<TraceAnswer> answers;
-  ScoringClient client(options, [&](TraceAnswer answer) { answers.push_back(std::move(answer)); });
-  for (const Trace& trace : traces) client.Add(trace);
-  client.Flush();
-  return answers;
-}
-
 std::vector<Trace> ManyTraces(int count) {
   std::vector<Trace> traces;
   for (int i = 0; i < count; ++i) {

@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::unique_ptr<Server> Start(const ServerOptions& options = QuietOptions()) {
+std::unique_ptr<Server> StartReranker(const ServerOptions& options = QuietOptions()) {
   auto scorer = std::make_unique<FakeScorer>();
   scorer->ReusePrefixes();
   return std::make_unique<Server>(options, std::move(scorer));
@@ -74,7 +74,7 @@ v1::RerankRequest RequestFor(const RerankProblem& problem) {
 }
 
 TEST(Rerank, AServersResultIsTheLocalOneByteForByteInTheOrderOfAdd) {
-  const auto server = Start();
+  const auto server = StartReranker();
   std::vector<RerankProblem> problems;
   for (int i = 0; i < 20; ++i) problems.push_back(Problem(StrCat("p", i), 1 + i * 3 % 16));
   problems[3].candidates[0].answer = "\\boxed{\\frac{1}{2}}";
@@ -101,7 +101,7 @@ TEST(Rerank, WhatCandidatesShareIsComputedOnce) {
 }
 
 TEST(Rerank, AnswersAreComparedInOneForm) {
-  const auto server = Start();
+  const auto server = StartReranker();
   RerankProblem problem = Problem("p", 5);
   const char* answers[] = {"1/2", "\\boxed{\\frac{1}{2}}", "0.50", "(A)", "a."};
   for (size_t i = 0; i < 5; ++i) problem.candidates[i].answer = answers[i];
@@ -118,7 +118,7 @@ TEST(Rerank, AnswersAreComparedInOneForm) {
 }
 
 TEST(Rerank, TiesAndDoubtfulWinnersAreNamed) {
-  const auto server = Start();
+  const auto server = StartReranker();
   RerankProblem problem = Problem("p", 4);
   for (size_t i = 0; i < 4; ++i) problem.candidates[i].answer = i % 2 ? "x" : "y";
   problem.candidates[2].steps = problem.candidates[0].steps;
@@ -135,7 +135,7 @@ TEST(Rerank, TiesAndDoubtfulWinnersAreNamed) {
 }
 
 TEST(Rerank, ABadCandidateDoesNotFailItsNeighbours) {
-  const auto server = Start();
+  const auto server = StartReranker();
   RerankProblem problem = Problem("p", 5);
   problem.candidates[1].steps.clear();
   problem.candidates[2].steps = {"a", ""};
@@ -204,7 +204,7 @@ TEST(RerankClient, NamesAServerThatIsGone) {
 }
 
 TEST(RerankCodec, AnswersThatDoNotFitTheQuestionAreRefused) {
-  const auto server = Start();
+  const auto server = StartReranker();
   const RerankProblem problem = Problem("p", 3);
   v1::RerankResponse good;
   ASSERT_TRUE(Ask(*server, RequestFor(problem), &good).ok());

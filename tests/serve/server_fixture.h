@@ -12,6 +12,7 @@
 
 #include "data/score_lines.h"
 #include "proto/prm/v1/scoring.grpc.pb.h"
+#include "serve/client.h"
 #include "serve/codec.h"
 #include "serve/server.h"
 #include "tests/serve/fake_scorer.h"
@@ -23,6 +24,11 @@ inline ServerOptions QuietOptions() {
   options.listen = "127.0.0.1:0";
   options.log_level = "off";
   return options;
+}
+
+inline std::unique_ptr<Server> Start(const ServerOptions& options = QuietOptions(),
+                                     std::shared_ptr<Gate> gate = nullptr) {
+  return std::make_unique<Server>(options, std::make_unique<FakeScorer>(std::move(gate)));
 }
 
 // A connection of its own, and one that stands: gRPC 1.51 takes any change of errno after
@@ -62,6 +68,16 @@ inline ScoreLine OfflineLine(const Trace& trace) {
   return MakeScoreLine(trace.id,
                        FakeScores(TokenizeTrace(scorer.format(), scorer.tokenizer(), trace)),
                        scorer.description().threshold);
+}
+
+// What a client of either kind answers to the traces.
+template <class Client = ScoringClient>
+std::vector<TraceAnswer> AskAll(const ClientOptions& options, const std::vector<Trace>& traces) {
+  std::vector<TraceAnswer> answers;
+  Client client(options, [&](TraceAnswer answer) { answers.push_back(std::move(answer)); });
+  for (const Trace& trace : traces) client.Add(trace);
+  client.Flush();
+  return answers;
 }
 
 }  // namespace prm

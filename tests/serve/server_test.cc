@@ -17,11 +17,6 @@ namespace {
 using grpc::StatusCode;
 using testing::HasSubstr;
 
-std::unique_ptr<Server> Start(const ServerOptions& options = QuietOptions(),
-                              std::shared_ptr<Gate> gate = nullptr) {
-  return std::make_unique<Server>(options, std::make_unique<FakeScorer>(std::move(gate)));
-}
-
 struct Reply {
   grpc::Status status;
   v1::ScoreTracesResponse response;

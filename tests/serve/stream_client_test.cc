@@ -13,24 +13,10 @@ namespace {
 
 using testing::HasSubstr;
 
-std::unique_ptr<Server> Start(const ServerOptions& options = QuietOptions(),
-                              std::shared_ptr<Gate> gate = nullptr) {
-  return std::make_unique<Server>(options, std::make_unique<FakeScorer>(std::move(gate)));
-}
-
 ClientOptions To(const Server& server) {
   ClientOptions options;
   options.server = server.address();
   return options;
-}
-
-template <class Client>
-std::vector<TraceAnswer> AskAll(const ClientOptions& options, const std::vector<Trace>& traces) {
-  std::vector<TraceAnswer> answers;
-  Client client(options, [&](TraceAnswer answer) { answers.push_back(std::move(answer)); });
-  for (const Trace& trace : traces) client.Add(trace);
-  client.Flush();
-  return answers;
 }
 
 std::vector<Trace> ManyTraces(int count) {
