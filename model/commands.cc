@@ -129,7 +129,8 @@ void AddExportCommand(CLI::App& app) {
 void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
   app->add_option("--device", scorer->device, "auto | cpu | cuda | cuda:N")->capture_default_str();
   app->add_option("--dtype", scorer->dtype, "auto | float32 | bfloat16")->capture_default_str();
-  app->add_option("--threads", scorer->threads, "0: all cores")->capture_default_str();
+  app->add_option("--threads", scorer->threads, "On CPUs; 0: all cores")->capture_default_str();
+  app->add_flag("--pin-threads", scorer->pin_threads, "Each of them stays on a core of its own");
   app->add_option("--cache-bytes", scorer->cache_bytes,
                   "Of keys and values kept for traces that begin alike, as 4GB; 0: keep none")
       ->transform(CLI::AsSizeValue(false))

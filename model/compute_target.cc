@@ -5,6 +5,7 @@
 #include <ATen/cpu/Utils.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
+#include <sched.h>
 
 #include <filesystem>
 #include <fstream>
@@ -68,6 +69,28 @@ ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& 
   InstallBufferPool();
   const c10::Device chosen = ChooseDevice(device);
   return {chosen, ChooseDtype(dtype, chosen)};
+}
+
+std::vector<int> AllowedCores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+    throw Error(ErrorCode::kInternal, "cannot read the cores of this process");
+  }
+  std::vector<int> cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  }
+  return cores;
+}
+
+void PinThreads(std::span<const int> cores) {
+  at::parallel_for(0, int64_t(cores.size()), 1, [&](int64_t begin, int64_t) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cores[size_t(begin)], &set);
+    // A hint: scores do not depend on it.
+    sched_setaffinity(0, sizeof(set), &set);
+  });
 }
 
 int64_t FreeMemoryBytes(c10::Device device) {

@@ -5,7 +5,9 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace prm {
 
@@ -20,6 +22,12 @@ struct ComputeTarget {
 // Error(kInvalidArgument) for an unknown word, Error(kUnavailable) for a device that is not there.
 // Call before other threads run.
 ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads);
+
+// Cores that this process may run on, in their order.
+std::vector<int> AllowedCores();
+// Keeps the calling thread on cores[0] and LibTorch's threads that work for it on those that
+// follow, which must be as many as these.
+void PinThreads(std::span<const int> cores);
 
 // Memory that a new user of the device may take now.
 int64_t FreeMemoryBytes(c10::Device device);

@@ -62,11 +62,15 @@ class StepScorer {
 
 struct ScorerOptions {
   std::string dtype = "auto";  // auto: bfloat16 where the hardware multiplies it; float32, bfloat16
-  std::string device = "auto";  // auto: CUDA when present; cpu, cuda, cuda:N
-  int threads = 0;              // 0: all cores
-  bool self_test = true;        // compare the checkpoint's self-test traces at load
-  // Of the keys and values that are kept for traces with the same prefix; kAutoCache: a quarter of
-  // the free memory, of a GPU's four fifths; 0: none are kept and nothing is reused.
+  // auto: CUDA when present; cpu, cuda, cuda:N. For LoadStepScorers a list: cuda:0,cuda:1 or
+  // cpu,cpu
+  std::string device = "auto";
+  int threads = 0;           // of each scorer on a CPU; 0: all cores, shared among them
+  bool pin_threads = false;  // each of these to a core of its own
+  bool self_test = true;     // compare the checkpoint's self-test traces at load
+  // Of the keys and values that each scorer keeps for traces with the same prefix; kAutoCache: a
+  // quarter of the free memory, of a GPU's four fifths, shared among the scorers; 0: none are kept
+  // and nothing is reused.
   static constexpr int64_t kAutoCache = -1;
   int64_t cache_bytes = kAutoCache;
   // Scores are bitwise the same whatever shares the batch, whole or step by step, kept or computed
@@ -74,7 +78,11 @@ struct ScorerOptions {
   bool batch_invariant = false;
 };
 
-// Opens a checkpoint folder with prm.json. Throws Error naming file and cause.
+// Opens a checkpoint folder with prm.json on one device. Throws Error naming file and cause.
 std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder, const ScorerOptions& options);
+// The same for each device of the list; those of one device share the weights. Each scorer may run
+// on a thread of its own.
+std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& folder,
+                                                         const ScorerOptions& options);
 
 }  // namespace prm

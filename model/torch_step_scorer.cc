@@ -2,6 +2,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <ranges>
+#include <sstream>
+#include <thread>
 
 #include "data/error.h"
 #include "model/checkpoint.h"
@@ -17,8 +20,9 @@ class TorchStepScorer : public StepScorer {
  public:
   TorchStepScorer(Decoder decoder, std::shared_ptr<const Tokenizer> tokenizer,
                   ScoringFormat scoring, ModelDescription description,
-                  std::optional<Decoder> reference, int64_t cache_bytes)
-      : decoder_(std::move(decoder)),
+                  std::optional<Decoder> reference, int64_t cache_bytes, std::vector<int> cores)
+      : cores_(std::move(cores)),
+        decoder_(std::move(decoder)),
         reference_(std::move(reference)),
         tokenizer_(std::move(tokenizer)),
         scoring_(std::move(scoring)),
@@ -31,6 +35,7 @@ class TorchStepScorer : public StepScorer {
 
   std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
     for (size_t b = 0; b < traces.size(); ++b) CheckTrace(traces[b], b);
+    Pin();
     const auto is_whole = [&](const TraceTokens& trace) { return !ReusesPrefixOf(trace); };
     if (std::ranges::none_of(traces, is_whole)) return prefixes_->Score(traces);
     if (std::ranges::all_of(traces, is_whole)) return ScoreWhole(traces);
@@ -55,6 +60,13 @@ class TorchStepScorer : public StepScorer {
   const ModelDescription& description() const override { return description_; }
 
  private:
+  // The threads that compute belong to the one that calls.
+  void Pin() {
+    if (cores_.empty() || pinned_ == std::this_thread::get_id()) return;
+    PinThreads(cores_);
+    pinned_ = std::this_thread::get_id();
+  }
+
   std::vector<TraceScore> ScoreWhole(std::span<const TraceTokens> traces) const {
     std::vector<StepScores> scores =
         ScoreSteps(decoder_, scoring_.head, traces, reference_ ? &*reference_ : nullptr);
@@ -88,6 +100,8 @@ class TorchStepScorer : public StepScorer {
     }
   }
 
+  const std::vector<int> cores_;  // of its threads; empty: any
+  std::thread::id pinned_;        // whose threads are
   Decoder decoder_;
   std::optional<Decoder> reference_;  // of an implicit PRM
   std::shared_ptr<const Tokenizer> tokenizer_;
@@ -96,9 +110,49 @@ class TorchStepScorer : public StepScorer {
   std::optional<PrefixScorer> prefixes_;
 };
 
-int64_t CacheBytes(const ScorerOptions& options, at::Device device) {
+// A scorer's share of the memory of its device.
+int64_t CacheBytes(const ScorerOptions& options, at::Device device, int64_t scorers) {
   if (options.cache_bytes != ScorerOptions::kAutoCache) return options.cache_bytes;
-  return device.is_cuda() ? FreeMemoryBytes(device) / 5 * 4 : FreeMemoryBytes(device) / 4;
+  const int64_t free = FreeMemoryBytes(device);
+  return (device.is_cuda() ? free / 5 * 4 : free / 4) / scorers;
+}
+
+// Where each scorer computes; for CPUs also on which cores, where threads are pinned.
+struct Placement {
+  std::vector<ComputeTarget> targets;
+  std::vector<std::vector<int>> cores;
+};
+
+Placement PlaceScorers(const ScorerOptions& options) {
+  std::vector<std::string> devices;
+  std::istringstream list(options.device);
+  for (std::string device; std::getline(list, device, ',');) devices.push_back(device);
+  if (devices.empty()) devices.push_back(options.device);
+  const std::vector<int> cores = AllowedCores();
+  const int count = int(devices.size());
+  const int threads =
+      options.threads > 0 || count == 1 ? options.threads : std::max(1, int(cores.size()) / count);
+  Placement placement;
+  for (const std::string& device : devices) {
+    placement.targets.push_back(ChooseComputeTarget(device, options.dtype, threads));
+    if (placement.targets.back().device.type() != placement.targets[0].device.type()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  StrCat("devices ", options.device, ": expected CPUs or GPUs, not both"));
+    }
+  }
+  placement.cores.resize(devices.size());
+  if (!options.pin_threads || !placement.targets[0].device.is_cpu()) return placement;
+  const size_t each = threads > 0 ? size_t(threads) : cores.size();
+  if (each * devices.size() > cores.size()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("pinned threads: ", each * devices.size(), " threads on ", cores.size(),
+                       " cores; expected a core for each"));
+  }
+  for (size_t i = 0; i < devices.size(); ++i) {
+    placement.cores[i].assign(cores.begin() + int64_t(i * each),
+                              cores.begin() + int64_t((i + 1) * each));
+  }
+  return placement;
 }
 
 Packing PackingFor(const ScorerOptions& options, const ComputeTarget& target) {
@@ -141,35 +195,69 @@ void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
   if (!target.device.is_cpu()) refuse("not on " + target.device.str() + "; expected --device cpu");
 }
 
+// What the scorers of one device share.
+struct Decoders {
+  at::Device device;
+  Decoder decoder;
+  std::optional<Decoder> reference;
+};
+
+Decoders MakeDecoders(const std::string& folder, const LoadedModel& model,
+                      const ScorerOptions& options, const ComputeTarget& target) {
+  Decoders made{target.device,
+                Decoder(model.config, ForCompute(model.weights, target.dtype, target.device)),
+                std::nullopt};
+  if (model.prm->head.implicit_beta) {
+    made.reference = LoadReference(std::filesystem::path(folder) / "reference", target);
+  }
+  if (options.self_test) {
+    CheckSelfTests(made.decoder, *model.prm, folder, made.reference ? &*made.reference : nullptr);
+  }
+  return made;
+}
+
 }  // namespace
 
-std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
-                                           const ScorerOptions& options) {
-  const ComputeTarget target = ChooseComputeTarget(options.device, options.dtype, options.threads);
-  return WithTorchErrors("loading " + folder, [&]() -> std::unique_ptr<StepScorer> {
-    LoadedModel model = LoadModel(folder, {.dtype = target.dtype,
-                                           .embedding_as_stored = true,
-                                           .packing = PackingFor(options, target)});
+std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& folder,
+                                                         const ScorerOptions& options) {
+  const Placement placement = PlaceScorers(options);
+  const ComputeTarget& first = placement.targets[0];
+  return WithTorchErrors("loading " + folder, [&] {
+    LoadedModel model = LoadModel(
+        folder,
+        {.dtype = first.dtype, .embedding_as_stored = true, .packing = PackingFor(options, first)});
     if (!model.prm) {
       throw Error(ErrorCode::kFailedPrecondition,
                   StrCat(folder,
                          ": no prm.json: not a PRM checkpoint (prm train makes one from a "
                          "backbone)"));
     }
-    if (options.batch_invariant) CheckBatchInvariance(model, folder, options, target);
-    const ModelDescription description = Describe(folder, model, target);
-    Decoder decoder = MakeDecoder(&model, target);
-    std::optional<Decoder> reference;
-    if (model.prm->head.implicit_beta) {
-      reference = LoadReference(std::filesystem::path(folder) / "reference", target);
+    if (options.batch_invariant) CheckBatchInvariance(model, folder, options, first);
+    std::vector<Decoders> loaded;
+    std::vector<std::unique_ptr<StepScorer>> scorers;
+    for (size_t i = 0; i < placement.targets.size(); ++i) {
+      const ComputeTarget& target = placement.targets[i];
+      auto on = std::ranges::find(loaded, target.device, &Decoders::device);
+      if (on == loaded.end()) {
+        on = loaded.insert(on, MakeDecoders(folder, model, options, target));
+      }
+      scorers.push_back(std::make_unique<TorchStepScorer>(
+          on->decoder, model.tokenizer, *model.prm, Describe(folder, model, target), on->reference,
+          CacheBytes(options, target.device,
+                     std::ranges::count(placement.targets, target.device, &ComputeTarget::device)),
+          placement.cores[i]));
     }
-    if (options.self_test) {
-      CheckSelfTests(decoder, *model.prm, folder, reference ? &*reference : nullptr);
-    }
-    return std::make_unique<TorchStepScorer>(std::move(decoder), model.tokenizer, *model.prm,
-                                             description, std::move(reference),
-                                             CacheBytes(options, target.device));
+    return scorers;
   });
+}
+
+std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
+                                           const ScorerOptions& options) {
+  if (options.device.find(',') != std::string::npos) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("device: expected one, got the list \"", options.device, "\""));
+  }
+  return std::move(LoadStepScorers(folder, options)[0]);
 }
 
 }  // namespace prm

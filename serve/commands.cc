@@ -26,9 +26,9 @@ struct ServeOptions {
 };
 
 void RunServe(const ServeOptions& options) {
-  auto scorer = LoadStepScorer(options.model, options.scorer);
+  auto scorers = LoadStepScorers(options.model, options.scorer);
   StopSignal stop;
-  Server server(options.server, std::move(scorer));
+  Server server(options.server, std::move(scorers));
   stop.Wait();
   if (!server.Drain()) {
     throw Error(ErrorCode::kDeadlineExceeded,
@@ -83,6 +83,11 @@ void AddServeCommand(CLI::App& app) {
   number("--waiting-calls", s.max_waiting_calls, "Calls that may wait for those threads");
   number("--drain-seconds", s.drain_seconds, "How long SIGTERM waits for accepted calls");
   AddScorerFlags(serve, &o->scorer);
+  serve->get_option("--device")
+      ->description(
+          "As elsewhere, or a list with a worker for each: cuda:0,cuda:1; cpu,cpu shares the "
+          "cores");
+  serve->get_option("--threads")->description("Of each worker on CPUs; 0: all cores, shared");
   serve->callback([o] { RunServe(*o); });
 }
 
@@ -159,12 +164,16 @@ void AddLoadCommand(CLI::App& app) {
   load->add_option("--server", l.server, "host:port")->capture_default_str();
   load->add_option("--in", o->in, "Native trace file; its traces are sent over and over");
   load->add_option("--problems", o->problems, "Rerank file; its problems too");
-  load->add_option("--mix", o->mix, "kind=weight,.. of trace and rerank calls")
+  load->add_option("--mix", o->mix,
+                   "kind=weight,.. of trace and rerank calls, and of appended steps")
       ->capture_default_str();
   number("--rate", l.rate, "Calls a second, at random times; 0: --outstanding calls at all times");
   number("--seconds", l.seconds, "How long calls are sent");
   number("--calls", l.max_calls, "How many calls at most; 0: no limit");
   load->add_option("--outstanding", l.max_outstanding, "Calls under way at most")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  load->add_option("--sessions", l.sessions, "Traces of --in that grow by steps at once")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   load->add_option("--connections", l.connections, "Connections to the server")

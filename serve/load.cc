@@ -13,8 +13,9 @@ namespace prm {
 namespace {
 
 [[noreturn]] void RefuseMix(std::string_view text) {
-  throw UsageError(StrCat("load mix \"", text,
-                          "\": expected kind=number,.. of trace and rerank, at least one above 0"));
+  throw UsageError(
+      StrCat("load mix \"", text,
+             "\": expected kind=number,.. of trace, rerank and append, at least one above 0"));
 }
 
 LoadKindReport SummarizeKind(std::span<const LoadCall> calls, LoadKind kind) {

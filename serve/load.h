@@ -13,10 +13,12 @@
 
 namespace prm {
 
-// The kinds of calls: one trace, or one problem with its candidates.
-enum class LoadKind : uint8_t { kTrace, kRerank };
-inline constexpr int kNumLoadKinds = 2;
-inline constexpr std::array<std::string_view, kNumLoadKinds> kLoadKindNames = {"trace", "rerank"};
+// The kinds of calls: one trace, one problem with its candidates, or one step more of a trace that
+// grows on a stream.
+enum class LoadKind : uint8_t { kTrace, kRerank, kAppend };
+inline constexpr int kNumLoadKinds = 3;
+inline constexpr std::array<std::string_view, kNumLoadKinds> kLoadKindNames = {"trace", "rerank",
+                                                                               "append"};
 
 // How often each kind comes, relative to the others.
 using LoadMix = std::array<double, kNumLoadKinds>;
@@ -58,7 +60,7 @@ struct LoadCall {
   ErrorCode code{};  // 0: OK
   int64_t failed_traces = 0;
   int64_t steps = 0;   // scored
-  int64_t tokens = 0;  // of the scored traces, reused ones too
+  int64_t tokens = 0;  // of the scored traces, reused ones too; of an appended step its own
 };
 
 struct LoadKindReport {

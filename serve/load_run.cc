@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "serve/connection.h"
+#include "serve/load_sessions.h"
 #include "serve/rerank_codec.h"
 
 namespace prm {
@@ -41,7 +42,7 @@ struct Requests {
 // Sends from one thread; answers come on gRPC's.
 class Generator {
  public:
-  Generator(const LoadOptions& options, const Requests& requests)
+  Generator(const LoadOptions& options, const LoadWork& work, const Requests& requests)
       : options_(options), requests_(requests) {
     for (int i = 0; i < options.connections; ++i) {
       channels_.push_back(OpenChannel(options.server, /*shared=*/false));
@@ -52,6 +53,14 @@ class Generator {
       }
       stubs_.push_back(v1::ScoringService::NewStub(channels_.back()));
     }
+    std::vector<v1::ScoringService::Stub*> stubs;
+    for (const auto& stub : stubs_) stubs.push_back(stub.get());
+    sessions_ = std::make_unique<LoadSessions>(stubs, work.traces, options.sessions,
+                                               [this](const LoadCall& call, ErrorCode code) {
+                                                 LoadCall ended = call;
+                                                 ended.code = code;
+                                                 End(ended);
+                                               });
   }
 
   LoadReport Run() {
@@ -64,15 +73,14 @@ class Generator {
         if (arrival.at_us >= end_us) break;
         std::this_thread::sleep_until(start_ + std::chrono::microseconds(arrival.at_us));
       }
-      AwaitRoom();
+      AwaitBelow(options_.max_outstanding);
       if (options_.rate <= 0) {
         arrival.at_us = NowUs();
         if (arrival.at_us >= end_us) break;
       }
       Send(arrival);
     }
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return outstanding_ == 0; });
+    AwaitBelow(1);
     return SummarizeLoad(calls_, options_.rate);
   }
 
@@ -88,12 +96,19 @@ class Generator {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start_).count();
   }
 
-  void AwaitRoom() {
+  // Calls end by their deadlines; what then still waits are steps on streams, which have none.
+  void AwaitBelow(int count) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return outstanding_ < options_.max_outstanding; });
+    const auto below = [&] { return outstanding_ < count; };
+    if (changed_.wait_for(lock, std::chrono::seconds(options_.timeout_seconds), below)) return;
+    lock.unlock();
+    sessions_->Cancel();
+    lock.lock();
+    changed_.wait(lock, below);
   }
 
   void Send(const LoadArrival& arrival) {
+    if (arrival.kind == LoadKind::kAppend) return sessions_->Append(Begin(arrival));
     auto* stub = stubs_[next_stub_++ % stubs_.size()]->async();
     size_t& next = next_[size_t(arrival.kind)];
     if (arrival.kind == LoadKind::kTrace) {
@@ -119,30 +134,34 @@ class Generator {
     }
   }
 
+  LoadCall Begin(const LoadArrival& arrival) {
+    std::lock_guard lock(mutex_);
+    ++outstanding_;
+    return {.kind = arrival.kind, .intended_us = arrival.at_us, .sent_us = NowUs()};
+  }
+
   // Owned by its call until End.
   template <class Response>
   UnderWay<Response>* Begin(const LoadArrival& arrival, const std::string& problem) {
-    {
-      std::lock_guard lock(mutex_);
-      ++outstanding_;
-    }
     auto* under_way = new UnderWay<Response>;
+    under_way->call = Begin(arrival);
     under_way->context.set_deadline(std::chrono::system_clock::now() +
                                     std::chrono::seconds(options_.timeout_seconds));
     if (options_.route_by_problem) under_way->context.AddMetadata("problem-id", ProblemId(problem));
-    under_way->call.kind = arrival.kind;
-    under_way->call.intended_us = arrival.at_us;
-    under_way->call.sent_us = NowUs();
     return under_way;
   }
 
   template <class Response>
   void End(UnderWay<Response>* under_way, const grpc::Status& status) {
-    under_way->call.done_us = NowUs();
-    under_way->call.code = ErrorCode(int(status.error_code()));
-    std::lock_guard lock(mutex_);
-    calls_.push_back(under_way->call);
+    LoadCall call = under_way->call;
     delete under_way;
+    call.code = ErrorCode(int(status.error_code()));
+    End(call);
+  }
+  void End(LoadCall call) {
+    call.done_us = NowUs();
+    std::lock_guard lock(mutex_);
+    calls_.push_back(call);
     --outstanding_;
     changed_.notify_all();
   }
@@ -160,6 +179,8 @@ class Generator {
   std::vector<LoadCall> calls_;
   int outstanding_ = 0;
   std::condition_variable changed_;
+
+  std::unique_ptr<LoadSessions> sessions_;  // gone before what its threads call
 };
 
 }  // namespace
@@ -172,9 +193,15 @@ LoadReport RunLoad(const LoadOptions& options, const LoadWork& work) {
                        ", but there is no work for them"));
   };
   need(LoadKind::kTrace, !work.traces.empty());
+  need(LoadKind::kAppend, !work.traces.empty());
+  for (const Trace& trace : work.traces) {
+    if (options.mix[size_t(LoadKind::kAppend)] <= 0 || !trace.steps.empty()) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("load: trace ", trace.id, " has no steps to append"));
+  }
   need(LoadKind::kRerank, !work.problems.empty());
   const Requests requests(work);
-  return Generator(options, requests).Run();
+  return Generator(options, work, requests).Run();
 }
 
 }  // namespace prm

@@ -21,12 +21,13 @@ struct LoadOptions {
   int64_t max_calls = 0;     // 0: as many as fall into `seconds`
   int timeout_seconds = 60;  // of one call
   uint64_t seed = 1;
-  LoadMix mix{1, 0};
+  LoadMix mix{1};
+  int sessions = 64;  // that grow at once, on a stream a connection; more where all of them wait
   bool route_by_problem = false;  // as ClientOptions says
 };
 
 // What is sent, each kind in order and from the start again; lists of kinds that come are not
-// empty.
+// empty. Traces are sent whole, and grow step by step.
 struct LoadWork {
   std::vector<Trace> traces;
   std::vector<RerankProblem> problems;

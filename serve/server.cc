@@ -72,12 +72,13 @@ void EnableHealthAndReflection() {
 
 // Members in the order of their need: each is destroyed before what it uses.
 struct Server::State {
-  State(const ServerOptions& o, std::unique_ptr<StepScorer> owned_scorer)
+  State(const ServerOptions& o, std::vector<std::unique_ptr<StepScorer>> scorers)
       : options(o),
         log(o.log_level),
         metrics(o.metrics),
-        scorer(owned_scorer.get()),
-        batcher(BatcherSettings(), ListOf(std::move(owned_scorer))),
+        scorer(scorers.empty() ? nullptr : scorers[0].get()),
+        workers(scorers.size()),
+        batcher(BatcherSettings(), std::move(scorers)),
         pool(o.text_threads, size_t(o.max_waiting_calls)),
         service({.scorer = scorer,
                  .batcher = &batcher,
@@ -115,7 +116,8 @@ struct Server::State {
   const ServerOptions options;
   ServerLog log;
   ServerMetrics metrics;
-  const StepScorer* scorer;  // the batcher's
+  const StepScorer* scorer;  // the batcher's first: all are of one model
+  const size_t workers;
   Batcher batcher;
   ThreadPool pool;
   ScoringService service;
@@ -156,14 +158,17 @@ void Server::State::Listen() {
   ticker = std::jthread([this](std::stop_token stop) { TickUntil(stop); });
 }
 
-Server::Server(const ServerOptions& options, std::unique_ptr<StepScorer> scorer) {
+Server::Server(const ServerOptions& options, std::unique_ptr<StepScorer> scorer)
+    : Server(options, ListOf(std::move(scorer))) {}
+
+Server::Server(const ServerOptions& options, std::vector<std::unique_ptr<StepScorer>> scorers) {
   CheckLimits(options);
-  state_ = std::make_unique<State>(options, std::move(scorer));
+  state_ = std::make_unique<State>(options, std::move(scorers));
   state_->Listen();
   const ModelDescription& model = state_->scorer->description();
-  state_->log.Info(fmt::format("event=start listen={} metrics={:?} model={:?} dtype={} device={}",
-                               state_->address, options.metrics, model.name, model.dtype,
-                               model.device));
+  state_->log.Info(fmt::format(
+      "event=start listen={} metrics={:?} model={:?} dtype={} device={} workers={}",
+      state_->address, options.metrics, model.name, model.dtype, model.device, state_->workers));
 }
 
 Server::~Server() { Drain(); }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/step_scorer.h"
 #include "serve/batcher.h"
@@ -30,8 +31,10 @@ struct ServerOptions {
 // another Drain runs.
 class Server {
  public:
-  // Throws Error(kFailedPrecondition) where it cannot listen (port in use, address not of this
-  // machine), Error(kInvalidArgument) for limits that no call could meet.
+  // `scorers` are of one model, a worker thread each. Throws Error(kFailedPrecondition) where it
+  // cannot listen (port in use, address not of this machine), Error(kInvalidArgument) for limits
+  // that no call could meet and for no scorers.
+  Server(const ServerOptions& options, std::vector<std::unique_ptr<StepScorer>> scorers);
   Server(const ServerOptions& options, std::unique_ptr<StepScorer> scorer);
   // Drain().
   ~Server();

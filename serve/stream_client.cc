@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "proto/prm/v1/scoring.grpc.pb.h"
@@ -12,55 +13,91 @@
 
 namespace prm {
 
+// Operations one after the other; gRPC's queue lets each have a deadline, which a stream has not.
 struct StreamClient::Stream {
-  explicit Stream(const std::string& server)
-      : stub(v1::ScoringService::NewStub(OpenChannel(server))),
-        calls(stub->ScoreStream(&context)) {}
+  explicit Stream(const ClientOptions& options)
+      : timeout(options.timeout_seconds),
+        stub(v1::ScoringService::NewStub(OpenChannel(options.server))) {
+    Await([&] { calls = stub->AsyncScoreStream(&context, &queue, this); });
+  }
+  ~Stream() {
+    if (!finished) {
+      context.TryCancel();
+      Finish();
+    }
+    queue.Shutdown();
+    void* tag = nullptr;
+    for (bool ok = false; queue.Next(&tag, &ok);) continue;
+  }
 
+  // False: the stream has ended, or is ended here as the operation took too long.
+  template <class Begin>
+  bool Await(const Begin& begin) {
+    begin();
+    void* tag = nullptr;
+    bool ok = false;
+    const auto deadline = std::chrono::system_clock::now() + timeout;
+    if (queue.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::TIMEOUT) return ok;
+    late = true;
+    context.TryCancel();
+    queue.Next(&tag, &ok);
+    return false;
+  }
+  bool Write(const v1::StreamRequest& message) {
+    return Await([&] { calls->Write(message, this); });
+  }
+  bool Read(v1::StreamReply* message) {
+    return Await([&] { calls->Read(message, this); });
+  }
+  grpc::Status Finish() {
+    grpc::Status status;
+    Await([&] { calls->Finish(&status, this); });
+    finished = true;
+    if (!late) return status;
+    return {grpc::StatusCode::DEADLINE_EXCEEDED,
+            StrCat("no answer within ", timeout.count(), " s")};
+  }
+
+  const std::chrono::seconds timeout;
   const std::unique_ptr<v1::ScoringService::Stub> stub;
   grpc::ClientContext context;
-  const std::unique_ptr<grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamReply>> calls;
-  bool finished = false;
+  grpc::CompletionQueue queue;
+  std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::StreamRequest, v1::StreamReply>> calls;
+  bool finished = false, late = false;
 };
 
 StreamClient::StreamClient(const ClientOptions& options)
-    : options_(options), stream_(std::make_unique<Stream>(options.server)) {}
+    : options_(options), stream_(std::make_unique<Stream>(options)) {}
 
-StreamClient::~StreamClient() {
-  if (stream_->finished) return;
-  stream_->context.TryCancel();
-  stream_->calls->Finish();
-}
+StreamClient::~StreamClient() = default;
 
 void StreamClient::ThrowEnd() {
-  const grpc::Status status = stream_->calls->Finish();
-  stream_->finished = true;
+  const grpc::Status status = stream_->Finish();
   const auto code = status.ok() ? ErrorCode::kDataLoss : ErrorCode(int(status.error_code()));
   throw Error(code, StrCat("server ", options_.server, ": the stream ended: ", StatusName(code),
                            ": ", status.ok() ? "before all was answered" : status.error_message()));
 }
 
 void StreamClient::Send(const StreamRequest& request) {
-  if (!stream_->calls->Write(ToMessage(request))) ThrowEnd();
+  if (!stream_->Write(ToMessage(request))) ThrowEnd();
 }
 
 StreamReply StreamClient::Receive() {
   v1::StreamReply message;
-  if (!stream_->calls->Read(&message)) ThrowEnd();
+  if (!stream_->Read(&message)) ThrowEnd();
   return ToReply(message);
 }
 
 void StreamClient::Finish() {
-  stream_->calls->WritesDone();
+  stream_->Await([&] { stream_->calls->WritesDone(stream_.get()); });
   v1::StreamReply message;
-  const bool more = stream_->calls->Read(&message);
+  const bool more = stream_->Read(&message);
   if (more) {
     throw Error(ErrorCode::kDataLoss,
                 StrCat("server ", options_.server, ": a reply to request ", message.request(),
                        " behind the last one; expected the end of the stream"));
   }
-  const grpc::Status status = stream_->calls->Finish();
-  stream_->finished = true;
+  const grpc::Status status = stream_->Finish();
   if (status.ok()) return;
   const auto code = ErrorCode(int(status.error_code()));
   throw Error(code, StrCat("server ", options_.server, ": ", StatusName(code), ": ",

@@ -12,7 +12,7 @@
 namespace prm {
 
 // One stream. One thread at a time. Every method throws Error naming the server where the stream
-// has ended.
+// has ended, and ends it where the server does not move for options.timeout_seconds.
 class StreamClient {
  public:
   explicit StreamClient(const ClientOptions& options);

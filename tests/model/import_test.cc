@@ -6,11 +6,13 @@
 
 #include <cmath>
 #include <fstream>
+#include <thread>
 
 #include "data/bpe_tokenizer.h"
 #include "data/text_io.h"
 #include "model/check.h"
 #include "model/checkpoint.h"
+#include "model/compute_target.h"
 #include "tests/model/tiny_files.h"
 
 namespace prm {
@@ -228,6 +230,43 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   EXPECT_TRUE(scorer->Score({&unread, 1})[0].scores.p_correct.empty());
   const std::vector<TraceTokens> both = {unread, tokens};
   EXPECT_EQ(scorer->Score(both)[1].scores.p_correct.size(), 2u);
+}
+
+TEST_F(ImportTest, ScorersOfAListShareOneModelAndEachRunsOnAThreadOfItsOwn) {
+  Import();
+  const auto scorers =
+      LoadStepScorers(Out().string(), {.dtype = "float32", .device = "cpu,cpu", .threads = 1});
+  ASSERT_EQ(scorers.size(), 2u);
+  const auto alone = Load();
+  const Trace trace{.id = "t", .problem = "one", .steps = {{.text = "two"}, {.text = "three"}}};
+  const TraceTokens tokens = TokenizeTrace(alone->format(), alone->tokenizer(), trace);
+  const StepScores expected = alone->Score({&tokens, 1})[0].scores;
+  std::vector<std::thread> threads;
+  for (const auto& scorer : scorers) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) EXPECT_EQ(scorer->Score({&tokens, 1})[0].scores, expected);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(MessageOf([&] { LoadStepScorer(Out().string(), {.device = "cpu,cpu"}); },
+                        ErrorCode::kInvalidArgument),
+              HasSubstr("expected one, got the list \"cpu,cpu\""));
+}
+
+TEST_F(ImportTest, PinnedThreadsStayOnTheirCores) {
+  Import();
+  ScorerOptions options{
+      .dtype = "float32", .device = "cpu", .threads = 1, .pin_threads = true, .cache_bytes = 0};
+  const auto scorer = LoadStepScorer(Out().string(), options);
+  const TraceTokens tokens{{1, 2, 3}, {2}, 0};
+  std::thread([&] {
+    scorer->Score({&tokens, 1});
+    EXPECT_EQ(AllowedCores().size(), 1u);
+  }).join();
+  options.threads = int(AllowedCores().size()) + 1;
+  EXPECT_THAT(
+      MessageOf([&] { LoadStepScorer(Out().string(), options); }, ErrorCode::kInvalidArgument),
+      HasSubstr("expected a core for each"));
 }
 
 TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {

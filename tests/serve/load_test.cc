@@ -19,6 +19,7 @@ using testing::HasSubstr;
 TEST(LoadMix, NamesKindsAndWeights) {
   EXPECT_EQ(ParseLoadMix("trace=9,rerank=1"), (LoadMix{9, 1}));
   EXPECT_EQ(ParseLoadMix("rerank=0.5"), (LoadMix{0, 0.5}));
+  EXPECT_EQ(ParseLoadMix("append=2"), (LoadMix{0, 0, 2}));
   for (const char* bad : {"", "trace", "trace=", "trace=x", "trace=1x", "other=1", "trace=-1",
                           "trace=0", "trace=inf", "=1"}) {
     EXPECT_THROW(ParseLoadMix(bad), UsageError) << bad;
@@ -128,6 +129,37 @@ TEST(RunLoad, EveryPlannedCallIsSentAndCounted) {
   }
 }
 
+TEST(RunLoad, AppendedStepsGrowTracesAndCountTheirOwnTokens) {
+  const Server server(QuietOptions(), std::make_unique<FakeScorer>());
+  LoadOptions options;
+  options.server = server.address();
+  options.mix = {0, 0, 1};
+  options.max_calls = 200;
+  for (const int sessions : {1, 10, 300}) {  // few that end and make place; more than calls
+    options.sessions = sessions;
+    const LoadReport report = RunLoad(options, Work());
+    EXPECT_EQ(report.ok, 200) << sessions;
+    EXPECT_EQ(report.kinds[2].calls, 200);
+    EXPECT_EQ(report.steps, 200);
+    // A trace of two steps has 7 tokens; so many of both steps, but for traces that have not ended.
+    EXPECT_GT(report.tokens, 200);
+    EXPECT_LT(report.tokens, 200 * 7);
+  }
+}
+
+TEST(RunLoad, StepsUnderWayEndWithTheirStream) {
+  const auto gate = std::make_shared<Gate>();
+  const auto server = std::make_unique<Server>(QuietOptions(), std::make_unique<FakeScorer>(gate));
+  LoadOptions options;
+  options.server = server->address();
+  options.mix = {0, 0, 1};
+  options.max_calls = 5;
+  options.timeout_seconds = 1;
+  const LoadReport report = RunLoad(options, Work());
+  gate->Open();
+  EXPECT_EQ(report.kinds[2].codes, (std::map<std::string, int64_t>{{"CANCELLED", 5}}));
+}
+
 TEST(RunLoad, EndsWithItsTimeAndAwaitsWhatIsUnderWay) {
   const Server server(QuietOptions(), std::make_unique<FakeScorer>());
   LoadOptions options;
@@ -170,6 +202,11 @@ TEST(RunLoad, WorkThatIsNotThereIsNamed) {
   options.mix = {0, 1};
   EXPECT_THAT(MessageOf([&] { RunLoad(options, {}); }, ErrorCode::kInvalidArgument),
               HasSubstr("kind rerank"));
+  options.mix = {0, 0, 1};
+  LoadWork work;
+  work.traces.push_back(MakeTrace("empty", "p", {}));
+  EXPECT_THAT(MessageOf([&] { RunLoad(options, work); }, ErrorCode::kInvalidArgument),
+              HasSubstr("trace empty has no steps"));
 }
 
 }  // namespace

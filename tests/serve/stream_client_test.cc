@@ -133,6 +133,18 @@ TEST(StreamClient, AStreamThatEndsNamesTheServer) {
               HasSubstr(server->address()));
 }
 
+TEST(StreamClient, AServerThatDoesNotMoveIsGivenUp) {
+  const auto gate = std::make_shared<Gate>();
+  const auto server = Start(QuietOptions(), gate);
+  ClientOptions options = To(*server);
+  options.timeout_seconds = 1;
+  StreamClient client(options);
+  client.Open("a", {"problem", {}, ""});
+  EXPECT_THAT(MessageOf([&] { client.Append("a", "one"); }, ErrorCode::kDeadlineExceeded),
+              HasSubstr("no answer within 1 s"));
+  gate->Open();
+}
+
 TEST(StreamClient, AClientThatGoesTakesItsSessionsAlong) {
   const auto server = Start();
   {

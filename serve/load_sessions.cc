@@ -1,0 +1,173 @@
+#include "serve/load_sessions.h"
+
+#include <map>
+#include <thread>
+
+#include "serve/stream_codec.h"
+
+namespace prm {
+
+struct LoadSessions::Stream {
+  using Calls = grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamReply>;
+
+  v1::ScoringService::Stub* stub = nullptr;
+  // Made by Append's thread, which writes; `reader` reads.
+  std::unique_ptr<grpc::ClientContext> context;
+  std::unique_ptr<Calls> calls;
+  std::thread reader;
+  // Guarded by mutex_:
+  bool open = false;
+  std::map<std::string, Session> sessions;
+};
+
+LoadSessions::LoadSessions(std::vector<v1::ScoringService::Stub*> stubs,
+                           std::span<const Trace> traces, int sessions, End end)
+    : traces_(traces), sessions_(size_t(sessions)), end_(std::move(end)) {
+  for (auto* stub : stubs) {
+    streams_.push_back(std::make_unique<Stream>());
+    streams_.back()->stub = stub;
+  }
+}
+
+LoadSessions::~LoadSessions() {
+  Cancel();
+  for (const auto& stream : streams_) {
+    if (stream->reader.joinable()) stream->reader.join();
+  }
+}
+
+void LoadSessions::Cancel() {
+  std::lock_guard lock(mutex_);
+  for (const auto& stream : streams_) {
+    if (stream->open) stream->context->TryCancel();
+  }
+}
+
+// Sessions are found by name: their stream may end, and they with it, at any time.
+void LoadSessions::Append(const LoadCall& call) {
+  std::vector<Place> ended;
+  std::optional<Turn> turn;
+  {
+    std::lock_guard lock(mutex_);
+    turn = ContinueLocked(call, &ended);
+  }
+  // Where a stream has ended, its reader says so for all that waits; a write then does nothing.
+  const auto send = [](Stream* stream, const StreamRequest& request) {
+    stream->calls->Write(ToMessage(request));
+  };
+  for (const auto& [stream, session] : ended) send(stream, {session, CloseSession()});
+  if (!turn) turn = Begin(call);
+  if (!turn) return end_(call, ErrorCode::kUnavailable);
+  if (turn->step == 0) {
+    send(turn->stream, {turn->session, SessionOptions{turn->trace->problem, {}, ""}});
+  }
+  const std::string& text = turn->trace->steps[size_t(turn->step)].text;
+  send(turn->stream, {turn->session, AppendText{text, true, true, turn->step}});
+}
+
+// Nothing where a session is to begin. Those whose traces have ended are taken out on the way.
+std::optional<LoadSessions::Turn> LoadSessions::ContinueLocked(const LoadCall& call,
+                                                               std::vector<Place>* ended) {
+  size_t open = 0;
+  for (const auto& stream : streams_) open += stream->sessions.size();
+  while (!idle_.empty()) {
+    const auto [stream, name] = idle_.front();
+    const auto found = stream->sessions.find(name);
+    const bool grows = found != stream->sessions.end() &&
+                       size_t(found->second.step) < found->second.trace->steps.size();
+    if (grows && open < sessions_) return std::nullopt;
+    idle_.pop_front();
+    if (grows) {
+      Session& session = found->second;
+      session.call = call;
+      session.waits = true;
+      return Turn{stream, name, session.trace, session.step};
+    }
+    if (found == stream->sessions.end()) continue;  // it ended with its stream
+    stream->sessions.erase(found);
+    ended->emplace_back(stream, name);
+    --open;
+  }
+  return std::nullopt;
+}
+
+// Nothing where the stream ended at once.
+std::optional<LoadSessions::Turn> LoadSessions::Begin(const LoadCall& call) {
+  Stream* const stream = streams_[begun_ % streams_.size()].get();
+  const Trace* const trace = &traces_[begun_ % traces_.size()];
+  const std::string name = std::to_string(begun_++);
+  EnsureOpen(stream);
+  std::lock_guard lock(mutex_);
+  if (!stream->open) return std::nullopt;
+  stream->sessions[name] = {.trace = trace, .call = call, .waits = true};
+  return Turn{stream, name, trace, 0};
+}
+
+void LoadSessions::EnsureOpen(Stream* stream) {
+  {
+    std::lock_guard lock(mutex_);
+    if (stream->open) return;
+  }
+  if (stream->reader.joinable()) stream->reader.join();
+  auto context = std::make_unique<grpc::ClientContext>();
+  stream->calls = stream->stub->ScoreStream(context.get());
+  {
+    std::lock_guard lock(mutex_);
+    stream->context = std::move(context);
+    stream->open = true;
+  }
+  stream->reader = std::thread([this, stream] { Read(stream); });
+}
+
+void LoadSessions::Read(Stream* stream) {
+  // Of a server that ends the stream well before all is answered.
+  ErrorCode code = ErrorCode::kUnavailable;
+  try {
+    for (v1::StreamReply message; stream->calls->Read(&message);) Answer(stream, ToReply(message));
+  } catch (const Error& error) {  // no reply
+    code = error.code();
+    stream->context->TryCancel();
+  }
+  const grpc::Status status = stream->calls->Finish();
+  if (!status.ok() && code == ErrorCode::kUnavailable) code = ErrorCode(int(status.error_code()));
+  EndAll(stream, code);
+}
+
+void LoadSessions::Answer(Stream* stream, const StreamReply& reply) {
+  const auto* score = std::get_if<ScoredStep>(&reply.outcome);
+  const auto* error = std::get_if<Error>(&reply.outcome);
+  if (score == nullptr && error == nullptr) return;  // opened, or closed
+  LoadCall call;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = stream->sessions.find(reply.session);
+    if (found == stream->sessions.end() || !found->second.waits) return;
+    Session& session = found->second;
+    session.waits = false;
+    call = session.call;
+    if (score) {
+      call.steps = 1;
+      call.tokens = score->tokens - session.tokens;
+      session.tokens = score->tokens;
+      ++session.step;
+    } else if (session.step == 0 || error->code() != ErrorCode::kResourceExhausted) {
+      session.step = int(session.trace->steps.size());  // it is closed; else the step comes again
+    }
+    idle_.emplace_back(stream, reply.session);
+  }
+  end_(call, error ? error->code() : ErrorCode{});
+}
+
+void LoadSessions::EndAll(Stream* stream, ErrorCode code) {
+  std::map<std::string, Session> sessions;
+  {
+    std::lock_guard lock(mutex_);
+    stream->open = false;
+    sessions.swap(stream->sessions);
+  }
+  for (const auto& [name, session] : sessions) {
+    if (session.waits) end_(session.call, code);
+  }
+}
+
+}  // namespace prm
