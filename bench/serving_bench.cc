@@ -1,0 +1,103 @@
+// What do gRPC, parsing, tokenising and batching cost, without a model? Each iteration is one
+// request to a server of this process and its answer, alone: LoneAppend a step on a stream,
+// LoneCall a trace of half as many steps, Describe a call that asks for no score: gRPC's own share.
+// FakeScorer's own time is that of a hash over the trace.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "serve/stream_client.h"
+#include "tests/serve/server_fixture.h"
+
+namespace prm::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int kSteps = 32;  // of a trace
+const std::string kStep(32, 'x');
+
+// Times f and keeps the quantiles, which a mean of iterations hides.
+class Latencies {
+ public:
+  template <class F>
+  void Time(const F& f) {
+    const auto start = Clock::now();
+    f();
+    us_.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+  }
+  void Report(benchmark::State& state) {
+    std::sort(us_.begin(), us_.end());
+    for (const auto& [name, q] : {std::pair("p50_us", 0.5), {"p95_us", 0.95}, {"p99_us", 0.99}}) {
+      state.counters[name] = us_[size_t(q * double(us_.size() - 1))];
+    }
+  }
+
+ private:
+  std::vector<double> us_;
+};
+
+ServerOptions Options() {
+  ServerOptions options = QuietOptions();
+  options.log_level = "off";
+  return options;
+}
+
+void LoneAppend(benchmark::State& state) {
+  Server server(Options(), std::make_unique<FakeScorer>());
+  ClientOptions to;
+  to.server = server.address();
+  StreamClient client(to);
+  client.Open("s", SessionOptions{"problem", {}, ""});
+  Latencies latencies;
+  int steps = 0;
+  for (auto _ : state) {
+    if (steps++ == kSteps) {
+      client.RollBack("s", 0);
+      steps = 1;
+    }
+    latencies.Time([&] { client.Append("s", kStep); });
+  }
+  latencies.Report(state);
+}
+
+void LoneCall(benchmark::State& state) {
+  Server server(Options(), std::make_unique<FakeScorer>());
+  const auto stub = v1::ScoringService::NewStub(ConnectTo(server.address()));
+  const Trace trace = MakeTrace("t", "problem", std::vector<std::string>(kSteps / 2, kStep));
+  v1::ScoreTracesRequest request;
+  ToMessage(trace, request.add_traces());
+  Latencies latencies;
+  for (auto _ : state) {
+    latencies.Time([&] {
+      grpc::ClientContext context;
+      v1::ScoreTracesResponse response;
+      if (!stub->ScoreTraces(&context, request, &response).ok()) state.SkipWithError("refused");
+    });
+  }
+  latencies.Report(state);
+}
+
+void Describe(benchmark::State& state) {
+  Server server(Options(), std::make_unique<FakeScorer>());
+  const auto stub = v1::ScoringService::NewStub(ConnectTo(server.address()));
+  Latencies latencies;
+  for (auto _ : state) {
+    latencies.Time([&] {
+      grpc::ClientContext context;
+      v1::DescribeModelResponse response;
+      if (!stub->DescribeModel(&context, {}, &response).ok()) state.SkipWithError("refused");
+    });
+  }
+  latencies.Report(state);
+}
+
+BENCHMARK(LoneAppend)->UseRealTime();
+BENCHMARK(LoneCall)->UseRealTime();
+BENCHMARK(Describe)->UseRealTime();
+
+}  // namespace
+}  // namespace prm::bench
+
+BENCHMARK_MAIN();
