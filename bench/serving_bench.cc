@@ -8,8 +8,11 @@
 #include <chrono>
 #include <vector>
 
+#include "serve/codec.h"
+#include "serve/connection.h"
+#include "serve/server.h"
 #include "serve/stream_client.h"
-#include "tests/serve/server_fixture.h"
+#include "tests/serve/fake_scorer.h"
 
 namespace prm::bench {
 namespace {
@@ -39,7 +42,8 @@ class Latencies {
 };
 
 ServerOptions Options() {
-  ServerOptions options = QuietOptions();
+  ServerOptions options;
+  options.listen = "127.0.0.1:0";
   options.log_level = "off";
   return options;
 }
@@ -64,8 +68,11 @@ void LoneAppend(benchmark::State& state) {
 
 void LoneCall(benchmark::State& state) {
   Server server(Options(), std::make_unique<FakeScorer>());
-  const auto stub = v1::ScoringService::NewStub(ConnectTo(server.address()));
-  const Trace trace = MakeTrace("t", "problem", std::vector<std::string>(kSteps / 2, kStep));
+  const auto stub = v1::ScoringService::NewStub(OpenChannel(server.address()));
+  Trace trace;
+  trace.problem = "problem";
+  trace.steps.resize(kSteps / 2);
+  for (Step& step : trace.steps) step.text = kStep;
   v1::ScoreTracesRequest request;
   ToMessage(trace, request.add_traces());
   Latencies latencies;
@@ -81,7 +88,7 @@ void LoneCall(benchmark::State& state) {
 
 void Describe(benchmark::State& state) {
   Server server(Options(), std::make_unique<FakeScorer>());
-  const auto stub = v1::ScoringService::NewStub(ConnectTo(server.address()));
+  const auto stub = v1::ScoringService::NewStub(OpenChannel(server.address()));
   Latencies latencies;
   for (auto _ : state) {
     latencies.Time([&] {

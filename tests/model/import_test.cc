@@ -238,7 +238,9 @@ TEST_F(ImportTest, ScorersOfAListShareOneModelAndEachRunsOnAThreadOfItsOwn) {
       LoadStepScorers(Out().string(), {.dtype = "float32", .device = "cpu,cpu", .threads = 1});
   ASSERT_EQ(scorers.size(), 2u);
   const auto alone = Load();
-  const Trace trace{.id = "t", .problem = "one", .steps = {{.text = "two"}, {.text = "three"}}};
+  Trace trace;
+  trace.problem = "one";
+  for (const char* text : {"two", "three"}) trace.steps.emplace_back().text = text;
   const TraceTokens tokens = TokenizeTrace(alone->format(), alone->tokenizer(), trace);
   const StepScores expected = alone->Score({&tokens, 1})[0].scores;
   std::vector<std::thread> threads;
