@@ -1,29 +1,19 @@
-# model/kernels with its tests and benches, from LibTorch (and nvcc where found) alone, so that it
-# builds on a GPU machine that has nothing else: no GoogleTest, no Google Benchmark here.
+# model/kernels with its tests and benches, from LibTorch and nvcc alone, so that it builds on a GPU
+# machine that has nothing else: no GoogleTest, no Google Benchmark here.
 find_package(Threads REQUIRED)
-file(GLOB _prm_kernel_sources CONFIGURE_DEPENDS model/kernels/*.cc)
+file(GLOB _prm_kernel_sources CONFIGURE_DEPENDS model/kernels/*.cc model/kernels/cuda/*.cc)
 prm_add_library(prm_kernels kernels ${_prm_kernel_sources})
 # at::parallel_for is a header: compiled without OpenMP it runs on one thread. Also for
 # `#pragma omp simd`, which lets loops with sums be vectorised.
 target_compile_options(prm_kernels PRIVATE -fopenmp)
 target_link_libraries(prm_kernels PRIVATE prm_libtorch Threads::Threads ${CMAKE_DL_LIBS})
 
-# CUDA bodies go into one module, loaded when a device is there, so that the program itself links no
-# CUDA library.
-file(GLOB _prm_cuda_sources CONFIGURE_DEPENDS model/kernels/*.cu)
-file(GLOB _prm_nvcc_wheel "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/nvidia/cu13")
-find_program(PRM_NVCC nvcc HINTS "$ENV{CUDA_HOME}" /usr/local/cuda ${_prm_nvcc_wheel} PATH_SUFFIXES bin)
-if(_prm_cuda_sources AND PRM_NVCC AND TARGET prm_libtorch_cuda)
-  set(CMAKE_CUDA_COMPILER "${PRM_NVCC}")
-  set(CMAKE_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPU architectures")
-  set(CMAKE_CUDA_STANDARD 20)
-  enable_language(CUDA)
-  add_library(prm_cuda MODULE ${_prm_cuda_sources})
-  target_include_directories(prm_cuda PRIVATE "${PROJECT_SOURCE_DIR}")
-  target_link_libraries(prm_cuda PRIVATE prm_libtorch_cuda)
-  message(STATUS "CUDA kernels: ${PRM_NVCC}, sm ${CMAKE_CUDA_ARCHITECTURES}")
-elseif(_prm_cuda_sources)
-  message(STATUS "CUDA kernels: not built (nvcc: ${PRM_NVCC}); the CPU and LibTorch bodies run everywhere")
+# The CUDA kernels go into one module, loaded when a device is there, so that the program itself
+# links no CUDA library. It needs nvcc and CUDA's runtime, no GPU: compiled everywhere.
+option(PRM_CUDA_KERNELS "Compile the CUDA kernels (nvcc); OFF: a GPU runs LibTorch's operators" ON)
+set(PRM_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPU architectures; newer ones run the last one's PTX")
+if(PRM_CUDA_KERNELS)
+  include(CudaModule)
 endif()
 
 # Each test and bench is a program of its own that exits 0 when it holds.

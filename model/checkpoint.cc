@@ -126,13 +126,14 @@ Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& 
   return MakeDecoder(&model, target);
 }
 
-std::vector<StepScore> ScoresOfLogits(at::Tensor logits, const Head& head,
-                                      const ModelConfig& config) {
-  const double cap = head.ReadsLmHead() ? config.logit_softcap : 0;
-  if (cap > 0) logits = (logits / cap).tanh() * cap;
+ops::HeadActivation ActivationOf(const Head& head, const ModelConfig& config) {
   const bool softmax = head.activation == Head::Activation::kSoftmax;
-  const at::Tensor outputs =
-      (softmax ? logits.softmax(-1) : logits.sigmoid()).to(at::kCPU).contiguous();
+  return {softmax ? ops::HeadActivation::kSoftmax : ops::HeadActivation::kSigmoid,
+          head.ReadsLmHead() ? config.logit_softcap : 0};
+}
+
+std::vector<StepScore> ScoresOfOutputs(at::Tensor outputs, const Head& head) {
+  outputs = outputs.to(at::kCPU).contiguous();
   const size_t width = size_t(outputs.size(1));
   const float* values = outputs.const_data_ptr<float>();
   const std::vector<StepLabel> step_labels = head.StepLabels();
@@ -152,7 +153,8 @@ std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
   }
   const PackedBatch batch = Pack(traces);
   const std::vector<StepScore> scores = WithTorchErrors("scoring a batch", [&] {
-    return ScoresOfLogits(decoder.StepLogits(batch), head, decoder.config());
+    return ScoresOfOutputs(
+        ops::Activate(decoder.StepLogits(batch), ActivationOf(head, decoder.config())), head);
   });
   std::vector<StepScores> result(traces.size());
   for (size_t b = 0; b < traces.size(); ++b) {

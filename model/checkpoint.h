@@ -28,9 +28,10 @@ struct LoadedModel {
 LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options = {},
                       bool with_tokenizer = true);
 
-// What the outputs [S, outputs] of Decoder::StepLogits mean: [S].
-std::vector<StepScore> ScoresOfLogits(at::Tensor logits, const Head& head,
-                                      const ModelConfig& config);
+// What makes probabilities of the decoder's logits.
+ops::HeadActivation ActivationOf(const Head& head, const ModelConfig& config);
+// What the outputs [S, outputs] of Decoder::StepOutputs with that mean: [S].
+std::vector<StepScore> ScoresOfOutputs(at::Tensor outputs, const Head& head);
 
 // Scores of B traces in one packed batch: [B], of S_b steps each. `head` is that of the weights;
 // `reference` the second model of an implicit one.

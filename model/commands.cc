@@ -64,6 +64,7 @@ void RunDescribe(const DescribeOptions& options) {
                                  {"parameters", d.parameters},
                                  {"dtype", d.dtype},
                                  {"device", d.device},
+                                 {"kernels", d.kernels},
                                  {"vocab_size", d.vocab_size},
                                  {"max_tokens", d.max_tokens},
                                  {"base_model", d.base_model},

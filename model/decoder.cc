@@ -141,8 +141,7 @@ Decoder::Rotation Decoder::RotationOf(const PackedBatch& batch) const {
   return {{at::cat(cos), at::cat(sin)}, ToDevice(rows)};
 }
 
-at::Tensor Decoder::RotatedQkv(const at::Tensor& normed, size_t layer, const Rotation& rotation,
-                               LayerActivations* keep) const {
+at::Tensor Decoder::Qkv(const at::Tensor& normed, size_t layer, LayerActivations* keep) const {
   const LayerWeights& w = weights_.layers[layer];
   const ops::AttentionShape shape = AttentionOf(layer);
   at::Tensor qkv = Linear(normed, layer, kQkv, kQkvBias);
@@ -152,8 +151,6 @@ at::Tensor Decoder::RotatedQkv(const at::Tensor& normed, size_t layer, const Rot
   };
   norm_heads(Queries(shape), kQueryNorm, keep ? &keep->query_norm : nullptr);
   norm_heads(Keys(shape), kKeyNorm, keep ? &keep->key_norm : nullptr);
-  ops::ApplyRotary(qkv, rotation.rows, rotation.table, shape.heads + shape.kv_heads, shape.head_dim,
-                   config_.rotary_layout, /*inverse=*/false);
   return qkv;
 }
 
@@ -173,15 +170,26 @@ void Decoder::UnrotateQkv(const LayerActivations& kept, size_t layer, const Rota
 }
 
 at::Tensor Decoder::ReadHidden(const PackedBatch& batch, Activations* keep) const {
-  const auto attend = [&](const at::Tensor& qkv, size_t layer) {
-    return ops::PackedAttention(qkv, batch.offsets, AttentionOf(layer), keep != nullptr);
+  const Rotation rotation = RotationOf(batch);
+  const auto attend = [&](at::Tensor& qkv, size_t layer) {
+    const ops::AttentionShape shape = AttentionOf(layer);
+    ops::ApplyRotary(qkv, rotation.rows, rotation.table, shape.heads + shape.kv_heads,
+                     shape.head_dim, config_.rotary_layout, /*inverse=*/false);
+    return ops::PackedAttention(qkv, batch.offsets, shape, keep != nullptr);
   };
-  return ReadHidden(batch.ids, batch.reads, RotationOf(batch), attend, keep);
+  ops::RmsNormResult norm = FinalNorm(ReadStream(batch.ids, batch.reads, attend, keep));
+  if (keep) keep->final_norm = norm;
+  return norm.normed;
 }
 
-at::Tensor Decoder::ReadHidden(const std::vector<int64_t>& ids,
-                               const std::vector<int64_t>& read_rows, const Rotation& rotation,
-                               const Attention& attend, Activations* keep) const {
+ops::RmsNormResult Decoder::FinalNorm(const Stream& stream) const {
+  return ops::AddRmsNorm(stream.residual, stream.delta, weights_.final_norm, config_.rms_norm_eps,
+                         at::kFloat);
+}
+
+Decoder::Stream Decoder::ReadStream(const std::vector<int64_t>& ids,
+                                    const std::vector<int64_t>& read_rows, const Attention& attend,
+                                    Activations* keep) const {
   TORCH_CHECK(!keep || !Packed(0, kDown), "the weights are packed for inference");
   const at::Tensor reads = ToDevice(read_rows);
   Stream stream{weights_.embedding.index_select(0, ToDevice(ids)).to(at::kFloat), {}};
@@ -197,7 +205,7 @@ at::Tensor Decoder::ReadHidden(const std::vector<int64_t>& ids,
     const LayerWeights& w = weights_.layers[l];
     LayerActivations a;
     const ops::RmsNormResult into_attention = norm(w[kAttentionNorm]);
-    const at::Tensor qkv = RotatedQkv(into_attention.normed, l, rotation, keep ? &a : nullptr);
+    at::Tensor qkv = Qkv(into_attention.normed, l, keep ? &a : nullptr);
     ops::AttentionResult attention = attend(qkv, l);
     at::Tensor attended = attention.out;
     if (l + 1 == weights_.layers.size()) {
@@ -217,24 +225,30 @@ at::Tensor Decoder::ReadHidden(const std::vector<int64_t>& ids,
       keep->layers.push_back(std::move(a));
     }
   }
-  ops::RmsNormResult final_norm =
-      ops::AddRmsNorm(stream.residual, stream.delta, weights_.final_norm, eps, at::kFloat);
-  if (keep) keep->final_norm = final_norm;
-  return final_norm.normed;
+  return stream;
 }
 
 at::Tensor Decoder::StepLogits(const PackedBatch& batch, Activations* keep) const {
   return HeadOutputs(ReadHidden(batch, keep));
 }
 
-at::Tensor Decoder::StepLogits(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept) const {
-  const auto attend = [&](const at::Tensor& qkv, size_t layer) {
+at::Tensor Decoder::StepOutputs(const PrefixBatch& batch, ops::HeadActivation activation,
+                                std::vector<ops::KvBlocks>* kept) const {
+  const ops::KvRuns runs(batch.runs);
+  const at::Tensor positions = ToDevice(batch.positions);
+  const auto attend = [&](at::Tensor& qkv, size_t layer) {
+    const ops::AttentionShape shape = AttentionOf(layer);
     ops::KvBlocks& kv = (*kept)[layer];
-    ops::KeepKeysAndValues(qkv, batch.runs, AttentionOf(layer), &kv);
-    return ops::AttentionResult{ops::PrefixAttention(qkv, batch.runs, AttentionOf(layer), kv), {}};
+    ops::RotateAndKeep(qkv, positions, rotary_, config_.rotary_layout, runs, shape, &kv);
+    return ops::AttentionResult{ops::PrefixAttention(qkv, runs, shape, kv), {}};
   };
-  const Rotation rotation{rotary_, ToDevice(batch.positions)};
-  return HeadOutputs(ReadHidden(batch.ids, batch.reads, rotation, attend, nullptr));
+  const Stream stream = ReadStream(batch.ids, batch.reads, attend, nullptr);
+  if (weights_.head_hidden.empty() && weights_.packed_head.empty() &&
+      weights_.head_weight.dim() == 2) {
+    return ops::ReadHead(stream.residual, stream.delta, weights_.final_norm, config_.rms_norm_eps,
+                         weights_.head_weight, weights_.head_bias, activation);
+  }
+  return ops::Activate(HeadOutputs(FinalNorm(stream).normed), activation);
 }
 
 at::Tensor Decoder::HeadOutputs(at::Tensor hidden) const {

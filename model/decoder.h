@@ -65,8 +65,9 @@ class Decoder {
 
   // The same for tokens whose traces are continued: keys and values of what came before are taken
   // from `kept`, one entry a layer, and those of the batch are added. Positions must be below those
-  // from which a dynamic rope scaling changes the angles.
-  at::Tensor StepLogits(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept) const;
+  // from which a dynamic rope scaling changes the angles. `activation` makes probabilities of them.
+  at::Tensor StepOutputs(const PrefixBatch& batch, ops::HeadActivation activation,
+                         std::vector<ops::KvBlocks>* kept) const;
 
   // Adds the gradients of all trained weights to `grads` (float32). Consumes `kept` as it goes.
   void Backward(const PackedBatch& batch, const at::Tensor& grad_logits, Activations kept,
@@ -103,10 +104,9 @@ class Decoder {
   // A block's last product, and its norm where the family has one.
   void AddBlock(const at::Tensor& x, size_t layer, LayerPart weight, LayerPart bias,
                 LayerPart post_norm, Stream* stream, NormActivations* keep) const;
-  // Queries, keys and values [T, (H + 2K)*C], normed by head where the family does, and rotated.
-  at::Tensor RotatedQkv(const at::Tensor& normed, size_t layer, const Rotation& rotation,
-                        LayerActivations* keep) const;
-  // Turns the gradient of RotatedQkv's result into that of its linear layer's.
+  // Queries, keys and values [T, (H + 2K)*C], normed by head where the family does.
+  at::Tensor Qkv(const at::Tensor& normed, size_t layer, LayerActivations* keep) const;
+  // Turns the gradient of Qkv's rotated result into that of its linear layer's.
   void UnrotateQkv(const LayerActivations& kept, size_t layer, const Rotation& rotation,
                    LayerWeights* grads, at::Tensor* grad_qkv) const;
   // Of hidden [S, D] with the output layer's weights `table` [V, D]; the soft cap included.
@@ -114,10 +114,12 @@ class Decoder {
   at::Tensor OutputTable() const;  // in the compute dtype
   // Final normalised hidden states [S, D] float32 at batch.reads.
   at::Tensor ReadHidden(const PackedBatch& batch, Activations* keep) const;
-  // What the attention of a layer gives for qkv [T, (H + 2K)*C].
-  using Attention = std::function<ops::AttentionResult(const at::Tensor& qkv, size_t layer)>;
-  at::Tensor ReadHidden(const std::vector<int64_t>& ids, const std::vector<int64_t>& reads,
-                        const Rotation& rotation, const Attention& attend, Activations* keep) const;
+  // Rotates the queries and keys of qkv [T, (H + 2K)*C] and gives what the layer's attention does.
+  using Attention = std::function<ops::AttentionResult(at::Tensor& qkv, size_t layer)>;
+  // The stream [S, D] at `reads` behind the last layer.
+  Stream ReadStream(const std::vector<int64_t>& ids, const std::vector<int64_t>& reads,
+                    const Attention& attend, Activations* keep) const;
+  ops::RmsNormResult FinalNorm(const Stream& stream) const;
   at::Tensor HeadOutputs(at::Tensor hidden) const;
 
   at::Tensor ToDevice(const std::vector<int64_t>& values) const;

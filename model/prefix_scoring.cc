@@ -158,8 +158,8 @@ void PrefixScorer::Compute(Batch* batch) {
       wanted.push_back(i);
     }
     const std::vector<StepScore> scores = WithTorchErrors("scoring a batch", [&] {
-      const at::Tensor logits = decoder_.StepLogits(part, &kept_);
-      return ScoresOfLogits(logits, head_, decoder_.config());
+      const ops::HeadActivation activation = ActivationOf(head_, decoder_.config());
+      return ScoresOfOutputs(decoder_.StepOutputs(part, activation, &kept_), head_);
     });
     for (size_t i = 0; i < wanted.size(); ++i) batch->scores[wanted[i]] = scores[i];
   }

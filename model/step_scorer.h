@@ -18,8 +18,9 @@ struct ModelDescription {
   std::string name;          // the folder's name
   std::string architecture;  // e.g. "LlamaForCausalLM"
   int64_t parameters = 0;
-  std::string dtype;   // of the matrix products: float32, bfloat16
-  std::string device;  // cpu, cuda:0
+  std::string dtype;    // of the matrix products: float32, bfloat16
+  std::string device;   // cpu, cuda:0
+  std::string kernels;  // that run there: CPU, CUDA, or LibTorch (why not CUDA)
   int vocab_size = 0;
   int max_tokens = 0;            // longest trace
   double threshold = 0.5;        // p_correct below it: the step is judged wrong

@@ -169,6 +169,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   d.parameters = model.weights.num_parameters();
   d.dtype = DtypeName(target.dtype);
   d.device = target.device.str();
+  d.kernels = ops::DescribeKernels(target.device);
   d.vocab_size = model.config.vocab_size;
   d.max_tokens = model.prm->max_tokens;
   d.threshold = model.prm->threshold;

@@ -167,8 +167,9 @@ Server::Server(const ServerOptions& options, std::vector<std::unique_ptr<StepSco
   state_->Listen();
   const ModelDescription& model = state_->scorer->description();
   state_->log.Info(fmt::format(
-      "event=start listen={} metrics={:?} model={:?} dtype={} device={} workers={}",
-      state_->address, options.metrics, model.name, model.dtype, model.device, state_->workers));
+      "event=start listen={} metrics={:?} model={:?} dtype={} device={} kernels={:?} workers={}",
+      state_->address, options.metrics, model.name, model.dtype, model.device, model.kernels,
+      state_->workers));
 }
 
 Server::~Server() { Drain(); }

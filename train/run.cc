@@ -14,6 +14,7 @@
 #include "data/text_io.h"
 #include "data/trace_reader.h"
 #include "model/checkpoint_files.h"
+#include "model/kernels/ops.h"
 #include "train/evaluation.h"
 
 namespace prm {
@@ -169,8 +170,9 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   if (options.resume) best_ = trainer_->Resume(last);
   metrics_ = std::make_unique<MetricsLog>(out_ / "metrics.jsonl", trainer_->steps());
   tokens_at_start_ = trainer_->tokens_seen();
-  std::fprintf(stderr, "training %lld tokens on %s in %s\n", (long long)trainer_->total_tokens(),
-               target.device.str().c_str(), DtypeName(target.dtype).c_str());
+  std::fprintf(stderr, "training %lld tokens on %s in %s, kernels: %s\n",
+               (long long)trainer_->total_tokens(), target.device.str().c_str(),
+               DtypeName(target.dtype).c_str(), ops::DescribeKernels(target.device).c_str());
 }
 
 void Run::Progress(const StepReport& report, double seconds) {

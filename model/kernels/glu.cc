@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include "model/kernels/cpu_math.h"
+#include "model/kernels/cuda/module.h"
 #include "model/kernels/ops.h"
 
 namespace prm::ops {
@@ -98,9 +99,8 @@ Bodies BodiesFor(bool bf16, Activation activation) {
   return bf16 ? Bodies{GeluBf16, GeluBackwardBf16} : Bodies{GeluF32, GeluBackwardF32};
 }
 
-bool Fast(const at::Tensor& x) {
-  return x.is_cpu() && x.is_contiguous() &&
-         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+bool IsPlain(const at::Tensor& x) {
+  return x.is_contiguous() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
 }  // namespace
@@ -109,14 +109,26 @@ at::Tensor Glu(const at::Tensor& gate_up, Activation activation) {
   TORCH_CHECK(gate_up.dim() == 2 && gate_up.size(1) % 2 == 0, "GLU: expected [T, 2F], got ",
               gate_up.sizes());
   const int64_t width = gate_up.size(1) / 2;
-  if (!Fast(gate_up)) {
+  const cuda::KernelTable* on_cuda = cuda::Kernels(gate_up.device());
+  if (!IsPlain(gate_up) || !(gate_up.is_cpu() || on_cuda)) {
     const auto parts = gate_up.to(at::kFloat).split(width, 1);
     const at::Tensor activated =
         activation == kSilu ? at::silu(parts[0]) : at::gelu(parts[0], "tanh");
     return (activated * parts[1]).to(gate_up.scalar_type());
   }
   at::Tensor out = at::empty({gate_up.size(0), width}, gate_up.options());
-  const Bodies bodies = BodiesFor(gate_up.scalar_type() == at::kBFloat16, activation);
+  const bool bf16 = gate_up.scalar_type() == at::kBFloat16;
+  if (on_cuda) {
+    const cuda::GluArgs args{.gate_up = gate_up.const_data_ptr(),
+                             .out = out.data_ptr(),
+                             .rows = gate_up.size(0),
+                             .width = width,
+                             .gelu = activation == kGelu,
+                             .bf16 = bf16};
+    cuda::LaunchOn(gate_up.device(), [&](void* stream) { return on_cuda->glu(args, stream); });
+    return out;
+  }
+  const Bodies bodies = BodiesFor(bf16, activation);
   at::parallel_for(0, gate_up.size(0), 16, [&](int64_t begin, int64_t end) {
     bodies.forward(gate_up.const_data_ptr(), out.data_ptr(), width, begin, end);
   });
@@ -128,7 +140,7 @@ GluGrads GluBackward(const at::Tensor& grad, const at::Tensor& gate_up, Activati
   TORCH_CHECK(grad.dim() == 2 && grad.size(0) == gate_up.size(0) && grad.size(1) == width &&
                   grad.scalar_type() == gate_up.scalar_type(),
               "GLU: gradient ", grad.sizes(), " beside input ", gate_up.sizes());
-  if (!Fast(gate_up) || !grad.is_contiguous()) {
+  if (!gate_up.is_cpu() || !IsPlain(gate_up) || !grad.is_contiguous()) {
     const auto parts = gate_up.to(at::kFloat).split(width, 1);
     const at::Tensor &g = parts[0], d = grad.to(at::kFloat);
     const bool silu = activation == kSilu;

@@ -10,11 +10,20 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "model/model_config.h"
 
+namespace prm::cuda {
+class DeviceRuns;
+}
+
 namespace prm::ops {
+
+// Which kernels run on the device: "CPU", "CUDA", or "LibTorch (why)" where a GPU's are missing.
+std::string DescribeKernels(at::Device device);
 
 // --- RMSNorm with the residual addition before it ------------------------------------------------
 // Source: Zhang & Sennrich 2019, "Root Mean Square Layer Normalization", section 4.
@@ -127,6 +136,7 @@ inline constexpr int kKvBlockTokens = 64;
 enum class KvBody {
   kAvx512Bf16,  // bfloat16, head size a multiple of 16
   kPortable,    // float32 and bfloat16 on any CPU
+  kCuda,        // bfloat16 on a GPU, head sizes of cuda/launch.h; the order of kTorch
   kTorch,       // any device: the reference
 };
 // The fastest for these.
@@ -149,11 +159,42 @@ struct KvRun {
   bool keeps = true;            // false: they are there already and stay as they are
   int32_t copy_from = -1;  // a block that the run's first one is a copy of before it is written
 };
+// The runs of a batch. What the body of a device reads of them is made where it is first needed,
+// for all layers of a model. One thread at a time.
+class KvRuns {
+ public:
+  KvRuns(std::vector<KvRun> list) : list_(std::move(list)) {}  // NOLINT: they are what they hold
+  KvRuns(const KvRuns&) = delete;
+  const std::vector<KvRun>& list() const { return list_; }
+  cuda::DeviceRuns& device() const;  // for bodies
+
+ private:
+  const std::vector<KvRun> list_;
+  mutable std::shared_ptr<cuda::DeviceRuns> device_;
+};
+
 // Writes the keys and values of qkv [T, (H + 2K)*C] where runs keep them, in the order of the runs.
-void KeepKeysAndValues(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionShape shape,
+void KeepKeysAndValues(const at::Tensor& qkv, const KvRuns& runs, AttentionShape shape,
                        KvBlocks* kv);
+// ApplyRotary to the queries and keys of qkv, then KeepKeysAndValues: one pass where the body has
+// one. The queries of qkv are turned in place; its keys may be, too.
+void RotateAndKeep(at::Tensor& qkv, const at::Tensor& positions, const RotaryTable& table,
+                   RotaryLayout layout, const KvRuns& runs, AttentionShape shape, KvBlocks* kv);
 // [T, H*C]: each row attends to the tokens of its trace up to itself, by shape.window.
-at::Tensor PrefixAttention(const at::Tensor& qkv, const std::vector<KvRun>& runs,
-                           AttentionShape shape, const KvBlocks& kv);
+at::Tensor PrefixAttention(const at::Tensor& qkv, const KvRuns& runs, AttentionShape shape,
+                           const KvBlocks& kv);
+
+// --- The end of the decoder at the tokens that are read ------------------------------------------
+struct HeadActivation {
+  enum Kind { kNone, kSoftmax, kSigmoid };
+  Kind kind = kNone;   // softmax: of rows
+  double softcap = 0;  // c: logits become c * tanh(logit / c) before; 0: as they are
+};
+at::Tensor Activate(const at::Tensor& logits, HeadActivation activation);
+// activation(norm(residual + delta) * weight^T + bias) [S, O] float32, in one pass on a GPU.
+// residual [S, D] float32; delta [S, D] or undefined; norm [D], weight [O, D], bias [O] float32.
+at::Tensor ReadHead(const at::Tensor& residual, const at::Tensor& delta, const at::Tensor& norm,
+                    double eps, const at::Tensor& weight, const at::Tensor& bias,
+                    HeadActivation activation);
 
 }  // namespace prm::ops

@@ -2,6 +2,7 @@
 // CPU, bfloat16: prefix_attention_bf16.cc where the hardware multiplies it.
 // CPU otherwise: four queries at a time meet a block of keys stored [C, tokens], so that a register
 // holds neighbouring keys; sums over channels and keys in rising order, float32.
+// CUDA, bfloat16: cuda/prefix_attention.cuh.
 // Elsewhere: the blocks of a trace gathered, one masked product a trace.
 #include "model/kernels/prefix_attention.h"
 
@@ -12,6 +13,8 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+
+#include "model/kernels/cuda/bodies.h"
 
 namespace prm::ops {
 namespace {
@@ -295,6 +298,7 @@ std::vector<QueryBlock> QueryBlocks(const std::vector<KvRun>& runs, AttentionSha
 }  // namespace
 
 KvBody ChooseKvBody(AttentionShape shape, at::ScalarType dtype, at::Device device) {
+  if (cuda::HasPrefixAttention(shape, dtype, device)) return KvBody::kCuda;
   if (!device.is_cpu()) return KvBody::kTorch;
   if (dtype == at::kBFloat16 && HasBf16PrefixAttention(shape)) return KvBody::kAvx512Bf16;
   return dtype == at::kBFloat16 || dtype == at::kFloat ? KvBody::kPortable : KvBody::kTorch;
@@ -317,18 +321,41 @@ KvBlocks MakeKvBlocks(int64_t blocks, AttentionShape shape, at::ScalarType dtype
   return {make(), make(), body};
 }
 
-void KeepKeysAndValues(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionShape shape,
+cuda::DeviceRuns& KvRuns::device() const {
+  if (!device_) device_ = std::make_shared<cuda::DeviceRuns>(list_);
+  return *device_;
+}
+
+void KeepKeysAndValues(const at::Tensor& qkv, const KvRuns& kv_runs, AttentionShape shape,
                        KvBlocks* kv) {
+  const std::vector<KvRun>& runs = kv_runs.list();
   CheckQkv(qkv, runs, shape, *kv);
+  if (kv->body == KvBody::kCuda) {
+    return cuda::RotateAndKeep(qkv, {}, nullptr, RotaryLayout::kHalf, kv_runs, shape, kv);
+  }
   if (!qkv.is_cpu()) return KeepByTorch(qkv, runs, shape, kv);
   if (qkv.scalar_type() == at::kFloat) return KeepOnCpu<float>(qkv, runs, shape, kv);
   TORCH_CHECK(qkv.element_size() == 2, "attention: unexpected dtype ", qkv.scalar_type());
   KeepOnCpu<BFloat16>(qkv, runs, shape, kv);
 }
 
-at::Tensor PrefixAttention(const at::Tensor& qkv, const std::vector<KvRun>& runs,
-                           AttentionShape shape, const KvBlocks& kv) {
+void RotateAndKeep(at::Tensor& qkv, const at::Tensor& positions, const RotaryTable& table,
+                   RotaryLayout layout, const KvRuns& runs, AttentionShape shape, KvBlocks* kv) {
+  if (kv->body == KvBody::kCuda) {
+    CheckQkv(qkv, runs.list(), shape, *kv);
+    CheckRotary(qkv, positions, table, shape.heads + shape.kv_heads, shape.head_dim);
+    return cuda::RotateAndKeep(qkv, positions, &table, layout, runs, shape, kv);
+  }
+  ApplyRotary(qkv, positions, table, shape.heads + shape.kv_heads, shape.head_dim, layout,
+              /*inverse=*/false);
+  KeepKeysAndValues(qkv, runs, shape, kv);
+}
+
+at::Tensor PrefixAttention(const at::Tensor& qkv, const KvRuns& kv_runs, AttentionShape shape,
+                           const KvBlocks& kv) {
+  const std::vector<KvRun>& runs = kv_runs.list();
   CheckQkv(qkv, runs, shape, kv);
+  if (kv.body == KvBody::kCuda) return cuda::PrefixAttention(qkv, kv_runs, shape, kv);
   at::Tensor out = at::empty({qkv.size(0), int64_t(shape.heads) * shape.head_dim}, qkv.options());
   if (kv.body == KvBody::kTorch) {
     for (const KvRun& run : runs) {

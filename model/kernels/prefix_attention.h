@@ -40,6 +40,10 @@ struct PrefixLayout {
   float scale;           // of the scores
 };
 
+// Throws c10::Error where ApplyRotary's arguments do not fit (rotary.cc).
+void CheckRotary(const at::Tensor& x, const at::Tensor& positions, const RotaryTable& table,
+                 int heads, int head_dim);
+
 // Keys of a block are [kKvBlockTokens, C], values token pairs (avx512_bf16.h).
 bool HasBf16PrefixAttention(AttentionShape shape);
 void Bf16PrefixAttention(const BFloat16* qkv, const std::vector<QueryBlock>& queries,

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "model/kernels/cpu_math.h"
+#include "model/kernels/cuda/module.h"
 #include "model/kernels/ops.h"
 
 namespace prm::ops {
@@ -123,6 +124,24 @@ void CheckNorm(const at::Tensor& residual, const at::Tensor& other, const at::Te
 
 bool IsBf16(const at::Tensor& t) { return t.scalar_type() == at::kBFloat16; }
 
+bool IsKnown(at::ScalarType dtype) { return dtype == at::kFloat || dtype == at::kBFloat16; }
+
+void NormOnCuda(const cuda::KernelTable& kernels, const ForwardRows& rows, int64_t count,
+                bool from_bf16, bool to_bf16, at::Device device) {
+  const cuda::AddRmsNormArgs args{.residual = rows.residual,
+                                  .delta = rows.delta,
+                                  .weight = rows.weight,
+                                  .sum = rows.sum,
+                                  .normed = rows.normed,
+                                  .rstd = rows.rstd,
+                                  .rows = int(count),
+                                  .width = int(rows.width),
+                                  .eps = rows.eps,
+                                  .delta_bf16 = from_bf16,
+                                  .normed_bf16 = to_bf16};
+  cuda::LaunchOn(device, [&](void* stream) { return kernels.add_rms_norm(args, stream); });
+}
+
 }  // namespace
 
 RmsNormResult AddRmsNorm(const at::Tensor& residual, const at::Tensor& delta,
@@ -130,8 +149,10 @@ RmsNormResult AddRmsNorm(const at::Tensor& residual, const at::Tensor& delta,
   CheckNorm(residual, delta, weight);
   const bool from_bf16 = delta.defined() ? IsBf16(delta) : out_dtype == at::kBFloat16;
   const bool to_bf16 = out_dtype == at::kBFloat16;
-  const bool fast = residual.is_cpu() && residual.is_contiguous() && (from_bf16 || !to_bf16) &&
-                    (!delta.defined() || delta.is_contiguous());
+  const cuda::KernelTable* on_cuda = cuda::Kernels(residual.device());
+  const bool fast = residual.is_contiguous() && weight.is_contiguous() && IsKnown(out_dtype) &&
+                    (!delta.defined() || (delta.is_contiguous() && IsKnown(delta.scalar_type()))) &&
+                    (on_cuda || (residual.is_cpu() && (from_bf16 || !to_bf16)));
   if (!fast) {
     at::Tensor sum = delta.defined() ? residual + delta : residual;
     at::Tensor rstd = at::rsqrt(sum.square().mean(-1) + eps);
@@ -148,6 +169,10 @@ RmsNormResult AddRmsNorm(const at::Tensor& residual, const at::Tensor& delta,
                          result.rstd.data_ptr<float>(),
                          residual.size(1),
                          float(eps)};
+  if (on_cuda) {
+    NormOnCuda(*on_cuda, rows, residual.size(0), from_bf16, to_bf16, residual.device());
+    return result;
+  }
   const auto body = to_bf16 ? ForwardBf16Bf16 : (from_bf16 ? ForwardBf16F32 : ForwardF32F32);
   at::parallel_for(0, residual.size(0), kRowsPerBlock,
                    [&](int64_t begin, int64_t end) { body(rows, begin, end); });

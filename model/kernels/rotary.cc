@@ -76,8 +76,8 @@ RotaryTable MakeRotaryTable(int max_positions, const std::vector<float>& frequen
   return {table(angle.cos()), table(angle.sin())};
 }
 
-void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table, int heads,
-                 int head_dim, RotaryLayout layout, bool inverse) {
+void CheckRotary(const at::Tensor& x, const at::Tensor& positions, const RotaryTable& table,
+                 int heads, int head_dim) {
   TORCH_CHECK(x.dim() == 2 && x.size(1) >= int64_t(heads) * head_dim && x.stride(1) == 1,
               "rotary: expected [T, >= ", heads * head_dim, "], got ", x.sizes());
   TORCH_CHECK(positions.dim() == 1 && positions.size(0) == x.size(0) &&
@@ -85,6 +85,11 @@ void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& 
               "rotary: expected int64 positions [", x.size(0), "], got ", positions.sizes());
   TORCH_CHECK(table.cos.size(1) * 2 == head_dim, "rotary: table is for head size ",
               table.cos.size(1) * 2, ", not ", head_dim);
+}
+
+void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table, int heads,
+                 int head_dim, RotaryLayout layout, bool inverse) {
+  CheckRotary(x, positions, table, heads, head_dim);
   const bool bf16 = x.scalar_type() == at::kBFloat16;
   if (!x.is_cpu() || !(bf16 || x.scalar_type() == at::kFloat)) {
     return RotateReference(x, positions, table, heads, head_dim, layout, inverse);

@@ -102,6 +102,24 @@ void TestRotary(const Case& c, RotaryLayout layout) {
   ExpectClose((name + " there and back").c_str(), x, Double(start), c.tolerance());
 }
 
+void TestReadHead(const Case& c, ops::HeadActivation activation) {
+  constexpr int64_t kReads = 6, kWidth = 70, kOutputs = 4;
+  const auto make = [&](at::IntArrayRef shape) { return Random(shape, c, false); };
+  const at::Tensor residual = make({kReads, kWidth}), delta = Random({kReads, kWidth}, c),
+                   norm = make({kWidth}), weight = make({kOutputs, kWidth}),
+                   bias = make({kOutputs});
+  const at::Tensor sum = Double(residual) + Double(delta);
+  const at::Tensor hidden = sum * at::rsqrt(sum.square().mean(-1, true) + 1e-5) * Double(norm);
+  at::Tensor expected = at::addmm(Double(bias), hidden, Double(weight).t());
+  if (activation.softcap > 0) {
+    expected = (expected / activation.softcap).tanh() * activation.softcap;
+  }
+  if (activation.kind == ops::HeadActivation::kSoftmax) expected = expected.softmax(-1);
+  if (activation.kind == ops::HeadActivation::kSigmoid) expected = expected.sigmoid();
+  ExpectClose(c.name("head").c_str(),
+              ops::ReadHead(residual, delta, norm, 1e-5, weight, bias, activation), expected, 1e-4);
+}
+
 void TestAttention(const Case& c, ops::AttentionShape shape) {
   // Lengths around the block sizes of the kernels.
   const std::vector<int64_t> offsets = {0, 1, 18, 82, 83, 240};
@@ -158,6 +176,9 @@ int main() {
     TestGlu(c, Activation::kGeluTanh);
     TestRotary(c, RotaryLayout::kHalf);
     TestRotary(c, RotaryLayout::kInterleaved);
+    TestReadHead(c, {ops::HeadActivation::kNone});
+    TestReadHead(c, {ops::HeadActivation::kSoftmax, 3.0});
+    TestReadHead(c, {ops::HeadActivation::kSigmoid});
     TestAttention(c, {9, 3, 64});
     TestAttention(c, {4, 4, 16});
     TestAttention(c, {6, 1, 80});

@@ -2,6 +2,7 @@
 // forked and batched; bitwise so on the CPU.
 #include <numeric>
 
+#include "tests/model/kernels/random_runs.h"
 #include "tests/model/kernels/reference.h"
 
 namespace prm {
@@ -100,6 +101,46 @@ void TestBody(const Case& c, ops::AttentionShape shape, ops::KvBody body) {
               at_once.narrow(0, 180, 60));
 }
 
+// Batches of random trees, queries and keys turned on the way, beside the reference on the device.
+void TestTrees(const Case& c, ops::AttentionShape shape, ops::KvBody body) {
+  constexpr int64_t kPositions = 2000;
+  constexpr int32_t kBlocks = 200;
+  std::vector<float> frequencies(size_t(shape.head_dim) / 2, 0.01f);
+  const auto table = ops::MakeRotaryTable(kPositions, frequencies, 1.0, c.device);
+  const int64_t width = int64_t(shape.heads + 2 * shape.kv_heads) * shape.head_dim;
+  double worst = 0;
+  for (unsigned seed = 0; seed < 3; ++seed) {
+    RandomRuns tree(seed, kBlocks);
+    ops::KvBlocks kv = ops::MakeKvBlocks(kBlocks, shape, c.dtype, c.device, body);
+    ops::KvBlocks reference =
+        ops::MakeKvBlocks(kBlocks, shape, c.dtype, c.device, ops::KvBody::kTorch);
+    for (int i = 0; i < 4; ++i) {
+      RunBatch batch;
+      i == 0 ? tree.Start(700, &batch) : void(batch = tree.Any(9, 70));
+      std::vector<int64_t> positions(size_t(batch.rows), 0);
+      for (const ops::KvRun& run : batch.runs) {
+        std::iota(positions.begin() + run.row, positions.begin() + run.row + run.count,
+                  run.position);
+      }
+      const at::Tensor rows = at::tensor(positions).to(c.device);
+      at::Tensor qkv = Random({batch.rows, width}, c), turned = qkv.clone();
+      const ops::KvRuns runs(batch.runs);
+      ops::RotateAndKeep(qkv, rows, table, RotaryLayout::kInterleaved, runs, shape, &kv);
+      ops::ApplyRotary(turned, rows, table, shape.heads + shape.kv_heads, shape.head_dim,
+                       RotaryLayout::kInterleaved, false);
+      ops::KeepKeysAndValues(turned, runs, shape, &reference);
+      const at::Tensor expected = Double(ops::PrefixAttention(turned, runs, shape, reference));
+      const at::Tensor error =
+          (Double(ops::PrefixAttention(qkv, runs, shape, kv)) - expected) / expected.abs().clamp(1);
+      const double largest = error.abs().max().item<double>();
+      worst = largest > worst || std::isnan(largest) ? largest : worst;
+    }
+  }
+  const std::string name = c.name("prefix attention") + " body " + std::to_string(int(body)) +
+                           " of trees, head size " + std::to_string(shape.head_dim);
+  ExpectClose(name.c_str(), at::full({1}, worst), at::zeros({1}), c.tolerance());
+}
+
 }  // namespace
 }  // namespace prm
 
@@ -114,13 +155,19 @@ int main() {
       {.heads = 4, .kv_heads = 2, .head_dim = 16, .window = 19},
       {.heads = 4, .kv_heads = 2, .head_dim = 16, .window = 500},
       {.heads = 4, .kv_heads = 2, .head_dim = 16, .softcap = 1.5},
+      {.heads = 4, .kv_heads = 2, .head_dim = 64, .window = 70, .softcap = 5},
+      {8, 2, 128},
+      {2, 1, 256},
       {.heads = 8, .kv_heads = 1, .head_dim = 48, .window = 70, .softcap = 5}};
   for (const Case& c : AllCases()) {
     for (const ops::AttentionShape& shape : shapes) {
       const ops::KvBody best = ops::ChooseKvBody(shape, c.dtype, c.device);
       TestBody(c, shape, best);
       if (best == ops::KvBody::kAvx512Bf16) TestBody(c, shape, ops::KvBody::kPortable);
-      if (best != ops::KvBody::kTorch) TestBody(c, shape, ops::KvBody::kTorch);
+      if (best != ops::KvBody::kTorch) {
+        TestBody(c, shape, ops::KvBody::kTorch);
+        TestTrees(c, shape, best);
+      }
     }
   }
   return Failures();

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <dlfcn.h>
 
 #include <cmath>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -53,9 +55,17 @@ inline at::Tensor AttentionReference(const at::Tensor& qkv, const std::vector<in
   return at::cat(out);
 }
 
+// Whether a GPU is there. LibTorch knows once its CUDA half is loaded, to which nothing is linked.
+inline bool HasCuda() {
+  static const bool loaded = std::filesystem::exists("/dev/nvidiactl") &&
+                             dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr;
+  return loaded && at::hasCUDA();
+}
+
 inline std::vector<Case> AllCases() {
   std::vector<Case> cases = {{at::kCPU, at::kFloat}, {at::kCPU, at::kBFloat16}};
-  if (at::hasCUDA()) {
+  if (HasCuda()) {
+    std::printf("kernels on the GPU: %s\n", ops::DescribeKernels({at::kCUDA, 0}).c_str());
     cases.push_back({at::Device(at::kCUDA, 0), at::kFloat});
     cases.push_back({at::Device(at::kCUDA, 0), at::kBFloat16});
   } else {

@@ -1,0 +1,42 @@
+# The target prm_cuda: libprm_cuda.so beside the program. nvcc is called by hand: CMake's own CUDA
+# support links a test program, for which the wheels of the compiler have no libraries in place.
+file(GLOB _prm_cuda_wheel "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/nvidia/cu13")
+find_program(PRM_NVCC nvcc HINTS ${_prm_cuda_wheel} "$ENV{CUDA_HOME}" /usr/local/cuda PATH_SUFFIXES bin)
+if(NOT PRM_NVCC)
+  message(FATAL_ERROR "nvcc not found: run scripts/setup, set CUDA_HOME, or configure with "
+    "-DPRM_CUDA_KERNELS=OFF (a GPU then runs LibTorch's operators)")
+endif()
+get_filename_component(_prm_cuda_root "${PRM_NVCC}" REALPATH)
+get_filename_component(_prm_cuda_root "${_prm_cuda_root}" DIRECTORY)
+get_filename_component(_prm_cuda_root "${_prm_cuda_root}" DIRECTORY)
+# The runtime of the compiler; the wheel's is the one that LibTorch runs on.
+find_file(PRM_CUDART NAMES libcudart.so.13 libcudart.so
+  HINTS ${_prm_cuda_libs} "${_prm_cuda_root}" PATH_SUFFIXES lib lib64)
+find_path(PRM_CUDA_INCLUDE cuda_runtime.h HINTS "${_prm_cuda_root}" ${_prm_cuda_wheel} PATH_SUFFIXES include)
+if(NOT PRM_CUDART OR NOT PRM_CUDA_INCLUDE)
+  message(FATAL_ERROR "CUDA's runtime not found (libcudart: ${PRM_CUDART}, cuda_runtime.h: "
+    "${PRM_CUDA_INCLUDE}): run scripts/setup, or configure with -DPRM_CUDA_KERNELS=OFF")
+endif()
+
+set(_prm_cuda_code "")
+foreach(sm ${PRM_CUDA_ARCHITECTURES})
+  list(APPEND _prm_cuda_code "-gencode=arch=compute_${sm},code=sm_${sm}")
+endforeach()
+list(GET PRM_CUDA_ARCHITECTURES -1 sm)
+list(APPEND _prm_cuda_code "-gencode=arch=compute_${sm},code=compute_${sm}")
+
+set(_prm_cuda_object "${PROJECT_BINARY_DIR}/prm_cuda_kernels.o")
+add_custom_command(OUTPUT "${_prm_cuda_object}"
+  COMMAND "${PRM_NVCC}" -c -std=c++20 -O3 ${_prm_cuda_code} -Xptxas=-warn-spills
+    -Werror=all-warnings --compiler-bindir "${CMAKE_CXX_COMPILER}"
+    -Xcompiler=-fPIC,-fvisibility=hidden "-I${PROJECT_SOURCE_DIR}" "-I${PRM_CUDA_INCLUDE}"
+    -MD -MF "${_prm_cuda_object}.d" -o "${_prm_cuda_object}"
+    "${PROJECT_SOURCE_DIR}/model/kernels/cuda/kernels.cu"
+  MAIN_DEPENDENCY model/kernels/cuda/kernels.cu DEPFILE "${_prm_cuda_object}.d"
+  COMMENT "Compiling CUDA kernels for sm ${PRM_CUDA_ARCHITECTURES}" VERBATIM)
+add_library(prm_cuda MODULE "${_prm_cuda_object}")
+set_target_properties(prm_cuda PROPERTIES LINKER_LANGUAGE CXX)
+get_filename_component(_prm_cudart_dir "${PRM_CUDART}" DIRECTORY)
+target_link_libraries(prm_cuda PRIVATE "${PRM_CUDART}")
+target_link_options(prm_cuda PRIVATE "LINKER:-rpath,${_prm_cudart_dir}")
+message(STATUS "CUDA kernels: ${PRM_NVCC}, sm ${PRM_CUDA_ARCHITECTURES}")

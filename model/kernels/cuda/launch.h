@@ -1,0 +1,141 @@
+// What the program and the module of CUDA kernels, libprm_cuda.so, tell each other: plain structs
+// of pointers into device memory and a table of launchers. Neither LibTorch nor CUDA is included:
+// the kernels compile fast, and the program links no CUDA library.
+#pragma once
+
+#include <cstdint>
+
+namespace prm::cuda {
+
+// --- attention over kept keys and values ---------------------------------------------------------
+// Queries of one key/value head's group meet blocks of keys in tiles of kTileRows rows, a row being
+// one query head of one token. Source: Dao 2023, "FlashAttention-2", section 3.1; keys split over
+// thread blocks as in Dao et al. 2023, "Flash-Decoding".
+inline constexpr int kTileRows = 64;
+inline constexpr int kBlockTokens = 64;  // ops::kKvBlockTokens
+// Keys are split at multiples of this many blocks of a trace, always, so that what a row's sums are
+// made of depends on its position alone.
+inline constexpr int kSplitBlocks = 8;
+
+// A head size that the kernels are compiled for.
+constexpr bool TakesHeadSize(int head_dim) {
+  return head_dim == 64 || head_dim == 80 || head_dim == 96 || head_dim == 128 || head_dim == 256;
+}
+
+struct TileRow {
+  int32_t row = -1;  // of the batch; -1: the tile is not full
+  int32_t head = 0;  // in its group
+  int32_t position = 0;
+};
+// A block of keys that rows [row_begin, row_end) of a tile meet; the others do not see it.
+struct KeyVisit {
+  int32_t block = 0;
+  int32_t position = 0;  // of its first token
+  int32_t count = 0;     // tokens that are there
+  int32_t row_begin = 0, row_end = 0;
+};
+// Visits [visit_begin, visit_end) of a tile, in the order of their positions.
+struct Split {
+  int32_t tile = 0;
+  int32_t visit_begin = 0, visit_end = 0;
+  int32_t slot = -1;  // where its sums go; -1: it is the tile's only one and writes the result
+};
+// Slots [slot_begin, slot_end) add up to a tile's result.
+struct Merge {
+  int32_t tile = 0;
+  int32_t slot_begin = 0, slot_end = 0;
+};
+
+// H query heads, K key/value heads, C channels; bfloat16 but for the partial sums.
+struct PrefixAttentionArgs {
+  const uint16_t* qkv = nullptr;     // [T, (H + 2K)*C]; only the queries are read
+  const uint16_t* keys = nullptr;    // [N, K, kBlockTokens, C]
+  const uint16_t* values = nullptr;  // as the keys
+  uint16_t* out = nullptr;           // [T, H*C]
+  float* sums = nullptr;          // [slots, K, kTileRows, C]: values weighed by exp2(score - max)
+  float* stats = nullptr;         // [slots, K, kTileRows, 2]: max, sum of the weights
+  const TileRow* rows = nullptr;  // [tiles, kTileRows]
+  const KeyVisit* visits = nullptr;
+  const Split* splits = nullptr;
+  const Merge* merges = nullptr;
+  int split_count = 0, merge_count = 0;
+  int heads = 0, kv_heads = 0, head_dim = 0;
+  int window = 0;     // 0: none
+  float scale = 0;    // of the scores
+  float softcap = 0;  // 0: none
+};
+
+// --- rotary positions and keeping ----------------------------------------------------------------
+// What slot `slot` = block * kBlockTokens + token gets: row `source` of the batch, or a copy of
+// slot -1 - source.
+struct KeptToken {
+  int32_t source = 0, slot = 0;
+};
+// Turns the queries of each row in place and writes turned keys, and values, to their blocks; the
+// keys in qkv stay as they are. Without cos nothing is turned.
+struct RotateAndKeepArgs {
+  uint16_t* qkv = nullptr;  // [T, (H + 2K)*C] bfloat16
+  uint16_t* keys = nullptr;
+  uint16_t* values = nullptr;
+  const KeptToken* kept = nullptr;
+  const int64_t* positions = nullptr;          // [T] rows of the table
+  const float *cos = nullptr, *sin = nullptr;  // [P, C/2]
+  bool interleaved = false;                    // RotaryLayout::kInterleaved
+  int tokens = 0, kept_count = 0;
+  int heads = 0, kv_heads = 0, head_dim = 0;  // head_dim a multiple of 16
+};
+
+// --- by rows -------------------------------------------------------------------------------------
+struct AddRmsNormArgs {
+  const float* residual = nullptr;  // [T, D]
+  const void* delta = nullptr;      // [T, D]; null: none
+  const float* weight = nullptr;    // [D]
+  float* sum = nullptr;             // [T, D]; null: not wanted, where delta is
+  void* normed = nullptr;           // [T, D]
+  float* rstd = nullptr;            // [T]
+  int rows = 0, width = 0;
+  float eps = 0;
+  bool delta_bf16 = false, normed_bf16 = false;
+};
+struct GluArgs {
+  const void* gate_up = nullptr;  // [T, 2F]
+  void* out = nullptr;            // [T, F]
+  int64_t rows = 0, width = 0;    // T, F
+  bool gelu = false, bf16 = false;
+};
+enum class HeadActivation : int32_t { kNone, kSoftmax, kSigmoid };
+inline constexpr int kMaxHeadOutputs = 64, kMaxHeadWidth = 8192;
+// The last norm, the head's linear layer and its activation.
+struct ReadHeadArgs {
+  const float* residual = nullptr;        // [S, D]
+  const void* delta = nullptr;            // [S, D]; null: none
+  const float* norm = nullptr;            // [D]
+  const float* weight = nullptr;          // [outputs, D]
+  const float* bias = nullptr;            // [outputs]
+  float* out = nullptr;                   // [S, outputs]
+  int reads = 0, width = 0, outputs = 0;  // width <= kMaxHeadWidth, outputs <= kMaxHeadOutputs
+  float eps = 0;
+  bool delta_bf16 = false;
+  float softcap = 0;  // of the logits; 0: none
+  HeadActivation activation = HeadActivation::kNone;
+};
+
+// --- the module ----------------------------------------------------------------------------------
+// Each puts its kernels on `stream` (a cudaStream_t of the current device) and returns null, or
+// what CUDA says against it; pointers must stay valid until the stream has passed. Any thread.
+struct KernelTable {
+  int version = 0;
+  // Null, or why the kernels do not run on the current device.
+  const char* (*why_not)() = nullptr;
+  const char* (*prefix_attention)(const PrefixAttentionArgs&, void* stream) = nullptr;
+  const char* (*rotate_and_keep)(const RotateAndKeepArgs&, void* stream) = nullptr;
+  const char* (*add_rms_norm)(const AddRmsNormArgs&, void* stream) = nullptr;
+  const char* (*glu)(const GluArgs&, void* stream) = nullptr;
+  const char* (*read_head)(const ReadHeadArgs&, void* stream) = nullptr;
+};
+// Of the structs above; a module of another version is not used.
+inline constexpr int kKernelTableVersion = 1;
+// The name of the module's one symbol: const KernelTable* PrmCudaKernels().
+inline constexpr char kKernelTableSymbol[] = "PrmCudaKernels";
+
+}  // namespace prm::cuda

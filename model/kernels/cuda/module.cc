@@ -1,0 +1,68 @@
+#include "model/kernels/cuda/module.h"
+
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <dlfcn.h>
+
+#include <filesystem>
+#include <string>
+
+#include "model/kernels/ops.h"
+
+namespace prm::cuda {
+namespace {
+
+struct Module {
+  const KernelTable* table = nullptr;
+  std::string missing;  // why there is none
+};
+
+// Beside the program, where the build and the installation put it.
+Module LoadModule() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string path = (program.parent_path() / "libprm_cuda.so").string();
+  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) return {nullptr, dlerror()};
+  const auto kernels =
+      reinterpret_cast<const KernelTable* (*)()>(dlsym(library, kKernelTableSymbol));
+  if (!kernels || kernels()->version != kKernelTableVersion) {
+    return {nullptr, path + " is of another version"};
+  }
+  if (const char* why_not = kernels()->why_not()) return {nullptr, path + ": " + why_not};
+  return {kernels(), ""};
+}
+
+// Before the first call a device is there: a tensor lies on it.
+const Module& TheModule(c10::Device device) {
+  static const Module module = [&] {
+    const c10::DeviceGuard guard(device);
+    return LoadModule();
+  }();
+  return module;
+}
+
+}  // namespace
+
+const KernelTable* Kernels(c10::Device device) {
+  return device.is_cuda() ? TheModule(device).table : nullptr;
+}
+
+void LaunchOn(c10::Device device, const std::function<const char*(void*)>& launch) {
+  const c10::DeviceGuard guard(device);
+  const c10::impl::VirtualGuardImpl cuda(c10::kCUDA);
+  const char* error = launch(cuda.getStreamNativeHandle(cuda.getStream(device)));
+  TORCH_CHECK(error == nullptr, "CUDA kernel: ", error);
+}
+
+}  // namespace prm::cuda
+
+namespace prm::ops {
+
+std::string DescribeKernels(at::Device device) {
+  if (!device.is_cuda()) return "CPU";
+  const std::string& missing = cuda::TheModule(device).missing;
+  return missing.empty() ? "CUDA" : "LibTorch (" + missing + ")";
+}
+
+}  // namespace prm::ops

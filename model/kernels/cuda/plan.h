@@ -1,0 +1,30 @@
+// Which tile of queries meets which block of keys, made on the host; the kernels hold no arithmetic
+// of runs. Pure functions, any thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/kernels/cuda/launch.h"
+#include "model/kernels/ops.h"
+
+namespace prm::cuda {
+
+// The arrays of PrefixAttentionArgs.
+struct PrefixPlan {
+  std::vector<TileRow> rows;  // [tiles * kTileRows]
+  std::vector<KeyVisit> visits;
+  std::vector<Split> splits;  // the longest first
+  std::vector<Merge> merges;
+  int slots = 0;
+};
+// `group` query heads share a key/value head; window as in AttentionShape. Runs that begin with the
+// same blocks lie beside each other, and share tiles where that saves more reads of common blocks
+// than it adds of others': those blocks are visited once for all of a tile's rows.
+PrefixPlan PlanPrefixAttention(const std::vector<ops::KvRun>& runs, int group, int window);
+
+// What KeepKeysAndValues writes, each slot once and from sources that stay as they are: a copy of a
+// token that the batch computes comes from its row, a copy of a copy from where that one came from.
+std::vector<KeptToken> PlanKeeping(const std::vector<ops::KvRun>& runs);
+
+}  // namespace prm::cuda

@@ -1,0 +1,41 @@
+// libprm_cuda.so: it loads on machines without a GPU or any CUDA library but the runtime, and says
+// why its kernels do not run there.
+#include <filesystem>
+#include <string>
+
+#include "model/kernels/cuda/launch.h"
+#include "tests/model/kernels/reference.h"
+
+int main() {
+  using namespace prm;
+  const auto path =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libprm_cuda.so";
+  if (!std::filesystem::exists(path)) {
+    std::printf("skip  %s: not built\n", path.c_str());
+    return 77;
+  }
+  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  Expect("it loads", library != nullptr);
+  if (!library) {
+    std::printf("      %s\n", dlerror());
+    return Failures();
+  }
+  const auto kernels =
+      reinterpret_cast<const cuda::KernelTable* (*)()>(dlsym(library, cuda::kKernelTableSymbol));
+  Expect("it has its table", kernels != nullptr);
+  if (!kernels) return Failures();
+  const cuda::KernelTable& table = *kernels();
+  Expect("of this version", table.version == cuda::kKernelTableVersion);
+  Expect("with all launchers", table.prefix_attention && table.rotate_and_keep &&
+                                   table.add_rms_norm && table.glu && table.read_head);
+  const char* why_not = table.why_not();
+  std::printf("      on this machine: %s\n", why_not ? why_not : "they run");
+  Expect("its kernels run where a GPU is", (why_not == nullptr) == HasCuda());
+  Expect("nothing is launched for no rows", table.prefix_attention({}, nullptr) == nullptr &&
+                                                table.add_rms_norm({}, nullptr) == nullptr);
+  Expect("the CPU has kernels of its own", ops::DescribeKernels(at::kCPU) == "CPU");
+  if (HasCuda()) {
+    Expect("the ops use the module", ops::DescribeKernels({at::kCUDA, 0}) == "CUDA");
+  }
+  return Failures();
+}
