@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "model/kernels/ops.h"
+
 namespace prm {
 
 struct ComputeTarget {
@@ -20,6 +22,11 @@ struct ComputeTarget {
 // Error(kInvalidArgument) for an unknown word, Error(kUnavailable) for a device that is not there.
 // Call before other threads run.
 ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads);
+
+// as-stored | int8 | fp8. Throws Error(kInvalidArgument) for an unknown word, Error(kUnimplemented)
+// where the target does not multiply them.
+ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarget& target);
+std::string WeightFormatName(ops::WeightFormat format);
 
 // Memory that a new user of the device may take now.
 int64_t FreeMemoryBytes(c10::Device device);

@@ -102,8 +102,8 @@ int64_t CacheBytes(const ScorerOptions& options, at::Device device) {
 }
 
 Packing PackingFor(const ScorerOptions& options, const ComputeTarget& target) {
-  if (options.batch_invariant) return Packing::kAll;
-  return target.device.is_cpu() ? Packing::kWherePays : Packing::kNone;
+  if (!target.device.is_cpu()) return Packing::kNone;
+  return options.batch_invariant ? Packing::kAll : Packing::kWherePays;
 }
 
 ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel& model,
@@ -114,6 +114,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   d.architecture = model.config.architecture();
   d.parameters = model.weights.num_parameters();
   d.dtype = DtypeName(target.dtype);
+  d.weights = WeightFormatName(model.weights.format);
   d.device = target.device.str();
   d.vocab_size = model.config.vocab_size;
   d.max_tokens = model.prm->max_tokens;
@@ -146,10 +147,12 @@ void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
 std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
                                            const ScorerOptions& options) {
   const ComputeTarget target = ChooseComputeTarget(options.device, options.dtype, options.threads);
+  const ops::WeightFormat format = ChooseWeightFormat(options.weights, target);
   return WithTorchErrors("loading " + folder, [&]() -> std::unique_ptr<StepScorer> {
     LoadedModel model = LoadModel(folder, {.dtype = target.dtype,
                                            .embedding_as_stored = true,
-                                           .packing = PackingFor(options, target)});
+                                           .packing = PackingFor(options, target),
+                                           .format = format});
     if (!model.prm) {
       throw Error(ErrorCode::kFailedPrecondition,
                   StrCat(folder,
@@ -161,7 +164,7 @@ std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder,
     Decoder decoder = MakeDecoder(&model, target);
     std::optional<Decoder> reference;
     if (model.prm->head.implicit_beta) {
-      reference = LoadReference(std::filesystem::path(folder) / "reference", target);
+      reference = LoadReference(std::filesystem::path(folder) / "reference", target, format);
     }
     if (options.self_test) {
       CheckSelfTests(decoder, *model.prm, folder, reference ? &*reference : nullptr);

@@ -161,9 +161,9 @@ Server::Server(const ServerOptions& options, std::unique_ptr<StepScorer> scorer)
   state_ = std::make_unique<State>(options, std::move(scorer));
   state_->Listen();
   const ModelDescription& model = state_->scorer->description();
-  state_->log.Info(fmt::format("event=start listen={} metrics={:?} model={:?} dtype={} device={}",
-                               state_->address, options.metrics, model.name, model.dtype,
-                               model.device));
+  state_->log.Info(fmt::format(
+      "event=start listen={} metrics={:?} model={:?} dtype={} weights={} device={}",
+      state_->address, options.metrics, model.name, model.dtype, model.weights, model.device));
 }
 
 Server::~Server() { Drain(); }
