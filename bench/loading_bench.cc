@@ -16,7 +16,7 @@ namespace prm::bench {
 namespace {
 
 struct Options {
-  std::string model, dtype = "auto";
+  std::string model, dtype = "auto", weights = "as-stored";
   int rounds = 3, threads = 0;
   bool warm = false;
 };
@@ -83,9 +83,11 @@ void Loading(benchmark::State& state, const Options& options) {
     state.PauseTiming();
     DropFromCache(options);
     state.ResumeTiming();
-    auto scorer = LoadStepScorer(
-        options.model,
-        {.dtype = options.dtype, .device = "cpu", .threads = options.threads, .self_test = false});
+    auto scorer = LoadStepScorer(options.model, {.dtype = options.dtype,
+                                                 .weights = options.weights,
+                                                 .device = "cpu",
+                                                 .threads = options.threads,
+                                                 .self_test = false});
     state.PauseTiming();
     scorer.reset();
     state.ResumeTiming();
@@ -102,6 +104,7 @@ int Main(int argc, char** argv) {
   Options options;
   app.add_option("--model", options.model, "checkpoint folder")->required();
   app.add_option("--dtype", options.dtype)->capture_default_str();
+  app.add_option("--weights", options.weights, "as-stored | int8")->capture_default_str();
   app.add_option("--threads", options.threads, "0: all cores")->capture_default_str();
   app.add_option("--rounds", options.rounds)->capture_default_str();
   app.add_flag("--warm", options.warm, "leave the files in the page cache");

@@ -25,6 +25,7 @@ struct Options {
   int64_t batch_tokens = 4096;  // of a packed batch
   int warmup_batches = 2;
   bool self_test = true;
+  std::string weights = "as-stored";
 };
 
 using Scores = std::vector<StepScores>;  // [B]
@@ -89,10 +90,12 @@ int Main(int argc, char** argv) {
   app.add_option("--dump-scores", options.dump_scores, "JSON lines of label probabilities");
   app.add_option("--batch-tokens", options.batch_tokens)->capture_default_str();
   app.add_option("--warmup-batches", options.warmup_batches)->capture_default_str();
+  app.add_option("--weights", options.weights, "as-stored | int8")->capture_default_str();
   app.add_flag("!--no-self-test", options.self_test, "score even where the self-test fails");
   CLI11_PARSE(app, argc, argv);
 
   const auto scorer = LoadStepScorer(options.input.model, {.dtype = options.input.dtype,
+                                                           .weights = options.weights,
                                                            .device = "cpu",
                                                            .threads = options.input.threads,
                                                            .self_test = options.self_test});

@@ -35,7 +35,7 @@ constexpr uint64_t kLengthSeed = 1450;
 const std::vector<std::string> kWorks = {"rerank", "distinct", "stream", "beam"};
 
 struct Options {
-  std::string model, dtype = "auto", dump;
+  std::string model, dtype = "auto", weights = "as-stored", dump;
   int threads = 0;  // 0: all cores
   uint64_t seed = 1;
   int64_t cache_bytes = int64_t{1} << 30;
@@ -268,6 +268,7 @@ int Main(int argc, char** argv) {
   Options options;
   app.add_option("--model", options.model, "checkpoint folder")->required();
   app.add_option("--dtype", options.dtype)->capture_default_str();
+  app.add_option("--weights", options.weights, "as-stored | int8")->capture_default_str();
   app.add_option("--threads", options.threads, "0: all cores")->capture_default_str();
   app.add_option("--cache-bytes", options.cache_bytes, "0: nothing is reused")
       ->capture_default_str();
@@ -281,6 +282,7 @@ int Main(int argc, char** argv) {
     return 0;
   }
   const auto scorer = LoadStepScorer(options.model, {.dtype = options.dtype,
+                                                     .weights = options.weights,
                                                      .device = "cpu",
                                                      .threads = options.threads,
                                                      .cache_bytes = options.cache_bytes});

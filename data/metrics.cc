@@ -120,6 +120,16 @@ ScoredTrace LabelsOf(const Trace& trace) {
   return scored;
 }
 
+ScoredTrace WithScores(const Trace& trace, StepScores scores) {
+  ScoredTrace scored = LabelsOf(trace);
+  const size_t steps = scores.p_correct.size();
+  scored.labels.resize(steps);
+  if (scored.first_error && *scored.first_error >= int(steps)) scored.first_error.reset();
+  scored.p_correct = std::move(scores.p_correct);
+  scored.label_probs = std::move(scores.label_probs);
+  return scored;
+}
+
 std::optional<double> Auroc(std::span<const float> scores, const std::vector<bool>& positive) {
   CheckSizes(scores.size(), positive.size());
   const std::vector<size_t> order = OrderOf(scores);

@@ -21,6 +21,9 @@ struct ScoredTrace {
 };
 // Labels as the trace gives them; the scores still empty.
 ScoredTrace LabelsOf(const Trace& trace);
+// The same with the scores of its leading steps, and those alone: a first error that was cut away
+// is not decidable.
+ScoredTrace WithScores(const Trace& trace, StepScores scores);
 
 // Probability that a positive outranks a negative, ties half (mid-ranks); nullopt if a class is
 // absent. Source: Hanley & McNeil 1982, "The meaning and use of the area under a ROC curve".

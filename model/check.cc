@@ -5,8 +5,12 @@
 #include <limits>
 
 #include "data/error.h"
+#include "data/metrics.h"
+#include "data/progress_line.h"
 #include "data/text_io.h"
+#include "data/trace_reader.h"
 #include "model/json_fields.h"
+#include "model/prm_json.h"
 
 namespace prm {
 namespace {
@@ -76,6 +80,58 @@ ReferenceLine ReadLine(std::string_view text, const std::string& where, const St
   return line;
 }
 
+// Adds the steps of one trace; `name` says whose the other scores are.
+void AddDifferences(const std::string& where, const std::vector<float>& ours,
+                    const std::vector<double>& others, const char* name, CheckResult* result) {
+  ++result->traces;
+  for (size_t s = 0; s < others.size(); ++s) {
+    const double difference = std::abs(ours[s] - others[s]);
+    result->mean += (difference - result->mean) / double(++result->steps);
+    const bool first = result->worst_where.empty();
+    // A NaN is the worst of all.
+    if (!first && (difference <= result->worst || std::isnan(result->worst))) continue;
+    result->worst = difference;
+    result->worst_where = StrCat(where, ", step ", s, ": ", ours[s], ", ", name, " ", others[s]);
+  }
+}
+
+// What one model says of the traces that are compared.
+struct Scores {
+  ModelDescription model;
+  std::vector<StepScores> self_tests;
+  std::vector<std::string> ids;     // of the traces of the file
+  std::vector<ScoredTrace> traces;  // in its order, without those left out
+};
+
+Scores ScoreAll(const std::string& folder, const ScorerOptions& options, const std::string& data,
+                const std::vector<Trace>& traces, const OfflineOptions& offline) {
+  const auto scorer = LoadStepScorer(folder, options);
+  Scores all;
+  all.model = scorer->description();
+  for (const SelfTest& test : ReadPrmJson(std::filesystem::path(folder) / "prm.json").self_tests) {
+    all.self_tests.push_back(scorer->Score({&test.tokens, 1})[0].scores);
+  }
+  OfflineScorer scoring(*scorer, offline, [&](OfflineResult result) {
+    if (result.error && result.too_long && offline.too_long != TooLong::kError) return;
+    if (result.error) throw Error(ErrorCode::kInvalidArgument, StrCat(data, ": ", *result.error));
+    all.ids.push_back(result.trace.id);
+    all.traces.push_back(WithScores(result.trace, std::move(result.scores)));
+  });
+  ProgressLine progress;
+  const auto count = [&] {
+    return StrCat(all.traces.size(), " traces scored, weights ", options.weights);
+  };
+  for (const Trace& trace : traces) {
+    scoring.Add(trace);
+    progress.Update(count);
+  }
+  scoring.Flush();
+  if (!traces.empty()) progress.Finish(count());
+  return all;
+}
+
+std::vector<double> Doubles(const std::vector<float>& x) { return {x.begin(), x.end()}; }
+
 }  // namespace
 
 CheckResult CheckAgainstReference(StepScorer& scorer, const std::string& file) {
@@ -85,22 +141,35 @@ CheckResult CheckAgainstReference(StepScorer& scorer, const std::string& file) {
     if (IsBlank(text)) continue;
     const ReferenceLine line = ReadLine(text, StrCat(file, ":", lines.line_number()), scorer);
     const StepScores ours = scorer.Score({&line.tokens, 1})[0].scores;
-    ++result.traces;
-    for (size_t s = 0; s < line.scores.size(); ++s) {
-      const double difference = std::abs(ours.p_correct[s] - line.scores[s]);
-      ++result.steps;
-      result.mean += difference;
-      if (!(difference > result.worst) && !result.worst_where.empty()) continue;
-      result.worst = difference;
-      result.worst_where =
-          StrCat(line.where, ", step ", s, ": ", ours.p_correct[s], ", reference ", line.scores[s]);
-    }
+    AddDifferences(line.where, ours.p_correct, line.scores, "reference", &result);
   }
   if (result.traces == 0) {
     throw Error(ErrorCode::kInvalidArgument, StrCat(file, ": no lines; expected reference scores"));
   }
-  result.mean /= double(result.steps);
   return result;
+}
+
+WeightsChange CompareWeights(const std::string& folder, const ScorerOptions& options,
+                             const std::string& data, const OfflineOptions& offline) {
+  const std::vector<Trace> traces = data.empty() ? std::vector<Trace>() : ReadTraces(data);
+  ScorerOptions as_stored = options, changed = options;
+  as_stored.weights = ScorerOptions().weights;
+  changed.self_test = false;
+  const Scores before = ScoreAll(folder, as_stored, data, traces, offline);
+  const Scores after = ScoreAll(folder, changed, data, traces, offline);
+  WeightsChange change;
+  change.model = after.model;
+  for (size_t t = 0; t < after.self_tests.size(); ++t) {
+    AddDifferences(StrCat("self-test ", t), after.self_tests[t].p_correct,
+                   Doubles(before.self_tests[t].p_correct), "stored", &change.self_tests);
+  }
+  for (size_t t = 0; t < after.traces.size(); ++t) {
+    AddDifferences(StrCat("trace \"", after.ids[t], "\""), after.traces[t].p_correct,
+                   Doubles(before.traces[t].p_correct), "stored", &change.data);
+  }
+  change.stored_auroc = Evaluate(before.traces, {}).step_auroc;
+  change.auroc = Evaluate(after.traces, {}).step_auroc;
+  return change;
 }
 
 }  // namespace prm

@@ -1,9 +1,12 @@
-// Comparing a checkpoint's scores with those that another program gave the same traces.
+// Comparing a checkpoint's scores with those that another program gave the same traces, or that
+// it gives itself with its weights as stored.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "model/offline_scoring.h"
 #include "model/step_scorer.h"
 
 namespace prm {
@@ -20,5 +23,18 @@ struct CheckResult {
 // give these, too. Plain, gzip, xz, "-". Throws Error naming file and line for a line that is none
 // of this, for ids or reads that differ (with the first place where they do), for no lines.
 CheckResult CheckAgainstReference(StepScorer& scorer, const std::string& file);
+
+struct WeightsChange {
+  ModelDescription model;                     // with the weights that are compared
+  CheckResult self_tests, data;               // without data no traces
+  std::optional<double> stored_auroc, auroc;  // of finding wrong steps; nullopt: undefined on data
+};
+
+// What options.weights does to a checkpoint's scores, beside its weights as stored: of its
+// self-test traces, and of a file of labelled traces, or "". The two models are loaded one after
+// the other, the second without its self-test. Throws Error for what cannot be loaded or scored,
+// too long traces as `offline` says.
+WeightsChange CompareWeights(const std::string& folder, const ScorerOptions& options,
+                             const std::string& data, const OfflineOptions& offline = {});
 
 }  // namespace prm

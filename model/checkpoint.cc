@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "model/step_scorer.h"
 #include "model/torch_error.h"
 
 namespace prm {
@@ -115,13 +116,15 @@ Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target) {
   return Decoder(model->config, ForCompute(weights, target.dtype, target.device));
 }
 
-Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target) {
+Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target,
+                      ops::WeightFormat format) {
   LoadedModel model =
       LoadModel(folder,
                 {.lm_head = true,
                  .dtype = target.dtype,
                  .embedding_as_stored = true,
-                 .packing = target.device.is_cpu() ? Packing::kWherePays : Packing::kNone},
+                 .packing = target.device.is_cpu() ? Packing::kWherePays : Packing::kNone,
+                 .format = format},
                 /*with_tokenizer=*/false);
   return MakeDecoder(&model, target);
 }
@@ -175,14 +178,16 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
 
 double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
                       const Decoder* reference) {
+  const bool narrow = decoder.weights().format != ops::WeightFormat::kAsStored;
   const bool exact = decoder.compute_dtype() == at::kFloat && prm.self_test_dtype == "float32";
+  const double tolerance = narrow ? kNarrowTolerance : exact ? 1e-4 : 2e-2;
   double worst = 0.0;
   for (size_t t = 0; t < prm.self_tests.size(); ++t) {
     const SelfTest& test = prm.self_tests[t];
     const std::vector<StepScores> scores =
         ScoreSteps(decoder, prm.head, {&test.tokens, 1}, reference);
-    worst = std::max(worst, WorstDifference(scores[0], test, StrCat(where, ": self-test ", t),
-                                            exact ? 1e-4 : 2e-2));
+    worst = std::max(worst,
+                     WorstDifference(scores[0], test, StrCat(where, ": self-test ", t), tolerance));
   }
   return worst;
 }

@@ -42,7 +42,8 @@ std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
 // The decoder of a model, on its device; takes the weights out of `model`.
 Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target);
 // The reference model of an implicit PRM: a bare language model. Throws Error.
-Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target);
+Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target,
+                      ops::WeightFormat format = ops::WeightFormat::kAsStored);
 
 // Writes config.json, model.safetensors, the tokenizer's files and prm.json into writer.folder().
 // The caller may add files, and commits. prm.self_tests must be set.
@@ -50,7 +51,8 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
                      CheckpointWriter* writer);
 
 // Largest |p - expected| over the self-tests. Throws Error(kDataLoss) naming `where` and the test
-// when it exceeds 1e-4 (both in float32) or 2e-2 (otherwise).
+// when it exceeds 1e-4 (both in float32), 2e-2 (otherwise) or, with narrow weights,
+// kNarrowTolerance.
 double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
                       const Decoder* reference = nullptr);
 

@@ -63,6 +63,7 @@ void RunDescribe(const DescribeOptions& options) {
                                  {"architecture", d.architecture},
                                  {"parameters", d.parameters},
                                  {"dtype", d.dtype},
+                                 {"weights", d.weights},
                                  {"device", d.device},
                                  {"kernels", d.kernels},
                                  {"vocab_size", d.vocab_size},
@@ -130,6 +131,10 @@ void AddExportCommand(CLI::App& app) {
 void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
   app->add_option("--device", scorer->device, "auto | cpu | cuda | cuda:N")->capture_default_str();
   app->add_option("--dtype", scorer->dtype, "auto | float32 | bfloat16")->capture_default_str();
+  app->add_option("--weights", scorer->weights,
+                  "as-stored (in --dtype) | int8 (half of bfloat16's memory) | fp8 (CUDA): of the "
+                  "layers' matrices; prm check says what that changes")
+      ->capture_default_str();
   app->add_option("--threads", scorer->threads, "On CPUs; 0: all cores")->capture_default_str();
   app->add_flag("--pin-threads", scorer->pin_threads, "Each of them stays on a core of its own");
   app->add_option("--cache-bytes", scorer->cache_bytes,

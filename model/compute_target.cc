@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -16,6 +17,9 @@
 
 namespace prm {
 namespace {
+
+constexpr ops::WeightFormat kWeightFormats[] = {ops::WeightFormat::kAsStored,
+                                                ops::WeightFormat::kInt8, ops::WeightFormat::kFp8};
 
 // The CUDA half of LibTorch registers itself when its library is loaded; the program is not linked
 // to it, so that it starts on machines without it. Returns the loader's reason, or "".
@@ -91,6 +95,37 @@ void PinThreads(std::span<const int> cores) {
     // A hint: scores do not depend on it.
     sched_setaffinity(0, sizeof(set), &set);
   });
+}
+
+ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarget& target) {
+  using enum ops::WeightFormat;
+  const auto format = std::ranges::find(kWeightFormats, name, WeightFormatName);
+  if (format == std::end(kWeightFormats)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("weights: expected as-stored, int8 or fp8, got \"", name, "\""));
+  }
+  if (*format != kFp8) return *format;
+  const auto refuse = [](const std::string& where) {
+    throw Error(ErrorCode::kUnimplemented,
+                StrCat("weights fp8: not ", where,
+                       "; expected --device cuda, compute capability 8.9 or newer (Ada, Hopper), "
+                       "and --dtype bfloat16"));
+  };
+  if (target.dtype != c10::kBFloat16) refuse("in " + DtypeName(target.dtype));
+  if (!ops::RunsFp8(target.device)) refuse("on " + target.device.str());
+  return *format;
+}
+
+std::string WeightFormatName(ops::WeightFormat format) {
+  switch (format) {
+    case ops::WeightFormat::kAsStored:
+      return "as-stored";
+    case ops::WeightFormat::kInt8:
+      return "int8";
+    case ops::WeightFormat::kFp8:
+      return "fp8";
+  }
+  return "";
 }
 
 int64_t FreeMemoryBytes(c10::Device device) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "model/kernels/ops.h"
+
 namespace prm {
 
 struct ComputeTarget {
@@ -28,6 +30,11 @@ std::vector<int> AllowedCores();
 // Keeps the calling thread on cores[0] and LibTorch's threads that work for it on those that
 // follow, which must be as many as these.
 void PinThreads(std::span<const int> cores);
+
+// as-stored | int8 | fp8. Throws Error(kInvalidArgument) for an unknown word, Error(kUnimplemented)
+// where the target does not multiply them.
+ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarget& target);
+std::string WeightFormatName(ops::WeightFormat format);
 
 // Memory that a new user of the device may take now.
 int64_t FreeMemoryBytes(c10::Device device);

@@ -149,25 +149,42 @@ LayerWeights ReadLayer(const WeightSource& source, int i, at::ScalarType dtype) 
   return layer;
 }
 
-void PackLayer(Packing packing, LayerWeights* layer) {
+// Throws where the matrix cannot be packed so.
+void CheckTaken(const at::Tensor& weight, const ops::LinearOptions& options) {
+  if (ops::PackedLinear::Takes(weight, options)) return;
+  const std::string got = StrCat(c10::toString(weight.scalar_type()), " [", weight.size(0), ", ",
+                                 weight.size(1), "] on ", weight.device().str());
+  if (options.format == ops::WeightFormat::kFp8) {
+    throw Error(ErrorCode::kUnimplemented,
+                StrCat("fp8 weights: no products of ", got,
+                       "; expected bfloat16, sizes that are multiples of 16, and --device cuda"));
+  }
+  throw Error(
+      ErrorCode::kUnimplemented,
+      StrCat(options.format == ops::WeightFormat::kInt8 ? "int8 weights" : "batch-invariant scores",
+             ": no products of ", got,
+             " here; expected float32 on a CPU, or bfloat16 with AVX512-BF16"));
+}
+
+void PackLayer(Packing packing, ops::WeightFormat format, LayerWeights* layer) {
   using enum LayerPart;
   constexpr std::pair<LayerPart, LayerPart> kProducts[] = {{kQkv, kQkvBias},
                                                            {kAttentionOut, kAttentionOutBias},
                                                            {kGateUp, kGateUpBias},
                                                            {kDown, kDownBias}};
-  if (packing == Packing::kNone) return;
+  const bool as_stored = format == ops::WeightFormat::kAsStored;
+  if (packing == Packing::kNone && as_stored) return;
   // Freed together at the end: the buffer pool would lend a large one for the next small one.
   std::vector<at::Tensor> replaced;
   for (const auto& [part, bias] : kProducts) {
     at::Tensor& weight = (*layer)[part];
-    if (packing == Packing::kAll && !ops::PackedLinear::Takes(weight)) {
-      throw Error(ErrorCode::kUnimplemented,
-                  StrCat("batch-invariant scores: no products in ",
-                         c10::toString(weight.scalar_type()), " on ", weight.device().str(),
-                         " here; expected float32 on a CPU, or bfloat16 with AVX512-BF16"));
-    }
-    if (packing == Packing::kWherePays && !ops::PackedLinear::Pays(weight)) continue;
-    layer->packed[size_t(part)].emplace(weight, (*layer)[bias], part == kGateUp);
+    const ops::LinearOptions options{
+        .gated = part == kGateUp,
+        .format = format,
+        .body = packing == Packing::kNone ? ops::LinearBody::kTorch : ops::LinearBody::kPanels};
+    if (packing == Packing::kWherePays && as_stored && !ops::PackedLinear::Pays(weight)) continue;
+    CheckTaken(weight, options);
+    layer->packed[size_t(part)].emplace(weight, (*layer)[bias], options);
     replaced.push_back(std::exchange(weight, {}));
   }
 }
@@ -179,11 +196,11 @@ void PackHead(DecoderWeights* w) {
   for (const HeadLayer& layer : layers) {
     std::vector<ops::PackedLinear>& members = w->packed_head.emplace_back();
     if (layer.weight.dim() == 2) {
-      members.emplace_back(layer.weight, layer.bias, false);
+      members.emplace_back(layer.weight, layer.bias, ops::LinearOptions{});
       continue;
     }
     for (int64_t e = 0; e < layer.weight.size(0); ++e) {
-      members.emplace_back(layer.weight[e].t(), layer.bias[e], false);
+      members.emplace_back(layer.weight[e].t(), layer.bias[e], ops::LinearOptions{});
     }
   }
 }
@@ -237,6 +254,7 @@ DecoderWeights DecoderWeights::Map(
     return t.defined() ? f(t, in_matmul) : at::Tensor();
   };
   DecoderWeights out;
+  out.format = format;
   out.embedding = apply(embedding, false);
   for (const LayerWeights& l : layers) {
     LayerWeights& mapped = out.layers.emplace_back();
@@ -256,13 +274,14 @@ DecoderWeights DecoderWeights::Map(
 
 DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOptions& options) {
   DecoderWeights w;
+  w.format = options.format;
   if (options.head) ReadHead(source, *options.head, &w);
   w.embedding = ReadEmbedding(source, options.embedding_as_stored);
   for (int i = 0; i < source.config().num_layers; ++i) {
     w.layers.push_back(ReadLayer(source, i, options.dtype));
-    if (options.packing == Packing::kNone) continue;
+    if (options.packing == Packing::kNone && w.format == ops::WeightFormat::kAsStored) continue;
     PrefetchLayer(source, i + 1);
-    PackLayer(options.packing, &w.layers.back());
+    PackLayer(options.packing, w.format, &w.layers.back());
   }
   if (options.packing == Packing::kAll && w.head_weight.defined()) PackHead(&w);
   w.final_norm = Read(source, "model.norm.weight").add_(source.config().norm_offset);
@@ -272,15 +291,22 @@ DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOption
   return w;
 }
 
-void PackWeights(Packing packing, DecoderWeights* weights) {
-  for (LayerWeights& layer : weights->layers) PackLayer(packing, &layer);
+void PackWeights(Packing packing, DecoderWeights* weights, ops::WeightFormat format) {
+  weights->format = format;
+  for (LayerWeights& layer : weights->layers) PackLayer(packing, format, &layer);
   if (packing == Packing::kAll) PackHead(weights);
 }
 
 DecoderWeights ForCompute(const DecoderWeights& weights, at::ScalarType dtype, at::Device device) {
-  return weights.Map([&](const at::Tensor& t, bool in_matmul) {
+  DecoderWeights out = weights.Map([&](const at::Tensor& t, bool in_matmul) {
     return t.to(device, in_matmul ? dtype : t.scalar_type());
   });
+  for (LayerWeights& layer : out.layers) {
+    for (auto& packed : layer.packed) {
+      if (packed) packed = packed->To(device);
+    }
+  }
+  return out;
 }
 
 void InitializeHead(DecoderWeights* weights, uint64_t seed) {

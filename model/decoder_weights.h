@@ -30,7 +30,8 @@ struct HeadLayer {
 };
 
 struct DecoderWeights {
-  at::Tensor embedding;  // [V, D]
+  ops::WeightFormat format = ops::WeightFormat::kAsStored;  // of the layers' matrices
+  at::Tensor embedding;                                     // [V, D]
   std::vector<LayerWeights> layers;
   at::Tensor final_norm;  // [D]
   at::Tensor lm_head;     // [V, D]; undefined when tied or not loaded
@@ -49,11 +50,11 @@ struct DecoderWeights {
   DecoderWeights Map(const std::function<at::Tensor(const at::Tensor&, bool in_matmul)>& f) const;
 };
 
-// Which matrices lie in the order in which ops::PackedLinear reads them, and no longer row by row:
-// for inference, Backward is impossible.
+// Which matrices lie in the order in which ops::PackedLinear reads them on the CPU, and no longer
+// row by row: for inference, Backward is impossible.
 enum class Packing {
-  kNone,
-  kWherePays,  // the layers' where that is faster
+  kNone,       // but of narrow formats the layers', for LibTorch's body on any device
+  kWherePays,  // the layers' where that is faster, and all of narrow formats
   kAll,        // and the head's: StepLogits of a PrefixBatch is bitwise the same in any company
 };
 
@@ -63,16 +64,17 @@ struct WeightOptions {
   at::ScalarType dtype = at::kFloat;  // of the linear layers
   bool embedding_as_stored = false;   // else float32
   Packing packing = Packing::kNone;
+  ops::WeightFormat format = ops::WeightFormat::kAsStored;  // of the layers' matrices
 };
 
 // On the CPU, in Hugging Face's rotary layout; norms and head are float32. Every tensor is
 // converted straight from the file's pages, which are given back when it is done, and packed while
 // the next layer is read: nothing is held twice but one layer. Throws Error(kUnimplemented) where
-// Packing::kAll is asked for and this machine has no product for the dtype.
+// Packing::kAll or a narrow format is asked for and there is no product of it for the dtype.
 DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOptions& options);
 
-// The linear layers in `dtype`, everything else float32, all on `device`; tensors that already fit
-// are shared, not copied.
+// The linear layers in `dtype`, or as they are packed, everything else float32, all on `device`;
+// tensors that already fit are shared, not copied.
 DecoderWeights ForCompute(const DecoderWeights& weights, at::ScalarType dtype, at::Device device);
 
 // A new head: weights normal with standard deviation 0.001 by `seed`, bias zero. So small that what
@@ -85,7 +87,8 @@ void SaveDecoderWeights(const DecoderWeights& weights, const ModelConfig& config
                         const std::filesystem::path& file);
 
 // Packs a model in memory; throws as LoadDecoderWeights.
-void PackWeights(Packing packing, DecoderWeights* weights);
+void PackWeights(Packing packing, DecoderWeights* weights,
+                 ops::WeightFormat format = ops::WeightFormat::kAsStored);
 
 // Reorders the rows of q_proj and k_proj from pairs (2i, 2i+1) to pairs (i, i + C/2): to Hugging
 // Face's layout from the other.

@@ -18,9 +18,10 @@ struct ModelDescription {
   std::string name;          // the folder's name
   std::string architecture;  // e.g. "LlamaForCausalLM"
   int64_t parameters = 0;
-  std::string dtype;    // of the matrix products: float32, bfloat16
-  std::string device;   // cpu, cuda:0
-  std::string kernels;  // that run there: CPU, CUDA, or LibTorch (why not CUDA)
+  std::string dtype;                  // of the matrix products: float32, bfloat16
+  std::string weights = "as-stored";  // of the layers' matrices, also int8, fp8: other scores
+  std::string device;                 // cpu, cuda:0
+  std::string kernels;                // that run there: CPU, CUDA, or LibTorch (why not CUDA)
   int vocab_size = 0;
   int max_tokens = 0;            // longest trace
   double threshold = 0.5;        // p_correct below it: the step is judged wrong
@@ -61,8 +62,15 @@ class StepScorer {
   virtual const ModelDescription& description() const = 0;
 };
 
+// How far scores with int8 or fp8 weights may be from a checkpoint's own: what is wrong is far more
+// (a model of random weights that reads other ones, some 0.3), what rounding does far less.
+inline constexpr double kNarrowTolerance = 0.1;
+
 struct ScorerOptions {
   std::string dtype = "auto";  // auto: bfloat16 where the hardware multiplies it; float32, bfloat16
+  // Of the layers' matrices: as-stored (in dtype), int8 (half the memory of bfloat16, scores change
+  // a little), fp8 (CUDA from sm_89 on; scores change more).
+  std::string weights = "as-stored";
   // auto: CUDA when present; cpu, cuda, cuda:N. For LoadStepScorers a list: cuda:0,cuda:1 or
   // cpu,cpu
   std::string device = "auto";

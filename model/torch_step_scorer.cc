@@ -156,8 +156,8 @@ Placement PlaceScorers(const ScorerOptions& options) {
 }
 
 Packing PackingFor(const ScorerOptions& options, const ComputeTarget& target) {
-  if (options.batch_invariant) return Packing::kAll;
-  return target.device.is_cpu() ? Packing::kWherePays : Packing::kNone;
+  if (!target.device.is_cpu()) return Packing::kNone;
+  return options.batch_invariant ? Packing::kAll : Packing::kWherePays;
 }
 
 ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel& model,
@@ -168,6 +168,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   d.architecture = model.config.architecture();
   d.parameters = model.weights.num_parameters();
   d.dtype = DtypeName(target.dtype);
+  d.weights = WeightFormatName(model.weights.format);
   d.device = target.device.str();
   d.kernels = ops::DescribeKernels(target.device);
   d.vocab_size = model.config.vocab_size;
@@ -204,12 +205,13 @@ struct Decoders {
 };
 
 Decoders MakeDecoders(const std::string& folder, const LoadedModel& model,
-                      const ScorerOptions& options, const ComputeTarget& target) {
+                      const ScorerOptions& options, ops::WeightFormat format,
+                      const ComputeTarget& target) {
   Decoders made{target.device,
                 Decoder(model.config, ForCompute(model.weights, target.dtype, target.device)),
                 std::nullopt};
   if (model.prm->head.implicit_beta) {
-    made.reference = LoadReference(std::filesystem::path(folder) / "reference", target);
+    made.reference = LoadReference(std::filesystem::path(folder) / "reference", target, format);
   }
   if (options.self_test) {
     CheckSelfTests(made.decoder, *model.prm, folder, made.reference ? &*made.reference : nullptr);
@@ -223,10 +225,12 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
                                                          const ScorerOptions& options) {
   const Placement placement = PlaceScorers(options);
   const ComputeTarget& first = placement.targets[0];
+  const ops::WeightFormat format = ChooseWeightFormat(options.weights, first);
   return WithTorchErrors("loading " + folder, [&] {
-    LoadedModel model = LoadModel(
-        folder,
-        {.dtype = first.dtype, .embedding_as_stored = true, .packing = PackingFor(options, first)});
+    LoadedModel model = LoadModel(folder, {.dtype = first.dtype,
+                                           .embedding_as_stored = true,
+                                           .packing = PackingFor(options, first),
+                                           .format = format});
     if (!model.prm) {
       throw Error(ErrorCode::kFailedPrecondition,
                   StrCat(folder,
@@ -240,7 +244,7 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
       const ComputeTarget& target = placement.targets[i];
       auto on = std::ranges::find(loaded, target.device, &Decoders::device);
       if (on == loaded.end()) {
-        on = loaded.insert(on, MakeDecoders(folder, model, options, target));
+        on = loaded.insert(on, MakeDecoders(folder, model, options, format, target));
       }
       scorers.push_back(std::make_unique<TorchStepScorer>(
           on->decoder, model.tokenizer, *model.prm, Describe(folder, model, target), on->reference,

@@ -122,6 +122,7 @@ ModelDescription ToDescription(const v1::Model& m) {
   d.label_policy = m.label_policy();
   d.base_model = m.base_model();
   d.training_data = m.training_data();
+  d.weights = m.weights();
   return d;
 }
 
@@ -137,6 +138,7 @@ void ToMessage(const ModelDescription& d, v1::Model* m) {
   m->set_label_policy(d.label_policy);
   m->set_base_model(d.base_model);
   m->set_training_data(d.training_data);
+  m->set_weights(d.weights);
 }
 
 CallLimits ToLimits(const v1::Limits& message) {

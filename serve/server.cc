@@ -167,9 +167,10 @@ Server::Server(const ServerOptions& options, std::vector<std::unique_ptr<StepSco
   state_->Listen();
   const ModelDescription& model = state_->scorer->description();
   state_->log.Info(fmt::format(
-      "event=start listen={} metrics={:?} model={:?} dtype={} device={} kernels={:?} workers={}",
-      state_->address, options.metrics, model.name, model.dtype, model.device, model.kernels,
-      state_->workers));
+      "event=start listen={} metrics={:?} model={:?} dtype={} weights={} device={} kernels={:?} "
+      "workers={}",
+      state_->address, options.metrics, model.name, model.dtype, model.weights, model.device,
+      model.kernels, state_->workers));
 }
 
 Server::~Server() { Drain(); }

@@ -196,6 +196,26 @@ TEST_F(PrmProgram, DescribeTellsFormatAndProvenance) {
             std::string::npos);
 }
 
+TEST_F(PrmProgram, NarrowWeightsAreNamedAndTheirChangeOfScoresIsReported) {
+  const std::string model = " --model " + Path("run/best"), data = Path("data/dev.jsonl");
+  const Outcome described = Run("describe --weights int8 " + Path("run/best"));
+  ASSERT_EQ(described.status, 0) << described.err;
+  EXPECT_NE(described.out.find("weights             int8"), std::string::npos) << described.out;
+  const Outcome checked = Run("check --weights int8 --dtype float32 --data " + data + model);
+  ASSERT_EQ(checked.status, 0) << checked.err;
+  for (const std::string& part :
+       {std::string("int8 weights against weights as stored, float32 on cpu"),
+        std::string("self-tests: 3 traces"), data + ": 12 traces", std::string("step AUROC")}) {
+    EXPECT_NE(checked.out.find(part), std::string::npos) << checked.out;
+  }
+  ExpectRefused("check --weights int8 --tolerance 0" + model, {"weights as stored"});
+  ExpectRefused("score --weights int4 --in " + data + model, {"int8", "\"int4\""});
+  ExpectRefused("describe --weights fp8 --device cpu " + Path("run/best"),
+                {"fp8", "--device cuda"});
+  EXPECT_EQ(Run("check" + model).status, 2);
+  EXPECT_EQ(Run("check --reference x --data " + data + model).status, 2);
+}
+
 TEST_F(PrmProgram, ATraceThatCannotBeScoredHasAnErrorOnItsLineAndTheOthersTheirScores) {
   const std::string long_step(3000, 'x');
   WriteText(Path("mixed.jsonl"),

@@ -32,17 +32,6 @@ struct LeftOut {
   int64_t traces = 0, cut_traces = 0, cut_steps = 0;
 };
 
-void Keep(const Trace& trace, StepScores scores, std::vector<ScoredTrace>* scored) {
-  ScoredTrace entry = LabelsOf(trace);
-  entry.labels.resize(scores.p_correct.size());
-  // A first error that was cut away cannot be found.
-  if (entry.first_error && *entry.first_error >= int(scores.p_correct.size()))
-    entry.first_error.reset();
-  entry.p_correct = std::move(scores.p_correct);
-  entry.label_probs = std::move(scores.label_probs);
-  scored->push_back(std::move(entry));
-}
-
 std::vector<ScoredTrace> ScoreWithModel(StepScorer& scorer, const EvalOptions& options,
                                         const std::string& file, LeftOut* left_out) {
   std::vector<ScoredTrace> scored;
@@ -58,7 +47,7 @@ std::vector<ScoredTrace> ScoreWithModel(StepScorer& scorer, const EvalOptions& o
     }
     left_out->cut_traces += result.dropped_steps > 0;
     left_out->cut_steps += result.dropped_steps;
-    Keep(result.trace, std::move(result.scores), &scored);
+    scored.push_back(WithScores(result.trace, std::move(result.scores)));
   });
   TraceReader reader(file);
   ProgressLine progress;
@@ -101,7 +90,7 @@ std::vector<ScoredTrace> JoinScores(const std::string& scores_file, const std::s
                   StrCat(scores_file, ": \"", trace.id, "\": ", line.scores.size(), " scores for ",
                          trace.steps.size(), " steps"));
     }
-    Keep(trace, {std::move(line.scores), std::move(line.label_probs)}, &scored);
+    scored.push_back(WithScores(trace, {std::move(line.scores), std::move(line.label_probs)}));
   }
   return scored;
 }

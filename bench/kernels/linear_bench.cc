@@ -1,5 +1,6 @@
-// How fast are packed linear layers beside LibTorch's products? Both on the shapes of a decoder of
-// 0.5B parameters, alternating in one process; a layer's four products, activations included.
+// How fast are packed linear layers, of bfloat16 and of int8, beside LibTorch's products? All on
+// the shapes of a decoder of 0.5B parameters, alternating in one process; a layer's four products,
+// activations included.
 //
 //   kernel_linear_bench [rows...]
 #include <ATen/ATen.h>
@@ -33,18 +34,23 @@ void Measure(const Layer& layer, int64_t rows) {
   const auto options = at::TensorOptions().dtype(at::kBFloat16);
   // Several weights in turn, as in a model: they do not stay in the cache.
   std::vector<at::Tensor> weights;
-  std::vector<ops::PackedLinear> packed;
+  std::vector<ops::PackedLinear> packed, int8;
   for (int i = 0; i < 6; ++i) {
     weights.push_back(at::randn({layer.outputs, layer.inputs}, at::kFloat).to(options));
-    packed.emplace_back(weights.back(), at::Tensor(), layer.gated);
+    packed.emplace_back(weights.back(), at::Tensor(), ops::LinearOptions{.gated = layer.gated});
+    int8.emplace_back(weights.back(), at::Tensor(),
+                      ops::LinearOptions{.gated = layer.gated, .format = ops::WeightFormat::kInt8});
   }
   const at::Tensor x = at::randn({rows, layer.inputs}, at::kFloat).to(options);
-  double best[3] = {1e9, 1e9, 1e9};
+  const auto multiply = [&](const std::vector<ops::PackedLinear>& all) {
+    return Seconds([&] {
+      for (const auto& w : all) layer.gated ? w.Glu(x, Activation::kSilu) : w.Forward(x);
+    });
+  };
+  double best[4] = {1e9, 1e9, 1e9, 1e9};
   for (int round = 0; round < 5; ++round) {
-    best[0] = std::min(best[0], Seconds([&] {
-                         for (const auto& w : packed)
-                           layer.gated ? w.Glu(x, Activation::kSilu) : w.Forward(x);
-                       }));
+    best[0] = std::min(best[0], multiply(packed));
+    best[3] = std::min(best[3], multiply(int8));
     best[1] = std::min(best[1], Seconds([&] {
                          for (const at::Tensor& w : weights) at::mm(x, w.t());
                        }));
@@ -56,9 +62,11 @@ void Measure(const Layer& layer, int64_t rows) {
                        }));
   }
   const double flops = 2.0 * 6 * double(rows * layer.inputs * layer.outputs);
-  std::printf("%-8s %5ld x %4ld x %5ld  packed %4.0f GFLOP/s  mm %4.0f  mm and activation %4.0f\n",
-              layer.name, long(rows), long(layer.inputs), long(layer.outputs),
-              flops / best[0] / 1e9, flops / best[1] / 1e9, flops / best[2] / 1e9);
+  std::printf(
+      "%-8s %5ld x %4ld x %5ld  packed %4.0f GFLOP/s  int8 %4.0f (%.2fx)  mm %4.0f  mm and "
+      "activation %4.0f\n",
+      layer.name, long(rows), long(layer.inputs), long(layer.outputs), flops / best[0] / 1e9,
+      flops / best[3] / 1e9, best[0] / best[3], flops / best[1] / 1e9, flops / best[2] / 1e9);
 }
 
 }  // namespace

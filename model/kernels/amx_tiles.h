@@ -4,11 +4,7 @@
 // "AMX".
 #pragma once
 
-#include <c10/util/BFloat16.h>
-
 #include <cstdint>
-
-#include "model/kernels/ops.h"
 
 namespace prm::ops {
 
@@ -21,13 +17,13 @@ inline constexpr int kAmxRows = 2 * kAmxTile;
 // out [32, 64] float32 (+)= x [32, 2 * pairs] times a panel's part [pairs, 64] words of
 // neighbouring inputs. `pairs` is a multiple of 16; rows of x are `row` values apart. With
 // `top_only` the last 16 rows are neither read nor written.
-template <class Unit>
-void AmxProduct(const c10::BFloat16* x, int64_t row, const c10::BFloat16* panel, int64_t pairs,
-                bool top_only, float* out, bool add) {
+template <class Unit, class BFloat16>
+void AmxProduct(const BFloat16* x, int64_t row, const BFloat16* panel, int64_t pairs, bool top_only,
+                float* out, bool add) {
   constexpr int64_t kOutputs = 64, kOutRow = kOutputs * int64_t(sizeof(float));
-  constexpr int64_t kWordRow = kOutputs * 2 * int64_t(sizeof(c10::BFloat16));
-  const int64_t x_row = row * int64_t(sizeof(c10::BFloat16));
-  const auto accumulate = [&]<bool kBoth>(const c10::BFloat16* b) {
+  constexpr int64_t kWordRow = kOutputs * 2 * int64_t(sizeof(BFloat16));
+  const int64_t x_row = row * int64_t(sizeof(BFloat16));
+  const auto accumulate = [&]<bool kBoth>(const BFloat16* b) {
     for (int64_t p = 0; p < pairs; p += kAmxTile) {
       Unit::template Load<6>(b + p * 2 * kOutputs, kWordRow);
       Unit::template Load<7>(b + p * 2 * kOutputs + 2 * kAmxTile, kWordRow);
@@ -57,7 +53,7 @@ void AmxProduct(const c10::BFloat16* x, int64_t row, const c10::BFloat16* panel,
       Unit::template Zero<2>();
       Unit::template Zero<3>();
     }
-    const c10::BFloat16* words = panel + 2 * n;
+    const BFloat16* words = panel + 2 * n;
     top_only ? accumulate.template operator()<false>(words)
              : accumulate.template operator()<true>(words);
     Unit::template Store<0>(top, kOutRow);

@@ -97,10 +97,18 @@ struct Rows {
   int64_t row, pair;
 };
 
+// Right operand: 16 columns of pair p, from column 16 v on.
+struct Columns {
+  const BFloat16* data;
+  int64_t pair;
+  __m512bh operator()(int64_t p, int v) const {
+    return (__m512bh)Load(data + p * pair + 2 * kLanes * v);
+  }
+};
+
 // out[m][n] (+)= sum over pairs p of a(m, p) . b(p, n), m < M rows, n < 16 V columns.
-template <int M, int V>
-inline void Tile(Rows a, const BFloat16* b, int64_t b_pair, int64_t pairs, float* out,
-                 int64_t out_row, bool add) {
+template <int M, int V, class Right>
+inline void Tile(Rows a, const Right& b, int64_t pairs, float* out, int64_t out_row, bool add) {
   __m512 sum[M][V];
   for (int m = 0; m < M; ++m) {
     for (int v = 0; v < V; ++v) {
@@ -109,7 +117,7 @@ inline void Tile(Rows a, const BFloat16* b, int64_t b_pair, int64_t pairs, float
   }
   for (int64_t p = 0; p < pairs; ++p) {
     __m512bh column[V];
-    for (int v = 0; v < V; ++v) column[v] = (__m512bh)Load(b + p * b_pair + 2 * kLanes * v);
+    for (int v = 0; v < V; ++v) column[v] = b(p, v);
     for (int m = 0; m < M; ++m) {
       const __m512bh left = (__m512bh)BroadcastPair(a.data + m * a.row + p * a.pair);
       for (int v = 0; v < V; ++v) sum[m][v] = _mm512_dpbf16_ps(sum[m][v], left, column[v]);
@@ -126,16 +134,16 @@ void TileRow(int vectors, Rows a, const BFloat16* b, int64_t b_pair, int64_t pai
   for (; vectors > 0; vectors -= kMaxVectors) {
     switch (std::min(vectors, kMaxVectors)) {
       case 1:
-        Tile<M, 1>(a, b, b_pair, pairs, out, out_row, add);
+        Tile<M, 1>(a, Columns{b, b_pair}, pairs, out, out_row, add);
         break;
       case 2:
-        Tile<M, 2>(a, b, b_pair, pairs, out, out_row, add);
+        Tile<M, 2>(a, Columns{b, b_pair}, pairs, out, out_row, add);
         break;
       case 3:
-        Tile<M, 3>(a, b, b_pair, pairs, out, out_row, add);
+        Tile<M, 3>(a, Columns{b, b_pair}, pairs, out, out_row, add);
         break;
       default:
-        Tile<M, 4>(a, b, b_pair, pairs, out, out_row, add);
+        Tile<M, 4>(a, Columns{b, b_pair}, pairs, out, out_row, add);
     }
     b += 2 * kLanes * kMaxVectors;
     out += kLanes * kMaxVectors;

@@ -6,7 +6,16 @@
 // W[n][2p+1]. A tile of 6 rows of x and 64 outputs lies in 24 registers; a panel's part of up to
 // kDepth inputs stays in the second-level cache while all rows pass. Sums run over inputs in rising
 // order, float32: an output is bitwise the same whatever shares its batch, on any threads.
+//
+// Panels of int8 are widened to the same words, without rounding: for few rows, where reading the
+// weights takes the time, in the registers of each tile, else once for all rows. The sums are the
+// same either way; their scale is applied with the bias.
+//
+// On AMX the tile is of 32 rows (amx_tiles.h), from the same panels; int8 is widened first.
 // Source: Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", section 4.
+#include <optional>
+
+#include "model/kernels/amx_tiles.h"
 #include "model/kernels/avx512_bf16.h"
 #include "model/kernels/linear.h"
 
@@ -15,8 +24,8 @@ namespace prm::ops {
 #if PRM_HAS_AVX512_BF16
 namespace {
 
-constexpr int kTileRows = 6;      // of x
-constexpr int64_t kDepth = 2048;  // inputs
+constexpr int64_t kDepth = 2048;    // inputs
+constexpr int64_t kWidenRows = 24;  // up to which each tile widens int8 for itself
 
 // x * sigmoid(a(x)), as in cpu_math.h.
 template <Activation A>
@@ -47,10 +56,19 @@ inline void PrefetchRows(const T* first, int64_t stride, int rows, int width) {
   }
 }
 
+// Sums to outputs from n on. A scale of 1 changes no bit.
+struct ScaleAndShift {
+  const float *scale, *bias;
+  __m512 operator()(const float* sums, int64_t n) const {
+    return _mm512_fmadd_ps(_mm512_load_ps(sums), _mm512_loadu_ps(scale + n),
+                           _mm512_loadu_ps(bias + n));
+  }
+};
+
 // What becomes of a tile [rows, 64] float32 of outputs [n, n + width) of rows [row, row + rows).
 struct StoreRounded {
   BFloat16* out;
-  const float* bias;
+  ScaleAndShift finish;
   int64_t stride;
   void Prefetch(int64_t row, int rows, int64_t n, int width) const {
     PrefetchRows(out + row * stride + n, stride, rows, width);
@@ -61,10 +79,8 @@ struct StoreRounded {
         const __mmask32 mask =
             __mmask32(width - v >= 32 ? ~0u : (1u << std::max(0, width - v)) - 1);
         const float* y = tile + m * kPanel + v;
-        const __m512 low = _mm512_add_ps(_mm512_load_ps(y), _mm512_loadu_ps(bias + n + v));
-        const __m512 high =
-            _mm512_add_ps(_mm512_load_ps(y + kLanes), _mm512_loadu_ps(bias + n + v + kLanes));
-        _mm512_mask_storeu_epi16(out + (row + m) * stride + n + v, mask, RoundToBf16(low, high));
+        _mm512_mask_storeu_epi16(out + (row + m) * stride + n + v, mask,
+                                 RoundToBf16(finish(y, n + v), finish(y + kLanes, n + v + kLanes)));
       }
     }
   }
@@ -72,7 +88,7 @@ struct StoreRounded {
 
 struct AddToSum {
   float* sum;
-  const float* bias;
+  ScaleAndShift finish;
   int64_t stride;
   void Prefetch(int64_t row, int rows, int64_t n, int width) const {
     PrefetchRows(sum + row * stride + n, stride, rows, width);
@@ -82,8 +98,7 @@ struct AddToSum {
       for (int v = 0; v < width; v += kLanes) {
         const __mmask16 mask = __mmask16(width - v >= 16 ? ~0u : (1u << (width - v)) - 1);
         float* to = sum + (row + m) * stride + n + v;
-        const __m512 y =
-            _mm512_add_ps(_mm512_load_ps(tile + m * kPanel + v), _mm512_loadu_ps(bias + n + v));
+        const __m512 y = finish(tile + m * kPanel + v, n + v);
         _mm512_mask_storeu_ps(to, mask, _mm512_add_ps(_mm512_maskz_loadu_ps(mask, to), y));
       }
     }
@@ -94,7 +109,7 @@ struct AddToSum {
 template <Activation A>
 struct StoreGated {
   BFloat16* out;
-  const float* bias;
+  ScaleAndShift finish;
   int64_t stride;
   void Prefetch(int64_t row, int rows, int64_t n, int width) const {
     PrefetchRows(out + row * stride + n / 2, stride, rows, width / 2);
@@ -106,31 +121,114 @@ struct StoreGated {
       __m512 y[2];
       for (int half = 0; half < 2; ++half) {
         const float* gate = tile + m * kPanel + half * kLanes;
-        const float* shift = bias + n + half * kLanes;
-        y[half] = _mm512_mul_ps(
-            Activate<A>(_mm512_add_ps(_mm512_load_ps(gate), _mm512_loadu_ps(shift))),
-            _mm512_add_ps(_mm512_load_ps(gate + kPanel / 2), _mm512_loadu_ps(shift + kPanel / 2)));
+        const int64_t at = n + half * kLanes;
+        y[half] = _mm512_mul_ps(Activate<A>(finish(gate, at)),
+                                finish(gate + kPanel / 2, at + kPanel / 2));
       }
       _mm512_mask_storeu_epi16(out + (row + m) * stride + channel, mask, RoundToBf16(y[0], y[1]));
     }
   }
 };
 
-void TileOf(int rows, Rows x, const BFloat16* panel, int64_t pairs, float* out, bool add) {
-  constexpr int64_t kPair = 2 * kPanel;
+// Words of inputs 2p and 2p + 1 of an int8 panel. A whole number of 8 bits is its own bfloat16, the
+// upper half of a float32.
+struct Int8Columns {
+  const int8_t* data;
+  __m512bh operator()(int64_t p, int v) const {
+    const int8_t* even = data + 2 * p * kPanel + v * kLanes;
+    const __m512i low = _mm512_srli_epi32(Floats(even), 16);
+    return (__m512bh)_mm512_or_si512(low, Floats(even + kPanel));
+  }
+  static __m512i Floats(const int8_t* x) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    return _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
+  }
+};
+
+constexpr int64_t kPair = 2 * kPanel;  // values of a pair of inputs
+
+// [pairs, 64] words, until the thread's next call.
+Columns Widen(Int8Columns columns, int64_t pairs) {
+  thread_local Scratch<BFloat16> scratch;
+  BFloat16* words = scratch.Get(pairs * kPair);
+  for (int64_t p = 0; p < pairs; ++p) {
+    for (int v = 0; v < kPanel / kLanes; ++v) {
+      _mm512_store_si512(words + p * kPair + 2 * kLanes * v, (__m512i)columns(p, v));
+    }
+  }
+  return {words, kPair};
+}
+
+template <class Right>
+void TileOf(int rows, Rows x, const Right& panel, int64_t pairs, float* out, bool add) {
   switch (rows) {
     case 1:
-      return Tile<1, 4>(x, panel, kPair, pairs, out, kPanel, add);
+      return Tile<1, 4>(x, panel, pairs, out, kPanel, add);
     case 2:
-      return Tile<2, 4>(x, panel, kPair, pairs, out, kPanel, add);
+      return Tile<2, 4>(x, panel, pairs, out, kPanel, add);
     case 3:
-      return Tile<3, 4>(x, panel, kPair, pairs, out, kPanel, add);
+      return Tile<3, 4>(x, panel, pairs, out, kPanel, add);
     case 4:
-      return Tile<4, 4>(x, panel, kPair, pairs, out, kPanel, add);
+      return Tile<4, 4>(x, panel, pairs, out, kPanel, add);
     case 5:
-      return Tile<5, 4>(x, panel, kPair, pairs, out, kPanel, add);
+      return Tile<5, 4>(x, panel, pairs, out, kPanel, add);
     default:
-      return Tile<6, 4>(x, panel, kPair, pairs, out, kPanel, add);
+      return Tile<6, 4>(x, panel, pairs, out, kPanel, add);
+  }
+}
+
+// Rows of x that meet a panel at once, on either unit. Tile: their sums [rows, 64].
+struct Avx512Rows {
+  static constexpr int kRows = 6;
+  template <class Right>
+  static void Tile(int rows, Rows x, const Right& panel, int64_t pairs, float* out, bool add) {
+    TileOf(rows, x, panel, pairs, out, add);
+  }
+};
+
+struct AmxRows {
+  static constexpr int kRows = kAmxRows;
+  // Writes all 32 rows, or the first 16 where there are no more.
+  static void Tile(int rows, Rows x, const Columns& panel, int64_t pairs, float* out, bool add) {
+    const bool top_only = rows <= kAmxTile;
+    if (rows != kAmxTile && rows != kAmxRows) x = Padded(rows, x, 2 * pairs);
+    AmxProduct<AmxUnit>(x.data, x.row, panel.data, pairs, top_only, out, add);
+  }
+  // The rows and zeros for those that are missing, until the thread's next call.
+  static Rows Padded(int rows, Rows x, int64_t inputs) {
+    thread_local Scratch<BFloat16> scratch;
+    BFloat16* to = scratch.Get(kAmxRows * inputs);
+    for (int m = 0; m < rows; ++m) {
+      std::memcpy(to + m * inputs, x.data + m * x.row, size_t(inputs) * sizeof(BFloat16));
+    }
+    std::memset(static_cast<void*>(to + rows * inputs), 0,
+                size_t((kAmxRows - rows) * inputs) * sizeof(BFloat16));
+    return {to, inputs, 2};
+  }
+};
+
+// By the weight alone, so that sums do not depend on the batch.
+bool UsesAmx(const LinearProduct& p) { return p.inputs % (2 * kAmxTile) == 0 && HasAmxBf16(); }
+
+// Inputs [k, k + depth) of a panel for rows [begin, end), whose sums are kept where there are more.
+struct Part {
+  int64_t panel, begin, end, k, depth;
+  float* sums;
+};
+
+template <class Unit, class Right, class Epilogue>
+void MultiplyPart(const LinearProduct& p, const Part& part, const Right& right,
+                  const Epilogue& epilogue) {
+  const int64_t n = part.panel * kPanel;
+  const int width = int(std::min<int64_t>(kPanel, p.outputs - n));
+  const bool last = part.k + part.depth == p.inputs, keep = part.k > 0 || !last;
+  for (int64_t row = part.begin; row < part.end; row += Unit::kRows) {
+    const int rows = int(std::min<int64_t>(Unit::kRows, part.end - row));
+    float* tile = keep ? part.sums + (row - part.begin) * kPanel : part.sums;
+    if (last) epilogue.Prefetch(row, rows, n, width);
+    const Rows x{static_cast<const BFloat16*>(p.x) + row * p.inputs + part.k, p.inputs, 2};
+    Unit::Tile(rows, x, right, part.depth / 2, tile, part.k > 0);
+    if (last) epilogue(tile, row, rows, n, width);
   }
 }
 
@@ -138,32 +236,40 @@ template <class Epilogue>
 void MultiplyPanel(const LinearProduct& p, int64_t panel, int64_t begin, int64_t end,
                    const Epilogue& epilogue) {
   thread_local Scratch<float> scratch;
-  const bool deep = p.inputs > kDepth;
-  float* sums = scratch.Get((deep ? end - begin : kTileRows) * kPanel);
-  const int width = int(std::min<int64_t>(kPanel, p.outputs - panel * kPanel));
-  const auto* x = static_cast<const BFloat16*>(p.x);
-  const auto* panels = static_cast<const BFloat16*>(p.panels);
+  float* sums = scratch.Get(RoundUp(p.inputs > kDepth ? end - begin : 1, kAmxRows) * kPanel);
+  std::optional<AmxTiles> amx;
+  if (UsesAmx(p)) amx.emplace();
+  const auto multiply = [&](const Part& part, const Columns& words) {
+    amx ? MultiplyPart<AmxRows>(p, part, words, epilogue)
+        : MultiplyPart<Avx512Rows>(p, part, words, epilogue);
+  };
   for (int64_t k = 0; k < p.inputs; k += kDepth) {
-    const int64_t depth = std::min(kDepth, p.inputs - k);
-    const BFloat16* part = panels + (panel * p.inputs + k) * kPanel;
-    for (int64_t row = begin; row < end; row += kTileRows) {
-      const int rows = int(std::min<int64_t>(kTileRows, end - row));
-      float* tile = deep ? sums + (row - begin) * kPanel : sums;
-      if (k + depth == p.inputs) epilogue.Prefetch(row, rows, panel * kPanel, width);
-      TileOf(rows, {x + row * p.inputs + k, p.inputs, 2}, part, depth / 2, tile, k > 0);
-      if (k + depth == p.inputs) epilogue(tile, row, rows, panel * kPanel, width);
+    const Part part{panel, begin, end, k, std::min(kDepth, p.inputs - k), sums};
+    const int64_t at = (panel * p.inputs + k) * kPanel;
+    if (!p.int8) {
+      multiply(part, {static_cast<const BFloat16*>(p.panels) + at, kPair});
+      continue;
+    }
+    const Int8Columns columns{static_cast<const int8_t*>(p.panels) + at};
+    if (!amx && end - begin <= kWidenRows) {
+      MultiplyPart<Avx512Rows>(p, part, columns, epilogue);
+    } else {
+      multiply(part, Widen(columns, part.depth / 2));
     }
   }
 }
 
 template <class Epilogue>
 void Multiply(const LinearProduct& p, const Epilogue& epilogue) {
-  constexpr int64_t kChunkRows = 510;  // whole tiles
+  constexpr int64_t kChunkRows = 516;
   const int64_t panels = (p.outputs + kPanel - 1) / kPanel;
+  // Of one size: a last one of few rows would read all panels for them.
   const int64_t chunks = std::max<int64_t>(1, (p.rows + kChunkRows - 1) / kChunkRows);
+  const int64_t rows =
+      RoundUp((p.rows + chunks - 1) / chunks, UsesAmx(p) ? AmxRows::kRows : Avx512Rows::kRows);
   ForEachItem(panels * chunks, [&](int64_t i) {
-    const int64_t begin = i / panels * kChunkRows;
-    MultiplyPanel(p, i % panels, begin, std::min(p.rows, begin + kChunkRows), epilogue);
+    const int64_t begin = i / panels * rows, end = std::min(p.rows, begin + rows);
+    if (begin < end) MultiplyPanel(p, i % panels, begin, end, epilogue);
   });
 }
 
@@ -199,26 +305,25 @@ void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of
 }
 
 bool HasBf16Product() { return CpuHasAvx512Bf16(); }
-bool Bf16ProductPays() { return CpuHasAvx512Bf16() && !__builtin_cpu_supports("amx-bf16"); }
 
 void Bf16Product(const LinearProduct& p) {
   auto* rounded = static_cast<BFloat16*>(p.out);
+  const ScaleAndShift finish{p.scale, p.bias};
   switch (p.result) {
     case LinearProduct::Result::kStore:
-      return Multiply(p, StoreRounded{rounded, p.bias, p.stride});
+      return Multiply(p, StoreRounded{rounded, finish, p.stride});
     case LinearProduct::Result::kAdd:
-      return Multiply(p, AddToSum{static_cast<float*>(p.out), p.bias, p.stride});
+      return Multiply(p, AddToSum{static_cast<float*>(p.out), finish, p.stride});
     case LinearProduct::Result::kGlu:
       return p.activation == Activation::kSilu
-                 ? Multiply(p, StoreGated<Activation::kSilu>{rounded, p.bias, p.stride})
-                 : Multiply(p, StoreGated<Activation::kGeluTanh>{rounded, p.bias, p.stride});
+                 ? Multiply(p, StoreGated<Activation::kSilu>{rounded, finish, p.stride})
+                 : Multiply(p, StoreGated<Activation::kGeluTanh>{rounded, finish, p.stride});
   }
 }
 
 #else
 
 bool HasBf16Product() { return false; }
-bool Bf16ProductPays() { return false; }
 void Bf16Product(const LinearProduct&) {}
 void PackBf16Panel(const BFloat16*, int64_t, const int64_t*, BFloat16*) {}
 

@@ -1,5 +1,6 @@
 #include "model/decoder_weights.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -57,6 +58,75 @@ TEST_P(StoredDtypeTest, LoadingTwiceFromOneSourceGivesTheSame) {
   const DecoderWeights second = LoadDecoderWeights(*source, {});  // pages were given back
   EXPECT_TRUE(first.embedding.equal(second.embedding));
   EXPECT_TRUE(first.final_norm.equal(second.final_norm));
+}
+
+constexpr LayerPart kMatrices[] = {LayerPart::kQkv, LayerPart::kAttentionOut, LayerPart::kGateUp,
+                                   LayerPart::kDown};
+
+ModelConfig WiderConfig() {
+  ModelConfig config = TinyConfig();
+  config.hidden_size = 256;
+  config.intermediate_size = 512;
+  config.head_dim = 64;
+  return config;
+}
+
+class NarrowWeights : public testing::Test {
+ protected:
+  NarrowWeights() {
+    WriteTinyFolder(folder_.path(), config_, TinyTensors(config_), 3, DType::kBFloat16);
+    source_ = OpenWeights(folder_.path());
+  }
+  DecoderWeights Load(Packing packing, ops::WeightFormat format, at::ScalarType dtype) {
+    return LoadDecoderWeights(*source_, {.dtype = dtype, .packing = packing, .format = format});
+  }
+
+  const ModelConfig config_ = WiderConfig();
+  TempFolder folder_;
+  std::unique_ptr<WeightSource> source_;
+};
+
+TEST_F(NarrowWeights, Int8MatricesTakeAQuarterOfFloat32AndAreAllThatIsNarrow) {
+  const DecoderWeights stored = Load(Packing::kAll, ops::WeightFormat::kAsStored, at::kFloat);
+  const DecoderWeights int8 = Load(Packing::kWherePays, ops::WeightFormat::kInt8, at::kFloat);
+  EXPECT_EQ(int8.format, ops::WeightFormat::kInt8);
+  EXPECT_EQ(int8.num_parameters(), stored.num_parameters());
+  EXPECT_TRUE(int8.embedding.equal(stored.embedding));
+  for (size_t l = 0; l < int8.layers.size(); ++l) {
+    for (const LayerPart part : kMatrices) {
+      ASSERT_TRUE(int8.layers[l].packed[size_t(part)]);
+      EXPECT_FALSE(int8.layers[l][part].defined()) << "held twice";
+      const int64_t bytes = int8.layers[l].packed[size_t(part)]->bytes();
+      EXPECT_NEAR(double(stored.layers[l].packed[size_t(part)]->bytes()) / double(bytes), 4, 0.1);
+    }
+    EXPECT_TRUE(int8.layers[l][LayerPart::kMlpNorm].equal(stored.layers[l][LayerPart::kMlpNorm]));
+  }
+}
+
+TEST_F(NarrowWeights, EveryBodyGivesTheSameProducts) {
+  const at::Tensor x = at::randn({7, config_.hidden_size});
+  const DecoderWeights panels = Load(Packing::kWherePays, ops::WeightFormat::kInt8, at::kFloat);
+  const DecoderWeights torch =
+      ForCompute(Load(Packing::kNone, ops::WeightFormat::kInt8, at::kFloat), at::kFloat, at::kCPU);
+  for (size_t l = 0; l < panels.layers.size(); ++l) {
+    const auto product = [&](const DecoderWeights& w, LayerPart part) {
+      const ops::PackedLinear& linear = *w.layers[l].packed[size_t(part)];
+      return part == LayerPart::kGateUp ? linear.Glu(x, Activation::kSilu) : linear.Forward(x);
+    };
+    for (const LayerPart part : {LayerPart::kQkv, LayerPart::kGateUp}) {
+      EXPECT_TRUE(product(panels, part).allclose(product(torch, part), 1e-4, 1e-5));
+    }
+  }
+}
+
+TEST_F(NarrowWeights, WhatHasNoProductIsRefused) {
+  EXPECT_THAT(MessageOf([&] { Load(Packing::kWherePays, ops::WeightFormat::kFp8, at::kBFloat16); },
+                        ErrorCode::kUnimplemented),
+              testing::AllOf(testing::HasSubstr("fp8 weights"), testing::HasSubstr("on cpu"),
+                             testing::HasSubstr("--device cuda")));
+  EXPECT_THAT(MessageOf([&] { Load(Packing::kNone, ops::WeightFormat::kFp8, at::kFloat); },
+                        ErrorCode::kUnimplemented),
+              testing::HasSubstr("expected bfloat16"));
 }
 
 }  // namespace

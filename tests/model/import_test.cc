@@ -366,6 +366,61 @@ TEST_F(CheckTest, LinesThatAreNoReferenceAreRefusedByLineAndField) {
   EXPECT_THAT(CheckError(), HasSubstr("no lines"));
 }
 
+TEST_F(ImportTest, Int8WeightsChangeScoresLittleAndSaySo) {
+  Import();
+  const ScorerOptions options{.dtype = "float32", .weights = "int8", .device = "cpu", .threads = 1};
+  EXPECT_EQ(LoadStepScorer(Out().string(), options)->description().weights, "int8");
+  EXPECT_EQ(Load()->description().weights, "as-stored");
+  WriteText(folder_ / "data.jsonl", R"({"id": "a", "problem": "p", "steps": ["1", "22"],)"
+                                    R"( "labels": ["correct_necessary", "incorrect"]})"
+                                    "\n");
+  const WeightsChange change =
+      CompareWeights(Out().string(), options, (folder_ / "data.jsonl").string());
+  EXPECT_EQ(change.model.weights, "int8");
+  EXPECT_EQ(change.self_tests.traces, 3);
+  EXPECT_EQ(change.data.traces, 1);
+  EXPECT_EQ(change.data.steps, 2);
+  for (const CheckResult& result : {change.self_tests, change.data}) {
+    EXPECT_GT(result.worst, 0) << "the weights are the stored ones";
+    EXPECT_LT(result.worst, 5e-3) << result.worst_where;
+    EXPECT_LE(result.mean, result.worst);
+    EXPECT_THAT(result.worst_where, HasSubstr("stored 0."));
+  }
+  ASSERT_TRUE(change.auroc && change.stored_auroc);
+  EXPECT_EQ(*change.auroc, *change.stored_auroc);
+}
+
+TEST_F(ImportTest, BothModelsOfAnImplicitOneAreHeldAlike) {
+  config_.tie_word_embeddings = false;
+  tensors_ = TinyTensors(config_);
+  SetHead(R"({"implicit": {"beta": 0.5}})", {});
+  reference_ = (folder_ / "reference").string();
+  // Of the same weights the ratio is 1, and it stays so.
+  WriteTinyFolder(reference_, config_, tensors_);
+  Import();
+  const auto scorer = LoadStepScorer(
+      Out().string(), {.dtype = "float32", .weights = "int8", .device = "cpu", .threads = 1});
+  const TraceTokens tokens{{1, 2, 3, 4}, {3}, 1};
+  EXPECT_EQ(scorer->Score({&tokens, 1})[0].scores.p_correct[0], 0.5f);
+}
+
+TEST_F(ImportTest, WeightsThatThisMachineDoesNotMultiplyAreRefused) {
+  Import();
+  const auto error = [&](const std::string& weights, const std::string& dtype, ErrorCode code) {
+    return MessageOf(
+        [&] {
+          LoadStepScorer(Out().string(),
+                         {.dtype = dtype, .weights = weights, .device = "cpu", .threads = 1});
+        },
+        code);
+  };
+  EXPECT_THAT(error("int4", "float32", ErrorCode::kInvalidArgument),
+              HasSubstr("expected as-stored, int8 or fp8, got \"int4\""));
+  EXPECT_THAT(error("fp8", "bfloat16", ErrorCode::kUnimplemented),
+              AllOf(HasSubstr("fp8: not on cpu"), HasSubstr("--device cuda"), HasSubstr("Hopper")));
+  EXPECT_THAT(error("fp8", "float32", ErrorCode::kUnimplemented), HasSubstr("--dtype bfloat16"));
+}
+
 // tests/golden/imported_model.py: trained, saved and scored by transformers.
 TEST(ImportedModel, ScoresAreThoseOfTransformers) {
   const fs::path folder = fs::path(PRM_SOURCE_DIR) / "tests/golden/imported_model";

@@ -89,6 +89,8 @@ class PrefixScoringLaws : public testing::TestWithParam<Kind> {
                 {.bytes = GetParam().blocks * PrefixScorer::BlockBytes(decoder_),
                  .chunk_rows = GetParam().chunk_rows}) {}
   double tolerance() const { return GetParam().dtype == torch::kFloat ? 1e-5 : 2e-2; }
+  // Whole, step by step, beside strangers, in other chunks, after evictions, on other threads.
+  void ExpectBatchInvariance(ops::WeightFormat format);
 
   const Head head_;
   Decoder decoder_;
@@ -125,14 +127,13 @@ TEST_P(PrefixScoringLaws, ScoresAreThoseOfWholeTracesInAnyOrderAndCompany) {
   }
 }
 
-// Whole, step by step, beside strangers, in other chunks, after evictions, on other threads.
-TEST_P(PrefixScoringLaws, BatchInvariantScoresAreBitwiseThoseOfATraceAlone) {
+void PrefixScoringLaws::ExpectBatchInvariance(ops::WeightFormat format) {
   if (GetParam().dtype != torch::kFloat &&
       !ops::PackedLinear::Takes(decoder_.weights().layers[0][LayerPart::kQkv])) {
     GTEST_SKIP() << "no batch-invariant bfloat16 products on this CPU";
   }
   DecoderWeights packed = decoder_.weights();
-  PackWeights(Packing::kAll, &packed);
+  PackWeights(Packing::kAll, &packed, format);
   decoder_.SetWeights(std::move(packed));
   const int threads = at::get_num_threads();
   Traces traces(GetParam().config.vocab_size, 6);
@@ -148,6 +149,14 @@ TEST_P(PrefixScoringLaws, BatchInvariantScoresAreBitwiseThoseOfATraceAlone) {
     }
   }
   at::set_num_threads(threads);
+}
+
+TEST_P(PrefixScoringLaws, BatchInvariantScoresAreBitwiseThoseOfATraceAlone) {
+  ExpectBatchInvariance(ops::WeightFormat::kAsStored);
+}
+
+TEST_P(PrefixScoringLaws, BatchInvariantScoresOfInt8WeightsAreBitwiseThoseOfATraceAlone) {
+  ExpectBatchInvariance(ops::WeightFormat::kInt8);
 }
 
 class PrefixScoringTest : public testing::Test {

@@ -66,6 +66,7 @@ TEST(Codec, DescriptionAndLimitsSurviveTheWire) {
   d.parameters = int64_t{5} << 33;
   d.threshold = 0.37;
   d.max_tokens = 7;
+  d.weights = "int8";
   v1::Model message;
   ToMessage(d, &message);
   const ModelDescription back = ToDescription(message);
@@ -73,6 +74,7 @@ TEST(Codec, DescriptionAndLimitsSurviveTheWire) {
   EXPECT_EQ(back.parameters, d.parameters);
   EXPECT_EQ(back.threshold, d.threshold);
   EXPECT_EQ(back.max_tokens, d.max_tokens);
+  EXPECT_EQ(back.weights, d.weights);
   v1::Limits limits;
   ToMessage(CallLimits{1, 2, 3, 4}, &limits);
   EXPECT_EQ(ToLimits(limits).max_traces, 1);

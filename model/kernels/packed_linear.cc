@@ -1,0 +1,210 @@
+// Packed linear layers: how weights become panels, and which body multiplies them.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "model/kernels/amx_tiles.h"
+#include "model/kernels/linear.h"
+
+namespace prm::ops {
+namespace {
+
+using Result = LinearProduct::Result;
+
+constexpr int kHalf = kPanel / 2;
+
+// Rows of the weight for the outputs of a panel; -1: none.
+std::array<int64_t, kPanel> RowsOfPanel(int64_t panel, int64_t outputs, bool gated) {
+  std::array<int64_t, kPanel> rows;
+  for (int n = 0; n < kPanel; ++n) {
+    const int64_t channel = gated ? panel * kHalf + n % kHalf : panel * kPanel + n;
+    const int64_t count = gated ? outputs / 2 : outputs;
+    rows[size_t(n)] = channel >= count ? -1 : channel + (gated && n >= kHalf ? count : 0);
+  }
+  return rows;
+}
+
+void PackPanel(const float* weight, int64_t inputs, const int64_t* row_of, float* panel) {
+  for (int64_t k = 0; k < inputs; ++k) {
+    for (int n = 0; n < kPanel; ++n) {
+      panel[k * kPanel + n] = row_of[n] < 0 ? 0.0f : weight[row_of[n] * inputs + k];
+    }
+  }
+}
+void PackPanel(const BFloat16* weight, int64_t inputs, const int64_t* row_of, BFloat16* panel) {
+  PackBf16Panel(weight, inputs, row_of, panel);
+}
+
+// `values` and `scale` begin at the panel.
+template <class T>
+void PackRows(const T* weight, int64_t inputs, const int64_t* row_of, WeightFormat format,
+              void* values, float* scale) {
+  if (format == WeightFormat::kInt8) {
+    PackInt8Panel(weight, inputs, row_of, static_cast<int8_t*>(values), scale);
+  } else {
+    PackPanel(weight, inputs, row_of, static_cast<T*>(values));
+  }
+}
+
+bool IsBf16(at::ScalarType dtype) { return dtype == at::kBFloat16; }
+
+template <class F>
+double BestSeconds(const F& f) {
+  double best = 1e9;
+  for (int i = 0; i < 6; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    f();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::min(best, took.count());
+  }
+  return best;
+}
+
+// On AMX LibTorch's product is a good one, and how good differs between machines: it is measured,
+// once. Ours spares the passes that follow a product, which are a tenth of it.
+bool Bf16ProductPays() {
+  static const bool pays = [] {
+    if (!HasAmxBf16()) return HasBf16Product();
+    const at::Tensor x = at::ones({512, 1024}, at::kBFloat16),
+                     w = at::ones({2048, 1024}, x.options());
+    const PackedLinear ours(w, {}, {});
+    return BestSeconds([&] { ours.Forward(x); }) <= 1.1 * BestSeconds([&] { at::mm(x, w.t()); });
+  }();
+  return pays;
+}
+
+bool TorchTakes(const at::Tensor& weight, WeightFormat format) {
+  const bool fp8 = format == WeightFormat::kFp8;
+  const bool fits =
+      IsBf16(weight.scalar_type()) && weight.size(0) % 16 == 0 && weight.size(1) % 16 == 0;
+  return format != WeightFormat::kAsStored && (!fp8 || fits);
+}
+
+}  // namespace
+
+bool PackedLinear::Takes(const at::Tensor& weight, const LinearOptions& options) {
+  if (weight.dim() != 2 || (options.gated && weight.size(0) % 2 != 0)) return false;
+  if (options.body == LinearBody::kTorch) return TorchTakes(weight, options.format);
+  if (!weight.is_cpu() || options.format == WeightFormat::kFp8) return false;
+  return IsBf16(weight.scalar_type()) ? HasBf16Product() && weight.size(1) % 2 == 0
+                                      : weight.scalar_type() == at::kFloat;
+}
+
+bool PackedLinear::Pays(const at::Tensor& weight) {
+  return Takes(weight) && IsBf16(weight.scalar_type()) && Bf16ProductPays();
+}
+
+PackedLinear::PackedLinear(const at::Tensor& weight, const at::Tensor& bias,
+                           const LinearOptions& options)
+    : inputs_(weight.size(1)),
+      outputs_(weight.size(0)),
+      options_(options),
+      dtype_(weight.scalar_type()) {
+  TORCH_CHECK(Takes(weight, options), "linear: cannot pack ", weight.sizes());
+  if (options.body == LinearBody::kPanels) {
+    Pack(weight, bias);
+    return;
+  }
+  const QuantizedWeight quantized = QuantizeRows(weight, options.format);
+  values_ = quantized.values;
+  scale_ = quantized.scale;
+  if (bias.defined()) bias_ = bias.to(dtype_);
+}
+
+void PackedLinear::Pack(const at::Tensor& weight, const at::Tensor& bias) {
+  const int64_t panels = (outputs_ + kPanel - 1) / kPanel, size = kPanel * inputs_;
+  const bool int8 = options_.format == WeightFormat::kInt8;
+  values_ = at::empty({panels * size}, int8 ? at::kChar : dtype_);
+  scale_ = at::ones({panels * kPanel}, at::kFloat);
+  bias_ = at::zeros({panels * kPanel}, at::kFloat);
+  const at::Tensor rows = weight.contiguous();
+  const at::Tensor shift = bias.defined() ? bias.to(at::kFloat).contiguous() : bias;
+  at::parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const auto row_of = RowsOfPanel(panel, outputs_, options_.gated);
+      const auto pack = [&]<class T>(const T* from) {
+        auto* values = static_cast<std::byte*>(values_.data_ptr());
+        PackRows(from, inputs_, row_of.data(), options_.format,
+                 values + panel * size * values_.element_size(),
+                 scale_.mutable_data_ptr<float>() + panel * kPanel);
+      };
+      IsBf16(dtype_) ? pack(static_cast<const BFloat16*>(rows.const_data_ptr()))
+                     : pack(rows.const_data_ptr<float>());
+      for (int n = 0; shift.defined() && n < kPanel; ++n) {
+        if (row_of[size_t(n)] < 0) continue;
+        bias_.mutable_data_ptr<float>()[panel * kPanel + n] =
+            shift.const_data_ptr<float>()[row_of[size_t(n)]];
+      }
+    }
+  });
+}
+
+PackedLinear PackedLinear::To(at::Device device) const {
+  TORCH_CHECK(device.is_cpu() || options_.body == LinearBody::kTorch, "linear: panels on ", device);
+  PackedLinear moved = *this;
+  for (at::Tensor* t : {&moved.values_, &moved.scale_, &moved.bias_}) {
+    if (t->defined()) *t = t->to(device);
+  }
+  return moved;
+}
+
+int64_t PackedLinear::bytes() const { return int64_t(values_.nbytes() + scale_.nbytes()); }
+
+void PackedLinear::Multiply(const at::Tensor& x, LinearProduct product) const {
+  TORCH_CHECK(x.is_cpu() && x.scalar_type() == dtype_ && x.dim() == 2 && x.size(1) == inputs_ &&
+                  x.is_contiguous(),
+              "linear: expected contiguous ", dtype_, " [T, ", inputs_, "], got ", x.sizes());
+  product.x = x.const_data_ptr();
+  product.panels = values_.const_data_ptr();
+  product.int8 = options_.format == WeightFormat::kInt8;
+  product.scale = scale_.const_data_ptr<float>();
+  product.bias = bias_.const_data_ptr<float>();
+  product.rows = x.size(0);
+  product.inputs = inputs_;
+  // The channels of a last panel that is not full are the first of each of its halves.
+  const int64_t channels = outputs_ / 2;
+  product.outputs = options_.gated ? channels / kHalf * kPanel + channels % kHalf * 2 : outputs_;
+  if (product.rows == 0) return;
+  IsBf16(dtype_) ? Bf16Product(product) : FloatProduct(product);
+}
+
+at::Tensor PackedLinear::ByTorch(const at::Tensor& x) const {
+  TORCH_CHECK(x.scalar_type() == dtype_ && x.dim() == 2 && x.size(1) == inputs_,
+              "linear: expected ", dtype_, " [T, ", inputs_, "], got ", x.sizes());
+  return QuantizedProduct(x, {values_, scale_}, bias_);
+}
+
+at::Tensor PackedLinear::Forward(const at::Tensor& x) const {
+  TORCH_CHECK(!options_.gated, "linear: a gated one");
+  if (options_.body == LinearBody::kTorch) return ByTorch(x);
+  at::Tensor out = at::empty({x.size(0), outputs_}, x.options());
+  Multiply(x, {.out = out.data_ptr(), .stride = outputs_});
+  return out;
+}
+
+void PackedLinear::AddTo(const at::Tensor& x, at::Tensor* sum) const {
+  TORCH_CHECK(!options_.gated && sum->scalar_type() == at::kFloat && sum->is_contiguous() &&
+                  sum->sizes() == at::IntArrayRef({x.size(0), outputs_}),
+              "linear: expected float32 [", x.size(0), ", ", outputs_, "], got ", sum->sizes());
+  if (options_.body == LinearBody::kTorch) {
+    sum->add_(ByTorch(x));
+    return;
+  }
+  Multiply(x, {.result = Result::kAdd, .out = sum->data_ptr(), .stride = outputs_});
+}
+
+at::Tensor PackedLinear::Glu(const at::Tensor& x, Activation activation) const {
+  TORCH_CHECK(options_.gated, "linear: not a gated one");
+  if (options_.body == LinearBody::kTorch) return ops::Glu(ByTorch(x), activation);
+  at::Tensor out = at::empty({x.size(0), outputs_ / 2}, x.options());
+  Multiply(x, {.result = Result::kGlu,
+               .activation = activation,
+               .out = out.data_ptr(),
+               .stride = outputs_ / 2});
+  return out;
+}
+
+}  // namespace prm::ops
