@@ -35,8 +35,8 @@ add_custom_command(OUTPUT "${_prm_cuda_object}"
   MAIN_DEPENDENCY model/kernels/cuda/kernels.cu DEPFILE "${_prm_cuda_object}.d"
   COMMENT "Compiling CUDA kernels for sm ${PRM_CUDA_ARCHITECTURES}" VERBATIM)
 add_library(prm_cuda MODULE "${_prm_cuda_object}")
-set_target_properties(prm_cuda PROPERTIES LINKER_LANGUAGE CXX)
 get_filename_component(_prm_cudart_dir "${PRM_CUDART}" DIRECTORY)
+set_target_properties(prm_cuda PROPERTIES LINKER_LANGUAGE CXX BUILD_WITH_INSTALL_RPATH ON
+  INSTALL_RPATH "${_prm_cudart_dir}")
 target_link_libraries(prm_cuda PRIVATE "${PRM_CUDART}")
-target_link_options(prm_cuda PRIVATE "LINKER:-rpath,${_prm_cudart_dir}")
 message(STATUS "CUDA kernels: ${PRM_NVCC}, sm ${PRM_CUDA_ARCHITECTURES}")

@@ -1,6 +1,6 @@
 # The imported target prm_libtorch: libtorch_cpu and libc10 without find_package(Torch), which stops
 # where no CUDA toolkit is installed. PRM_LIBTORCH is a folder with include/ and lib/ (default: the
-# wheel in .venv). prm_libtorch_cuda adds the CUDA half, for the module of CUDA kernels alone.
+# wheel in .venv). Its CUDA half is loaded where a GPU is, and linked to nothing.
 set(PRM_LIBTORCH "$ENV{PRM_LIBTORCH}" CACHE PATH "LibTorch folder with include/ and lib/; empty: .venv")
 if(NOT PRM_LIBTORCH)
   file(GLOB _prm_wheel "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
@@ -34,9 +34,4 @@ if(NOT TARGET prm_libtorch)
     INTERFACE_INCLUDE_DIRECTORIES "${PRM_LIBTORCH}/include;${PRM_LIBTORCH}/include/torch/csrc/api/include"
     INTERFACE_LINK_LIBRARIES "${PRM_LIBTORCH}/lib/libtorch_cpu.so;${PRM_LIBTORCH}/lib/libc10.so;${_prm_gomp}"
     INTERFACE_LINK_OPTIONS "${_prm_torch_options}")
-  if(EXISTS "${PRM_LIBTORCH}/lib/libtorch_cuda.so")
-    add_library(prm_libtorch_cuda INTERFACE IMPORTED GLOBAL)
-    set_target_properties(prm_libtorch_cuda PROPERTIES INTERFACE_LINK_LIBRARIES
-      "prm_libtorch;${PRM_LIBTORCH}/lib/libtorch_cuda.so;${PRM_LIBTORCH}/lib/libc10_cuda.so")
-  endif()
 endif()
