@@ -65,7 +65,7 @@ class Generator {
 
   LoadReport Run() {
     LoadSchedule schedule(options_.rate, options_.mix, options_.seed);
-    const int64_t end_us = int64_t(options_.seconds * 1e6);
+    const int64_t end_us = warmup_us_ + int64_t(options_.seconds * 1e6);
     start_ = Clock::now();
     for (int64_t sent = 0; options_.max_calls == 0 || sent < options_.max_calls; ++sent) {
       LoadArrival arrival = schedule.Next();
@@ -161,13 +161,17 @@ class Generator {
   void End(LoadCall call) {
     call.done_us = NowUs();
     std::lock_guard lock(mutex_);
-    calls_.push_back(call);
+    if (call.intended_us >= warmup_us_) {
+      for (int64_t* us : {&call.intended_us, &call.sent_us, &call.done_us}) *us -= warmup_us_;
+      calls_.push_back(call);
+    }
     --outstanding_;
     changed_.notify_all();
   }
 
   const LoadOptions& options_;
   const Requests& requests_;
+  const int64_t warmup_us_ = int64_t(options_.warmup_seconds * 1e6);
   std::vector<std::shared_ptr<grpc::Channel>> channels_;
   std::vector<std::unique_ptr<v1::ScoringService::Stub>> stubs_;
   Clock::time_point start_{};

@@ -62,7 +62,7 @@ void LoadSessions::Append(const LoadCall& call) {
     send(turn->stream, {turn->session, SessionOptions{turn->trace->problem, {}, ""}});
   }
   const std::string& text = turn->trace->steps[size_t(turn->step)].text;
-  send(turn->stream, {turn->session, AppendText{text, true, true, turn->step}});
+  send(turn->stream, {turn->session, AppendText{text, true, true, {}}});
 }
 
 // Nothing where a session is to begin. Those whose traces have ended are taken out on the way.
@@ -71,24 +71,44 @@ std::optional<LoadSessions::Turn> LoadSessions::ContinueLocked(const LoadCall& c
   size_t open = 0;
   for (const auto& stream : streams_) open += stream->sessions.size();
   while (!idle_.empty()) {
-    const auto [stream, name] = idle_.front();
+    const Place place = idle_.front();
+    const auto& [stream, name] = place;
     const auto found = stream->sessions.find(name);
-    const bool grows = found != stream->sessions.end() &&
-                       size_t(found->second.step) < found->second.trace->steps.size();
-    if (grows && open < sessions_) return std::nullopt;
-    idle_.pop_front();
-    if (grows) {
-      Session& session = found->second;
-      session.call = call;
-      session.waits = true;
-      return Turn{stream, name, session.trace, session.step};
+    const bool there = found != stream->sessions.end();  // else it ended with its stream
+    if (there && found->second.grows()) {
+      if (open < sessions_) return std::nullopt;
+      idle_.pop_front();
+      return TakeTurnLocked(place, call);
     }
-    if (found == stream->sessions.end()) continue;  // it ended with its stream
+    idle_.pop_front();
+    if (!there) continue;
     stream->sessions.erase(found);
-    ended->emplace_back(stream, name);
+    ended->push_back(place);
     --open;
   }
-  return std::nullopt;
+  if (open < sessions_) return std::nullopt;
+  const std::optional<Place> busy = LeastBusyLocked();
+  return busy ? std::optional(TakeTurnLocked(*busy, call)) : std::nullopt;
+}
+
+std::optional<LoadSessions::Place> LoadSessions::LeastBusyLocked() const {
+  std::optional<Place> least;
+  size_t waiting = 0;
+  for (const auto& stream : streams_) {
+    for (const auto& [name, session] : stream->sessions) {
+      if (!session.grows() || (least && session.calls.size() >= waiting)) continue;
+      least = Place(stream.get(), name);
+      waiting = session.calls.size();
+    }
+  }
+  return least;
+}
+
+LoadSessions::Turn LoadSessions::TakeTurnLocked(const Place& place, const LoadCall& call) {
+  const auto& [stream, name] = place;
+  Session& session = stream->sessions.at(name);
+  session.calls.push_back(call);
+  return {stream, name, session.trace, session.sent++};
 }
 
 // Nothing where the stream ended at once.
@@ -99,8 +119,8 @@ std::optional<LoadSessions::Turn> LoadSessions::Begin(const LoadCall& call) {
   EnsureOpen(stream);
   std::lock_guard lock(mutex_);
   if (!stream->open) return std::nullopt;
-  stream->sessions[name] = {.trace = trace, .call = call, .waits = true};
-  return Turn{stream, name, trace, 0};
+  stream->sessions[name].trace = trace;
+  return TakeTurnLocked({stream, name}, call);
 }
 
 void LoadSessions::EnsureOpen(Stream* stream) {
@@ -141,19 +161,18 @@ void LoadSessions::Answer(Stream* stream, const StreamReply& reply) {
   {
     std::lock_guard lock(mutex_);
     const auto found = stream->sessions.find(reply.session);
-    if (found == stream->sessions.end() || !found->second.waits) return;
+    if (found == stream->sessions.end() || found->second.calls.empty()) return;
     Session& session = found->second;
-    session.waits = false;
-    call = session.call;
+    call = session.calls.front();
+    session.calls.pop_front();
     if (score) {
       call.steps = 1;
       call.tokens = score->tokens - session.tokens;
       session.tokens = score->tokens;
-      ++session.step;
-    } else if (session.step == 0 || error->code() != ErrorCode::kResourceExhausted) {
-      session.step = int(session.trace->steps.size());  // it is closed; else the step comes again
+    } else if (session.tokens == 0 || error->code() != ErrorCode::kResourceExhausted) {
+      session.sent = int(session.trace->steps.size());  // it is closed; else it goes on
     }
-    idle_.emplace_back(stream, reply.session);
+    if (session.calls.empty()) idle_.emplace_back(stream, reply.session);
   }
   end_(call, error ? error->code() : ErrorCode{});
 }
@@ -166,7 +185,7 @@ void LoadSessions::EndAll(Stream* stream, ErrorCode code) {
     sessions.swap(stream->sessions);
   }
   for (const auto& [name, session] : sessions) {
-    if (session.waits) end_(session.call, code);
+    for (const LoadCall& call : session.calls) end_(call, code);
   }
 }
 

@@ -33,9 +33,9 @@ class LoadSessions {
   LoadSessions(const LoadSessions&) = delete;
   LoadSessions& operator=(const LoadSessions&) = delete;
 
-  // Sends the next step of the session that waited longest; where fewer than `sessions` are open,
-  // or all of them wait for an answer, the first step of the next trace's. A trace that has ended
-  // makes place for another. Does not wait for the answer.
+  // Sends the next step of the session that waited longest, or, where fewer than `sessions` are
+  // open, the first step of the next trace's. Where all wait for answers, that with the fewest gets
+  // another step. A trace that has ended makes place for another. Does not wait for the answer.
   void Append(const LoadCall& call);
 
   // Ends the streams under way, and with them what waits for an answer. Any thread.
@@ -45,10 +45,10 @@ class LoadSessions {
   struct Stream;
   struct Session {
     const Trace* trace = nullptr;
-    int step = 0;    // under way, or next
-    int tokens = 0;  // of the trace so far
-    LoadCall call;
-    bool waits = false;  // for the answer to `call`
+    int sent = 0;                // steps
+    int tokens = 0;              // of the trace so far
+    std::deque<LoadCall> calls;  // that wait for answers
+    bool grows() const { return size_t(sent) < trace->steps.size(); }
   };
   // The step that an Append sends.
   struct Turn {
@@ -60,6 +60,8 @@ class LoadSessions {
   using Place = std::pair<Stream*, std::string>;  // of a session
 
   std::optional<Turn> ContinueLocked(const LoadCall& call, std::vector<Place>* ended);
+  std::optional<Place> LeastBusyLocked() const;
+  Turn TakeTurnLocked(const Place& place, const LoadCall& call);
   std::optional<Turn> Begin(const LoadCall& call);
   void EnsureOpen(Stream* stream);
   void Read(Stream* stream);

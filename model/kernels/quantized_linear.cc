@@ -1,5 +1,5 @@
-// Weights of 8 bits: rounding rows of a matrix, and LibTorch's products of them on any device. These
-// are compared with float64 on the CPU; on CUDA they have never run.
+// Weights of 8 bits: rounding rows of a matrix, and LibTorch's products of them on any device.
+// These are compared with float64 on the CPU; on CUDA they have never run.
 #include <ATen/ATen.h>
 
 #include <algorithm>

@@ -147,6 +147,22 @@ TEST(RunLoad, AppendedStepsGrowTracesAndCountTheirOwnTokens) {
   }
 }
 
+TEST(RunLoad, CallsOfTheWarmupDoNotCount) {
+  const Server server(QuietOptions(), std::make_unique<FakeScorer>());
+  LoadOptions options;
+  options.server = server.address();
+  options.mix = {0, 0, 1};
+  options.rate = 1000;
+  options.seconds = 0.1;
+  const LoadReport all = RunLoad(options, Work());
+  options.warmup_seconds = 0.3;
+  const LoadReport counted = RunLoad(options, Work());
+  EXPECT_EQ(counted.ok, counted.calls);
+  // Poisson with means of 100; 400 were sent.
+  EXPECT_NEAR(double(all.calls), 100, 60);
+  EXPECT_NEAR(double(counted.calls), 100, 60);
+}
+
 TEST(RunLoad, StepsUnderWayEndWithTheirStream) {
   const auto gate = std::make_shared<Gate>();
   const auto server = std::make_unique<Server>(QuietOptions(), std::make_unique<FakeScorer>(gate));
