@@ -46,7 +46,9 @@ LoadMix ParseLoadMix(std::string_view text) {
     const size_t equals = std::min(item.find('='), item.size());
     const auto name =
         std::find(kLoadKindNames.begin(), kLoadKindNames.end(), item.substr(0, equals));
-    if (name == kLoadKindNames.end() || equals == item.size()) RefuseMix(text);
+    if (name >= kLoadKindNames.begin() + int(LoadKind::kFirst) || equals == item.size()) {
+      RefuseMix(text);
+    }
     double& weight = mix[size_t(name - kLoadKindNames.begin())];
     const char* end = item.data() + item.size();
     const auto [stop, error] = std::from_chars(item.data() + equals + 1, end, weight);

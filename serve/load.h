@@ -14,13 +14,13 @@
 namespace prm {
 
 // The kinds of calls: one trace, one problem with its candidates, or one step more of a trace that
-// grows on a stream.
-enum class LoadKind : uint8_t { kTrace, kRerank, kAppend };
-inline constexpr int kNumLoadKinds = 3;
+// grows on a stream, of which the first, that comes with the problem, is reported by itself.
+enum class LoadKind : uint8_t { kTrace, kRerank, kAppend, kFirst };
+inline constexpr int kNumLoadKinds = 4;
 inline constexpr std::array<std::string_view, kNumLoadKinds> kLoadKindNames = {"trace", "rerank",
-                                                                               "append"};
+                                                                               "append", "first"};
 
-// How often each kind comes, relative to the others.
+// How often each kind comes, relative to the others; kFirst comes with kAppend alone.
 using LoadMix = std::array<double, kNumLoadKinds>;
 
 // "trace=9,rerank=1". Throws UsageError for another form, a kind that there is not, a number below

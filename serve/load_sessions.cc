@@ -108,6 +108,7 @@ LoadSessions::Turn LoadSessions::TakeTurnLocked(const Place& place, const LoadCa
   const auto& [stream, name] = place;
   Session& session = stream->sessions.at(name);
   session.calls.push_back(call);
+  if (session.sent == 0) session.calls.back().kind = LoadKind::kFirst;
   return {stream, name, session.trace, session.sent++};
 }
 
