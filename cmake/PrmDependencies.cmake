@@ -9,6 +9,7 @@ find_package(spdlog REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(LibLZMA REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
@@ -28,4 +29,17 @@ if(NOT TARGET prm_sentencepiece)
   set_target_properties(prm_sentencepiece PROPERTIES
     IMPORTED_LOCATION "${PRM_SENTENCEPIECE_ROOT}/lib/libsentencepiece.a"
     INTERFACE_LINK_LIBRARIES "${Protobuf_LIBRARIES};Threads::Threads")
+endif()
+
+# FLINT and Arb, whose Debian packages have no .pc or CMake file.
+if(NOT TARGET prm_flint)
+  find_path(PRM_FLINT_INCLUDE flint/flint.h REQUIRED)
+  find_path(PRM_ARB_INCLUDE arb.h REQUIRED)
+  find_library(PRM_FLINT_LIBRARY flint REQUIRED)
+  find_library(PRM_ARB_LIBRARY NAMES flint-arb arb REQUIRED)
+  find_library(PRM_GMP_LIBRARY gmp REQUIRED)
+  add_library(prm_flint INTERFACE IMPORTED GLOBAL)
+  set_target_properties(prm_flint PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${PRM_FLINT_INCLUDE};${PRM_ARB_INCLUDE}"
+    INTERFACE_LINK_LIBRARIES "${PRM_ARB_LIBRARY};${PRM_FLINT_LIBRARY};${PRM_GMP_LIBRARY}")
 endif()
