@@ -14,6 +14,7 @@
 
 #include "data/error.h"
 #include "model/buffer_pool.h"
+#include "model/kernels/thread_team.h"
 
 namespace prm {
 namespace {
@@ -87,15 +88,7 @@ std::vector<int> AllowedCores() {
   return cores;
 }
 
-void PinThreads(std::span<const int> cores) {
-  at::parallel_for(0, int64_t(cores.size()), 1, [&](int64_t begin, int64_t) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cores[size_t(begin)], &set);
-    // A hint: scores do not depend on it.
-    sched_setaffinity(0, sizeof(set), &set);
-  });
-}
+void PinThreads(std::span<const int> cores) { ops::ThreadTeam::OfThisThread().Pin(cores); }
 
 ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarget& target) {
   using enum ops::WeightFormat;

@@ -9,17 +9,16 @@
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define PRM_HAS_AVX512_BF16 1
-#include <ATen/Parallel.h>
 #include <immintrin.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <memory>
 #include <new>
 
 #include "model/kernels/cpu_math.h"
+#include "model/kernels/for_each.h"
 #include "model/kernels/ops.h"
 
 // gcc warns of its own _mm512_undefined_epi32 (gcc bug 105593).
@@ -306,15 +305,6 @@ inline void ScaleRows(float* x, const float* factors, int rows, int channels) {
       _mm512_store_ps(p, _mm512_mul_ps(_mm512_load_ps(p), factor));
     }
   }
-}
-
-// Threads take items in order as they become free: traces differ too much for equal shares.
-template <class Body>
-void ForEachItem(int64_t items, const Body& body) {
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), items), 1, [&](int64_t, int64_t) {
-    for (int64_t i = next++; i < items; i = next++) body(i);
-  });
 }
 
 }  // namespace

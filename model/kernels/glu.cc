@@ -2,10 +2,10 @@
 // x * sigmoid(a(x)): SiLU with a(x) = x, GELU's tanh form with a(x) = sqrt(8/pi) (x + 0.044715
 // x^3), since (1 + tanh(y)) / 2 = sigmoid(2y).
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "model/kernels/cpu_math.h"
 #include "model/kernels/cuda/module.h"
+#include "model/kernels/for_each.h"
 #include "model/kernels/ops.h"
 
 namespace prm::ops {
@@ -129,7 +129,7 @@ at::Tensor Glu(const at::Tensor& gate_up, Activation activation) {
     return out;
   }
   const Bodies bodies = BodiesFor(bf16, activation);
-  at::parallel_for(0, gate_up.size(0), 16, [&](int64_t begin, int64_t end) {
+  ForEachBlock(gate_up.size(0), 16, [&](int64_t begin, int64_t end) {
     bodies.forward(gate_up.const_data_ptr(), out.data_ptr(), width, begin, end);
   });
   return out;
@@ -153,7 +153,7 @@ GluGrads GluBackward(const at::Tensor& grad, const at::Tensor& gate_up, Activati
   }
   GluGrads grads{at::empty_like(gate_up), at::empty_like(grad)};
   const Bodies bodies = BodiesFor(gate_up.scalar_type() == at::kBFloat16, activation);
-  at::parallel_for(0, gate_up.size(0), 16, [&](int64_t begin, int64_t end) {
+  ForEachBlock(gate_up.size(0), 16, [&](int64_t begin, int64_t end) {
     bodies.backward(grad.const_data_ptr(), gate_up.const_data_ptr(), grads.gate_up.data_ptr(),
                     grads.activation.data_ptr(), width, begin, end);
   });

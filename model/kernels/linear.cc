@@ -4,11 +4,12 @@
 #include "model/kernels/linear.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include "model/kernels/for_each.h"
 
 namespace prm::ops {
 namespace {
@@ -91,8 +92,8 @@ PRM_SIMD void MultiplyPanels(const LinearProduct& p, int64_t begin, int64_t end)
 }  // namespace
 
 void FloatProduct(const LinearProduct& p) {
-  at::parallel_for(0, (p.outputs + kPanel - 1) / kPanel, 1,
-                   [&](int64_t begin, int64_t end) { MultiplyPanels(p, begin, end); });
+  ForEachBlock((p.outputs + kPanel - 1) / kPanel, 1,
+               [&](int64_t begin, int64_t end) { MultiplyPanels(p, begin, end); });
 }
 
 }  // namespace prm::ops

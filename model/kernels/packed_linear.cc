@@ -1,12 +1,12 @@
 // Packed linear layers: how weights become panels, and which body multiplies them.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 
 #include "model/kernels/amx_tiles.h"
+#include "model/kernels/for_each.h"
 #include "model/kernels/linear.h"
 
 namespace prm::ops {
@@ -122,22 +122,20 @@ void PackedLinear::Pack(const at::Tensor& weight, const at::Tensor& bias) {
   bias_ = at::zeros({panels * kPanel}, at::kFloat);
   const at::Tensor rows = weight.contiguous();
   const at::Tensor shift = bias.defined() ? bias.to(at::kFloat).contiguous() : bias;
-  at::parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t panel = begin; panel < end; ++panel) {
-      const auto row_of = RowsOfPanel(panel, outputs_, options_.gated);
-      const auto pack = [&]<class T>(const T* from) {
-        auto* values = static_cast<std::byte*>(values_.data_ptr());
-        PackRows(from, inputs_, row_of.data(), options_.format,
-                 values + panel * size * values_.element_size(),
-                 scale_.mutable_data_ptr<float>() + panel * kPanel);
-      };
-      IsBf16(dtype_) ? pack(static_cast<const BFloat16*>(rows.const_data_ptr()))
-                     : pack(rows.const_data_ptr<float>());
-      for (int n = 0; shift.defined() && n < kPanel; ++n) {
-        if (row_of[size_t(n)] < 0) continue;
-        bias_.mutable_data_ptr<float>()[panel * kPanel + n] =
-            shift.const_data_ptr<float>()[row_of[size_t(n)]];
-      }
+  ForEachItem(panels, [&](int64_t panel) {
+    const auto row_of = RowsOfPanel(panel, outputs_, options_.gated);
+    const auto pack = [&]<class T>(const T* from) {
+      auto* values = static_cast<std::byte*>(values_.data_ptr());
+      PackRows(from, inputs_, row_of.data(), options_.format,
+               values + panel * size * values_.element_size(),
+               scale_.mutable_data_ptr<float>() + panel * kPanel);
+    };
+    IsBf16(dtype_) ? pack(static_cast<const BFloat16*>(rows.const_data_ptr()))
+                   : pack(rows.const_data_ptr<float>());
+    for (int n = 0; shift.defined() && n < kPanel; ++n) {
+      if (row_of[size_t(n)] < 0) continue;
+      bias_.mutable_data_ptr<float>()[panel * kPanel + n] =
+          shift.const_data_ptr<float>()[row_of[size_t(n)]];
     }
   });
 }

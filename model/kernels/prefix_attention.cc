@@ -7,7 +7,6 @@
 #include "model/kernels/prefix_attention.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +14,7 @@
 #include <cstring>
 
 #include "model/kernels/cuda/bodies.h"
+#include "model/kernels/for_each.h"
 
 namespace prm::ops {
 namespace {
@@ -76,17 +76,15 @@ void KeepOnCpu(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionS
                static_cast<T*>(kept.data_ptr()));
   };
   // A copy follows what it copies in the order of the runs, head by head.
-  at::parallel_for(0, 2 * K, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int head = int(i / 2);
-      const int64_t key = l.out_row, value = key + int64_t(K) * C;
-      if (i % 2 == 0) {
-        kv->body == KvBody::kPortable ? keep(head, key, kv->keys, by_channel)
-                                      : keep(head, key, kv->keys, by_token);
-      } else {
-        kv->body == KvBody::kAvx512Bf16 ? keep(head, value, kv->values, by_pair)
-                                        : keep(head, value, kv->values, by_token);
-      }
+  ForEachItem(2 * K, [&](int64_t i) {
+    const int head = int(i / 2);
+    const int64_t key = l.out_row, value = key + int64_t(K) * C;
+    if (i % 2 == 0) {
+      kv->body == KvBody::kPortable ? keep(head, key, kv->keys, by_channel)
+                                    : keep(head, key, kv->keys, by_token);
+    } else {
+      kv->body == KvBody::kAvx512Bf16 ? keep(head, value, kv->values, by_pair)
+                                      : keep(head, value, kv->values, by_token);
     }
   });
 }
@@ -372,8 +370,7 @@ at::Tensor PrefixAttention(const at::Tensor& qkv, const KvRuns& kv_runs, Attenti
                                &queries,
                                &layout,
                                static_cast<T*>(out.data_ptr())};
-    at::parallel_for(0, int64_t(queries.size()), 1,
-                     [&](int64_t b, int64_t e) { body(args, b, e); });
+    ForEachBlock(int64_t(queries.size()), 1, [&](int64_t b, int64_t e) { body(args, b, e); });
   };
   if (kv.body == KvBody::kAvx512Bf16) {
     Bf16PrefixAttention(static_cast<const BFloat16*>(qkv.const_data_ptr()), queries, shape,

@@ -2,12 +2,12 @@
 // One thread takes a block of rows; the weight gradient is summed per block of kRowsPerBlock rows
 // and then over blocks in order, so it does not depend on the number of threads.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <cmath>
 
 #include "model/kernels/cpu_math.h"
 #include "model/kernels/cuda/module.h"
+#include "model/kernels/for_each.h"
 #include "model/kernels/ops.h"
 
 namespace prm::ops {
@@ -174,8 +174,8 @@ RmsNormResult AddRmsNorm(const at::Tensor& residual, const at::Tensor& delta,
     return result;
   }
   const auto body = to_bf16 ? ForwardBf16Bf16 : (from_bf16 ? ForwardBf16F32 : ForwardF32F32);
-  at::parallel_for(0, residual.size(0), kRowsPerBlock,
-                   [&](int64_t begin, int64_t end) { body(rows, begin, end); });
+  ForEachBlock(residual.size(0), kRowsPerBlock,
+               [&](int64_t begin, int64_t end) { body(rows, begin, end); });
   return result;
 }
 
@@ -216,11 +216,7 @@ RmsNormGrads AddRmsNormBackward(const at::Tensor& grad_normed, const at::Tensor&
                           residual.size(1)};
   const auto body =
       IsBf16(grad_normed) ? BackwardBf16Bf16 : (to_bf16 ? BackwardF32Bf16 : BackwardF32F32);
-  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      body(rows, block * kRowsPerBlock, std::min(count, (block + 1) * kRowsPerBlock));
-    }
-  });
+  ForEachBlock(count, kRowsPerBlock, [&](int64_t begin, int64_t end) { body(rows, begin, end); });
   grad_weight.add_(partial.sum(0));
   return grads;
 }

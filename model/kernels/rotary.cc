@@ -1,8 +1,8 @@
 // Rotation of channel pairs by position, in place; angles are products in float32.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "model/kernels/cpu_math.h"
+#include "model/kernels/for_each.h"
 #include "model/kernels/ops.h"
 
 namespace prm::ops {
@@ -104,7 +104,7 @@ void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& 
                   inverse ? -1.0f : 1.0f};
   const auto body = layout == RotaryLayout::kHalf ? (bf16 ? HalfBf16 : HalfF32)
                                                   : (bf16 ? InterleavedBf16 : InterleavedF32);
-  at::parallel_for(0, x.size(0), 64, [&](int64_t b, int64_t e) { body(rows, b, e); });
+  ForEachBlock(x.size(0), 64, [&](int64_t b, int64_t e) { body(rows, b, e); });
 }
 
 }  // namespace prm::ops
