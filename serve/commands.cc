@@ -169,7 +169,8 @@ void AddLoadCommand(CLI::App& app) {
       ->capture_default_str();
   number("--rate", l.rate, "Calls a second, at random times; 0: --outstanding calls at all times");
   number("--seconds", l.seconds, "How long calls are sent");
-  number("--warmup", l.warmup_seconds, "How long calls are sent before that, which do not count");
+  number("--warmup", l.warmup_seconds,
+         "How long calls are sent before that, which do not count, when all sessions are open");
   number("--calls", l.max_calls, "How many calls at most; 0: no limit");
   load->add_option("--outstanding", l.max_outstanding, "Calls under way at most")
       ->capture_default_str()

@@ -16,6 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kConnectPatience{10};
+constexpr int64_t kBeforeTheClock = -1;
 
 void CountTrace(const v1::TraceResult& result, LoadCall* call) {
   if (!result.has_scores()) {
@@ -66,6 +67,7 @@ class Generator {
   LoadReport Run() {
     LoadSchedule schedule(options_.rate, options_.mix, options_.seed);
     const int64_t end_us = warmup_us_ + int64_t(options_.seconds * 1e6);
+    if (warmup_us_ > 0 && options_.mix[size_t(LoadKind::kAppend)] > 0) OpenSessions();
     start_ = Clock::now();
     for (int64_t sent = 0; options_.max_calls == 0 || sent < options_.max_calls; ++sent) {
       LoadArrival arrival = schedule.Next();
@@ -91,6 +93,16 @@ class Generator {
     Response response;
     LoadCall call;
   };
+
+  // The first steps of all sessions at once would be a backlog that the warm-up does not work off.
+  void OpenSessions() {
+    sessions_->Stagger();
+    for (int i = 0; i < options_.sessions; ++i) {
+      AwaitBelow(options_.max_outstanding);
+      Send({.at_us = kBeforeTheClock, .kind = LoadKind::kAppend});
+    }
+    AwaitBelow(1);
+  }
 
   int64_t NowUs() const {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start_).count();

@@ -17,10 +17,12 @@ struct LoadOptions {
   int max_outstanding =
       64;  // calls under way at most; the next is sent late, and its latency says so
   int connections = 4;
-  double warmup_seconds = 0;  // of calls that are sent before those that count
-  double seconds = 10;        // in which calls are sent; all of them are awaited
-  int64_t max_calls = 0;      // 0: as many as fall into `seconds`
-  int timeout_seconds = 60;   // of one call
+  // Of calls that are sent before those that count; sessions are opened before that, and the traces
+  // that they begin with end at different times.
+  double warmup_seconds = 0;
+  double seconds = 10;       // in which calls are sent; all of them are awaited
+  int64_t max_calls = 0;     // 0: as many as fall into `seconds`
+  int timeout_seconds = 60;  // of one call
   uint64_t seed = 1;
   LoadMix mix{1};
   int sessions = 64;  // that grow at once, on a stream a connection; more where all of them wait

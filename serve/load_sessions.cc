@@ -116,11 +116,14 @@ LoadSessions::Turn LoadSessions::TakeTurnLocked(const Place& place, const LoadCa
 std::optional<LoadSessions::Turn> LoadSessions::Begin(const LoadCall& call) {
   Stream* const stream = streams_[begun_ % streams_.size()].get();
   const Trace* const trace = &traces_[begun_ % traces_.size()];
+  const size_t steps = trace->steps.size();
+  const size_t end =
+      staggered_ && begun_ < sessions_ ? 1 + (steps - 1) * (begun_ + 1) / sessions_ : steps;
   const std::string name = std::to_string(begun_++);
   EnsureOpen(stream);
   std::lock_guard lock(mutex_);
   if (!stream->open) return std::nullopt;
-  stream->sessions[name].trace = trace;
+  stream->sessions[name] = {.trace = trace, .end = int(end)};
   return TakeTurnLocked({stream, name}, call);
 }
 
@@ -171,7 +174,7 @@ void LoadSessions::Answer(Stream* stream, const StreamReply& reply) {
       call.tokens = score->tokens - session.tokens;
       session.tokens = score->tokens;
     } else if (session.tokens == 0 || error->code() != ErrorCode::kResourceExhausted) {
-      session.sent = int(session.trace->steps.size());  // it is closed; else it goes on
+      session.sent = session.end;  // it is closed; else it goes on
     }
     if (session.calls.empty()) idle_.emplace_back(stream, reply.session);
   }

@@ -38,6 +38,10 @@ class LoadSessions {
   // another step. A trace that has ended makes place for another. Does not wait for the answer.
   void Append(const LoadCall& call);
 
+  // The traces of the first `sessions` end at different steps from now on, so that those that
+  // follow do not all begin at once. Before the first Append, by its thread.
+  void Stagger() { staggered_ = true; }
+
   // Ends the streams under way, and with them what waits for an answer. Any thread.
   void Cancel();
 
@@ -46,9 +50,10 @@ class LoadSessions {
   struct Session {
     const Trace* trace = nullptr;
     int sent = 0;                // steps
+    int end = 0;                 // steps to send
     int tokens = 0;              // of the trace so far
     std::deque<LoadCall> calls;  // that wait for answers
-    bool grows() const { return size_t(sent) < trace->steps.size(); }
+    bool grows() const { return sent < end; }
   };
   // The step that an Append sends.
   struct Turn {
@@ -71,7 +76,9 @@ class LoadSessions {
   const std::span<const Trace> traces_;
   const size_t sessions_;
   const End end_;
-  size_t begun_ = 0;  // sessions; of Append's thread
+  // Of Append's thread:
+  size_t begun_ = 0;  // sessions
+  bool staggered_ = false;
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Stream>> streams_;  // fixed; of them, guarded by mutex_: their state

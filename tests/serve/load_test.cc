@@ -164,6 +164,26 @@ TEST(RunLoad, CallsOfTheWarmupDoNotCount) {
   EXPECT_NEAR(double(counted.calls), 100, 60);
 }
 
+TEST(RunLoad, SessionsAreOpenBeforeTheWarmupAndEndAtDifferentTimes) {
+  const Server server(QuietOptions(), std::make_unique<FakeScorer>());
+  LoadOptions options;
+  options.server = server.address();
+  options.mix = {0, 0, 1};
+  options.sessions = 8;
+  options.warmup_seconds = 1e-6;
+  LoadWork work;
+  for (int i = 0; i < 20; ++i) {
+    work.traces.push_back(MakeTrace("t", StrCat("p", i), std::vector<std::string>(40, "a")));
+  }
+  // All grow by half of their steps: half of them end on the way, and others begin.
+  options.max_calls = 8 * 20;
+  options.max_outstanding = 1;
+  const LoadReport report = RunLoad(options, work);
+  EXPECT_GE(report.ok, options.max_calls - 1) << "but for one in the warm-up";
+  EXPECT_GE(report.kinds[3].calls, 3);
+  EXPECT_LE(report.kinds[3].calls, 5);
+}
+
 TEST(RunLoad, StepsUnderWayEndWithTheirStream) {
   const auto gate = std::make_shared<Gate>();
   const auto server = std::make_unique<Server>(QuietOptions(), std::make_unique<FakeScorer>(gate));
