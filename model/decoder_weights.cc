@@ -149,6 +149,19 @@ LayerWeights ReadLayer(const WeightSource& source, int i, at::ScalarType dtype) 
   return layer;
 }
 
+ops::LinearBody BodyOf(Packing packing) {
+  switch (packing) {
+    case Packing::kNone:
+      return ops::LinearBody::kTorch;
+    case Packing::kAllCuda:
+      return ops::LinearBody::kCuda;
+    default:
+      return ops::LinearBody::kPanels;
+  }
+}
+
+bool PacksHead(Packing packing) { return packing == Packing::kAll || packing == Packing::kAllCuda; }
+
 // Throws where the matrix cannot be packed so.
 void CheckTaken(const at::Tensor& weight, const ops::LinearOptions& options) {
   if (ops::PackedLinear::Takes(weight, options)) return;
@@ -158,6 +171,11 @@ void CheckTaken(const at::Tensor& weight, const ops::LinearOptions& options) {
     throw Error(ErrorCode::kUnimplemented,
                 StrCat("fp8 weights: no products of ", got,
                        "; expected bfloat16, sizes that are multiples of 16, and --device cuda"));
+  }
+  if (options.body == ops::LinearBody::kCuda) {
+    throw Error(ErrorCode::kUnimplemented,
+                StrCat("batch-invariant scores: no CUDA products of ", got,
+                       "; expected bfloat16 weights as stored, sizes that are multiples of 16"));
   }
   throw Error(
       ErrorCode::kUnimplemented,
@@ -179,9 +197,7 @@ void PackLayer(Packing packing, ops::WeightFormat format, LayerWeights* layer) {
   for (const auto& [part, bias] : kProducts) {
     at::Tensor& weight = (*layer)[part];
     const ops::LinearOptions options{
-        .gated = part == kGateUp,
-        .format = format,
-        .body = packing == Packing::kNone ? ops::LinearBody::kTorch : ops::LinearBody::kPanels};
+        .gated = part == kGateUp, .format = format, .body = BodyOf(packing)};
     if (packing == Packing::kWherePays && as_stored && !ops::PackedLinear::Pays(weight)) continue;
     CheckTaken(weight, options);
     layer->packed[size_t(part)].emplace(weight, (*layer)[bias], options);
@@ -190,17 +206,18 @@ void PackLayer(Packing packing, ops::WeightFormat format, LayerWeights* layer) {
 }
 
 // The head's layers are many times smaller than the rest: they stay beside their packed form.
-void PackHead(DecoderWeights* w) {
+void PackHead(ops::LinearBody body, DecoderWeights* w) {
+  const ops::LinearOptions options{.body = body};
   std::vector<HeadLayer> layers = w->head_hidden;
   layers.push_back({w->head_weight, w->head_bias});
   for (const HeadLayer& layer : layers) {
     std::vector<ops::PackedLinear>& members = w->packed_head.emplace_back();
     if (layer.weight.dim() == 2) {
-      members.emplace_back(layer.weight, layer.bias, ops::LinearOptions{});
+      members.emplace_back(layer.weight, layer.bias, options);
       continue;
     }
     for (int64_t e = 0; e < layer.weight.size(0); ++e) {
-      members.emplace_back(layer.weight[e].t(), layer.bias[e], ops::LinearOptions{});
+      members.emplace_back(layer.weight[e].t(), layer.bias[e], options);
     }
   }
 }
@@ -283,7 +300,7 @@ DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOption
     PrefetchLayer(source, i + 1);
     PackLayer(options.packing, w.format, &w.layers.back());
   }
-  if (options.packing == Packing::kAll && w.head_weight.defined()) PackHead(&w);
+  if (PacksHead(options.packing) && w.head_weight.defined()) PackHead(BodyOf(options.packing), &w);
   w.final_norm = Read(source, "model.norm.weight").add_(source.config().norm_offset);
   if (options.lm_head && source.Has("lm_head.weight")) {
     w.lm_head = Read(source, "lm_head.weight", options.dtype);
@@ -294,7 +311,7 @@ DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOption
 void PackWeights(Packing packing, DecoderWeights* weights, ops::WeightFormat format) {
   weights->format = format;
   for (LayerWeights& layer : weights->layers) PackLayer(packing, format, &layer);
-  if (packing == Packing::kAll) PackHead(weights);
+  if (PacksHead(packing)) PackHead(BodyOf(packing), weights);
 }
 
 DecoderWeights ForCompute(const DecoderWeights& weights, at::ScalarType dtype, at::Device device) {
@@ -305,6 +322,9 @@ DecoderWeights ForCompute(const DecoderWeights& weights, at::ScalarType dtype, a
     for (auto& packed : layer.packed) {
       if (packed) packed = packed->To(device);
     }
+  }
+  for (auto& members : out.packed_head) {
+    for (ops::PackedLinear& member : members) member = member.To(device);
   }
   return out;
 }

@@ -50,12 +50,13 @@ struct DecoderWeights {
   DecoderWeights Map(const std::function<at::Tensor(const at::Tensor&, bool in_matmul)>& f) const;
 };
 
-// Which matrices lie in the order in which ops::PackedLinear reads them on the CPU, and no longer
-// row by row: for inference, Backward is impossible.
+// Which matrices lie in the order in which ops::PackedLinear reads them, on the CPU but for
+// kAllCuda, and no longer row by row: for inference, Backward is impossible.
 enum class Packing {
   kNone,       // but of narrow formats the layers', for LibTorch's body on any device
   kWherePays,  // the layers' where that is faster, and all of narrow formats
   kAll,        // and the head's: StepLogits of a PrefixBatch is bitwise the same in any company
+  kAllCuda,    // the same for the bodies of CUDA kernels
 };
 
 struct WeightOptions {
@@ -70,7 +71,7 @@ struct WeightOptions {
 // On the CPU, in Hugging Face's rotary layout; norms and head are float32. Every tensor is
 // converted straight from the file's pages, which are given back when it is done, and packed while
 // the next layer is read: nothing is held twice but one layer. Throws Error(kUnimplemented) where
-// Packing::kAll or a narrow format is asked for and there is no product of it for the dtype.
+// all are packed or a narrow format is asked for and there is no product of it for the dtype.
 DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOptions& options);
 
 // The linear layers in `dtype`, or as they are packed, everything else float32, all on `device`;

@@ -156,7 +156,9 @@ Placement PlaceScorers(const ScorerOptions& options) {
 }
 
 Packing PackingFor(const ScorerOptions& options, const ComputeTarget& target) {
-  if (!target.device.is_cpu()) return Packing::kNone;
+  if (!target.device.is_cpu()) {
+    return options.batch_invariant ? Packing::kAllCuda : Packing::kNone;
+  }
   return options.batch_invariant ? Packing::kAll : Packing::kWherePays;
 }
 
@@ -183,18 +185,43 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   return d;
 }
 
+[[noreturn]] void RefuseBatchInvariance(const std::string& folder, const std::string& why) {
+  throw Error(ErrorCode::kUnimplemented, StrCat(folder, ": batch-invariant scores: ", why));
+}
+
+// Before the weights are read: on a GPU every product and sum must be one of ours.
+void CheckBatchInvariantTarget(const std::string& folder, ops::WeightFormat format,
+                               const ComputeTarget& target) {
+  if (target.device.is_cpu()) return;
+  const std::string on = " on " + target.device.str(),
+                    kernels = ops::DescribeKernels(target.device);
+  if (kernels != "CUDA") RefuseBatchInvariance(folder, "not by " + kernels + on);
+  if (target.dtype != c10::kBFloat16) {
+    RefuseBatchInvariance(folder, "not in float32" + on + "; expected --dtype bfloat16");
+  }
+  if (format != ops::WeightFormat::kAsStored) {
+    RefuseBatchInvariance(folder, StrCat("not with ", WeightFormatName(format), " weights", on,
+                                         "; expected --weights as-stored"));
+  }
+}
+
 void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
                           const ScorerOptions& options, const ComputeTarget& target) {
-  const auto refuse = [&](const std::string& why) {
-    throw Error(ErrorCode::kUnimplemented, StrCat(folder, ": batch-invariant scores: ", why));
-  };
+  const auto refuse = [&](const std::string& why) { RefuseBatchInvariance(folder, why); };
   if (model.prm->head.implicit_beta) refuse("not of an implicit reward model");
   if (model.config.rope_scaling.kind == RopeScaling::Kind::kDynamic) {
     refuse("not with a dynamic rope scaling");
   }
   if (options.cache_bytes == 0)
     refuse("they need the prefix cache; expected --cache-bytes above 0");
-  if (!target.device.is_cpu()) refuse("not on " + target.device.str() + "; expected --device cpu");
+  if (target.device.is_cpu()) return;
+  const ops::AttentionShape shape{.heads = model.config.num_heads,
+                                  .kv_heads = model.config.num_kv_heads,
+                                  .head_dim = model.config.head_dim};
+  if (ops::ChooseKvBody(shape, target.dtype, target.device) != ops::KvBody::kCuda) {
+    refuse(StrCat("no attention kernel for heads of ", shape.head_dim, " channels on ",
+                  target.device.str()));
+  }
 }
 
 // What the scorers of one device share.
@@ -227,6 +254,7 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
   const ComputeTarget& first = placement.targets[0];
   const ops::WeightFormat format = ChooseWeightFormat(options.weights, first);
   return WithTorchErrors("loading " + folder, [&] {
+    if (options.batch_invariant) CheckBatchInvariantTarget(folder, format, first);
     LoadedModel model = LoadModel(folder, {.dtype = first.dtype,
                                            .embedding_as_stored = true,
                                            .packing = PackingFor(options, first),

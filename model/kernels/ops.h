@@ -69,6 +69,7 @@ enum class WeightFormat {
 
 enum class LinearBody {
   kPanels,  // the CPU's: an output is bitwise the same whatever shares its batch, on any threads
+  kCuda,    // of the CUDA kernels: the same; bfloat16, and float32 where not gated
   kTorch,   // of the narrow formats on any device: the reference
 };
 
@@ -84,13 +85,14 @@ struct LinearProduct;
 class PackedLinear {
  public:
   // The CPU's body takes float32, and bfloat16 where the CPU has AVX512-BF16 and K is even, as they
-  // are and as int8; LibTorch's the narrow formats, fp8 of bfloat16 with multiples of 16.
+  // are and as int8; that of the CUDA kernels what is as stored, of bfloat16 K in eights and N, or
+  // F where gated, in eights; LibTorch's the narrow formats, fp8 of bfloat16 with multiples of 16.
   static bool Takes(const at::Tensor& weight, const LinearOptions& options = {});
   // The CPU's body is faster than LibTorch's product: bfloat16; where there is AMX, as measured.
   static bool Pays(const at::Tensor& weight);
   // weight in the compute dtype; bias may be undefined.
   PackedLinear(const at::Tensor& weight, const at::Tensor& bias, const LinearOptions& options);
-  // The same there; panels stay on the CPU.
+  // The same there; panels stay on the CPU. The CUDA kernels' body multiplies on a GPU alone.
   PackedLinear To(at::Device device) const;
 
   at::ScalarType dtype() const { return dtype_; }  // the compute dtype
@@ -105,12 +107,13 @@ class PackedLinear {
  private:
   void Pack(const at::Tensor& weight, const at::Tensor& bias);
   void Multiply(const at::Tensor& x, LinearProduct product) const;
+  void CheckInput(const at::Tensor& x) const;
   at::Tensor ByTorch(const at::Tensor& x) const;  // [T, N]
 
   int64_t inputs_ = 0, outputs_ = 0;
   LinearOptions options_;
   at::ScalarType dtype_;
-  at::Tensor values_;        // panels, or for LibTorch [N, K]
+  at::Tensor values_;        // panels; else [N, K], where gated for CUDA in the order of its kernel
   at::Tensor scale_, bias_;  // float32, of the panels' outputs, or [N]; LibTorch's bias as given
 };
 

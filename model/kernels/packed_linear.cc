@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "model/kernels/amx_tiles.h"
+#include "model/kernels/cuda/bodies.h"
 #include "model/kernels/for_each.h"
 #include "model/kernels/linear.h"
 
@@ -83,11 +84,22 @@ bool TorchTakes(const at::Tensor& weight, WeightFormat format) {
   return format != WeightFormat::kAsStored && (!fp8 || fits);
 }
 
+// The rows of gates [F], then ups [F], in groups of one and the other: of a weight or a bias.
+at::Tensor InGluGroups(const at::Tensor& rows) {
+  constexpr int64_t kGroup = cuda::kGluGroup;
+  return rows.view({2, rows.size(0) / 2 / kGroup, kGroup, -1})
+      .transpose(0, 1)
+      .reshape(rows.sizes());
+}
+
 }  // namespace
 
 bool PackedLinear::Takes(const at::Tensor& weight, const LinearOptions& options) {
   if (weight.dim() != 2 || (options.gated && weight.size(0) % 2 != 0)) return false;
   if (options.body == LinearBody::kTorch) return TorchTakes(weight, options.format);
+  if (options.body == LinearBody::kCuda) {
+    return options.format == WeightFormat::kAsStored && cuda::TakesLinear(weight, options.gated);
+  }
   if (!weight.is_cpu() || options.format == WeightFormat::kFp8) return false;
   return IsBf16(weight.scalar_type()) ? HasBf16Product() && weight.size(1) % 2 == 0
                                       : weight.scalar_type() == at::kFloat;
@@ -106,6 +118,13 @@ PackedLinear::PackedLinear(const at::Tensor& weight, const at::Tensor& bias,
   TORCH_CHECK(Takes(weight, options), "linear: cannot pack ", weight.sizes());
   if (options.body == LinearBody::kPanels) {
     Pack(weight, bias);
+    return;
+  }
+  if (options.body == LinearBody::kCuda) {
+    values_ = options.gated ? InGluGroups(weight.contiguous()) : weight.contiguous();
+    if (!bias.defined()) return;
+    bias_ = bias.to(at::kFloat).contiguous();
+    if (options.gated) bias_ = InGluGroups(bias_);
     return;
   }
   const QuantizedWeight quantized = QuantizeRows(weight, options.format);
@@ -141,7 +160,8 @@ void PackedLinear::Pack(const at::Tensor& weight, const at::Tensor& bias) {
 }
 
 PackedLinear PackedLinear::To(at::Device device) const {
-  TORCH_CHECK(device.is_cpu() || options_.body == LinearBody::kTorch, "linear: panels on ", device);
+  TORCH_CHECK(device.is_cpu() || options_.body != LinearBody::kPanels, "linear: panels on ",
+              device);
   PackedLinear moved = *this;
   for (at::Tensor* t : {&moved.values_, &moved.scale_, &moved.bias_}) {
     if (t->defined()) *t = t->to(device);
@@ -149,12 +169,19 @@ PackedLinear PackedLinear::To(at::Device device) const {
   return moved;
 }
 
-int64_t PackedLinear::bytes() const { return int64_t(values_.nbytes() + scale_.nbytes()); }
+int64_t PackedLinear::bytes() const {
+  return int64_t(values_.nbytes() + (scale_.defined() ? scale_.nbytes() : 0));
+}
+
+void PackedLinear::CheckInput(const at::Tensor& x) const {
+  TORCH_CHECK(x.device() == values_.device() && x.scalar_type() == dtype_ && x.dim() == 2 &&
+                  x.size(1) == inputs_ && x.is_contiguous(),
+              "linear: expected contiguous ", dtype_, " [T, ", inputs_, "] on ", values_.device(),
+              ", got ", x.sizes(), " on ", x.device());
+}
 
 void PackedLinear::Multiply(const at::Tensor& x, LinearProduct product) const {
-  TORCH_CHECK(x.is_cpu() && x.scalar_type() == dtype_ && x.dim() == 2 && x.size(1) == inputs_ &&
-                  x.is_contiguous(),
-              "linear: expected contiguous ", dtype_, " [T, ", inputs_, "], got ", x.sizes());
+  CheckInput(x);
   product.x = x.const_data_ptr();
   product.panels = values_.const_data_ptr();
   product.int8 = options_.format == WeightFormat::kInt8;
@@ -179,7 +206,12 @@ at::Tensor PackedLinear::Forward(const at::Tensor& x) const {
   TORCH_CHECK(!options_.gated, "linear: a gated one");
   if (options_.body == LinearBody::kTorch) return ByTorch(x);
   at::Tensor out = at::empty({x.size(0), outputs_}, x.options());
-  Multiply(x, {.out = out.data_ptr(), .stride = outputs_});
+  if (options_.body == LinearBody::kCuda) {
+    CheckInput(x);
+    cuda::Linear(x, values_, bias_, cuda::LinearResult::kStore, {}, out);
+  } else {
+    Multiply(x, {.out = out.data_ptr(), .stride = outputs_});
+  }
   return out;
 }
 
@@ -187,21 +219,31 @@ void PackedLinear::AddTo(const at::Tensor& x, at::Tensor* sum) const {
   TORCH_CHECK(!options_.gated && sum->scalar_type() == at::kFloat && sum->is_contiguous() &&
                   sum->sizes() == at::IntArrayRef({x.size(0), outputs_}),
               "linear: expected float32 [", x.size(0), ", ", outputs_, "], got ", sum->sizes());
-  if (options_.body == LinearBody::kTorch) {
-    sum->add_(ByTorch(x));
-    return;
+  switch (options_.body) {
+    case LinearBody::kTorch:
+      sum->add_(ByTorch(x));
+      return;
+    case LinearBody::kCuda:
+      CheckInput(x);
+      return cuda::Linear(x, values_, bias_, cuda::LinearResult::kAdd, {}, *sum);
+    case LinearBody::kPanels:
+      Multiply(x, {.result = Result::kAdd, .out = sum->data_ptr(), .stride = outputs_});
   }
-  Multiply(x, {.result = Result::kAdd, .out = sum->data_ptr(), .stride = outputs_});
 }
 
 at::Tensor PackedLinear::Glu(const at::Tensor& x, Activation activation) const {
   TORCH_CHECK(options_.gated, "linear: not a gated one");
   if (options_.body == LinearBody::kTorch) return ops::Glu(ByTorch(x), activation);
   at::Tensor out = at::empty({x.size(0), outputs_ / 2}, x.options());
-  Multiply(x, {.result = Result::kGlu,
-               .activation = activation,
-               .out = out.data_ptr(),
-               .stride = outputs_ / 2});
+  if (options_.body == LinearBody::kCuda) {
+    CheckInput(x);
+    cuda::Linear(x, values_, bias_, cuda::LinearResult::kGlu, activation, out);
+  } else {
+    Multiply(x, {.result = Result::kGlu,
+                 .activation = activation,
+                 .out = out.data_ptr(),
+                 .stride = outputs_ / 2});
+  }
   return out;
 }
 

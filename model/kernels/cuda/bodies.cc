@@ -20,7 +20,8 @@ struct Words {
     return at;
   }
   at::Tensor On(at::Device device) {
-    return at::from_blob(words.data(), {int64_t(words.size())}, at::kInt).to(device);
+    const at::Tensor host = at::from_blob(words.data(), {int64_t(words.size())}, at::kInt);
+    return host.to(device, at::kInt, /*non_blocking=*/false, /*copy=*/true);
   }
   std::vector<int32_t> words;
 };
@@ -67,6 +68,29 @@ const DeviceRuns::Attention& DeviceRuns::AttentionOn(at::Device device, ops::Att
 
 bool HasPrefixAttention(ops::AttentionShape shape, at::ScalarType dtype, at::Device device) {
   return dtype == at::kBFloat16 && TakesHeadSize(shape.head_dim) && Kernels(device) != nullptr;
+}
+
+bool TakesLinear(const at::Tensor& weight, bool gated) {
+  if (weight.scalar_type() == at::kFloat) return !gated;
+  return weight.scalar_type() == at::kBFloat16 && weight.size(1) % 8 == 0 &&
+         weight.size(0) % (gated ? 2 * kGluGroup : 8) == 0;
+}
+
+void Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+            LinearResult result, Activation activation, const at::Tensor& out) {
+  const KernelTable* kernels = Kernels(x.device());
+  TORCH_CHECK(kernels, "linear: no CUDA kernels on ", x.device());
+  const LinearArgs args{.x = x.const_data_ptr(),
+                        .weight = weight.const_data_ptr(),
+                        .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
+                        .out = out.mutable_data_ptr(),
+                        .rows = x.size(0),
+                        .inputs = x.size(1),
+                        .outputs = weight.size(0),
+                        .bf16 = x.scalar_type() == at::kBFloat16,
+                        .gelu = activation == Activation::kGeluTanh,
+                        .result = result};
+  LaunchOn(x.device(), [&](void* stream) { return kernels->linear(args, stream); });
 }
 
 void RotateAndKeep(const at::Tensor& qkv, const at::Tensor& positions,

@@ -37,6 +37,13 @@ class DeviceRuns {
 
 bool HasPrefixAttention(ops::AttentionShape shape, at::ScalarType dtype, at::Device device);
 
+// Whether the kernels multiply by such a weight [N, K]; gated: in the order of kGluGroup.
+bool TakesLinear(const at::Tensor& weight, bool gated);
+// out = x weight^T + bias and what follows (LinearArgs); bias may be undefined. Throws c10::Error
+// where no kernels run on the device.
+void Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+            LinearResult result, Activation activation, const at::Tensor& out);
+
 // Turns queries and keys by `table` (null: not at all) and keeps keys and values.
 void RotateAndKeep(const at::Tensor& qkv, const at::Tensor& positions,
                    const ops::RotaryTable* table, RotaryLayout layout, const ops::KvRuns& runs,

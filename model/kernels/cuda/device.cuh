@@ -100,6 +100,11 @@ PRM_DEVICE Bf16 FromFloat<Bf16>(float x) {
 
 PRM_DEVICE float Sigmoid(float x) { return 1.0f / (1.0f + Exp2(-kLog2E * x)); }
 PRM_DEVICE float Tanh(float x) { return 2.0f * Sigmoid(2.0f * x) - 1.0f; }
+// As in model/kernels/glu.cc: both activations are x * sigmoid(inner(x)).
+PRM_DEVICE float GatedUnit(float x, float up, bool gelu) {
+  const float inner = gelu ? 1.5957691216f * (x + 0.044715f * x * x * x) : x;
+  return x * Sigmoid(inner) * up;
+}
 
 // N neighbours in one access; T[N] must be aligned to its size.
 template <class T, int N>

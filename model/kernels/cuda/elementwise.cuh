@@ -135,10 +135,7 @@ __global__ void GluKernel(const GluArgs a) {
     Vector<T, N> out;
     PRM_UNROLL
     for (int j = 0; j < N; ++j) {
-      const float x = ToFloat(gates.at[j]);
-      // As in model/kernels/glu.cc: both activations are x * sigmoid(inner(x)).
-      const float inner = a.gelu ? 1.5957691216f * (x + 0.044715f * x * x * x) : x;
-      out.at[j] = FromFloat<T>(x * Sigmoid(inner) * ToFloat(ups.at[j]));
+      out.at[j] = FromFloat<T>(GatedUnit(ToFloat(gates.at[j]), ToFloat(ups.at[j]), a.gelu));
     }
     Store<N>(static_cast<T*>(a.out) + row * a.width + at, out);
   }

@@ -120,6 +120,29 @@ struct ReadHeadArgs {
   HeadActivation activation = HeadActivation::kNone;
 };
 
+// --- linear layers in a fixed order --------------------------------------------------------------
+enum class LinearResult : int32_t {
+  kStore,  // out = y
+  kAdd,    // float32 out += y
+  kGlu,    // out = activation(gate) * up
+};
+// Rows of gates and ups alternate in groups of this many, for kGlu.
+inline constexpr int kGluGroup = 8;
+// y = x weight^T + bias. Every value of y is a chain of sums over the inputs in rising order, the
+// same whatever the number of rows and whatever tile computes it.
+struct LinearArgs {
+  const void* x = nullptr;                    // [T, K]
+  const void* weight = nullptr;               // [N, K]
+  const float* bias = nullptr;                // [N]; null: none
+  void* out = nullptr;                        // [T, N], [T, N/2] of kGlu; kAdd: float32
+  int64_t rows = 0, inputs = 0, outputs = 0;  // T, K, N
+  // x, weight and out: bfloat16 with K a multiple of 8 and N of 8, or of 16 for kGlu, x and weight
+  // aligned to 16 bytes; else float32, without kGlu.
+  bool bf16 = false;
+  bool gelu = false;
+  LinearResult result = LinearResult::kStore;
+};
+
 // --- the module ----------------------------------------------------------------------------------
 // Each puts its kernels on `stream` (a cudaStream_t of the current device) and returns null, or
 // what CUDA says against it; pointers must stay valid until the stream has passed. Any thread.
@@ -132,9 +155,10 @@ struct KernelTable {
   const char* (*add_rms_norm)(const AddRmsNormArgs&, void* stream) = nullptr;
   const char* (*glu)(const GluArgs&, void* stream) = nullptr;
   const char* (*read_head)(const ReadHeadArgs&, void* stream) = nullptr;
+  const char* (*linear)(const LinearArgs&, void* stream) = nullptr;
 };
 // Of the structs above; a module of another version is not used.
-inline constexpr int kKernelTableVersion = 1;
+inline constexpr int kKernelTableVersion = 2;
 // The name of the module's one symbol: const KernelTable* PrmCudaKernels().
 inline constexpr char kKernelTableSymbol[] = "PrmCudaKernels";
 

@@ -33,6 +33,8 @@ Module LoadModule() {
   return {kernels(), ""};
 }
 
+const KernelTable* emulated = nullptr;
+
 // Before the first call a device is there: a tensor lies on it.
 const Module& TheModule(c10::Device device) {
   static const Module module = [&] {
@@ -45,13 +47,20 @@ const Module& TheModule(c10::Device device) {
 }  // namespace
 
 const KernelTable* Kernels(c10::Device device) {
-  return device.is_cuda() ? TheModule(device).table : nullptr;
+  return device.is_cuda() ? TheModule(device).table : emulated;
 }
 
+void EmulateOnCpu(const KernelTable* table) { emulated = table; }
+
 void LaunchOn(c10::Device device, const std::function<const char*(void*)>& launch) {
-  const c10::DeviceGuard guard(device);
-  const c10::impl::VirtualGuardImpl cuda(c10::kCUDA);
-  const char* error = launch(cuda.getStreamNativeHandle(cuda.getStream(device)));
+  const char* error = nullptr;
+  if (device.is_cpu()) {
+    error = launch(nullptr);
+  } else {
+    const c10::DeviceGuard guard(device);
+    const c10::impl::VirtualGuardImpl cuda(c10::kCUDA);
+    error = launch(cuda.getStreamNativeHandle(cuda.getStream(device)));
+  }
   TORCH_CHECK(error == nullptr, "CUDA kernel: ", error);
 }
 
