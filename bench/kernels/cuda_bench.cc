@@ -1,13 +1,15 @@
 // How fast are the CUDA kernels beside LibTorch's operators? Attention of appends and of branches
 // over kept blocks beside scaled_dot_product_attention on the same keys laid out side by side
-// (which is given for nothing: a cache in blocks would have to be gathered first), and the passes
-// by rows beside the bodies that run without the module. Microseconds a call, the best of rounds.
+// (which is given for nothing: a cache in blocks would have to be gathered first), the passes by
+// rows beside the bodies that run without the module, and the products of `--batch-invariant`
+// beside cuBLASLt's: what the flag costs. Microseconds a call, the best of rounds.
 //
 //   kernel_cuda_bench
 #include <ATen/ATen.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 
@@ -87,6 +89,48 @@ void Rows(int64_t rows, int64_t width, int64_t units) {
               long(rows), norm, plain_norm, glu, plain_glu);
 }
 
+// The four products of a layer by bodies of one kind.
+struct LayerProducts {
+  std::function<void()> qkv, attention_out, gate_up, down;
+};
+
+// A layer's products at `rows` rows: in the fixed order, with activation and residual inside,
+// beside LibTorch's with the gated unit behind; there the next norm adds to the residual.
+void Products(const char* model, int64_t rows, int64_t width, int64_t qkv, int64_t units) {
+  const auto weight = [](int64_t outputs, int64_t inputs) {
+    return OnGpu({outputs, inputs}) / std::sqrt(double(inputs));
+  };
+  const at::Tensor w_qkv = weight(qkv, width), w_out = weight(width, width),
+                   w_gate_up = weight(2 * units, width), w_down = weight(width, units),
+                   x = OnGpu({rows, width}), hidden = OnGpu({rows, units});
+  at::Tensor residual = OnGpu({rows, width}, at::kFloat);
+  const auto pack = [](const at::Tensor& w, bool gated) {
+    return ops::PackedLinear(w, {}, {.gated = gated, .body = ops::LinearBody::kCuda});
+  };
+  const auto p_qkv = pack(w_qkv, false), p_out = pack(w_out, false),
+             p_gate_up = pack(w_gate_up, true), p_down = pack(w_down, false);
+  const LayerProducts ours{[&] { p_qkv.Forward(x); }, [&] { p_out.AddTo(x, &residual); },
+                           [&] { p_gate_up.Glu(x, Activation::kSilu); },
+                           [&] { p_down.AddTo(hidden, &residual); }};
+  const LayerProducts theirs{[&] { at::mm(x, w_qkv.t()); }, [&] { at::mm(x, w_out.t()); },
+                             [&] { ops::Glu(at::mm(x, w_gate_up.t()), Activation::kSilu); },
+                             [&] { at::mm(hidden, w_down.t()); }};
+  const double flop = 2.0 * double(rows) * double(width) * double(qkv + width + 3 * units);
+  const auto print = [&](const char* name, const LayerProducts& products) {
+    const double t[] = {Microseconds(products.qkv), Microseconds(products.attention_out),
+                        Microseconds(products.gate_up), Microseconds(products.down)};
+    const double all = t[0] + t[1] + t[2] + t[3];
+    std::printf("  %-11s qkv %8.1f  out %8.1f  gate, up %8.1f  down %8.1f  all %9.1f us", name,
+                t[0], t[1], t[2], t[3], all);
+    std::printf("  %6.1f TFLOP/s  %6.2f TB/s of weights\n", flop / all / 1e6,
+                flop / double(rows) / all / 1e6);
+    return all;
+  };
+  std::printf("products of a layer of %s, %ld rows\n", model, long(rows));
+  const double fixed = print("fixed order", ours), free = print("LibTorch", theirs);
+  std::printf("  --batch-invariant takes %.2f times as long\n", fixed / free);
+}
+
 }  // namespace
 }  // namespace prm
 
@@ -106,4 +150,12 @@ int main() {
     Attention(shape, 1, 0, 1024);
   }
   for (const int64_t rows : {1, 64, 1024}) Rows(rows, 3584, 18944);
+  if (ops::DescribeKernels(kGpu) != "CUDA") {
+    std::printf("skip  products in a fixed order: they need the kernels\n");
+    return 77;
+  }
+  for (const int64_t rows : {1, 16, 32, 128, 512, 2048, 4096}) {
+    Products("Qwen2.5-7B", rows, 3584, 4608, 18944);
+    Products("Qwen2-0.5B", rows, 896, 1152, 4864);
+  }
 }

@@ -27,12 +27,14 @@ int main() {
   const cuda::KernelTable& table = *kernels();
   Expect("of this version", table.version == cuda::kKernelTableVersion);
   Expect("with all launchers", table.prefix_attention && table.rotate_and_keep &&
-                                   table.add_rms_norm && table.glu && table.read_head);
+                                   table.add_rms_norm && table.glu && table.read_head &&
+                                   table.linear);
   const char* why_not = table.why_not();
   std::printf("      on this machine: %s\n", why_not ? why_not : "they run");
   Expect("its kernels run where a GPU is", (why_not == nullptr) == HasCuda());
   Expect("nothing is launched for no rows", table.prefix_attention({}, nullptr) == nullptr &&
-                                                table.add_rms_norm({}, nullptr) == nullptr);
+                                                table.add_rms_norm({}, nullptr) == nullptr &&
+                                                table.linear({}, nullptr) == nullptr);
   Expect("the CPU has kernels of its own", ops::DescribeKernels(at::kCPU) == "CPU");
   if (HasCuda()) {
     Expect("the ops use the module", ops::DescribeKernels({at::kCUDA, 0}) == "CUDA");
