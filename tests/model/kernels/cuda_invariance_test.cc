@@ -18,22 +18,25 @@ constexpr int32_t kBlocks = 200;
 
 struct Size {
   int64_t width, units;
-  int heads, kv_heads;
+  int heads, kv_heads, head_dim;
 };
 
 class TinyDecoder {
  public:
   TinyDecoder(Size size, at::Device device) : device_(device) {
-    shape_ = {.heads = size.heads, .kv_heads = size.kv_heads, .head_dim = 64};
+    shape_ = {.heads = size.heads, .kv_heads = size.kv_heads, .head_dim = size.head_dim};
     embedding_ = Weights({kVocabulary, size.width}, 1).to(at::kFloat);
-    const int64_t queries = 64 * size.heads, all = queries + 128 * size.kv_heads;
+    const int64_t C = size.head_dim, queries = C * size.heads,
+                  all = queries + 2 * C * size.kv_heads;
     for (const int window : {0, 90}) {
       layers_.push_back({Norm(size.width), Norm(size.width), Linear(all, size.width),
                          Linear(size.width, queries), Linear(2 * size.units, size.width, true),
                          Linear(size.width, size.units), window});
     }
     std::vector<float> frequencies;
-    for (int i = 0; i < 32; ++i) frequencies.push_back(float(std::pow(1e4, -i / 32.0)));
+    for (int i = 0; i < C / 2; ++i) {
+      frequencies.push_back(float(std::pow(1e4, -2.0 * i / double(C))));
+    }
     table_ = ops::MakeRotaryTable(2048, frequencies, 1.0, device);
     final_norm_ = Norm(size.width);
     head_ = Weights({4, size.width}, 1).to(at::kFloat);
@@ -209,7 +212,8 @@ int main() {
   at::manual_seed(3);
   {
     const cuda::EmulatedKernels kernels;
-    TestDecoder(TinyDecoder({.width = 72, .units = 40, .heads = 3, .kv_heads = 1}, at::kCPU),
+    TestDecoder(TinyDecoder({.width = 72, .units = 40, .heads = 3, .kv_heads = 1, .head_dim = 64},
+                            at::kCPU),
                 "emulated", 3, 70);
   }
   if (!HasCuda()) {
@@ -218,7 +222,11 @@ int main() {
   }
   const at::Device gpu(at::kCUDA, 0);
   std::printf("kernels on the GPU: %s\n", ops::DescribeKernels(gpu).c_str());
-  TestDecoder(TinyDecoder({.width = 896, .units = 4864, .heads = 14, .kv_heads = 2}, gpu), "cuda:0",
-              20, 700);
+  TestDecoder(
+      TinyDecoder({.width = 896, .units = 4864, .heads = 14, .kv_heads = 2, .head_dim = 64}, gpu),
+      "cuda:0", 20, 700);
+  TestDecoder(
+      TinyDecoder({.width = 1024, .units = 2816, .heads = 8, .kv_heads = 4, .head_dim = 128}, gpu),
+      "cuda:0, wide heads", 10, 700);
   return Failures();
 }
