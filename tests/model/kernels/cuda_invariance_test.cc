@@ -214,7 +214,7 @@ int main() {
     const cuda::EmulatedKernels kernels;
     TestDecoder(TinyDecoder({.width = 72, .units = 40, .heads = 3, .kv_heads = 1, .head_dim = 64},
                             at::kCPU),
-                "emulated", 3, 70);
+                "emulated", 2, 70);
   }
   if (!HasCuda()) {
     std::printf("skip  no CUDA device: the CUDA cases did not run\n");
