@@ -14,5 +14,7 @@ void AddTokenizeCommand(CLI::App& app);
 
 // Verbs under `prm data`.
 void AddSynthCommand(CLI::App& data);
+void AddAgreeCommand(CLI::App& data);
+void AddAnnotatorsCommand(CLI::App& data);
 
 }  // namespace prm
