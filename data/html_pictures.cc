@@ -211,6 +211,72 @@ std::string HeatCell(const HeatMap& map, const HeatScale& scale, size_t row, siz
          Text(Number(x + width / 2 - 1), y + height / 2 + 3, text, colour + "t", "middle");
 }
 
+// --- intervals
+// -------------------------------------------------------------------------------------
+
+struct IntervalScale {
+  double low = 0, high = 1;
+  double Place(double value) const { return (value - low) / (high - low); }
+  bool Holds(double value) const { return value >= low && value <= high; }
+};
+
+IntervalScale CheckedScale(const IntervalPlot& plot) {
+  IntervalScale scale{plot.low, plot.high};
+  for (const IntervalRow& row : plot.rows) {
+    if (row.low.has_value() != row.high.has_value()) {
+      Refuse(plot.title, "expected both ends of an interval or none");
+    }
+    for (const std::optional<double>& value : {row.estimate, row.low, row.high}) {
+      if (!value) continue;
+      NeedFinite(plot.title, *value);
+      scale.low = std::min(scale.low, *value);
+      scale.high = std::max(scale.high, *value);
+    }
+  }
+  for (const auto& [value, unused] : plot.marks) NeedFinite(plot.title, value);
+  if (scale.high <= scale.low) scale.high = scale.low + 1;
+  return scale;
+}
+
+std::string Figures(const IntervalPlot& plot, const IntervalRow& row) {
+  if (!row.estimate) return row.note;
+  std::string figures = FormatFixed(*row.estimate, plot.decimals);
+  if (row.low) {
+    figures += StrCat(" [", FormatFixed(*row.low, plot.decimals), ", ",
+                      FormatFixed(*row.high, plot.decimals), "]");
+  }
+  return figures;
+}
+
+// Label, figures and interval; adds its height to *y.
+std::string IntervalRowSvg(const IntervalPlot& plot, const IntervalRow& row,
+                           const IntervalScale& scale, double* y) {
+  constexpr size_t kRoom = 46;  // characters across the narrowest window
+  const std::string figures = Figures(plot, row);
+  std::string svg = "<g>" + TitleOf(row.label + ": " + figures +
+                                    (row.estimate && !row.note.empty() ? " " + row.note : ""));
+  svg += Text("0", *y + 14, Clip(row.label, kRoom));
+  // A long label has a line of its own.
+  if (CharactersOf(row.label) + CharactersOf(figures) > kRoom - 2) *y += 16;
+  svg += Text("100%", *y + 14, Clip(figures, kRoom), row.estimate ? "" : "dim", "end");
+  const double line = *y + 28;
+  svg += HorizontalLine(line);
+  for (const auto& [value, unused] : plot.marks) {
+    if (scale.Holds(value)) svg += VerticalLine(scale.Place(value), line - 8, line + 8, "mark");
+  }
+  if (row.low) {
+    svg += StrCat("<line x1=\"", Share(scale.Place(*row.low)), "\" x2=\"",
+                  Share(scale.Place(*row.high)), "\" y1=\"", Number(line), "\" y2=\"", Number(line),
+                  "\" class=\"wide\"/>\n");
+  }
+  if (row.estimate) {
+    svg += StrCat("<circle cx=\"", Share(scale.Place(*row.estimate)), "\" cy=\"", Number(line),
+                  "\" r=\"5\" class=\"dot\"/>\n");
+  }
+  *y = line + 14;
+  return svg + "</g>\n";
+}
+
 }  // namespace
 
 std::string BarChartSvg(const BarChart& chart) {
@@ -290,69 +356,24 @@ std::string HeatMapSvg(const HeatMap& map) {
 }
 
 std::string IntervalPlotSvg(const IntervalPlot& plot) {
-  double low = plot.low, high = plot.high;
-  const auto widen = [&](const std::optional<double>& value) {
-    if (!value) return;
-    NeedFinite(plot.title, *value);
-    low = std::min(low, *value);
-    high = std::max(high, *value);
-  };
-  for (const IntervalRow& row : plot.rows) {
-    widen(row.estimate);
-    widen(row.low);
-    widen(row.high);
-    if (row.low.has_value() != row.high.has_value()) {
-      Refuse(plot.title, "expected both ends of an interval or none");
-    }
-  }
-  if (high <= low) high = low + 1;
-  const auto place = [&](double value) { return (value - low) / (high - low); };
-  constexpr double kRow = 44;
-  const double top = plot.marks.empty() ? 0 : 20;
-  const double bottom = top + double(plot.rows.size()) * kRow + 4;
+  IntervalScale scale = CheckedScale(plot);
   std::string svg;
+  double y = 0;
   for (const auto& [value, label] : plot.marks) {
-    NeedFinite(plot.title, value);
-    if (value < low || value > high) continue;
-    svg += Text(Share(place(value)), 11, label, "dim", AnchorAt(place(value)));
+    if (scale.Holds(value)) {
+      svg += Text(Share(scale.Place(value)), 11, label, "dim", AnchorAt(scale.Place(value)));
+    }
+    y = 20;
   }
-  for (size_t i = 0; i < plot.rows.size(); ++i) {
-    const IntervalRow& row = plot.rows[i];
-    const double y = top + double(i) * kRow;
-    std::string figures = row.note;
-    if (row.estimate) {
-      figures = FormatFixed(*row.estimate, plot.decimals);
-      if (row.low) {
-        figures += StrCat(" [", FormatFixed(*row.low, plot.decimals), ", ",
-                          FormatFixed(*row.high, plot.decimals), "]");
-      }
-    }
-    const size_t room = 46 - std::min<size_t>(CharactersOf(figures), 24);
-    svg += "<g>" + TitleOf(row.label + ": " + figures + (row.estimate ? " " + row.note : ""));
-    svg += Text("0", y + 14, Clip(row.label, room));
-    svg += Text("100%", y + 14, Clip(figures, 24), row.estimate ? "" : "dim", "end");
-    svg += HorizontalLine(y + 30);
-    for (const auto& [value, unused] : plot.marks) {
-      if (value >= low && value <= high) svg += VerticalLine(place(value), y + 21, y + 39, "mark");
-    }
-    if (row.low) {
-      svg +=
-          StrCat("<line x1=\"", Share(place(*row.low)), "\" x2=\"", Share(place(*row.high)),
-                 "\" y1=\"", Number(y + 30), "\" y2=\"", Number(y + 30), "\" class=\"wide\"/>\n");
-    }
-    if (row.estimate) {
-      svg += StrCat("<circle cx=\"", Share(place(*row.estimate)), "\" cy=\"", Number(y + 30),
-                    "\" r=\"5\" class=\"dot\"/>\n");
-    }
-    svg += "</g>\n";
-  }
+  for (const IntervalRow& row : plot.rows) svg += IntervalRowSvg(plot, row, scale, &y);
+  y += 4;
   for (int tick = 0; tick <= 4; ++tick) {
     const double share = tick / 4.0;
-    svg += VerticalLine(share, bottom, bottom + 5, "grid");
-    svg += Text(Share(share), bottom + 18, FormatFixed(low + share * (high - low), 2), "dim",
-                AnchorAt(share));
+    svg += VerticalLine(share, y, y + 5, "grid");
+    svg += Text(Share(share), y + 18, FormatFixed(scale.low + share * (scale.high - scale.low), 2),
+                "dim", AnchorAt(share));
   }
-  return Frame(plot.title, "100%", bottom + 24, svg);
+  return Frame(plot.title, "100%", y + 24, svg);
 }
 
 Histogram BinsOf(std::string title, std::string x_title, std::span<const double> values, int bins) {

@@ -68,7 +68,7 @@ table { border-collapse: collapse; font-size: 0.875rem; min-width: 60%; }
 caption { text-align: left; font-weight: 600; padding: 0 0 0.4rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.9rem 0.4rem 0;
   border-bottom: 1px solid var(--line); font-weight: 400; overflow-wrap: normal; }
-td { max-width: 30rem; overflow-wrap: anywhere; min-width: 3.5rem; }
+th[scope="row"] { min-width: 9rem; } td { max-width: 30rem; overflow-wrap: break-word; }
 thead th { color: var(--muted); font-size: 0.8rem; vertical-align: bottom; white-space: nowrap; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 details { margin: 0.8rem 0; } summary { cursor: pointer; padding: 0.3rem 0; font-weight: 600; }

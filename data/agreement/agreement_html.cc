@@ -48,8 +48,8 @@ std::string IntervalText(const BootstrapInterval& interval) {
 std::string RateText(const Rate& rate) {
   if (rate.tries == 0) return "–";
   const RateInterval interval = WilsonInterval(rate);
-  return StrCat(FormatPercent(*rate.value(), 1), " [", FormatPercent(interval.low, 0), ", ",
-                FormatPercent(interval.high, 0), "] of ", FormatCount(rate.tries));
+  return StrCat(FormatPercent(*rate.value()), " [", FormatFixed(100 * interval.low, 0), ", ",
+                FormatFixed(100 * interval.high, 0), "], n = ", FormatCount(rate.tries));
 }
 
 // --- parts of the page, from top to bottom
@@ -102,6 +102,13 @@ void AddStatistics(Page& page) {
                              " resamples of traces, seed ", page.report.bootstrap.seed,
                              ". Bands: Krippendorff rely from .800, tentative from .667; Landis "
                              "and Koch for the others."));
+  if (page.report.has_step_labels) {
+    page.html.Paragraph(
+        "The nominal alpha of the four labels decides the gate; incorrect against the rest is the "
+        "statistic of safety. Necessary against redundant counts steps that all call valid. The "
+        "four labels are no single scale: the ordinal alpha leaves incomplete out and is "
+        "secondary. A first error is the first step called incorrect or incomplete.");
+  }
   IntervalPlot plot{"Estimates with their intervals", {}, 0, 1, {{0.667, ".667"}, {0.8, ".800"}}};
   HtmlTable table{
       "Estimates",

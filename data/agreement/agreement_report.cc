@@ -66,14 +66,14 @@ std::vector<View> ViewsOf(const Ratings& ratings, bool has_step_labels) {
        {{"alpha_incorrect", "Alpha, incorrect against the rest", Bands::kKrippendorff,
          NominalAlpha},
         {"ac1_incorrect", "AC1, incorrect against the rest", Bands::kLandisKoch, GwetAc1}}});
-  views.push_back({NecessityCounts(ratings),
-                   {{"alpha_necessity", "Alpha, necessary against redundant (all say valid)",
-                     Bands::kKrippendorff, NominalAlpha},
-                    {"ac1_necessity", "AC1, necessary against redundant (all say valid)",
-                     Bands::kLandisKoch, GwetAc1}}});
-  views.push_back({CountLabels(ratings, {{2, 1, 0, -1}, 3}),
-                   {{"alpha_ordinal", "Alpha, ordinal on -1 < 0 < +1 (incomplete left out)",
-                     Bands::kKrippendorff, OrdinalAlpha}}});
+  views.push_back(
+      {NecessityCounts(ratings),
+       {{"alpha_necessity", "Alpha, necessary against redundant", Bands::kKrippendorff,
+         NominalAlpha},
+        {"ac1_necessity", "AC1, necessary against redundant", Bands::kLandisKoch, GwetAc1}}});
+  views.push_back(
+      {CountLabels(ratings, {{2, 1, 0, -1}, 3}),
+       {{"alpha_ordinal", "Alpha, ordinal on -1 < 0 < +1", Bands::kKrippendorff, OrdinalAlpha}}});
   return views;
 }
 
