@@ -14,7 +14,7 @@ namespace prm {
 namespace {
 
 struct Flags {
-  std::string file, gold, scores, html, json;
+  std::string file, gold, scores, html, json, csv;
   RatingsFileOptions input;
   ReportOptions report;
 };
@@ -35,7 +35,9 @@ void Agree(const Flags& flags) {
         AgreementHtml(report, ratings, std::filesystem::path(flags.file).filename().string(),
                       ranking ? &*ranking : nullptr));
   }
-  if (flags.json != "-" && flags.html != "-") std::cout << AgreementText(report, ratings);
+  if (!flags.csv.empty()) WriteFileAtomically(flags.csv, RatingsCsv(ratings));
+  if (flags.csv != "-" && flags.json != "-" && flags.html != "-")
+    std::cout << AgreementText(report, ratings);
 }
 
 }  // namespace
@@ -60,6 +62,7 @@ void AddAgreeCommand(CLI::App& data) {
       ->capture_default_str();
   agree->add_option("--html", flags->html, "Writes a page with pictures");
   agree->add_option("--json", flags->json, "Writes every figure; - is standard output");
+  agree->add_option("--csv", flags->csv, "Writes the raw matrix, a line a step");
   BootstrapOptions& bootstrap = flags->report.bootstrap;
   agree->add_option("--replicates", bootstrap.replicates, "Resamples of traces")
       ->check(CLI::Range(1, 1000000))

@@ -149,47 +149,62 @@ void AddBaseRates(Page& page) {
       {{all.title, BarChartSvg(all)}, {by_annotator.title, BarChartSvg(by_annotator)}});
 }
 
+HtmlFigure ConfusionFigure(const std::string& caption, const HeatMap& titles,
+                           const std::vector<double>& table) {
+  HeatMap map = titles;
+  const size_t q = map.rows.size();
+  for (size_t c = 0; c < q; ++c) {
+    map.values.emplace_back(table.begin() + long(c * q), table.begin() + long((c + 1) * q));
+  }
+  return {caption, HeatMapSvg(map)};
+}
+
+HtmlFigure PairFigure(const Page& page) {
+  const std::vector<std::string>& names = page.ratings.annotators();
+  const size_t n = names.size();
+  HeatMap pairs{"Cohen kappa of every pair", "annotator", "annotator", names, names, {}, 2};
+  pairs.high = 1;
+  pairs.values.assign(n, std::vector<std::optional<double>>(n));
+  pairs.notes.assign(n, std::vector<std::string>(n));
+  for (const PairAgreementRow& pair : page.report.pairs) {
+    for (const auto& [row, column] : {std::pair(pair.a, pair.b), std::pair(pair.b, pair.a)}) {
+      pairs.values[size_t(row)][size_t(column)] = pair.kappa.value;
+      pairs.notes[size_t(row)][size_t(column)] =
+          StrCat(pair.units, " steps", pair.kappa.value ? "" : ", ", pair.kappa.why);
+    }
+  }
+  return {pairs.title, HeatMapSvg(pairs)};
+}
+
 void AddPairs(Page& page) {
   const AgreementReport& report = page.report;
   page.html.Section("Pairs and confusion");
-  const std::vector<std::string>& names = page.ratings.annotators();
-  const size_t n = names.size(), q = report.labels.size();
-  HeatMap pairs{"Cohen kappa of every pair", "annotator", "annotator", names, names, {}, 2};
-  pairs.high = 1;
-  pairs.low = 0;
-  pairs.values.assign(n, std::vector<std::optional<double>>(n));
-  pairs.notes.assign(n, std::vector<std::string>(n));
+  const std::string caption = "Pairs of labels given to one step";
+  std::vector<HtmlFigure> figures = {ConfusionFigure(
+      caption, {caption, "one annotator", "another", report.labels, report.labels, {}},
+      report.confusion)};
+  if (report.annotators <= kMostPairedAnnotators) figures.push_back(PairFigure(page));
+  page.html.Figures(figures);
   HtmlTable table{"Pairs",
                   {"pair", {"steps", true}, {"agreement", true}, {"Cohen kappa", true}, "band"},
                   {},
                   report.pairs.size() > 10};
   for (const PairAgreementRow& pair : report.pairs) {
     const std::string band = pair.kappa.value ? std::string(LandisKochBand(*pair.kappa.value)) : "";
-    for (const auto& [row, column] : {std::pair(pair.a, pair.b), std::pair(pair.b, pair.a)}) {
-      pairs.values[size_t(row)][size_t(column)] = pair.kappa.value;
-      pairs.notes[size_t(row)][size_t(column)] =
-          StrCat(pair.units, " steps", pair.kappa.value ? "" : ", ", pair.kappa.why);
-    }
     table.rows.push_back({page.Annotator(pair.a) + " / " + page.Annotator(pair.b),
                           FormatCount(pair.units), Value(pair.percent), Value(pair.kappa),
                           HtmlCell(band, ToneOfBand(band))});
   }
-  HeatMap confusion{"Pairs of labels given to one step",
-                    "one annotator",
-                    "another",
-                    report.labels,
-                    report.labels,
-                    {}};
-  for (size_t c = 0; c < q; ++c) {
-    confusion.values.emplace_back(report.confusion.begin() + long(c * q),
-                                  report.confusion.begin() + long((c + 1) * q));
-  }
-  page.html.Figures({{confusion.title, HeatMapSvg(confusion)}, {pairs.title, HeatMapSvg(pairs)}});
   page.html.Table(table);
+  if (report.pairs_without_overlap > 0) {
+    page.html.Paragraph(
+        StrCat("Pairs without a step in common: ", FormatCount(report.pairs_without_overlap), "."));
+  }
   if (!report.jackknife.outlier) return;
   const size_t outlier = size_t(*report.jackknife.outlier);
-  page.html.Paragraph(StrCat("The nominal alpha rises most without ", names[outlier], ": to ",
-                             FormatFixed(*report.jackknife.without[outlier].value, 3), "."));
+  page.html.Paragraph(StrCat("The nominal alpha rises most without ", page.Annotator(int(outlier)),
+                             ": to ", FormatFixed(*report.jackknife.without[outlier].value, 3),
+                             "."));
 }
 
 void AddWorst(Page& page) {
@@ -296,13 +311,8 @@ void AddCards(Page& page) {
   for (const AnnotatorCard& card : report.cards) {
     if (card.gold.tries == 0) continue;
     const std::string name = page.Annotator(card.annotator) + " beside gold";
-    HeatMap map{name, "gold", "given", report.labels, report.labels, {}};
-    const size_t q = report.labels.size();
-    for (size_t c = 0; c < q; ++c) {
-      map.values.emplace_back(card.gold_confusion.begin() + long(c * q),
-                              card.gold_confusion.begin() + long((c + 1) * q));
-    }
-    confusions.push_back({name, HeatMapSvg(map)});
+    confusions.push_back(ConfusionFigure(
+        name, {name, "gold", "given", report.labels, report.labels, {}}, card.gold_confusion));
   }
   page.html.Figures(confusions);
 }

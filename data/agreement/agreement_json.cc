@@ -148,6 +148,7 @@ std::string AgreementJson(const AgreementReport& report, const Ratings& ratings)
                              {"percent", StatisticJson(pair.percent)},
                              {"cohen", StatisticJson(pair.kappa)}});
   }
+  json["pairs_without_overlap"] = report.pairs_without_overlap;
   json["confusion"] = Matrix(report.confusion, report.labels.size());
   json["outlier"] = report.jackknife.outlier
                         ? Json(ratings.annotators()[size_t(*report.jackknife.outlier)])

@@ -152,11 +152,21 @@ void AddStatistics(const Ratings& ratings, const ReportOptions& options, Agreeme
 
 void AddPairs(const Ratings& ratings, AgreementReport* report) {
   const int n = int(ratings.annotators().size()), q = int(ratings.labels().size());
+  const auto tables = PairTables(ratings);
+  const auto add = [&](int a, int b, const std::vector<double>& table) {
+    report->pairs.push_back({a, b, int64_t(std::accumulate(table.begin(), table.end(), 0.0)),
+                             PairAgreement(table, q), CohenKappa(table, q)});
+  };
+  report->pairs_without_overlap = int64_t{n} * (n - 1) / 2 - int64_t(tables.size());
+  if (n > kMostPairedAnnotators) {
+    for (const auto& [pair, table] : tables) add(pair.first, pair.second, table);
+    return;
+  }
+  const std::vector<double> nothing(size_t(q) * size_t(q), 0);
   for (int a = 0; a < n; ++a) {
     for (int b = a + 1; b < n; ++b) {
-      const std::vector<double> table = PairTable(ratings, a, b);
-      report->pairs.push_back({a, b, int64_t(std::accumulate(table.begin(), table.end(), 0.0)),
-                               PairAgreement(table, q), CohenKappa(table, q)});
+      const auto found = tables.find({a, b});
+      add(a, b, found == tables.end() ? nothing : found->second);
     }
   }
 }

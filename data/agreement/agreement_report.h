@@ -34,6 +34,8 @@ struct PairAgreementRow {
   Statistic percent, kappa;
 };
 
+inline constexpr int kMostPairedAnnotators = 40;
+
 struct WorstStep {
   int unit = 0;
   double agreement = 0;     // share of agreeing pairs
@@ -66,7 +68,9 @@ struct AgreementReport {
   std::vector<int64_t> label_counts;  // [labels] ratings: the base rates
   std::vector<ShownStatistic> statistics;
   BootstrapOptions bootstrap;
+  // Every pair; of more than kMostPairedAnnotators annotators those with a step in common.
   std::vector<PairAgreementRow> pairs;
+  int64_t pairs_without_overlap = 0;
   std::vector<double> confusion;  // [labels][labels] pairs of ratings of a unit, symmetric
   Jackknife jackknife;
   std::vector<WorstStep> worst;

@@ -74,6 +74,9 @@ std::string AgreementText(const AgreementReport& report, const Ratings& ratings)
     if (pair.percent.value) text += "  " + FormatPercent(*pair.percent.value);
     text += StrCat("  ", pair.units, "\n");
   }
+  if (report.pairs_without_overlap > 0) {
+    text += StrCat("  pairs without a step in common: ", report.pairs_without_overlap, "\n");
+  }
   if (report.jackknife.outlier) {
     const size_t outlier = size_t(*report.jackknife.outlier);
     text += StrCat("without ", ratings.annotators()[outlier], " the nominal alpha is ",

@@ -97,16 +97,58 @@ LabelCounts CountLabels(const Ratings& ratings, const LabelView& view, int witho
 
 std::vector<double> PairTable(const Ratings& ratings, int a, int b) {
   const size_t q = ratings.labels().size();
+  const auto tables = PairTables(ratings);
+  const auto found = tables.find({std::min(a, b), std::max(a, b)});
   std::vector<double> table(q * q, 0);
-  for (size_t u = 0; u < ratings.units().size(); ++u) {
-    std::optional<int> by_a, by_b;
-    for (const Rating& rating : ratings.Of(int(u))) {
-      if (rating.annotator == a) by_a = rating.label;
-      if (rating.annotator == b) by_b = rating.label;
-    }
-    if (by_a && by_b) ++table[size_t(*by_a) * q + size_t(*by_b)];
+  if (found == tables.end()) return table;
+  if (a < b) return found->second;
+  for (size_t i = 0; i < q; ++i) {
+    for (size_t j = 0; j < q; ++j) table[i * q + j] = found->second[j * q + i];
   }
   return table;
+}
+
+std::map<std::pair<int, int>, std::vector<double>> PairTables(const Ratings& ratings) {
+  const size_t q = ratings.labels().size();
+  std::map<std::pair<int, int>, std::vector<double>> tables;
+  for (size_t u = 0; u < ratings.units().size(); ++u) {
+    const std::span<const Rating> of = ratings.Of(int(u));
+    for (size_t i = 0; i < of.size(); ++i) {
+      for (size_t j = i + 1; of[i].label && j < of.size(); ++j) {
+        if (!of[j].label) continue;
+        std::vector<double>& table = tables[{of[i].annotator, of[j].annotator}];
+        table.resize(q * q, 0);
+        ++table[size_t(*of[i].label) * q + size_t(*of[j].label)];
+      }
+    }
+  }
+  return tables;
+}
+
+std::string RatingsCsv(const Ratings& ratings) {
+  const auto quoted = [](std::string_view text) {
+    std::string field = "\"";
+    for (const char c : text) field += c == '"' ? "\"\"" : std::string(1, c);
+    return field + "\"";
+  };
+  std::string csv = "trace,step,text_version";
+  for (const std::string& annotator : ratings.annotators()) csv += "," + quoted(annotator);
+  csv += "\r\n";
+  for (size_t u = 0; u < ratings.units().size(); ++u) {
+    const RatedUnit& unit = ratings.units()[u];
+    csv += StrCat(quoted(ratings.traces()[size_t(unit.trace)]), ",", unit.step, ",",
+                  unit.text_version);
+    const std::span<const Rating> of = ratings.Of(int(u));
+    size_t next = 0;
+    for (int a = 0; a < int(ratings.annotators().size()); ++a) {
+      csv += ",";
+      if (next >= of.size() || of[next].annotator != a) continue;
+      if (of[next].label) csv += quoted(ratings.labels()[size_t(*of[next].label)]);
+      ++next;
+    }
+    csv += "\r\n";
+  }
+  return csv;
 }
 
 }  // namespace prm

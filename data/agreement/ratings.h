@@ -89,5 +89,11 @@ LabelCounts CountLabels(const Ratings& ratings, const LabelView& view, int witho
 
 // Labels of one unit by two annotators who both gave one; [labels][labels], rows are a's.
 std::vector<double> PairTable(const Ratings& ratings, int a, int b);
+// The same of every two annotators a < b with a unit in common.
+std::map<std::pair<int, int>, std::vector<double>> PairTables(const Ratings& ratings);
+
+// The raw matrix: one line a unit, its trace, step and text version and then the label of each
+// annotator; empty where there is none. Source of the quoting: RFC 4180.
+std::string RatingsCsv(const Ratings& ratings);
 
 }  // namespace prm

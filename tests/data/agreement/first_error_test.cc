@@ -42,6 +42,11 @@ TEST(FirstError, PairsAgreeExactlyOrWithinOneStep) {
   EXPECT_EQ(FirstErrorWithinOne(sum).value, .75);
 }
 
+TEST(FirstError, TwoStepsApartAndNoErrorAtAllAreNotNear) {
+  const auto first = FirstErrors(Traces({{"-+++", "++-+"}, {"-+", "++"}}), {false, true});
+  EXPECT_THAT(FirstErrorSums(first), ElementsAre(1, 0, 0, 1, 0, 0));
+}
+
 TEST(FirstError, ThreeAnnotatorsCountTheirPairs) {
   const auto first = FirstErrors(Traces({{"-++", "+-+", "-++"}}), {false, true});
   const std::vector<double> rows = FirstErrorSums(first);

@@ -331,6 +331,25 @@ TEST(Ratings, StepsOfDifferentTracesAndVersionsAreDifferentUnits) {
   EXPECT_EQ(ratings.FindUnit("t9", 0, 1), std::nullopt);
 }
 
+TEST(Ratings, ThePairTableOfTheOtherOrderIsTransposed) {
+  const Ratings ratings = RatingsOf({"0", "1"}, {"0011.", "01000", "....1"});
+  EXPECT_EQ(PairTable(ratings, 0, 1), (std::vector<double>{1, 1, 2, 0}));
+  EXPECT_EQ(PairTable(ratings, 1, 0), (std::vector<double>{1, 2, 1, 0}));
+  EXPECT_EQ(PairTable(ratings, 0, 2), (std::vector<double>{0, 0, 0, 0}));
+  EXPECT_EQ(PairTables(ratings).size(), 2u);
+}
+
+TEST(Ratings, TheRawMatrixIsALineAUnit) {
+  Ratings ratings({"x", "y,\"z\""});
+  const int unit = ratings.Unit({ratings.Trace("t,1"), 4, 2, 0, ""});
+  ratings.Add(unit, {ratings.Annotator("a"), std::nullopt, {}});
+  ratings.Annotator("b");
+  ratings.Add(unit, {ratings.Annotator("c"), 1, {}});
+  EXPECT_EQ(RatingsCsv(ratings),
+            "trace,step,text_version,\"a\",\"b\",\"c\"\r\n"
+            "\"t,1\",4,2,,,\"y,\"\"z\"\"\"\r\n");
+}
+
 TEST(Ratings, ADeclaredSetHasDistinctLabels) {
   EXPECT_THAT(MessageOf([] { Ratings({"x", "x"}); }), HasSubstr("\"x\" is declared twice"));
   EXPECT_THAT(MessageOf([] { Ratings({}); }), HasSubstr("at least one"));
