@@ -216,6 +216,7 @@ std::string HeatCell(const HeatMap& map, const HeatScale& scale, size_t row, siz
 
 struct IntervalScale {
   double low = 0, high = 1;
+  bool has_label_lines = false;  // one label beside its figures would be too long
   double Place(double value) const { return (value - low) / (high - low); }
   bool Holds(double value) const { return value >= low && value <= high; }
 };
@@ -248,16 +249,22 @@ std::string Figures(const IntervalPlot& plot, const IntervalRow& row) {
   return figures;
 }
 
+constexpr size_t kRoom = 46;  // characters across the narrowest window
+
+bool HasLabelLines(const IntervalPlot& plot) {
+  return std::any_of(plot.rows.begin(), plot.rows.end(), [&](const IntervalRow& row) {
+    return CharactersOf(row.label) + CharactersOf(Figures(plot, row)) > kRoom - 2;
+  });
+}
+
 // Label, figures and interval; adds its height to *y.
 std::string IntervalRowSvg(const IntervalPlot& plot, const IntervalRow& row,
                            const IntervalScale& scale, double* y) {
-  constexpr size_t kRoom = 46;  // characters across the narrowest window
   const std::string figures = Figures(plot, row);
   std::string svg = "<g>" + TitleOf(row.label + ": " + figures +
                                     (row.estimate && !row.note.empty() ? " " + row.note : ""));
   svg += Text("0", *y + 14, Clip(row.label, kRoom));
-  // A long label has a line of its own.
-  if (CharactersOf(row.label) + CharactersOf(figures) > kRoom - 2) *y += 16;
+  if (scale.has_label_lines) *y += 16;
   svg += Text("100%", *y + 14, Clip(figures, kRoom), row.estimate ? "" : "dim", "end");
   const double line = *y + 28;
   svg += HorizontalLine(line);
@@ -357,6 +364,7 @@ std::string HeatMapSvg(const HeatMap& map) {
 
 std::string IntervalPlotSvg(const IntervalPlot& plot) {
   IntervalScale scale = CheckedScale(plot);
+  scale.has_label_lines = HasLabelLines(plot);
   std::string svg;
   double y = 0;
   for (const auto& [value, label] : plot.marks) {

@@ -114,7 +114,7 @@ TEST(Aggregation, ImpossibleOptionsAreRefused) {
 }
 
 TEST(Majority, TiesGoToAdjudication) {
-  const auto votes = Majority(RatingsOf({"0", "1", "2"}, {"01.0", "01.1", "02.2"}));
+  const auto votes = Majority(RatingsOf({"0", "1", "2"}, {"01.00", "01.11", "02.2."}));
   EXPECT_EQ(votes[0].label, 0);
   EXPECT_EQ(votes[0].share, 1);
   EXPECT_EQ(votes[1].label, 1);
@@ -123,6 +123,9 @@ TEST(Majority, TiesGoToAdjudication) {
   EXPECT_FALSE(votes[2].is_tie);
   EXPECT_EQ(votes[3].label, std::nullopt);
   EXPECT_TRUE(votes[3].is_tie);
+  EXPECT_EQ(votes[4].label, std::nullopt);
+  EXPECT_TRUE(votes[4].is_tie);
+  EXPECT_EQ(votes[4].share, .5);
 }
 
 // By hand: units 00, 11, 01 (a tie that the model breaks), 0. (rated once).
@@ -151,6 +154,10 @@ TEST(ReviewRanking, ARaterBetterThanTheCommonLabelHasWeight) {
   EXPECT_NEAR(ranking.rater_weights[0], .5, 1e-12);
   EXPECT_NEAR(ranking.consensus_likelihood, 4.5 / 5, 1e-12);
   EXPECT_EQ(ranking.items.front().unit, 4);
+  // The model is no better than the common label, so the raters alone say 0, each as likely as
+  // ratings equal the consensus.
+  EXPECT_EQ(ranking.items[1].unit, 0);
+  EXPECT_NEAR(ranking.items[1].quality, .9, 1e-5);
 }
 
 TEST(ReviewRanking, ProbabilitiesThatAreNoneAreRefused) {

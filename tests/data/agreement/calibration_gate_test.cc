@@ -221,6 +221,9 @@ TEST(Gate, ANewVersionIsANewGateForEverybody) {
   EXPECT_NE(WhyMayNotAnnotate(state, "ann-01"), "");
   EXPECT_TRUE(MayExport(state, 1));
   EXPECT_FALSE(MayExport(state, 2));
+  state = Apply(state, Finished(GoodGroup(), {GoodPerson("ann-02")}));
+  EXPECT_THAT(WhyMayNotAnnotate(state, "ann-01"), HasSubstr("guideline version 2"));
+  EXPECT_EQ(WhyMayNotAnnotate(state, "ann-02"), "");
 }
 
 TEST(Gate, TheSuspendedReturnByNewEvidence) {
