@@ -9,6 +9,8 @@ void AddDataCommands(CLI::App& app) {
   CLI::App* data = app.add_subcommand("data", "Makes and inspects annotated traces.");
   data->require_subcommand(1);
   AddSynthCommand(*data);
+  AddImportCommand(*data);
+  AddExportCommand(*data);
 }
 
 }  // namespace prm

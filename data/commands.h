@@ -14,5 +14,7 @@ void AddTokenizeCommand(CLI::App& app);
 
 // Verbs under `prm data`.
 void AddSynthCommand(CLI::App& data);
+void AddImportCommand(CLI::App& data);
+void AddExportCommand(CLI::App& data);
 
 }  // namespace prm

@@ -160,21 +160,6 @@ void ReadPlainFields(const std::vector<JsonMember>& members, Trace* trace) {
   }
 }
 
-Trace TraceFrom(const JsonField& object) {
-  std::vector<JsonField> unknown;
-  const std::vector<JsonMember> members = ReadMembers(object, kFieldNames, &unknown);
-  Trace trace;
-  trace.id = ReadString(Required(members[kId], "id", object));
-  trace.problem = ReadString(Required(members[kProblem], "problem", object));
-  ReadSteps(Required(members[kSteps], "steps", object), &trace);
-  if (members[kLabels].has_value()) ReadLabels(members[kLabels].field, &trace);
-  if (members[kSoft].has_value()) ReadSoft(members[kSoft].field, &trace);
-  ReadFirstError(members[kFirstError], &trace);
-  ReadPlainFields(members, &trace);
-  trace.meta_json = MergeMeta(members[kMeta], unknown);
-  return trace;
-}
-
 // Appends the members of one object in turn.
 class ObjectWriter {
  public:
@@ -251,6 +236,21 @@ void WriteFields(const Trace& trace, ObjectWriter* out) {
 }
 
 }  // namespace
+
+Trace TraceFrom(const JsonField& object) {
+  std::vector<JsonField> unknown;
+  const std::vector<JsonMember> members = ReadMembers(object, kFieldNames, &unknown);
+  Trace trace;
+  trace.id = ReadString(Required(members[kId], "id", object));
+  trace.problem = ReadString(Required(members[kProblem], "problem", object));
+  ReadSteps(Required(members[kSteps], "steps", object), &trace);
+  if (members[kLabels].has_value()) ReadLabels(members[kLabels].field, &trace);
+  if (members[kSoft].has_value()) ReadSoft(members[kSoft].field, &trace);
+  ReadFirstError(members[kFirstError], &trace);
+  ReadPlainFields(members, &trace);
+  trace.meta_json = MergeMeta(members[kMeta], unknown);
+  return trace;
+}
 
 Trace ParseTrace(std::string_view json, std::string_view where) {
   simdjson::dom::parser parser;
