@@ -61,7 +61,6 @@ class Exporter {
   void Add(Trace trace) {
     PolicyEffect changed;
     ApplyPolicy(options_.policy, &trace, &changed);
-    const std::vector<std::string_view> missing = PartsNotCarried(trace, format_.carries);
     const Trace labelled = trace;
     const WriteResult result = writer_->Add(std::move(trace));
     // Only from here on is the trace not refused.
@@ -69,7 +68,10 @@ class Exporter {
     ++report_.traces;
     report_.CountLabels(labelled);
     report_.changed += changed;
-    for (const std::string_view part : missing) ++report_.not_carried[std::string(part)];
+    for (const std::string_view part :
+         PartsNotCarried(labelled, format_.carries | result.carried)) {
+      ++report_.not_carried[std::string(part)];
+    }
   }
 
   void Take(const WriteResult& result) {
@@ -99,12 +101,7 @@ void CheckPolicy(const Format& format, const LabelPolicy& policy) {
   if (format.new_writer == nullptr) {
     throw UsageError(StrCat("the format ", format.name, " can be read, but not written"));
   }
-  if (policy.incomplete == LabelFate::kPositive) {
-    throw UsageError("an incomplete step is an error: own, negative or masked, not positive");
-  }
-  if (policy.after_first_error == LabelFate::kPositive) {
-    throw UsageError("steps after the first error: own, negative or masked, not positive");
-  }
+  CheckFates(policy);
   const auto check = [&](bool keeps, LabelFate fate, std::string_view label) {
     if (keeps || fate != LabelFate::kOwn) return;
     throw UsageError(StrCat("the format ", format.name, " has no class of its own for ", label,

@@ -12,6 +12,7 @@
 #include "data/formats/export.h"
 #include "data/progress_line.h"
 #include "data/text_io.h"
+#include "data/tokenizer.h"
 
 namespace prm {
 namespace {
@@ -63,6 +64,7 @@ void Export(ExportFlags flags) {
   if (flags.out == "-" && flags.json) {
     throw UsageError("--json writes to standard output, and so does --out -: choose one");
   }
+  if (FindInvalidUtf8(flags.options.write.joint)) throw UsageError("--joint is not UTF-8");
   const Format& format = FormatNamed(flags.to);
   LabelPolicy& policy = flags.options.policy;
   policy = format.write_policy;

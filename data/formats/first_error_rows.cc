@@ -2,22 +2,25 @@
 // it is incorrect, steps behind it have no label. Texts "Step 1: ..", "Step 2: .." lose these marks
 // where every step has its own.
 //
-// processbench: {"id", "generator", "problem", "steps": [text], "final_answer_correct": bool|null,
-//   "label": int}; label from 0, -1 none. Source: ProcessBench, arXiv 2412.06559, section 3.
+// processbench: {"id", "generator": text|null, "problem", "steps": [text],
+//   "final_answer_correct": bool|null, "label": int}; label from 0, -1 none. Source: ProcessBench,
+//   arXiv 2412.06559, section 3.
 // mr-gsm8k: {"uuid", "question", "model_output_steps": [text], "model_output_answer_correctness",
 //   "model_output_solution_correctness": "correct"|"wrong",
 //   "model_output_solution_first_error_step": int from 1 | "N/A", "ground_truth_solution",
 //   "ground_truth_answer", ..}. Source: MR-GSM8K, arXiv 2312.17080.
-// mr-ben: {"Question_UUID", "Subject", "Question", "Options", "Model_Solution_Steps": [text, ""
-// too],
+// mr-ben: {"Question_UUID", "Subject", "Question", "Options", "Model_Solution_Steps": [text],
 //   "Model_Solution_Correctness", "Model_Solution_First_Error_Step": "int from 1"|"N/A", ..}, one
-//   by one or as lists under their UUID: {UUID: [row]}. The number counts steps with text. Source:
+//   by one or as lists under their UUID: {UUID: [row]}. Steps without text are left out, and marks
+//   "Step k:" taken off wherever they stand. The first wrong step is the one that alone bears the
+//   number as its mark, or, where none does, the one of that number among all with text. Source:
 //   Mr-Ben, arXiv 2406.13975.
 // bbm: {"input", "steps": [text], "target", "answer", "mistake_index": int|null}; from 0, null
 //   none. Source: BIG-Bench-Mistake, arXiv 2311.08516.
 // verify-then-generate: {"problem", "reference_solution": lines, "student_incorrect_solution":
 //   [text], "incorrect_index": int, ..}; from 0. Source: arXiv 2407.09136.
 #include <algorithm>
+#include <charconv>
 
 #include "data/answers.h"
 #include "data/error.h"
@@ -36,17 +39,25 @@ int StepIndex(const JsonField& field, int64_t stated, int64_t base, const Trace&
   return int(stated - base);
 }
 
-// Takes "N/A" and null as none. The number may be written as a string.
+// The number of a step, that may be written as a string; 0 for "N/A" and null.
+int64_t StepNumber(const JsonField& field) {
+  if (field.value.is_null()) return 0;
+  int64_t number = 0;
+  if (field.value.is_string()) {
+    const std::string text(Trimmed(ReadString(field)));
+    if (text == "N/A") return 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) number = 0;
+  } else {
+    number = ReadInt(field);
+  }
+  if (number < 1) RefuseValue(field, "the number of a step, from 1, or \"N/A\"");
+  return number;
+}
+
 int FirstErrorFromOne(const JsonField& field, const Trace& trace) {
-  if (field.value.is_null()) return -1;
-  if (!field.value.is_string()) return StepIndex(field, ReadInt(field), 1, trace);
-  const std::string text(Trimmed(ReadString(field)));
-  if (text == "N/A") return -1;
-  const bool is_number =
-      !text.empty() && text.size() < 10 &&
-      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!is_number) RefuseValue(field, "the number of a step or \"N/A\"");
-  return StepIndex(field, std::stoi(text), 1, trace);
+  const int64_t number = StepNumber(field);
+  return number == 0 ? -1 : StepIndex(field, number, 1, trace);
 }
 
 // The stated verdict on the whole solution must fit the first wrong step.
@@ -82,7 +93,7 @@ Trace Reference(const std::string& id, const Trace& judged, const std::string& s
 
 RowTraces ReadProcessBenchRow(const Row& row, const ReadOptions& options) {
   const RowFields fields(row.objects[0],
-                         {"id", "problem", "steps", "label", "final_answer_correct"});
+                         {"id", "generator", "problem", "steps", "label", "final_answer_correct"});
   Trace trace;
   trace.id = fields.Text("id");
   trace.source = SourceName(options, "processbench");
@@ -95,6 +106,7 @@ RowTraces ReadProcessBenchRow(const Row& row, const ReadOptions& options) {
     trace.final_correct = ReadBool(fields.Need("final_answer_correct"));
   }
   MetaFields meta;
+  if (fields.Has("generator")) fields.Keep("generator", &meta);
   fields.KeepOthers(&meta);
   trace.meta_json = meta.Take();
   return {{std::move(trace)}, {}};
@@ -156,13 +168,23 @@ RowTraces ReadMrBenRow(const Row& row, const ReadOptions& options) {
   trace.source = SourceName(options, "mr-ben");
   trace.problem = fields.Text("Question");
   const std::string choices = fields.OptionalText("Options").value_or("");
-  if (!IsBlank(choices)) trace.problem += "\n" + std::string(Trimmed(choices));
+  if (!IsBlank(choices)) trace.problem += "\n" + choices;
   trace.domain = fields.OptionalText("Subject").value_or("");
   std::vector<std::string> steps = ReadStrings(fields.Need("Model_Solution_Steps"));
   std::erase_if(steps, [](const std::string& step) { return IsBlank(step); });
-  StripStepNumbers(&steps);
+  const JsonField& error_step = fields.Need("Model_Solution_First_Error_Step");
+  const int64_t number = StepNumber(error_step);
+  std::optional<int> marked;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const std::optional<NumberedText> numbered = ReadStepNumber(steps[i]);
+    if (numbered && numbered->number == number) {
+      if (marked) RefuseValue(error_step, "a number that one step alone bears as its mark");
+      marked = int(i);
+    }
+    steps[i] = std::string(numbered ? numbered->text : Trimmed(steps[i]));
+  }
   SetSteps(std::move(steps), fields.Need("Model_Solution_Steps"), &trace);
-  const int first_error = FirstErrorFromOne(fields.Need("Model_Solution_First_Error_Step"), trace);
+  const int first_error = marked ? *marked : FirstErrorFromOne(error_step, trace);
   CheckVerdict(fields.Need("Model_Solution_Correctness"), first_error);
   LabelAroundFirstError(first_error, &trace);
   trace.reference_answer = fields.OptionalText("Ground_Truth_Answer");

@@ -1,20 +1,19 @@
 // Rows that tell the kind of each step's flaw.
 //
 // prmbench: {"idx", "question", "original_question", "modified_question", "original_process":
-// [text],
-//   "modified_process": [text], "modified_steps": [int], "error_steps": [int from 1],
+//   [text], "modified_process": [text], "modified_steps": [int], "error_steps": [int from 1],
 //   "classification", "reason"}. The modified process is the trace. By classification its error
 //   steps are redundant (redundency, circular; then necessity is known), incomplete
 //   (missing_condition) or incorrect (all others); all other steps are correct. With references the
 //   original process, all correct, is one more. Source: PRMBench, arXiv 2501.03124, section 3.
-// roscoe: {"instances": [{"id", "instance": text, "annotations": {criterion: {"majority_human",
-// ..}}}]
-//   , ..}, each instance one step of a response: the text ends "CONTEXT:\n<problem>\n\nGENERATED
-//   RESPONSE:\n<the steps>\nJUDGE: <one step>", and instances of one response follow each other. A
-//   row is a response. A step whose criteria say "yes" is incorrect for an error criterion,
+// roscoe: {"instances": [{"id", "instance": text, "annotations": {criterion: {"majority_human":
+//   "yes"|"no", ..}}}], ..}, each instance one step of a response: the text ends "CONTEXT:\n
+//   <problem>\n\nGENERATED RESPONSE:\n<the steps>\nJUDGE: <one step>", and instances of one
+//   response follow each other; what stands beside the instances is the same for all and left out.
+//   A row is a response. A step whose criteria say "yes" is incorrect for an error criterion,
 //   redundant for Redundancy or Repetition alone, else necessary; Grammar decides nothing. An
 //   instance without JUDGE stands for a whole response: its steps have no label. Source: ROSCOE,
-//   arXiv 2212.07919, table 2.
+//   arXiv 2212.07919, taxonomy of step-by-step reasoning errors.
 #include <algorithm>
 #include <array>
 
@@ -71,7 +70,7 @@ constexpr std::string_view kResponse = "GENERATED RESPONSE:\n";
 constexpr std::string_view kJudge = "\nJUDGE: ";
 constexpr std::string_view kJudgeAll = "\nJudge the generated response:";
 
-// The criteria of table 2 that make a step wrong.
+// The criteria of that taxonomy that make a step wrong.
 constexpr std::array<std::string_view, 6> kErrorCriteria = {"Factuality",   "Coherency and Logic",
                                                             "Final Answer", "Hallucination",
                                                             "Commonsense",  "Arithmetic"};
@@ -176,7 +175,9 @@ RowTraces ReadPrmBenchRow(const Row& row, const ReadOptions& options) {
   trace.source = SourceName(options, "prmbench");
   trace.problem = fields.Text("modified_question");
   const JsonField& steps = fields.Need("modified_process");
-  SetSteps(ReadStrings(steps), steps, &trace);
+  std::vector<std::string> texts = ReadStrings(steps);
+  StripStepNumbers(&texts);
+  SetSteps(std::move(texts), steps, &trace);
   LabelErrorSteps(fields.Need("error_steps"), FlawLabel(fields.Need("classification")), &trace);
   MetaFields meta;
   fields.Keep("classification", &meta);
@@ -241,7 +242,7 @@ RowTraces ReadRoscoeRow(const Row& row, const ReadOptions& options) {
     const RowFields fields(object, {"instance", "annotations"});
     MetaFields kept;
     fields.KeepOthers(&kept);
-    kept.Add("annotations", fields.Need("annotations").value);
+    kept.Add("annotations", fields.Need("annotations"));
     instances += instances.empty() ? "[" : ",";
     instances += kept.Take();
   }

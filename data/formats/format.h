@@ -71,6 +71,7 @@ using Counts = std::map<std::string, int64_t>;
 struct WriteResult {
   std::vector<std::string> rows;  // without newline
   Counts left_out;                // not selected, or cut, by reason
+  uint32_t carried = 0;           // TraceParts that these rows carry beyond Format::carries
 };
 
 class RowWriter {

@@ -12,7 +12,8 @@
 namespace prm {
 namespace {
 
-constexpr size_t kRowsToDetectBy = 10;
+constexpr size_t kObjectsToDetectBy = 10;
+constexpr size_t kRowsToDetectBy = 100;  // with those that are no objects
 
 [[noreturn]] void RefuseTrace(std::string_view where, const std::string& what) {
   throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": ", what));
@@ -76,6 +77,7 @@ class Importer {
   }
 
   ConversionReport Run(const std::filesystem::path& in) {
+    CheckFates(options_.policy);
     const std::optional<uintmax_t> size = SizeOf(in);
     if (options_.format != "auto") Use(FormatNamed(options_.format));
     if (format_ && format_->is_text) {
@@ -89,7 +91,6 @@ class Importer {
                                      " bytes at the start, ", *size_now,
                                      " at the end; what came late may be missing"));
     }
-    report_.rows_out = report_.rows_in - report_.refused;
     return std::move(report_);
   }
 
@@ -124,9 +125,7 @@ class Importer {
         return rows->Next(object);
       } catch (const Error& error) {
         if (error.code() != ErrorCode::kInvalidArgument) throw;
-        ++next_row_;
-        ++report_.rows_in;
-        Refuse(rows->where(), error);
+        RefuseUnread(rows->where(), error);
       }
     }
   }
@@ -136,28 +135,48 @@ class Importer {
     struct Peeked {
       std::string where, text;
       simdjson::dom::parser parser;
-      JsonField object;
+      std::optional<Error> error;
     };
     std::vector<std::unique_ptr<Peeked>> peeked;
     std::vector<JsonField> objects;
-    // Their numbers are given when they are read.
-    for (JsonField object; peeked.size() < kRowsToDetectBy && NextObject(rows, &object);) {
+    while (objects.size() < kObjectsToDetectBy && peeked.size() < kRowsToDetectBy) {
       auto row = std::make_unique<Peeked>();
-      row->where = rows->where();
-      row->text = rows->text();
-      row->object = ParseJsonObject(row->text, row->where, &row->parser);
-      objects.push_back(row->object);
+      JsonField ignored;
+      try {
+        if (!rows->Next(&ignored)) break;
+        row->where = rows->where();
+        row->text = rows->text();
+        objects.push_back(ParseJsonObject(row->text, row->where, &row->parser));
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::kInvalidArgument) throw;
+        row->where = rows->where();
+        row->error = error;
+      }
       peeked.push_back(std::move(row));
     }
     if (objects.empty()) {
       throw Error(ErrorCode::kInvalidArgument,
                   StrCat(rows->name(), ": the format cannot be told: no row is a JSON object",
-                         report_.refusals.empty() ? "" : "; " + report_.refusals[0].reason,
+                         peeked.empty() ? "" : StrCat("; ", peeked[0]->error->what()),
                          "; name the format, as text for plain text"));
     }
     Use(DetectFormat(objects));
     report_.detected = true;
-    for (const auto& row : peeked) ReadObject(row->object);
+    size_t next = 0;
+    for (const auto& row : peeked) {
+      if (row->error) {
+        RefuseUnread(row->where, *row->error);
+      } else {
+        ReadObject(objects[next++]);
+      }
+    }
+  }
+
+  // A row that did not come as far as its reader.
+  void RefuseUnread(std::string_view where, const Error& error) {
+    ++next_row_;
+    ++report_.rows_in;
+    Refuse(where, error);
   }
 
   void ReadObject(const JsonField& object) {
@@ -168,10 +187,9 @@ class Importer {
     std::vector<std::vector<JsonField>> rows;
     try {
       rows = format_->unpack(object);
+      if (rows.empty()) RefuseField(object, "holds no rows");
     } catch (const Error& error) {
-      ++next_row_;
-      ++report_.rows_in;
-      Refuse(object.where, error);
+      RefuseUnread(object.where, error);
       return;
     }
     for (std::vector<JsonField>& row : rows) {
@@ -194,6 +212,7 @@ class Importer {
     }
     for (Trace& trace : read.traces) Write(&trace);
     for (Trace& trace : read.references) Write(&trace);
+    ++report_.rows_out;
     if (options_.on_progress) options_.on_progress(report_);
   }
 

@@ -104,7 +104,7 @@ bool JsonRows::NextLine(std::string_view* text) {
   if (!has_newline) end = buffer_.size();
   if (!has_newline && end == begin_) return false;
   *text = std::string_view(buffer_).substr(begin_, end - begin_);
-  where_ = StrCat(name_, ":", line_);
+  where_ = name_ + ":" + std::to_string(line_);
   begin_ = has_newline ? end + 1 : end;
   ++line_;
   return true;
@@ -160,8 +160,8 @@ size_t JsonRows::FindValueEnd() {
 
 bool JsonRows::NextValue(std::string_view* text) {
   if (layout_ == Layout::kArray ? !BeginItem() : !SkipSpace()) return false;
-  where_ = StrCat(name_, ":", line_);
-  if (layout_ == Layout::kArray) where_ += StrCat("[", items_, "]");
+  where_ = name_ + ":" + std::to_string(line_);
+  if (layout_ == Layout::kArray) where_ += "[" + std::to_string(items_) + "]";
   ++items_;
   const size_t end = FindValueEnd();
   const size_t length = end - begin_;

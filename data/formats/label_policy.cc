@@ -34,6 +34,15 @@ bool Apply(LabelFate fate, Step* step, bool* necessity_known) {
 
 std::string_view LabelFateName(LabelFate fate) { return kFateNames[size_t(fate)]; }
 
+void CheckFates(const LabelPolicy& policy) {
+  if (policy.incomplete == LabelFate::kPositive) {
+    throw UsageError("an incomplete step is an error: own, negative or masked, not positive");
+  }
+  if (policy.after_first_error == LabelFate::kPositive) {
+    throw UsageError("steps after the first error: own, negative or masked, not positive");
+  }
+}
+
 std::string PolicyToJson(const LabelPolicy& policy) {
   return StrCat(R"({"redundant":")", LabelFateName(policy.redundant), R"(","incomplete":")",
                 LabelFateName(policy.incomplete), R"(","after_first_error":")",

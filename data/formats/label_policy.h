@@ -23,6 +23,9 @@ struct LabelPolicy {
   friend bool operator==(const LabelPolicy&, const LabelPolicy&) = default;
 };
 
+// Throws UsageError for an error that would become positive.
+void CheckFates(const LabelPolicy& policy);
+
 // {"redundant":"own","incomplete":"own","after_first_error":"own","null":"masked"}
 std::string PolicyToJson(const LabelPolicy& policy);
 

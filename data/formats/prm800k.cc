@@ -8,10 +8,10 @@
 // The trace is the path that the labeller took: at each step the human completion, else the chosen
 // one; where a last step has neither, its first completion if that is rated (phase 2 stops there).
 // Ratings 1, 0, -1 are correct_necessary, correct_redundant, incorrect; a human completion has
-// none. meta.prm800k is the row less what the trace says itself: question.problem, the answer, and
-// the "text" of the path's completions. So each completion there that has a "text" is an
-// alternative to the step of its place, behind the steps before it, and the row can be put together
-// again.
+// none, and no label. meta.prm800k is the row less what the trace says itself: question.problem,
+// the answer, and the "text" of the path's completions. So each completion there that has a "text"
+// is an alternative to the step of its place, behind the steps before it, and the row can be put
+// together again.
 #include "data/formats/prm800k.h"
 
 #include <array>
@@ -33,7 +33,7 @@ constexpr std::array<StepLabel, 3> kRatingLabels = {
 std::optional<StepLabel> LabelOfRating(const json& completion) {
   const auto rating = completion.find("rating");
   if (rating == completion.end() || !rating->is_number_integer()) return std::nullopt;
-  const int value = rating->get<int>();
+  const auto value = rating->get<int64_t>();
   if (value < -1 || value > 1) return std::nullopt;
   return kRatingLabels[size_t(value + 1)];
 }
@@ -105,8 +105,7 @@ const Completion& OnPath(const RatedStep& step) {
 
 // The row less what the trace says.
 std::string MetaOf(const JsonField& object, const std::vector<RatedStep>& steps) {
-  json row = json::parse(std::string(simdjson::minify(object.value)));
-  row.erase("id");
+  json row = json::parse(ReadJson(object));
   row["question"].erase("problem");
   if (row["question"].contains("ground_truth_answer") &&
       row["question"]["ground_truth_answer"].is_string()) {
@@ -255,11 +254,17 @@ class Prm800kWriter : public RowWriter {
  public:
   WriteResult Add(Trace trace) override {
     WriteResult result;
+    if (IsAlternative(trace)) {
+      ++result.left_out["alternatives, which come with the trace they belong to"];
+      return result;
+    }
     json row = RowInMeta(trace);
     if (row.is_null()) {
       row = NewRow(trace);
     } else {
       FillPath(trace, &row);
+      if (row.contains("id")) row["id"] = trace.id;
+      if (json::parse(trace.meta_json).size() == 1) result.carried = kPartMeta;
     }
     row["question"]["problem"] = trace.problem;
     if (trace.reference_answer) row["question"]["ground_truth_answer"] = *trace.reference_answer;

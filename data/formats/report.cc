@@ -1,5 +1,6 @@
 #include "data/formats/report.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
@@ -26,10 +27,18 @@ void AppendRefusals(const ConversionReport& report, std::string* text) {
 }  // namespace
 
 void ConversionReport::CountLabels(const Trace& trace) {
+  std::array<int64_t, kNumLabels> count{};
+  int64_t none = 0, soft = 0;
   for (const Step& step : trace.steps) {
-    ++labels[std::string(step.label ? kLabelNames[size_t(*step.label)] : "none")];
-    if (step.soft) ++labels["soft"];
+    ++(step.label ? count[size_t(*step.label)] : none);
+    soft += step.soft.has_value();
   }
+  const auto add = [this](std::string_view name, int64_t more) {
+    if (more > 0) labels[std::string(name)] += more;
+  };
+  for (size_t i = 0; i < count.size(); ++i) add(kLabelNames[i], count[i]);
+  add("none", none);
+  add("soft", soft);
   steps += int64_t(trace.steps.size());
 }
 

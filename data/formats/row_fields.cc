@@ -1,14 +1,18 @@
 #include "data/formats/row_fields.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "data/error.h"
 #include "data/json_text.h"
 
 namespace prm {
 
-void MetaFields::Add(std::string_view name, const JsonElement& value) {
-  AddJson(name, std::string(simdjson::minify(value)));
+void MetaFields::Add(std::string_view name, const JsonField& field) {
+  if (std::find(names_.begin(), names_.end(), name) != names_.end()) {
+    RefuseField(field, "cannot be kept under meta, where the format has a member of this name");
+  }
+  AddJson(name, ReadJson(field));
 }
 
 void MetaFields::AddText(std::string_view name, std::string_view text) {
@@ -22,6 +26,7 @@ void MetaFields::AddJson(std::string_view name, std::string_view json) {
   AppendJsonString(name, &json_);
   json_ += ':';
   json_ += json;
+  names_.emplace_back(name);
 }
 
 std::string MetaFields::Take() { return json_.empty() ? "" : std::move(json_) + "}"; }
@@ -46,11 +51,11 @@ std::optional<std::string> RowFields::OptionalText(std::string_view name) const 
 
 void RowFields::KeepOthers(MetaFields* meta) const {
   const size_t skip = row_.path.empty() ? 0 : row_.path.size() + 1;
-  for (const JsonField& other : others_) meta->Add(other.path.substr(skip), other.value);
+  for (const JsonField& other : others_) meta->Add(other.path.substr(skip), other);
 }
 
 void RowFields::Keep(std::string_view name, MetaFields* meta) const {
-  if (Get(name).present) meta->Add(name, Get(name).field.value);
+  if (Get(name).present) meta->Add(name, Get(name).field);
 }
 
 std::string SourceName(const ReadOptions& options, std::string_view fallback) {
@@ -79,33 +84,29 @@ void SetSteps(std::vector<std::string> texts, const JsonField& field, Trace* tra
   if (texts.empty()) RefuseField(field, "expected at least one step, got none");
 }
 
-namespace {
-
-// What follows "Step <number>" and its mark; nullopt if `text` starts otherwise.
-std::optional<std::string_view> WithoutStepNumber(std::string_view text, size_t number) {
+std::optional<NumberedText> ReadStepNumber(std::string_view text) {
   constexpr std::string_view kStep = "Step ";
-  const std::string digits = std::to_string(number);
   text = Trimmed(text);
   if (!text.starts_with(kStep)) return std::nullopt;
   text.remove_prefix(kStep.size());
-  if (!text.starts_with(digits)) return std::nullopt;
-  text = Trimmed(text.substr(digits.size()));
+  NumberedText numbered;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), numbered.number);
+  if (error != std::errc() || numbered.number < 1) return std::nullopt;
+  text = Trimmed(text.substr(size_t(end - text.data())));
   if (text.empty() || std::string_view(":.-)").find(text[0]) == std::string_view::npos) {
     return std::nullopt;
   }
-  text = Trimmed(text.substr(1));
-  if (text.empty()) return std::nullopt;
-  return text;
+  numbered.text = Trimmed(text.substr(1));
+  return numbered.text.empty() ? std::nullopt : std::optional(numbered);
 }
-
-}  // namespace
 
 void StripStepNumbers(std::vector<std::string>* texts) {
   std::vector<std::string> stripped;
-  for (size_t i = 0; i < texts->size(); ++i) {
-    const auto text = WithoutStepNumber((*texts)[i], i + 1);
-    if (!text) return;
-    stripped.emplace_back(*text);
+  for (const std::string& text : *texts) {
+    const std::optional<NumberedText> numbered = ReadStepNumber(text);
+    if (!numbered || size_t(numbered->number) != stripped.size() + 1) return;
+    stripped.emplace_back(numbered->text);
   }
   *texts = std::move(stripped);
 }

@@ -17,7 +17,8 @@ namespace prm {
 // Collects the members of `meta`.
 class MetaFields {
  public:
-  void Add(std::string_view name, const JsonElement& value);
+  // Refuses a name that was added before, since one of the two would be lost.
+  void Add(std::string_view name, const JsonField& field);
   void AddText(std::string_view name, std::string_view text);
   void AddJson(std::string_view name, std::string_view json);
   // {"a":..}, or empty where nothing was added.
@@ -25,6 +26,7 @@ class MetaFields {
 
  private:
   std::string json_;
+  std::vector<std::string> names_;
 };
 
 // The members of one row by name. Throws what data/json_lines throws.
@@ -63,7 +65,15 @@ std::vector<std::string> ReadStrings(const JsonField& field);
 // Appends steps; blank ones and none at all are refused.
 void SetSteps(std::vector<std::string> texts, const JsonField& field, Trace* trace);
 
-// Takes "Step 1: ", "Step 2 - " .. off the texts if every one starts with its own number.
+// "Step 3: text", "Step 3 - text" as 3 and "text"; nullopt where no such mark starts `text` or
+// nothing follows it.
+struct NumberedText {
+  int number = 0;
+  std::string_view text;
+};
+std::optional<NumberedText> ReadStepNumber(std::string_view text);
+
+// Takes these marks off the texts if every one starts with its own number.
 void StripStepNumbers(std::vector<std::string>* texts);
 
 // Correct before `first_error`, incorrect there, no label behind; -1: all correct. Which correct

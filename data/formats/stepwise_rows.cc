@@ -60,9 +60,24 @@ RowTraces ReadTwoClassRow(const Row& row, const ReadOptions& options, const TwoC
   return {{std::move(trace)}, {}};
 }
 
-// A member of `meta` that holds JSON text; empty where it is absent or null.
-std::string JsonText(const RowFields& fields, std::string_view name) {
-  return fields.OptionalText(name).value_or("");
+// What a member that holds JSON text holds, without white space; empty where it is absent, null or
+// an empty object. `read` checks its kind.
+template <class Read>
+std::string JsonText(const RowFields& fields, std::string_view name, const Read& read) {
+  const std::optional<std::string> text = fields.OptionalText(name);
+  if (!text) return "";
+  const JsonField& outer = fields.Need(name);
+  const std::string where = StrCat(outer.where, ": ", name);
+  simdjson::dom::parser parser;
+  const std::string wrapped = StrCat(R"({"json":)", *text, "}");
+  const JsonField object = ParseJsonObject(wrapped, where, &parser);
+  std::vector<JsonField> others;
+  constexpr std::string_view kName = "json";
+  const JsonField field = ReadMembers(object, {&kName, 1}, &others)[0].field;
+  if (!others.empty()) RefuseValue(outer, "one JSON value");
+  read(field);
+  const std::string json = ReadJson(field);
+  return json == "{}" ? "" : json;
 }
 
 }  // namespace
@@ -84,15 +99,13 @@ RowTraces ReadHuggingFaceRow(const Row& row, const ReadOptions&) {
   if (!others.Take().empty()) {
     RefuseField(unknown, "expected native columns with meta_json and annotations_json, got others");
   }
-  const std::string meta = JsonText(fields, "meta_json");
-  const std::string annotations = JsonText(fields, "annotations_json");
-  // Both are read by the native reader, so that they are checked as in its own files.
-  std::string envelope = R"({"id":"","problem":"","steps":["-"])";
-  if (!meta.empty()) envelope += R"(,"meta":)" + meta;
-  if (!annotations.empty()) envelope += R"(,"annotations":)" + annotations;
-  Trace inner = ParseTrace(envelope + "}", StrCat(row.where, ": meta_json, annotations_json"));
-  trace.meta_json = std::move(inner.meta_json);
-  trace.annotations_json = std::move(inner.annotations_json);
+  const auto read_object = [](const JsonField& field) {
+    std::vector<JsonField> members;
+    ReadMembers(field, {}, &members);
+  };
+  trace.meta_json = JsonText(fields, "meta_json", read_object);
+  trace.annotations_json =
+      JsonText(fields, "annotations_json", [](const JsonField& field) { ReadArray(field); });
   return {{std::move(trace)}, {}};
 }
 

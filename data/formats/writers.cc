@@ -29,7 +29,7 @@ class EachRowWriter : public RowWriter {
   const WriteOptions options_;
 };
 
-WriteResult OneRow(std::string row) { return {{std::move(row)}, {}}; }
+WriteResult OneRow(std::string row) { return {{std::move(row)}, {}, 0}; }
 
 // Cuts the steps without a label at the end and checks that none is in front, unless they are kept.
 // False where no label is left.
@@ -197,6 +197,7 @@ WriteResult WriteMathShepherd(Trace trace, const WriteOptions& options) {
 WriteResult WriteProcessBench(Trace trace, const WriteOptions&) {
   if (!trace.first_error)
     Refuse(trace, "first_error is not decidable, and the format has no other label");
+  WriteResult result;
   json steps = json::array();
   for (const Step& step : trace.steps) steps.push_back(step.text);
   json row = {{"id", trace.id},
@@ -209,8 +210,10 @@ WriteResult WriteProcessBench(Trace trace, const WriteOptions&) {
   if (!trace.meta_json.empty()) {
     const json meta = json::parse(trace.meta_json);
     if (meta.contains("generator")) row["generator"] = meta["generator"];
+    if (meta.contains("generator") && meta.size() == 1) result.carried = kPartMeta;
   }
-  return OneRow(row.dump());
+  result.rows.push_back(row.dump());
+  return result;
 }
 
 // --- SFT
