@@ -1,6 +1,6 @@
 // Rows that tell the first wrong step: steps before it are correct (how necessary stays unknown),
 // it is incorrect, steps behind it have no label. Texts "Step 1: ..", "Step 2: .." lose these marks
-// where every step has its own.
+// where every step has one and the numbers rise.
 //
 // processbench: {"id", "generator": text|null, "problem", "steps": [text],
 //   "final_answer_correct": bool|null, "label": int}; label from 0, -1 none. Source: ProcessBench,

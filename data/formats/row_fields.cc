@@ -103,9 +103,11 @@ std::optional<NumberedText> ReadStepNumber(std::string_view text) {
 
 void StripStepNumbers(std::vector<std::string>* texts) {
   std::vector<std::string> stripped;
+  int last = 0;
   for (const std::string& text : *texts) {
     const std::optional<NumberedText> numbered = ReadStepNumber(text);
-    if (!numbered || size_t(numbered->number) != stripped.size() + 1) return;
+    if (!numbered || numbered->number <= last) return;
+    last = numbered->number;
     stripped.emplace_back(numbered->text);
   }
   *texts = std::move(stripped);

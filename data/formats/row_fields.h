@@ -73,7 +73,7 @@ struct NumberedText {
 };
 std::optional<NumberedText> ReadStepNumber(std::string_view text);
 
-// Takes these marks off the texts if every one starts with its own number.
+// Takes these marks off the texts if every one has one and the numbers rise.
 void StripStepNumbers(std::vector<std::string>* texts);
 
 // Correct before `first_error`, incorrect there, no label behind; -1: all correct. Which correct
