@@ -43,6 +43,8 @@ int main(int argc, char** argv) {
   prm::AddServeCommands(app);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();  // a verb that did its work and has something to say of it
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const prm::UsageError& error) {

@@ -13,8 +13,10 @@ void AddDataCommands(CLI::App& app);
 void AddTokenizeCommand(CLI::App& app);
 
 // Verbs under `prm data`.
-void AddSynthCommand(CLI::App& data);
+void AddImportCommand(CLI::App& data);
+void AddExportCommand(CLI::App& data);
 void AddAgreeCommand(CLI::App& data);
 void AddAnnotatorsCommand(CLI::App& data);
+void AddSynthCommand(CLI::App& data);
 
 }  // namespace prm

@@ -137,6 +137,12 @@ simdjson::dom::array ReadArray(const JsonField& field) {
   return array;
 }
 
+std::string ReadJson(const JsonField& field) {
+  std::string json(simdjson::minify(field.value));
+  if (FindInvalidUtf8(json)) RefuseField(field, "expected text of whole Unicode characters");
+  return json;
+}
+
 bool JsonLines::Next(JsonField* object) {
   std::string_view line;
   while (lines_.Next(&line)) {

@@ -58,6 +58,8 @@ bool ReadBool(const JsonField& field);
 int64_t ReadInt(const JsonField& field);
 double ReadNumber(const JsonField& field);
 simdjson::dom::array ReadArray(const JsonField& field);
+// The value as JSON text without white space. Refuses text with half a Unicode character.
+std::string ReadJson(const JsonField& field);
 
 // The lines of a file as objects; blank lines are skipped.
 class JsonLines {

@@ -1,5 +1,6 @@
 #include "data/json_text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -10,6 +11,8 @@
 
 namespace prm {
 namespace {
+
+bool NeedsEscape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
 
 void AppendEscaped(unsigned char byte, std::string* json) {
   switch (byte) {
@@ -30,10 +33,6 @@ void AppendEscaped(unsigned char byte, std::string* json) {
       return;
     default:
       break;
-  }
-  if (byte >= 0x20) {
-    json->push_back(char(byte));
-    return;
   }
   constexpr std::string_view kHex = "0123456789abcdef";
   json->append("\\u00");
@@ -58,7 +57,14 @@ void AppendJsonString(std::string_view text, std::string* json) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("not UTF-8 at byte ", *offset));
   }
   json->push_back('"');
-  for (const char c : text) AppendEscaped(static_cast<unsigned char>(c), json);
+  // What needs no escape is copied in runs.
+  while (!text.empty()) {
+    const auto special = std::find_if(text.begin(), text.end(), NeedsEscape);
+    json->append(text.begin(), special);
+    if (special == text.end()) break;
+    AppendEscaped(static_cast<unsigned char>(*special), json);
+    text.remove_prefix(size_t(special - text.begin()) + 1);
+  }
   json->push_back('"');
 }
 

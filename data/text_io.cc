@@ -60,7 +60,16 @@ class HeadSource : public ByteSource {
   std::unique_ptr<ByteSource> input_;
 };
 
-std::unique_ptr<ByteSource> OpenSource(const std::filesystem::path& path, std::string* name) {
+std::filesystem::path NewTemporaryName(const std::filesystem::path& target) {
+  static std::atomic<int> counter = 0;
+  std::filesystem::path name = target;
+  name += StrCat(".tmp-", getpid(), "-", counter++);
+  return name;
+}
+
+}  // namespace
+
+std::unique_ptr<ByteSource> OpenBytes(const std::filesystem::path& path, std::string* name) {
   auto file = std::make_unique<FileSource>(path);
   *name = file->name();
   std::string head(6, '\0');
@@ -75,18 +84,9 @@ std::unique_ptr<ByteSource> OpenSource(const std::filesystem::path& path, std::s
   return Decompress(compression, std::make_unique<HeadSource>(head, std::move(file)), *name);
 }
 
-std::filesystem::path NewTemporaryName(const std::filesystem::path& target) {
-  static std::atomic<int> counter = 0;
-  std::filesystem::path name = target;
-  name += StrCat(".tmp-", getpid(), "-", counter++);
-  return name;
-}
-
-}  // namespace
-
 std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
   std::string name;
-  const std::unique_ptr<ByteSource> source = OpenSource(path, &name);
+  const std::unique_ptr<ByteSource> source = OpenBytes(path, &name);
   std::string bytes;
   size_t size = 0;
   while (true) {
@@ -104,7 +104,7 @@ std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
 }
 
 LineReader::LineReader(const std::filesystem::path& path, size_t max_line_bytes)
-    : max_line_bytes_(max_line_bytes), source_(OpenSource(path, &name_)) {}
+    : max_line_bytes_(max_line_bytes), source_(OpenBytes(path, &name_)) {}
 
 bool LineReader::Fill() {
   if (ended_) return false;

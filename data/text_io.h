@@ -17,6 +17,10 @@ namespace prm {
 // corrupt or truncated stream, kResourceExhausted for more than `max_bytes` decompressed.
 std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{4} << 30);
 
+// The bytes of `path` as they come, decompressed; same inputs and errors as ReadFile. `*name`
+// becomes the path as given, or "standard input".
+std::unique_ptr<ByteSource> OpenBytes(const std::filesystem::path& path, std::string* name);
+
 // Reads a file line by line in memory of the longest line; same inputs and errors as ReadFile. A
 // byte order mark at the start of the file is dropped. Used by one thread at a time.
 class LineReader {

@@ -117,15 +117,14 @@ void ReadFirstError(const JsonMember& member, Trace* trace) {
 // {"a":1} and unknown fields b, c as {"a":1,"b":..,"c":..}; empty if there is nothing.
 std::string MergeMeta(const JsonMember& meta, const std::vector<JsonField>& unknown) {
   std::string json;
-  const auto add = [&json](std::string_view name, const JsonElement& value) {
+  const auto add = [&json](std::string_view name, const JsonField& field) {
     json += json.empty() ? "{" : ",";
     AppendJsonString(name, &json);
-    json += ":" + std::string(simdjson::minify(value));
+    json += ":" + ReadJson(field);
   };
   std::vector<JsonField> inner;
   if (meta.has_value()) ReadMembers(meta.field, {}, &inner);
-  for (const JsonField& field : inner)
-    add(field.path.substr(meta.field.path.size() + 1), field.value);
+  for (const JsonField& field : inner) add(field.path.substr(meta.field.path.size() + 1), field);
   for (const JsonField& field : unknown) {
     const auto same_name = [&](const JsonField& other) {
       return other.path == "meta." + field.path;
@@ -133,7 +132,7 @@ std::string MergeMeta(const JsonMember& meta, const std::vector<JsonField>& unkn
     if (std::any_of(inner.begin(), inner.end(), same_name)) {
       RefuseField(field, "an unknown field that is also under meta; it cannot be kept in both");
     }
-    add(field.path, field.value);
+    add(field.path, field);
   }
   if (!json.empty()) json += "}";
   return json;
@@ -156,23 +155,8 @@ void ReadPlainFields(const std::vector<JsonMember>& members, Trace* trace) {
   if (members[kSource].has_value()) trace->source = ReadString(members[kSource].field);
   if (members[kAnnotations].has_value()) {
     ReadArray(members[kAnnotations].field);
-    trace->annotations_json = simdjson::minify(members[kAnnotations].field.value);
+    trace->annotations_json = ReadJson(members[kAnnotations].field);
   }
-}
-
-Trace TraceFrom(const JsonField& object) {
-  std::vector<JsonField> unknown;
-  const std::vector<JsonMember> members = ReadMembers(object, kFieldNames, &unknown);
-  Trace trace;
-  trace.id = ReadString(Required(members[kId], "id", object));
-  trace.problem = ReadString(Required(members[kProblem], "problem", object));
-  ReadSteps(Required(members[kSteps], "steps", object), &trace);
-  if (members[kLabels].has_value()) ReadLabels(members[kLabels].field, &trace);
-  if (members[kSoft].has_value()) ReadSoft(members[kSoft].field, &trace);
-  ReadFirstError(members[kFirstError], &trace);
-  ReadPlainFields(members, &trace);
-  trace.meta_json = MergeMeta(members[kMeta], unknown);
-  return trace;
 }
 
 // Appends the members of one object in turn.
@@ -214,7 +198,13 @@ void WriteLabelsAndSoft(const Trace& trace, ObjectWriter* out) {
   const auto labelled = [](const Step& step) { return step.label.has_value(); };
   if (std::any_of(steps.begin(), steps.end(), labelled)) {
     out->PerStep(kLabels, steps, [](const Step& step, std::string* json) {
-      *json += step.label ? StrCat('"', kLabelNames[size_t(*step.label)], '"') : "null";
+      if (step.label) {
+        *json += '"';
+        *json += kLabelNames[size_t(*step.label)];
+        *json += '"';
+      } else {
+        *json += "null";
+      }
     });
     // Written even where it says nothing new: an absent one would be taken from the labels.
     out->Raw(kFirstError, trace.first_error ? std::to_string(*trace.first_error) : "null");
@@ -251,6 +241,21 @@ void WriteFields(const Trace& trace, ObjectWriter* out) {
 }
 
 }  // namespace
+
+Trace TraceFrom(const JsonField& object) {
+  std::vector<JsonField> unknown;
+  const std::vector<JsonMember> members = ReadMembers(object, kFieldNames, &unknown);
+  Trace trace;
+  trace.id = ReadString(Required(members[kId], "id", object));
+  trace.problem = ReadString(Required(members[kProblem], "problem", object));
+  ReadSteps(Required(members[kSteps], "steps", object), &trace);
+  if (members[kLabels].has_value()) ReadLabels(members[kLabels].field, &trace);
+  if (members[kSoft].has_value()) ReadSoft(members[kSoft].field, &trace);
+  ReadFirstError(members[kFirstError], &trace);
+  ReadPlainFields(members, &trace);
+  trace.meta_json = MergeMeta(members[kMeta], unknown);
+  return trace;
+}
 
 Trace ParseTrace(std::string_view json, std::string_view where) {
   simdjson::dom::parser parser;

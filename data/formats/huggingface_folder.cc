@@ -1,0 +1,156 @@
+#include <algorithm>
+
+#include "data/error.h"
+#include "data/formats/digest.h"
+#include "data/formats/export.h"
+#include "data/text_io.h"
+
+namespace prm {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct WrittenSplit {
+  std::string name;
+  std::string sha256;
+  uint64_t bytes = 0;
+  ConversionReport report;
+};
+
+void CheckSplits(const std::vector<Split>& splits) {
+  if (splits.empty()) throw UsageError("a Hugging Face folder needs at least one split");
+  for (size_t i = 0; i < splits.size(); ++i) {
+    const std::string& name = splits[i].name;
+    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '-' || c == '_';
+    });
+    if (!plain) {
+      throw UsageError(StrCat("a split's name has letters, digits, - and _, got \"", name, "\""));
+    }
+    for (size_t j = 0; j < i; ++j) {
+      if (splits[j].name == name) throw UsageError(StrCat("two splits are named ", name));
+    }
+  }
+}
+
+void MakeEmptyFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder / "data", error);
+  if (error) {
+    throw Error(ErrorCode::kPermissionDenied,
+                StrCat("cannot make ", (folder / "data").string(), ": ", error.message()));
+  }
+}
+
+void RefuseUsedFolder(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::exists(folder, error)) return;
+  if (!fs::is_directory(folder, error) || !fs::is_empty(folder, error)) {
+    throw Error(ErrorCode::kAlreadyExists,
+                StrCat(folder.string(), ": expected a new or empty folder, got one in use"));
+  }
+}
+
+WrittenSplit WriteSplit(const Split& split, const fs::path& folder, const ExportOptions& options) {
+  WrittenSplit written{split.name, "", 0, {}};
+  OutputFile file(folder / "data" / (split.name + ".jsonl"));
+  Sha256 hash;
+  const auto write = [&](std::string_view row) {
+    file.Write(row);
+    file.Write("\n");
+    hash.Add(row);
+    hash.Add("\n");
+    written.bytes += row.size() + 1;
+  };
+  written.report = ExportTraces({split.file}, FormatNamed("huggingface"), options, write);
+  file.Commit();
+  written.sha256 = hash.TakeHex();
+  return written;
+}
+
+// --- the card -----------------------------------------------------------------------------------
+
+std::string FrontMatter(const std::vector<WrittenSplit>& splits) {
+  std::string text = "---\nconfigs:\n- config_name: default\n  data_files:\n";
+  for (const WrittenSplit& split : splits) {
+    text += StrCat("  - split: ", split.name, "\n    path: data/", split.name, ".jsonl\n");
+  }
+  return text + "tags:\n- process-reward-model\n- step-labels\n---\n";
+}
+
+std::string CountTable(const std::vector<WrittenSplit>& splits) {
+  std::vector<std::string> names(kLabelNames.begin(), kLabelNames.end());
+  names.insert(names.end(), {"none", "soft"});
+  std::string text = "| split | traces | steps |";
+  std::string rule = "|---|---:|---:|";
+  for (const std::string& name : names) {
+    text += StrCat(" ", name, " |");
+    rule += "---:|";
+  }
+  text += StrCat("\n", rule, "\n");
+  for (const WrittenSplit& split : splits) {
+    text += StrCat("| ", split.name, " | ", split.report.traces, " | ", split.report.steps, " |");
+    for (const std::string& name : names) {
+      const auto count = split.report.labels.find(name);
+      text += StrCat(" ", count == split.report.labels.end() ? 0 : count->second, " |");
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string Card(const std::vector<WrittenSplit>& splits, const LabelPolicy& policy) {
+  std::string text = FrontMatter(splits);
+  text +=
+      "\n# Reasoning traces with step labels\n\n"
+      "One trace a line. `labels` has one of `correct_necessary`, `correct_redundant`, "
+      "`incorrect`, `incomplete` or null (not annotated) a step; `necessity_known` false: "
+      "`correct_necessary` only says correct; `first_error` is the index of the first step that is "
+      "incorrect or incomplete, -1 none, null not decidable; `soft` is a value in [0, 1] a step. "
+      "`annotations_json` and `meta_json` hold JSON text. `soft` under the counts is the number of "
+      "soft values, `none` that of steps without a label.\n\n## Counts\n\n";
+  text += CountTable(splits);
+  text += StrCat("\n## Mapping policy\n\nRedundant: ", LabelFateName(policy.redundant),
+                 "; incomplete: ", LabelFateName(policy.incomplete),
+                 "; after the first error: ", LabelFateName(policy.after_first_error),
+                 "; null: masked.\n\n## Files\n\n| file | bytes | SHA-256 |\n|---|---:|---|\n");
+  for (const WrittenSplit& split : splits) {
+    text += StrCat("| data/", split.name, ".jsonl | ", split.bytes, " | ", split.sha256, " |\n");
+  }
+  text += "\n## Refused\n\n";
+  for (const WrittenSplit& split : splits) {
+    text += StrCat(split.name, ": ", split.report.refused, " of ", split.report.rows_in,
+                   " rows, in report.json with their reasons.\n");
+  }
+  return text;
+}
+
+std::string Reports(const std::vector<WrittenSplit>& splits) {
+  std::string json;
+  for (const WrittenSplit& split : splits) {
+    json += json.empty() ? "{\"" : ",\n \"";
+    json += StrCat(split.name, "\": ", ReportToJson(split.report));
+  }
+  return json + "}\n";
+}
+
+}  // namespace
+
+std::vector<ConversionReport> ExportHuggingFaceFolder(const std::vector<Split>& splits,
+                                                      const fs::path& folder,
+                                                      const ExportOptions& options) {
+  CheckPolicy(FormatNamed("huggingface"), options.policy);
+  CheckSplits(splits);
+  RefuseUsedFolder(folder);
+  MakeEmptyFolder(folder);
+  std::vector<WrittenSplit> written;
+  for (const Split& split : splits) written.push_back(WriteSplit(split, folder, options));
+  WriteFileAtomically(folder / "report.json", Reports(written));
+  WriteFileAtomically(folder / "README.md", Card(written, options.policy));
+  std::vector<ConversionReport> reports;
+  for (WrittenSplit& split : written) reports.push_back(std::move(split.report));
+  return reports;
+}
+
+}  // namespace prm

@@ -1,0 +1,51 @@
+// How labels are read where a format knows fewer than four: always named, never implied.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "data/trace.h"
+
+namespace prm {
+
+// What a label becomes. kOwn: it stays what it is.
+enum class LabelFate : uint8_t { kOwn, kPositive, kNegative, kMasked };
+// "own", "positive", "negative", "masked".
+std::string_view LabelFateName(LabelFate fate);
+
+// The defaults change nothing. A step without a label is always masked.
+// Source: specs, formats section 1 "Policies".
+struct LabelPolicy {
+  LabelFate redundant = LabelFate::kOwn;          // PRM800K's 0 is a correct_redundant
+  LabelFate incomplete = LabelFate::kOwn;         // no kPositive
+  LabelFate after_first_error = LabelFate::kOwn;  // kOwn, kNegative or kMasked, label or not
+  friend bool operator==(const LabelPolicy&, const LabelPolicy&) = default;
+};
+
+// Throws UsageError for an error that would become positive.
+void CheckFates(const LabelPolicy& policy);
+
+// {"redundant":"own","incomplete":"own","after_first_error":"own","null":"masked"}
+std::string PolicyToJson(const LabelPolicy& policy);
+
+// How many labels a policy changed, by rule.
+struct PolicyEffect {
+  int64_t redundant = 0;
+  int64_t incomplete = 0;
+  int64_t after_first_error = 0;
+
+  PolicyEffect& operator+=(const PolicyEffect& other) {
+    redundant += other.redundant;
+    incomplete += other.incomplete;
+    after_first_error += other.after_first_error;
+    return *this;
+  }
+};
+
+// Rewrites the labels of `trace`, and its first_error where they move it: positive is
+// correct_necessary with necessity_known false, negative is incorrect, masked is no label. A first
+// error whose own label is masked becomes "not decidable". Adds to `*effect`.
+void ApplyPolicy(const LabelPolicy& policy, Trace* trace, PolicyEffect* effect);
+
+}  // namespace prm

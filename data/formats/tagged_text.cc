@@ -1,0 +1,175 @@
+// Rows that hold problem and steps in one text, cut by tags or turns.
+//
+// math-shepherd: {"input": text, "label": text, "task"?, "id"?}; input is
+//   "<problem> Step 1: <text> ки\nStep 2: <text> ки ..", label the same text with + or - in place
+//   of each ки (ки again: not labelled). Source: Math-Shepherd, arXiv 2312.08935, and its data set.
+// er-prm: {"text": text as above, "value": [number in [0,1]], "id"?}, one value a ки: soft values.
+//   Source: ER-PRM, arXiv 2412.11006.
+// rlhflow: {"conversations": [{"role": "user", "content": step}, {"role": "assistant", "content":
+//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Source: RLHFlow,
+//   RLHF-Reward-Modeling, math-rm.
+// The problem ends where ReadOptions::first_step_mark stands, which must be there exactly once
+// before the first tag.
+#include <algorithm>
+
+#include "data/error.h"
+#include "data/formats/readers.h"
+#include "data/formats/row_fields.h"
+#include "data/formats/step_tag.h"
+
+namespace prm {
+namespace {
+
+// Sets problem and steps from the texts between the tags, the first of which starts with the
+// problem.
+void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
+                        const ReadOptions& options, Trace* trace) {
+  if (texts.empty()) RefuseField(field, "expected at least one step with its tag, got none");
+  const std::string& mark = options.first_step_mark;
+  const size_t start = texts[0].find(mark);
+  if (start == std::string::npos) {
+    RefuseField(field, StrCat("expected \"", mark, "\", where the problem ends, got none"));
+  }
+  if (texts[0].find(mark, start + 1) != std::string::npos) {
+    RefuseField(field, StrCat("\"", mark, "\" comes twice: where the problem ends is not clear"));
+  }
+  trace->problem = Trimmed(std::string_view(texts[0]).substr(0, start));
+  texts[0].erase(0, start);
+  for (std::string& text : texts) text = std::string(Trimmed(text));
+  StripStepNumbers(&texts);
+  SetSteps(std::move(texts), field, trace);
+}
+
+std::string IdOf(const RowFields& fields, const Row& row, const ReadOptions& options,
+                 std::string_view format) {
+  return fields.Has("id") ? ReadScalarText(fields.Need("id")) : NumberedId(row, options, format);
+}
+
+// The texts before each tag; blank text may follow the last.
+std::vector<std::string> SplitAtTags(const JsonField& field, std::string_view text) {
+  std::vector<std::string> texts;
+  size_t begin = 0;
+  for (size_t tag; (tag = text.find(kStepTag, begin)) != text.npos;) {
+    texts.emplace_back(text.substr(begin, tag - begin));
+    begin = tag + kStepTag.size();
+  }
+  if (!IsBlank(text.substr(begin))) {
+    RefuseField(field, StrCat("expected the tag ", kStepTag, " at the end of the last step"));
+  }
+  return texts;
+}
+
+// What stands in `label` in place of each tag of the input, whose texts are `texts`.
+std::vector<std::optional<StepLabel>> ReadTags(const JsonField& field, std::string_view label,
+                                               const std::vector<std::string>& texts) {
+  std::vector<std::optional<StepLabel>> tags;
+  for (const std::string& text : texts) {
+    if (!label.starts_with(text)) {
+      RefuseField(field, StrCat("differs from the input before the tag of step ", tags.size() + 1));
+    }
+    label.remove_prefix(text.size());
+    if (label.starts_with(kStepTag)) {
+      tags.push_back(std::nullopt);
+      label.remove_prefix(kStepTag.size());
+    } else if (label.starts_with('+') || label.starts_with('-')) {
+      tags.push_back(label[0] == '+' ? StepLabel::kCorrectNecessary : StepLabel::kIncorrect);
+      label.remove_prefix(1);
+    } else {
+      RefuseField(field, StrCat("expected + or - as the tag of step ", tags.size() + 1));
+    }
+  }
+  if (!IsBlank(label)) RefuseField(field, "has text behind the last tag");
+  return tags;
+}
+
+StepLabel PlusOrMinus(const JsonField& field) {
+  const std::string text = ReadString(field);
+  const std::string_view sign = Trimmed(text);
+  if (sign == "+") return StepLabel::kCorrectNecessary;
+  if (sign == "-") return StepLabel::kIncorrect;
+  RefuseValue(field, "\"+\" or \"-\"");
+}
+
+// The content of one turn, whose role must be `role`.
+JsonField Turn(const JsonField& turn, std::string_view role) {
+  const RowFields fields(turn, {"role", "content"});
+  if (fields.Text("role") != role) {
+    RefuseValue(fields.Need("role"), StrCat('"', role, "\" in this turn"));
+  }
+  return fields.Need("content");
+}
+
+}  // namespace
+
+RowTraces ReadMathShepherdRow(const Row& row, const ReadOptions& options) {
+  const RowFields fields(row.objects[0], {"id", "input", "label"});
+  Trace trace;
+  trace.id = IdOf(fields, row, options, "math-shepherd");
+  trace.source = SourceName(options, "math-shepherd");
+  const std::string input = fields.Text("input");
+  const std::string label = fields.Text("label");
+  std::vector<std::string> texts = SplitAtTags(fields.Need("input"), input);
+  const auto tags = ReadTags(fields.Need("label"), label, texts);
+  SetProblemAndSteps(fields.Need("input"), std::move(texts), options, &trace);
+  for (size_t i = 0; i < tags.size(); ++i) trace.steps[i].label = tags[i];
+  trace.necessity_known = false;
+  SettleFirstError(&trace);
+  MetaFields meta;
+  fields.KeepOthers(&meta);
+  trace.meta_json = meta.Take();
+  return {{std::move(trace)}, {}};
+}
+
+RowTraces ReadErPrmRow(const Row& row, const ReadOptions& options) {
+  const RowFields fields(row.objects[0], {"id", "text", "value"});
+  Trace trace;
+  trace.id = IdOf(fields, row, options, "er-prm");
+  trace.source = SourceName(options, "er-prm");
+  const std::string text = fields.Text("text");
+  SetProblemAndSteps(fields.Need("text"), SplitAtTags(fields.Need("text"), text), options, &trace);
+  const JsonField& values = fields.Need("value");
+  if (ReadArray(values).size() != trace.steps.size()) {
+    RefuseField(values, StrCat("expected ", trace.steps.size(), " values, one a tag, got ",
+                               ReadArray(values).size()));
+  }
+  size_t index = 0;
+  for (const JsonElement item : ReadArray(values)) {
+    trace.steps[index].soft = ReadShare(values.Item(index, item));
+    ++index;
+  }
+  MetaFields meta;
+  fields.KeepOthers(&meta);
+  trace.meta_json = meta.Take();
+  return {{std::move(trace)}, {}};
+}
+
+RowTraces ReadRlhflowRow(const Row& row, const ReadOptions& options) {
+  const RowFields fields(row.objects[0], {"id", "conversations"});
+  Trace trace;
+  trace.id = IdOf(fields, row, options, "rlhflow");
+  trace.source = SourceName(options, "rlhflow");
+  const JsonField& turns = fields.Need("conversations");
+  std::vector<std::string> texts;
+  std::vector<StepLabel> labels;
+  size_t index = 0;
+  for (const JsonElement item : ReadArray(turns)) {
+    const JsonField turn = turns.Item(index, item);
+    if (index % 2 == 0) {
+      texts.push_back(ReadString(Turn(turn, "user")));
+    } else {
+      labels.push_back(PlusOrMinus(Turn(turn, "assistant")));
+    }
+    ++index;
+  }
+  if (texts.size() != labels.size()) RefuseField(turns, "the last step has no + or - behind it");
+  SetProblemAndSteps(turns, std::move(texts), options, &trace);
+  for (size_t i = 0; i < labels.size(); ++i) trace.steps[i].label = labels[i];
+  trace.necessity_known = false;
+  SettleFirstError(&trace);
+  MetaFields meta;
+  fields.KeepOthers(&meta);
+  trace.meta_json = meta.Take();
+  return {{std::move(trace)}, {}};
+}
+
+}  // namespace prm
