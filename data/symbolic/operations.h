@@ -43,8 +43,9 @@ struct StepOperations {
   int largest_jump = 0;
 };
 
-// Of `step` whose check is `check`. Cue words decide first (suppose: CASE; let x be: DEF; by the
-// theorem: CITE; check: CHECK; so the answer is: CONCLUDE), then the relations' operators.
+// Of `step` whose check is `check`, made with StepCheckOptions::describe. Cue words decide first
+// (suppose: CASE; let x be: DEF; by the theorem: CITE; check: CHECK; so the answer is: CONCLUDE),
+// then the relations' operators.
 StepOperations OperationsOf(std::string_view step, const StepCheck& check);
 
 }  // namespace prm
