@@ -8,7 +8,9 @@ void AddDataCommands(CLI::App& app) {
   AddTokenizeCommand(app);
   CLI::App* data = app.add_subcommand("data", "Makes and inspects annotated traces.");
   data->require_subcommand(1);
+  AddCorruptCommand(*data);
   AddSynthCommand(*data);
+  AddVerifyCommand(*data);
 }
 
 }  // namespace prm

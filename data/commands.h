@@ -13,6 +13,8 @@ void AddDataCommands(CLI::App& app);
 void AddTokenizeCommand(CLI::App& app);
 
 // Verbs under `prm data`.
+void AddCorruptCommand(CLI::App& data);
 void AddSynthCommand(CLI::App& data);
+void AddVerifyCommand(CLI::App& data);
 
 }  // namespace prm

@@ -24,7 +24,8 @@ void AddCorruptCommand(CLI::App& data) {
       "a step said again (redundant), a premise left out (incomplete); and the trace unchanged.");
   corrupt->add_option("file", flags->file, "Traces in the native format, - for standard input")
       ->required();
-  corrupt->add_option("--out", flags->out, "Native traces; appears whole or not at all")->required();
+  corrupt->add_option("--out", flags->out, "Native traces; appears whole or not at all")
+      ->required();
   corrupt->add_option("--seed", flags->seed, "Equal seeds give equal files")->capture_default_str();
   corrupt->callback([flags] {
     TraceReader reader(flags->file);
