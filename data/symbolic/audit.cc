@@ -33,6 +33,14 @@ bool IsSlipOfCalculation(const Trace& trace) {
   return inner.value("error_type", "") == "calculation_error";
 }
 
+// Whether every relation of the step has two equal values: its slip is not in its arithmetic.
+bool ValuesAreEqual(const StepCheck& check) {
+  return !check.relations.empty() &&
+         std::all_of(check.relations.begin(), check.relations.end(), [](const RelationCheck& r) {
+           return !r.left_value.empty() && r.left_value == r.right_value;
+         });
+}
+
 std::string Percent(const Proportion& p, int decimals) {
   char text[96];
   std::snprintf(text, sizeof(text), "%.*f %% [%.*f, %.*f] (%lld / %lld)", decimals, 100 * p.value(),
@@ -112,8 +120,9 @@ void Auditor::Add(const Trace& trace, const std::vector<StepCheck>& checks) {
         closed_found = checker.Check(corrupted->text).severity == Severity::kHard;
       }
     }
-    const bool counts_slip = *step.label == StepLabel::kIncorrect && slip &&
-                             int(i) == trace.first_error && HoldsBothSides(step.text);
+    const bool slip_here = *step.label == StepLabel::kIncorrect && slip &&
+                           int(i) == trace.first_error && HoldsBothSides(step.text);
+    const bool counts_slip = slip_here && !ValuesAreEqual(checks[i]);
     if (right && hard) audit_.refuted_right.push_back(id + (confirmed ? " confirmed" : ""));
     for (const std::string& key : keys) {
       AuditRow& row = audit_.rows[key];
@@ -125,6 +134,7 @@ void Auditor::Add(const Trace& trace, const std::vector<StepCheck>& checks) {
         ++row.closed_recall.of;
         row.closed_recall.hits += *closed_found;
       }
+      row.true_slips += slip_here && !counts_slip;
       if (counts_slip) {
         ++row.slip_recall.of;
         row.slip_recall.hits += hard;
@@ -136,8 +146,8 @@ void Auditor::Add(const Trace& trace, const std::vector<StepCheck>& checks) {
 std::string Auditor::ToMarkdown() const {
   std::string table =
       "| steps | right | arith_ok | refuted hard (confirmed slips) | false refutations | soft | "
-      "recall, corrupted arithmetic | recall, calculation_error |\n"
-      "|---|---|---|---|---|---|---|---|\n";
+      "recall, corrupted arithmetic | recall, calculation_error | of them true as written |\n"
+      "|---|---|---|---|---|---|---|---|---|\n";
   for (const auto& [name, row] : audit_.rows) {
     const Proportion ok{row.right.verdicts[size_t(Verdict::kArithOk)], row.right.steps};
     const Proportion wrong{row.right_refuted - row.confirmed, row.right.steps};
@@ -149,7 +159,8 @@ std::string Auditor::ToMarkdown() const {
     table += StrCat("| ", name, " | ", row.right.steps, " | ", ok_text, " | ", row.right_refuted,
                     " (", row.confirmed, ") | ", Percent(wrong, 2), " | ", soft_text, " | ",
                     row.closed_recall.of > 0 ? Percent(row.closed_recall, 1) : "-", " | ",
-                    row.slip_recall.of > 0 ? Percent(row.slip_recall, 1) : "-", " |\n");
+                    row.slip_recall.of > 0 ? Percent(row.slip_recall, 1) : "-", " | ",
+                    row.true_slips, " |\n");
   }
   return table;
 }

@@ -44,7 +44,10 @@ struct AuditRow {
   int64_t right_refuted = 0;  // hard refutations of right steps
   int64_t confirmed = 0;      // of them, those listed as real slips of the source
   Proportion closed_recall;   // closed arithmetic, corrupted: refuted hard
-  Proportion slip_recall;     // meta.error_type calculation_error with both sides: refuted hard
+  // Steps with meta.error_type calculation_error that hold both sides, of which the relations are
+  // not all true: refuted hard.
+  Proportion slip_recall;
+  int64_t true_slips = 0;  // those of which every relation has two equal values
 };
 
 struct Audit {

@@ -67,10 +67,20 @@ class ClosedChecker {
     if (const std::optional<ClosedResult> found = CheckConversions()) return *found;
     if (IsTruncated()) return Result(Verdict::kNotChecked, Reason::kTruncated);
     if (WithinOperandRounding()) return Result(Verdict::kNotChecked, Reason::kRoundedOperand);
+    if (IsRunOn()) return Result(Verdict::kNotChecked, Reason::kUncleanBorder);
     if (pair_.relation->op == '~' && !FarApart()) {
       return Result(Verdict::kNotChecked, Reason::kRoundedOperand);
     }
     return Result(Verdict::kRefuted, percent ? Reason::kPercent : Reason::kArithmetic);
+  }
+
+  // 5*3 = 15 + 2, 8*45 = 360 divided by 5: the sign ends one calculation and a new one starts with
+  // its result.
+  bool IsRunOn() const {
+    if (!Right().has_operator || pair_.right_tokens.empty()) return false;
+    const MathToken* first = &pair_.right_tokens[0];
+    if (first->kind == TokenKind::kCurrency && pair_.right_tokens.size() > 1) ++first;
+    return IsValueOf(*first, left_);
   }
 
   static bool IsLabel(const ExpressionTraits& side, const ExpressionTraits& other) {
@@ -78,19 +88,27 @@ class ClosedChecker {
     return other.has_operator ? side.units == 0 && !other.has_unit_word : true;
   }
 
+  static constexpr int kFloatDecimals = 12;
+
   // Decimals that the side shows; a lone whole percentage shows two.
-  static int ShownDecimals(const ExpressionTraits& side) {
+  static int ShownDecimals(const ExpressionTraits& side, int reading = 0) {
     if (side.shown_decimals < 0) return -1;
-    return side.shown_decimals + (side.has_percent ? 2 : 0);
+    const bool hundredths = side.has_percent && (reading & kReadPercentAsNumber) == 0;
+    return side.shown_decimals + (hundredths ? 2 : 0);
   }
 
   // Whether one side is the other, rounded to the decimals it shows.
-  bool IsRounded(const Fraction& left, const Fraction& right) const {
+  bool IsRounded(const Fraction& left, const Fraction& right, int left_reading = 0,
+                 int right_reading = 0) const {
     const bool about = pair_.relation->cues.about || pair_.relation->op == '~';
     const Fraction difference = (left - right).Abs();
     for (const ExpressionTraits* side : {&Right(), &Left()}) {
-      const int decimals = ShownDecimals(*side);
+      const int decimals = ShownDecimals(*side, side == &Right() ? right_reading : left_reading);
       if (decimals < 0 || (decimals == 0 && !about)) continue;
+      // The decimals of binary floating point.
+      if (decimals >= kFloatDecimals && difference <= left.Abs() * PowerOfTen(-kFloatDecimals)) {
+        return true;
+      }
       const Fraction half = Fraction(1, 2) * PowerOfTen(-decimals);
       if (difference <= half) return true;
       // "rounded up", "rounded down".
@@ -151,7 +169,8 @@ class ClosedChecker {
         Fraction right_value;
         if ((right & ~right_open) != 0 || left + right == 0) continue;
         if (!Reread(pair_.right_tokens, right, &right_value)) continue;
-        if (left_value == right_value || IsRounded(left_value, right_value)) return true;
+        if (left_value == right_value || IsRounded(left_value, right_value, left, right))
+          return true;
       }
     }
     return false;
@@ -209,9 +228,12 @@ class ClosedChecker {
       return Result(Verdict::kNotChecked, Reason::kUnknownUnit);
     }
     const Fraction ratio = left_ * ScaleOf(a) / ScaleOf(b) / right_;
-    const bool near = Fraction(1, 3) < ratio && ratio < Fraction(3);
-    return near ? Result(Verdict::kRefuted, Reason::kUnit)
-                : Result(Verdict::kNotChecked, Reason::kUnknownUnit);
+    const bool decimal = Left().has_decimal || Right().has_decimal;
+    const bool near = decimal ? Fraction(9, 10) < ratio && ratio < Fraction(11, 10) : false;
+    if (near) return Result(Verdict::kNotChecked, Reason::kRoundedOperand);
+    return Fraction(1, 3) < ratio && ratio < Fraction(3)
+               ? Result(Verdict::kRefuted, Reason::kUnit)
+               : Result(Verdict::kNotChecked, Reason::kUnknownUnit);
   }
   // A side is zero, or the units are equal: a scale of a map or a rate.
   bool IsScale() const {
@@ -272,7 +294,8 @@ class ClosedChecker {
       if (number == numbers_end) break;
       const size_t at = number++;
       if (!LooksRounded(token)) continue;
-      const Fraction step = Fraction(1, 2) * PowerOfTen(-int64_t(token.decimals));
+      // A whole unit of the last decimal, for digits that are cut off.
+      const Fraction step = PowerOfTen(-int64_t(token.decimals));
       const Fraction before = arena_.numbers[at];
       arena_.numbers[at] = before + step;
       Fraction moved;
@@ -290,7 +313,7 @@ class ClosedChecker {
   }
   bool IsValueOf(const MathToken& token, const Fraction& number) const {
     Fraction value;
-    return token.den == 0 &&
+    return token.kind == TokenKind::kNumber && token.den == 0 &&
            value.SetDecimal(pair_.text.substr(token.begin, token.end - token.begin)) &&
            value == number;
   }
@@ -345,14 +368,21 @@ class ClosedChecker {
     }
     if (IsRoundedBall(balls)) return Result(Verdict::kArithOk, Reason::kRounded);
     const double scale = std::max(std::abs(balls.left), std::abs(balls.right));
-    const bool near = std::abs(balls.left - balls.right) <= 0.05 * scale;
-    if ((op == '~' || pair_.relation->cues.about) && near) {
+    const double apart = std::abs(balls.left - balls.right) / scale;
+    if ((op == '~' && apart <= 0.2) || (pair_.relation->cues.about && apart <= 0.05) ||
+        ((Left().has_decimal || Right().has_decimal) && apart <= 0.01 && !LoneDecimal())) {
       return Result(Verdict::kNotChecked, Reason::kRoundedOperand);
     }
     if (Left().ambiguities | Right().ambiguities) {
       return Result(Verdict::kNotChecked, Reason::kUnread);
     }
     return Result(Verdict::kRefuted, Reason::kArithmetic);
+  }
+
+  // One side is a number alone, the other has no decimals.
+  bool LoneDecimal() const {
+    return (ShownDecimals(Left()) >= 0 && !Right().has_decimal) ||
+           (ShownDecimals(Right()) >= 0 && !Left().has_decimal);
   }
 
   // Decimals of an irrational number are rounded or cut off; two or more digits are needed.

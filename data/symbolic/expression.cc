@@ -253,6 +253,7 @@ class Parser {
         traits_.has_unit_word = true;
         if (token->word.unit != 0) NoteUnit(token->word.unit);
         last_is_whole_ = false;
+        SkipUnitPower();
       } else if (IsUnitBelow()) {
         ++at_;
         traits_.has_unit_word = true;
@@ -274,6 +275,15 @@ class Parser {
     }
     return WordInfix(token).power >= 0;
   }
+  // cm^2: the power of a unit.
+  void SkipUnitPower() {
+    const MathToken* sign = Peek(1);
+    const MathToken* exponent = Peek(2);
+    if (sign != nullptr && exponent != nullptr && sign->kind == TokenKind::kOperator &&
+        sign->op == '^' && !sign->space_before && exponent->kind == TokenKind::kNumber) {
+      at_ += 2;
+    }
+  }
   // "/day" behind an operand.
   bool IsUnitBelow() const {
     const MathToken* next = Peek(1);
@@ -283,6 +293,8 @@ class Parser {
   void NoteUnit(UnitId unit) { traits_.units |= uint64_t{1} << unit; }
 
   int Percent(int left) {
+    // 37/4%: of the fraction or of the 4.
+    if (divided_ > 0) return Fail(Reason::kUnread);
     traits_.has_percent = true;
     traits_.ambiguities |= kReadPercentAsNumber;
     last_is_whole_ = false;

@@ -5,6 +5,7 @@
 
 #include "data/exact_number.h"
 #include "data/symbolic/math_characters.h"
+#include "data/symbolic/math_shapes.h"
 
 namespace prm {
 namespace {
@@ -73,7 +74,7 @@ class Lexer {
   void LexRange(size_t end) {
     const std::string_view whole = text_;
     text_ = text_.substr(0, end);
-    SkipListMarker();
+    SkipMarker();
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (IsSpace(c)) {
@@ -81,7 +82,7 @@ class Lexer {
         ++at_;
       } else if (c == '\n') {
         Push(TokenKind::kNewline, 0, 1);
-        SkipListMarker();
+        SkipMarker();
       } else if (IsDigit(c) || (c == '.' && IsDigit(At(at_ + 1)))) {
         LexNumber();
       } else if (IsLetter(c)) {
@@ -97,57 +98,15 @@ class Lexer {
     text_ = whole;
   }
 
-  // "1. ", "2) ", "- ", "* ", "Step 3: " and heading marks at the start of a line.
-  void SkipListMarker() {
-    size_t i = at_;
-    while (IsSpace(At(i)) || At(i) == '#') ++i;
-    if (At(i) == '-' || At(i) == '*') {
-      if (IsSpace(At(i + 1)) && !IsDigit(At(i + 2))) at_ = i + 2;
-      return;
-    }
-    if (text_.substr(i).starts_with("Step ") && IsDigit(At(i + 5))) i += 5;
-    size_t digits = 0;
-    while (IsDigit(At(i + digits))) ++digits;
-    if (digits == 0 || digits > 2) return;
-    const char after = At(i + digits);
-    if ((after == '.' || after == ')' || after == ':') && IsSpace(At(i + digits + 1))) {
-      at_ = i + digits + 2;
-      space_ = true;
-    }
-  }
-
-  // Digits from `i` with thousands separators; the bytes, and whether commas stand oddly.
-  size_t WholeLength(size_t i, bool* odd) const {
-    size_t end = i;
-    while (IsDigit(At(end))) ++end;
-    const size_t first = end - i;
-    while (first <= 3) {
-      size_t group = end;
-      if (At(group) == ',') {
-        ++group;
-      } else if (text_.substr(group).starts_with("{,}") ||
-                 text_.substr(group).starts_with(",\\!")) {
-        group += 3;
-      } else {
-        break;
-      }
-      size_t digits = 0;
-      while (IsDigit(At(group + digits))) ++digits;
-      if (digits == 0) break;
-      if (digits != 3) {
-        // 1,5 or 1,2,3: a decimal comma or a list.
-        *odd = true;
-        return group + digits - i;
-      }
-      end = group + 3;
-    }
-    if (At(end) == ',' && IsDigit(At(end + 1))) *odd = true;
-    return end - i;
+  void SkipMarker() {
+    const size_t length = ListMarkerLength(text_.substr(at_));
+    at_ += length;
+    space_ |= length > 0;
   }
 
   void LexNumber() {
     bool odd = false;
-    size_t length = WholeLength(at_, &odd);
+    size_t length = DigitGroupsLength(text_.substr(at_), &odd);
     size_t decimals = 0;
     if (At(at_ + length) == '.' && IsDigit(At(at_ + length + 1))) {
       while (IsDigit(At(at_ + length + 1 + decimals))) ++decimals;
@@ -161,11 +120,7 @@ class Lexer {
       return;
     }
     const std::string_view after = text_.substr(at_ + length);
-    const bool ordinal = after.size() >= 2 && IsLetter(after[0]) && IsLetter(after[1]) &&
-                         (after.size() == 2 || !IsLetter(after[2])) &&
-                         (after.starts_with("st") || after.starts_with("nd") ||
-                          after.starts_with("rd") || after.starts_with("th"));
-    if (ordinal) {
+    if (IsOrdinalSuffix(after)) {
       Push(TokenKind::kUnknown, 0, length + 2);
       return;
     }
@@ -175,22 +130,8 @@ class Lexer {
     token.decimals = uint8_t(std::min<size_t>(decimals, 255));
   }
 
-  // The bytes of the subscript that starts at `i`, 0 if none.
-  size_t SubscriptLength(size_t i) const {
-    if (At(i) != '_') return 0;
-    if (IsLetter(At(i + 1)) || IsDigit(At(i + 1))) return 2;
-    if (At(i + 1) != '{') return 0;
-    constexpr size_t kLongest = 16;
-    for (size_t length = 2; length < kLongest; ++length) {
-      const char c = At(i + length);
-      if (c == '}') return length + 1;
-      if (c == '{' || c == '\0' || c == '\n') return 0;
-    }
-    return 0;
-  }
-
   void PushSymbol(size_t length) {
-    length += SubscriptLength(at_ + length);
+    length += SubscriptLength(text_.substr(std::min(at_ + length, text_.size())));
     while (At(at_ + length) == '\'') ++length;
     Push(TokenKind::kSymbol, 0, length);
   }
@@ -237,7 +178,10 @@ class Lexer {
       PushSymbol(1);
       return;
     }
-    MathToken& token = Push(TokenKind::kWord, 0, length);
+    // 2AC is a product of unknown names, no unit.
+    const bool joined = !AfterSpace() && HasTwoCapitals(word) && info.unit == 0;
+    const bool names = InFormula() && HasTwoCapitals(word) && info.classes == 0 && info.unit == 0;
+    MathToken& token = Push(joined || names ? TokenKind::kUnknown : TokenKind::kWord, 0, length);
     token.word = info;
     if (joins_digit) {  // a name such as A1
       size_t digits = 0;
@@ -251,11 +195,15 @@ class Lexer {
     return std::count_if(word.begin(), word.end(), IsUpper) >= 2;
   }
 
+  bool AfterSpace() const {
+    return space_ || Last() == nullptr || Last()->kind != TokenKind::kNumber;
+  }
+
   // In prose "a", "A" and "I" before a word are words.
   void LexOneLetter() {
     const char c = text_[at_];
-    if (region_ == 0 && (c == 'a' || c == 'A' || c == 'I') && IsSpace(At(at_ + 1)) &&
-        IsLetter(At(at_ + 2)) && IsLetter(At(at_ + 3))) {
+    if (region_ == 0 && AfterSpace() && (c == 'a' || c == 'A' || c == 'I') &&
+        IsSpace(At(at_ + 1)) && IsLetter(At(at_ + 2)) && IsLetter(At(at_ + 3))) {
       Push(TokenKind::kWord, 0, 1).word = LookUpWord(c == 'I' ? "i" : "a");
       return;
     }
@@ -265,7 +213,6 @@ class Lexer {
       Push(TokenKind::kUnknown, 0, 1 + digits);
       return;
     }
-    // it's, don't and the like end in one letter behind a quote that is not ASCII.
     PushSymbol(1);
   }
 
@@ -627,47 +574,12 @@ class Lexer {
     } else if (region_ == 0 && doubled) {
       Push(TokenKind::kRegionOpen, 0, 2);
       region_ = kDoubleDollar;
-    } else if (region_ == 0 && OpensRegion()) {
+    } else if (region_ == 0 && OpensMathRegion(text_.substr(at_))) {
       Push(TokenKind::kRegionOpen, 0, 1);
       region_ = '$';
     } else {
       Push(TokenKind::kCurrency, 0, 1);
     }
-  }
-
-  // Whether the $ at `at_` is a math delimiter and no currency: text follows at once, and before a
-  // closing $ that follows text at once, is not followed by a digit and leaves no prose between.
-  // Source: the rule of Pandoc's tex_math_dollars.
-  bool OpensRegion() const {
-    constexpr size_t kLongestRegion = 1000;
-    if (IsSpace(At(at_ + 1)) || At(at_ + 1) == '\n') return false;
-    const size_t limit = std::min(text_.size(), at_ + kLongestRegion);
-    for (size_t i = at_ + 1; i < limit; ++i) {
-      if (text_[i] == '\\') {
-        ++i;
-      } else if (text_[i] == '\n' && At(i + 1) == '\n') {
-        return false;
-      } else if (text_[i] == '$') {
-        return !IsSpace(text_[i - 1]) && i > at_ + 1 && !IsDigit(At(i + 1)) &&
-               !(IsDigit(At(at_ + 1)) && HasProse(text_.substr(at_ + 1, i - at_ - 1)));
-      }
-    }
-    return false;
-  }
-
-  // Two words of three or more letters, commands and what braces enclose apart.
-  static bool HasProse(std::string_view text) {
-    int depth = 0;
-    int words = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
-      depth += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
-      if (!IsLetter(text[i])) continue;
-      const size_t begin = i;
-      while (i + 1 < text.size() && IsLetter(text[i + 1])) ++i;
-      const bool command = begin > 0 && text[begin - 1] == '\\';
-      words += depth == 0 && !command && i - begin >= 2;
-    }
-    return words >= 2;
   }
 
   std::string_view text_;

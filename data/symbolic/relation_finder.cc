@@ -101,6 +101,7 @@ class Finder {
       }
       GrowRight(&relation);
       if (!relation.cues.negated) relation.cues.negated = IsNegatedNearby(relation);
+      relation.cues.supposed = IsSupposed(relation);
       relations_.push_back(relation);
     }
   }
@@ -114,6 +115,10 @@ class Finder {
                 !IsForm(i, {"not", "no", "never", "cannot", "can't", "don't", "doesn't", "won't",
                             "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
     }
+    bool base = false;
+    for (uint32_t i = sentence.first; i + 1 < sentence.last; ++i) {
+      base |= TextOf(i) == "base" && At(i + 1).kind == TokenKind::kNumber;
+    }
     SentenceCues cues;
     cues.question =
         sentence.last < tokens_.size() && At(sentence.last).kind == TokenKind::kQuestion;
@@ -122,7 +127,7 @@ class Finder {
     cues.about = classes & kWordAbout;
     cues.rewrite = classes & kWordRewrite;
     cues.equation = classes & kWordEquation;
-    cues.modular = classes & kWordModular;
+    cues.modular = base || (classes & kWordModular) != 0;
     cues.remainder = classes & kWordRemainder;
     return cues;
   }
@@ -141,6 +146,27 @@ class Finder {
     }
     for (uint32_t i = std::max(first, sentence.first); i < std::min(last, sentence.last); ++i) {
       if (IsWord(i, kWordNegation)) return true;
+    }
+    // "1 = 2. Not true!"
+    for (uint32_t i = sentence.last + 1; i < std::min(sentence.last + 3, Size()); ++i) {
+      if (IsWord(i, kWordNegation)) return true;
+    }
+    return false;
+  }
+  uint32_t Size() const { return uint32_t(tokens_.size()); }
+
+  // "if 2 > 3", "assume that 2^2 = 6": what is supposed is not claimed.
+  bool IsSupposed(const FoundRelation& relation) const {
+    constexpr uint32_t kBefore = 4;
+    const uint32_t end = std::min(relation.left.first, relation.sign);
+    for (uint32_t i = end; i > relation.sentence.first && end - i < kBefore; --i) {
+      const TokenKind kind = At(i - 1).kind;
+      if (kind == TokenKind::kComma || kind == TokenKind::kColon) return false;
+      if (kind == TokenKind::kWord &&
+          IsForm(i - 1, {"if", "If", "assume", "Assume", "suppose", "Suppose", "assuming",
+                         "assumed", "paradoxically", "imagine", "Imagine"})) {
+        return true;
+      }
     }
     return false;
   }
@@ -290,33 +316,53 @@ class Finder {
     return NothingUnreadBefore(i, floor);
   }
 
-  // Scans prose leftwards from token `i` to the start of the clause or a stop word.
+  // Scans prose leftwards from token `i` to the start of the clause or a stop word. A word that
+  // takes the expression as its operand must not stand right before it (articles apart), nor a
+  // number within two words.
   bool NothingUnreadBefore(uint32_t i, uint32_t floor) const {
-    bool adjacent = true;
-    for (; i > floor; --i, adjacent = false) {
+    const uint32_t end = i;
+    uint32_t words = 0;   // articles apart
+    bool joined = false;  // "and", "to" right before: a number further left would belong
+    for (; i > floor; --i) {
       const MathToken& token = At(i - 1);
       switch (token.kind) {
         case TokenKind::kColon:
         case TokenKind::kRegionOpen:
           return true;
         case TokenKind::kOpen:
-          return adjacent;
+          return words == 0;
         case TokenKind::kComma:
-          return i - 1 == floor || At(i - 2).kind != TokenKind::kNumber || !adjacent ||
-                 CommaEndsClause(i - 1, floor);
+          return i - 1 == floor || At(i - 2).kind != TokenKind::kNumber || words > 0 ||
+                 (CommaEndsClause(i - 1, floor) && !MayBeThousands(end));
+        case TokenKind::kNumber:
+          return words >= 2 && !joined;
         case TokenKind::kWord:
-          if (token.word.classes & (kWordBinding | kWordNumber)) return false;
-          if (token.word.classes & (kWordStop | kWordEquation)) return true;
-          if ((token.word.classes & kWordOf) && adjacent && i - 1 > floor &&
-              (IsWord(i - 2, kWordNumber | kWordPercent) || IsOperand(At(i - 2).kind))) {
-            return false;
-          }
           break;
         default:
           return false;
       }
+      const uint32_t classes = token.word.classes;
+      if (classes & kWordFunction) return words > 0;
+      if (words == 0 && !(classes & kWordStop)) {
+        if (classes & (kWordTimes | kWordPlus | kWordMinus | kWordNumber)) return false;
+        if (IsForm(i - 1, {"by", "between", "over"})) return false;
+        joined |= (classes & kWordBinding) != 0;
+        const bool of_number =
+            (classes & kWordOf) && i - 1 > floor &&
+            (IsWord(i - 2, kWordNumber | kWordPercent) || IsOperand(At(i - 2).kind));
+        if (of_number) return false;
+      } else if (classes & (kWordStop | kWordEquation)) {
+        return true;
+      }
+      words += !IsForm(i - 1, {"the", "a", "an", "his", "her", "their", "its", "of", "all", "those",
+                               "these", "and", "to", "from"});
     }
     return true;
+  }
+
+  // 14, 400: the window starts with what may be the end of a number with a space in it.
+  bool MayBeThousands(uint32_t first) const {
+    return At(first).kind == TokenKind::kNumber && At(first).end - At(first).begin == 3;
   }
 
   // The comma at `i` behind a number is no list where a word other than "and" stands before it.
@@ -448,11 +494,20 @@ class Finder {
       default:
         return true;
     }
-    if (next.word.classes & (kWordTimes | kWordPlus | kWordMinus | kWordBy | kWordOf |
-                             kWordAlternative | kWordModular)) {
+    const uint32_t classes = next.word.classes;
+    const bool number_follows =
+        i + 1 < ceiling && (StartsOperand(At(i + 1).kind) || IsWord(i + 1, kWordNumber));
+    if (classes & (kWordAlternative | kWordModular | kWordBy)) return false;
+    if (classes & (kWordPlus | kWordMinus)) return !number_follows;
+    // "85 times." counts; "3 times as many", "2 times the price" multiply.
+    if (classes & kWordTimes) return i + 1 >= ceiling || !IsForm(i + 1, {"as", "the", "more"});
+    // "1/3 of the cake"; behind a unit "of" belongs to the unit: "3 hours of work".
+    if (classes & kWordOf) return At(relation.right.last - 1).kind == TokenKind::kWord;
+    if (IsForm(i, {"half", "halves", "third", "thirds", "quarter", "quarters", "hundred",
+                   "thousand", "million", "billion", "trillion", "dozen", "fifths"})) {
       return false;
     }
-    if ((next.word.classes & kWordNumber) || TextOf(i) == "to") return false;
+    if (IsForm(i, {"to", "through"})) return !number_follows;
     return !(TextOf(i) == "and" && i + 1 < ceiling &&
              (TextOf(i + 1) == "a" || At(i + 1).kind == TokenKind::kNumber));
   }

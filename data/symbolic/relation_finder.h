@@ -22,6 +22,7 @@ struct SentenceCues {
   bool question = false;
   bool negated = false;
   bool trial = false;
+  bool supposed = false;  // "if", "assume" right before the left side
   bool about = false;
   bool rewrite = false;   // expand, factor, simplify
   bool equation = false;  // equation, both sides, solve

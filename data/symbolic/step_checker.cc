@@ -19,7 +19,6 @@ namespace {
 constexpr size_t kMaxStepBytes = 16384;
 constexpr size_t kMaxProblemBytes = 65536;
 constexpr size_t kMaxRelations = 200;
-// Closed pairs of a chain to look for a run-on equality in: 5*3 = 15+2 = 17.
 constexpr std::array<std::string_view, kNumReasons> kReasonNames = {"arithmetic",
                                                                     "unit",
                                                                     "rounded",
@@ -109,12 +108,12 @@ struct StepChecker::State {
 
   void ReadProblem(std::string_view problem);
   StepCheck Check(std::string_view step);
-  RelationCheck CheckRelation(const FoundRelation& found, const FoundRelation* next);
+  RelationCheck CheckRelation(const FoundRelation& found, Reason before_reason);
   void CheckSides(const FoundRelation& found, RelationCheck* check);
   void CheckSymbolic(const FoundRelation& found, RelationCheck* check);
   void AskContext(const FoundRelation& found, const RationalFunction& left_value,
                   const RationalFunction& right_value, RelationCheck* check);
-  bool HoldsInOtherReading(const FoundRelation& found);
+  bool HoldsInOtherReading();
   bool IsIdentityClaim(const FoundRelation& found, const Polynomial& difference) const;
   bool VerifiesCandidate();
   void NoteCandidate(const RationalFunction& left_value, const RationalFunction& right_value);
@@ -136,7 +135,6 @@ struct StepChecker::State {
   Side right;
   std::vector<Candidate> candidates;  // of this step and the one before
   size_t old_candidates = 0;
-  std::vector<int> relation_symbols;
 };
 
 Side StepChecker::State::Read(TokenRange range) {
@@ -196,15 +194,15 @@ StepCheck StepChecker::State::Check(std::string_view step) {
       frame = base;
       in_frame = true;
     }
-    check.relations.push_back(
-        CheckRelation(found, i + 1 < relations.size() ? &relations[i + 1] : nullptr));
+    const Reason before =
+        check.relations.empty() ? Reason::kNoRelation : check.relations.back().reason;
+    check.relations.push_back(CheckRelation(found, before));
   }
   Finish(&check);
   return check;
 }
 
-RelationCheck StepChecker::State::CheckRelation(const FoundRelation& found,
-                                                const FoundRelation* next) {
+RelationCheck StepChecker::State::CheckRelation(const FoundRelation& found, Reason before_reason) {
   RelationCheck check;
   const uint32_t first = found.left.empty() ? found.sign : found.left.first;
   const uint32_t last = found.right.empty() ? found.sign : found.right.last - 1;
@@ -228,12 +226,13 @@ RelationCheck StepChecker::State::CheckRelation(const FoundRelation& found,
     check.right_form = ExpressionToText(arena, right.parsed.root, symbols);
   }
   CheckSides(found, &check);
-  // 5*3 = 15 + 2 = 17: the sign is used for "and then".
-  const bool run_on = check.verdict == Verdict::kRefuted && next != nullptr && next->chained &&
-                      right.parsed.traits.has_operator;
-  if (run_on) {
+  // 1 apple = 1/2 banana = 3/4 cucumber: rates between things.
+  const bool rates = check.verdict == Verdict::kRefuted && found.chained &&
+                     left.parsed.traits.has_unit_word && right.parsed.traits.has_unit_word &&
+                     before_reason == Reason::kUnknownUnit;
+  if (rates) {
     check.verdict = Verdict::kNotChecked;
-    check.reason = Reason::kUncleanBorder;
+    check.reason = Reason::kUnknownUnit;
     check.severity = Severity::kNone;
   }
   return check;
@@ -258,6 +257,7 @@ void StepChecker::State::CheckSides(const FoundRelation& found, RelationCheck* c
   }
   if (check->verdict != Verdict::kRefuted) return;
   std::optional<Reason> unsure;
+  if (found.cues.supposed) unsure = Reason::kTrial;
   if (found.cues.question) unsure = Reason::kQuestion;
   if (found.cues.negated) unsure = Reason::kNegation;
   if (found.cues.modular) unsure = Reason::kModular;
@@ -303,7 +303,7 @@ void StepChecker::State::CheckSymbolic(const FoundRelation& found, RelationCheck
   }
   const Polynomial difference = a - b;
   check->operations = std::abs(left.parsed.traits.operations - right.parsed.traits.operations);
-  if (difference.IsZero() || HoldsInOtherReading(found)) {
+  if (difference.IsZero() || HoldsInOtherReading()) {
     check->verdict = Verdict::kArithOk;
     check->reason = Reason::kIdentity;
     return;
@@ -361,7 +361,7 @@ void StepChecker::State::AskContext(const FoundRelation& found, const RationalFu
   }
 }
 
-bool StepChecker::State::HoldsInOtherReading(const FoundRelation& found) {
+bool StepChecker::State::HoldsInOtherReading() {
   const uint8_t open = left.parsed.traits.ambiguities | right.parsed.traits.ambiguities;
   for (int reading = 1; open != 0 && reading < kNumReadings; ++reading) {
     if ((reading & ~open) != 0) continue;
@@ -382,7 +382,6 @@ bool StepChecker::State::HoldsInOtherReading(const FoundRelation& found) {
       }
     }
   }
-  (void)found;
   return false;
 }
 
@@ -393,6 +392,17 @@ bool StepChecker::State::IsIdentityClaim(const FoundRelation& found,
                                          const Polynomial& difference) const {
   if (!found.cues.rewrite || found.cues.equation || found.op != '=') return false;
   if (left.parsed.traits.operations < 2) return false;
+  // "simplify 2(x + 3) = 8x + 24": the equation is what is rewritten.
+  const uint32_t first = found.left.first;
+  for (uint32_t i = first; i > found.sentence.first && first - i < 3; --i) {
+    const MathToken& token = tokens[i - 1];
+    if (token.kind == TokenKind::kComma || token.kind == TokenKind::kColon) break;
+    if (token.word.classes & kWordRewrite) return false;
+  }
+  const bool has_bracket =
+      std::any_of(left.tokens.begin(), left.tokens.end(),
+                  [](const MathToken& t) { return t.kind == TokenKind::kOpen; });
+  if (!has_bracket) return false;
   const auto symbols_of = [&](const Side& side) {
     std::vector<std::string_view> names;
     for (const MathToken& token : side.tokens) {

@@ -65,10 +65,10 @@ constexpr std::array kClassWords = {
                "about approximately approx roughly rounded rounding round rounds nearly almost "
                "around estimate estimated estimates nearest ceiling floor whole approximate"},
     ClassWords{kWordRemainder, "remainder remainders leftover r left remain remains over"},
-    ClassWords{kWordModular, "mod modulo modulus base binary hexadecimal octal congruent"},
+    ClassWords{kWordModular, "mod modulo binary hexadecimal octal congruent"},
     ClassWords{kWordFunction,
                "sin cos tan cot sec csc log ln exp gcd lcm max min det lim arcsin arccos arctan "
-               "floor ceil sqrt abs deg mod"},
+               "ceil sqrt abs deg"},
     ClassWords{kWordAlternative, "or"},
     ClassWords{kWordPercent, "percent percentage"},
     ClassWords{kWordEquation,
@@ -91,9 +91,6 @@ constexpr std::array kUnitWords = {
     UnitWords{{Dimension::kNone, 1, 1}, ""},
     UnitWords{{Dimension::kMoney, 100, 1}, "dollar dollars usd bucks"},
     UnitWords{{Dimension::kMoney, 1, 1}, "cent cents penny pennies"},
-    UnitWords{{Dimension::kMoney, 5, 1}, "nickel nickels"},
-    UnitWords{{Dimension::kMoney, 10, 1}, "dime dimes"},
-    UnitWords{{Dimension::kMoney, 25, 1}, "quarter-dollar"},
     UnitWords{{Dimension::kTime, 1, 1}, "second seconds sec secs"},
     UnitWords{{Dimension::kTime, 60, 1}, "minute minutes min mins"},
     UnitWords{{Dimension::kTime, 3600, 1}, "hour hours hr hrs"},

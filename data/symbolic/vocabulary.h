@@ -24,7 +24,7 @@ enum WordClass : uint32_t {
   kWordRewrite = 1u << 13,      // "expand", "simplify": both sides are claimed to be identical
   kWordAbout = 1u << 14,        // "about", "rounded"
   kWordRemainder = 1u << 15,    // "left", "remainder"
-  kWordModular = 1u << 16,      // "mod", "base"
+  kWordModular = 1u << 16,      // "mod", "binary"
   kWordFunction = 1u << 17,     // "sin", "log", "gcd"
   kWordAlternative = 1u << 18,  // "or": more values follow
   kWordPercent = 1u << 19,      // "percent"
@@ -45,7 +45,7 @@ struct Unit {
 
 // Indices into the unit table; 0: no unit of the table.
 using UnitId = uint8_t;
-inline constexpr UnitId kNumUnits = 43;
+inline constexpr UnitId kNumUnits = 40;
 const Unit& UnitOf(UnitId id);
 // "dollar", "cent": currency signs stand for them.
 UnitId DollarUnit();
