@@ -1,6 +1,8 @@
 #include "data/symbolic/closed_check.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <optional>
 
@@ -51,7 +53,7 @@ class ClosedChecker {
     const bool percent = Left().has_percent || Right().has_percent;
     if (left_ == right_) {
       // 5 boxes = 5 boxes says nothing; 3 hours = 3 minutes is for the unit table.
-      if (IsLabel(Left(), Right()) && Left().units != Right().units) return CheckUnits();
+      if (IsLabelled() && Left().units != Right().units) return CheckUnits();
       return Result(Verdict::kArithOk, percent ? Reason::kPercent : Reason::kArithmetic);
     }
     if (IsRounded(left_, right_)) return Result(Verdict::kArithOk, Reason::kRounded);
@@ -59,9 +61,10 @@ class ClosedChecker {
     if (HoldsInOtherReading()) {
       return Result(Verdict::kArithOk, percent ? Reason::kPercent : Reason::kArithmetic);
     }
-    // A number with a thing is a label where the other side has none: 1 bedroom = 11*11, 40 = 100%.
-    if (IsLabel(Left(), Right()) || IsLabel(Right(), Left())) return CheckUnits();
-    if (!Left().has_operator && !Right().has_operator && percent) {
+    if (IsLabelled()) return CheckUnits();
+    // 0.68 = 68 where a percent sign stands nearby.
+    if (pair_.relation->cues.percent &&
+        (HoldsScaled(Fraction(100)) || HoldsScaled(Fraction(1, 100)))) {
       return Result(Verdict::kNotChecked, Reason::kPercent);
     }
     if (const std::optional<ClosedResult> found = CheckConversions()) return *found;
@@ -83,9 +86,13 @@ class ClosedChecker {
     return IsValueOf(*first, left_);
   }
 
-  static bool IsLabel(const ExpressionTraits& side, const ExpressionTraits& other) {
-    if (side.has_operator || !side.has_unit_word) return false;
-    return other.has_operator ? side.units == 0 && !other.has_unit_word : true;
+  // A number with a thing names something where the other side is none: 1 bedroom = 11*11. On the
+  // right a thing beside a calculation is its unit: 13 + 4 = 17 marbles.
+  bool IsLabelled() const {
+    const bool left = !Left().has_operator && Left().has_unit_word;
+    const bool right = !Right().has_operator && Right().has_unit_word && !Left().has_operator;
+    const bool share = !Left().has_operator && Left().has_percent;
+    return left || right || share;
   }
 
   static constexpr int kFloatDecimals = 12;

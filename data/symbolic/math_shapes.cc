@@ -61,6 +61,15 @@ bool IsOrdinalSuffix(std::string_view text) {
          !IsLetter(At(text, 2));
 }
 
+size_t ClockTailLength(std::string_view text) {
+  size_t length = 0;
+  while (At(text, length) == ':' && IsDigit(At(text, length + 1))) {
+    ++length;
+    while (IsDigit(At(text, length))) ++length;
+  }
+  return length;
+}
+
 size_t SubscriptLength(std::string_view text) {
   constexpr size_t kLongest = 16;
   if (At(text, 0) != '_') return 0;

@@ -13,6 +13,9 @@ size_t DigitGroupsLength(std::string_view text, bool* odd);
 // Whether "st", "nd", "rd" or "th" stands at the start of `text` as a word's end.
 bool IsOrdinalSuffix(std::string_view text);
 
+// ":50" and ":57:58" behind a number; 0 if none.
+size_t ClockTailLength(std::string_view text);
+
 // _1, _a, _{n+1} at the start of `text`; 0 if none.
 size_t SubscriptLength(std::string_view text);
 

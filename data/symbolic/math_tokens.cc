@@ -113,10 +113,8 @@ class Lexer {
       length += 1 + decimals;
       if (At(at_ + length) == '.' && IsDigit(At(at_ + length + 1))) odd = true;  // 1.2.3
     }
-    if (At(at_ + length) == ':' && IsDigit(At(at_ + length + 1))) {
-      size_t digits = 1;
-      while (IsDigit(At(at_ + length + 1 + digits))) ++digits;
-      Push(digits == 2 ? TokenKind::kClock : TokenKind::kRatio, 0, length + 1 + digits);
+    if (const size_t tail = ClockTailLength(text_.substr(at_ + length)); tail > 0) {
+      Push(tail == 2 ? TokenKind::kRatio : TokenKind::kClock, 0, length + tail);
       return;
     }
     const std::string_view after = text_.substr(at_ + length);

@@ -109,8 +109,10 @@ class Finder {
   SentenceCues CuesOf(TokenRange sentence) const {
     uint32_t classes = 0;
     bool strong = false;
+    bool percent = false;
     for (uint32_t i = sentence.first; i < sentence.last; ++i) {
       classes |= At(i).word.classes;
+      percent |= At(i).kind == TokenKind::kPercent;
       strong |= IsWord(i, kWordNegation) &&
                 !IsForm(i, {"not", "no", "never", "cannot", "can't", "don't", "doesn't", "won't",
                             "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
@@ -125,6 +127,7 @@ class Finder {
     cues.negated = strong;
     cues.trial = classes & kWordTrial;
     cues.about = classes & kWordAbout;
+    cues.percent = percent || (classes & kWordPercent) != 0;
     cues.rewrite = classes & kWordRewrite;
     cues.equation = classes & kWordEquation;
     cues.modular = base || (classes & kWordModular) != 0;
@@ -313,6 +316,11 @@ class Finder {
       const TokenKind before = At(i - 1).kind;
       if (before == TokenKind::kRegionClose) return false;
     }
+    // A lone number in prose is the end of a phrase unless the phrase has just begun.
+    const uint32_t size = relation.left.last - first;
+    const bool lone = !relation.in_region && i > floor &&
+                      (size == 1 || (size == 2 && At(first).kind == TokenKind::kCurrency));
+    if (lone && At(i - 1).kind == TokenKind::kWord && !IsWord(i - 1, kWordStop)) return false;
     return NothingUnreadBefore(i, floor);
   }
 

@@ -24,6 +24,7 @@ struct SentenceCues {
   bool trial = false;
   bool supposed = false;  // "if", "assume" right before the left side
   bool about = false;
+  bool percent = false;   // a percent sign or word
   bool rewrite = false;   // expand, factor, simplify
   bool equation = false;  // equation, both sides, solve
   bool modular = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <optional>
 #include <span>
 #include <utility>
@@ -228,8 +229,7 @@ RelationCheck StepChecker::State::CheckRelation(const FoundRelation& found, Reas
   CheckSides(found, &check);
   // 1 apple = 1/2 banana = 3/4 cucumber: rates between things.
   const bool rates = check.verdict == Verdict::kRefuted && found.chained &&
-                     left.parsed.traits.has_unit_word && right.parsed.traits.has_unit_word &&
-                     before_reason == Reason::kUnknownUnit;
+                     left.parsed.traits.has_unit_word && before_reason == Reason::kUnknownUnit;
   if (rates) {
     check.verdict = Verdict::kNotChecked;
     check.reason = Reason::kUnknownUnit;

@@ -50,7 +50,7 @@ constexpr std::array kClassWords = {
     ClassWords{kWordEqual, "equal"},
     ClassWords{
         kWordNegation,
-        "not wrong incorrect incorrectly false never isn't isnt doesn't doesnt don't cannot "
+        "not rather wrong incorrect incorrectly false never isn't isnt doesn't doesnt don't cannot "
         "can't wasn't aren't won't didn't impossible contradiction contradicts contradictory "
         "instead mistake mistakenly error nor neither invalid untrue unequal absurd no"},
     ClassWords{kWordTrial,

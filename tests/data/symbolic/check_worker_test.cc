@@ -14,7 +14,7 @@ namespace {
 StepCheck Misbehave(StepChecker& checker, std::string_view step) {
   if (step == "abort") std::abort();
   if (step == "spin") {
-    for (volatile int i = 0;; i = i + 1) {
+    for (volatile bool on = true; on;) {
     }
   }
   if (step == "eat") {
