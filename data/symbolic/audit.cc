@@ -51,8 +51,8 @@ std::string Percent(const Proportion& p, int decimals) {
 
 }  // namespace
 
-double Proportion::Low() const { return std::max(0.0, Wilson(*this, -1)); }
-double Proportion::High() const { return std::min(1.0, Wilson(*this, 1)); }
+double Proportion::Low() const { return hits == 0 ? 0 : Wilson(*this, -1); }
+double Proportion::High() const { return hits == of ? 1 : Wilson(*this, 1); }
 
 void VerdictCounts::Add(const StepCheck& check) {
   ++steps;

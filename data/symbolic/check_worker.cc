@@ -232,23 +232,28 @@ void CheckWorker::Stop() {
 
 void CheckWorker::Serve(int requests, int replies) const {
   LimitMemory(limits_.memory_bytes);
-  StepChecker checker("", options_);
-  std::string request;
-  std::string reply;
-  std::string framed;
-  while (ReadRecord(requests, &request)) {
-    LimitCpu(limits_.cpu_seconds);
-    Record record(request);
-    checker.Reset(record.Text());
-    const uint32_t steps = record.U32();
-    reply.clear();
-    for (uint32_t i = 0; i < steps; ++i) {
-      step_at_work_->store(i);
-      PutCheck(function_(checker, record.Text()), &reply);
+  // Nothing may unwind into the frames of the program that was forked.
+  try {
+    StepChecker checker("", options_);
+    std::string request;
+    std::string reply;
+    std::string framed;
+    while (ReadRecord(requests, &request)) {
+      LimitCpu(limits_.cpu_seconds);
+      Record record(request);
+      checker.Reset(record.Text());
+      const uint32_t steps = record.U32();
+      reply.clear();
+      for (uint32_t i = 0; i < steps; ++i) {
+        step_at_work_->store(i);
+        PutCheck(function_(checker, record.Text()), &reply);
+      }
+      framed.clear();
+      PutText(reply, &framed);
+      if (!WriteAll(replies, framed)) break;
     }
-    framed.clear();
-    PutText(reply, &framed);
-    if (!WriteAll(replies, framed)) break;
+  } catch (...) {
+    _exit(1);
   }
   _exit(0);
 }

@@ -281,9 +281,9 @@ class ClosedChecker {
   bool WithinOperandRounding() {
     Fraction slack;
     bool rounded = false;
-    for (const auto tokens : {pair_.left_tokens, pair_.right_tokens}) {
-      if (!AddSlack(tokens, &slack, &rounded)) return false;
-    }
+    // Of a lone number the rounding is known: IsRounded.
+    if (Left().shown_decimals < 0 && !AddSlack(pair_.left_tokens, &slack, &rounded)) return false;
+    if (Right().shown_decimals < 0 && !AddSlack(pair_.right_tokens, &slack, &rounded)) return false;
     return rounded && (left_ - right_).Abs() <= slack;
   }
 

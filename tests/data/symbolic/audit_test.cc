@@ -10,13 +10,13 @@ namespace prm {
 namespace {
 
 TEST(Audit, WilsonIntervals) {
-  // Values of statsmodels 0.14 proportion_confint(method="wilson").
+  // Roots of (p - x)^2 = z^2 x (1 - x) / n, solved to 30 digits.
   const Proportion p{5, 100};
-  EXPECT_NEAR(p.Low(), 0.0215436, 1e-6);
-  EXPECT_NEAR(p.High(), 0.1117528, 1e-6);
+  EXPECT_NEAR(p.Low(), 0.0215436791543650, 1e-12);
+  EXPECT_NEAR(p.High(), 0.1117504692319191, 1e-12);
   const Proportion none{0, 50};
   EXPECT_EQ(none.Low(), 0);
-  EXPECT_NEAR(none.High(), 0.0713476, 1e-6);
+  EXPECT_NEAR(none.High(), 0.0713475991333588, 1e-12);
 }
 
 TEST(Audit, BothSidesOfARelationAreSeenInTheCharacters) {

@@ -28,8 +28,10 @@ Parsed Parse(std::string_view text, uint8_t reading = 0) {
   if (EvaluateExact(arena, parsed.root, &exact) == EvalStatus::kOk) {
     result.value = exact.ToText();
   } else if (EvaluateSymbolic(arena, parsed.root, &symbols, &function) == EvalStatus::kOk) {
-    result.value = function.num.ToText(symbols);
-    if (!function.den.IsConstant()) result.value += " over " + function.den.ToText(symbols);
+    const bool whole = function.den.IsConstant();
+    const Fraction scale = whole ? Fraction(1) / function.den.ConstantTerm() : Fraction(1);
+    result.value = function.num.Scaled(scale).ToText(symbols);
+    if (!whole) result.value += " over " + function.den.ToText(symbols);
   }
   return result;
 }
@@ -72,7 +74,8 @@ TEST(Expression, OpenReadingsChangeTheValue) {
 
 TEST(Expression, FunctionsOfVariables) {
   EXPECT_EQ(Parse("(x+1)(x-1)").value, "x^2 - 1");
-  EXPECT_EQ(Parse("2x/4").value, "2*x over 4");
+  EXPECT_EQ(Parse("2x/4").value, "1/2*x");
+  EXPECT_EQ(Parse("1/(x+1)").value, "1 over x + 1");
   EXPECT_EQ(Parse("f(0) + 1").value, "function");
   EXPECT_EQ(Parse("(x + 1)*2").form, "(x + 1)*2");
 }
