@@ -119,6 +119,65 @@ TEST(StepChecker, WhatOnlyLooksLikeArithmeticIsNeverRefuted) {
   EXPECT_NE(Say("$10_2 + 1 = 12$").substr(0, 7), "refuted");
 }
 
+// Forms met in the tuning halves, each once refuted wrongly.
+TEST(StepChecker, FormsOfWritersAreNoSlips) {
+  for (const char* step : {
+           "The area of the square is 8*8=64 cm^2",                 // the power of a unit
+           "$128=50+2AC^2$",                                        // a product of names
+           "Solving the equation 100=2a for a we obtain a=50.",     // a variable, no article
+           "They read 180 pages a day because 14, 400 / 80 = 180",  // a spaced number
+           "this represents 8*45 = 360 divided by 5 is 360/5 = 72 candles",  // a run-on
+           "Then if $5+6>11$, this implies more",                            // a supposition
+           "So, $30025 = 13689$. Not true!",                                 // a negation behind
+           "the percentage is 4/12 * 100 = 33.33%",  // a percent sign for show
+           "the percent is 17/8/(1 + 17/8) = 68",    // the sign left out
+           "sqrt{35721}=189.",                       // a function in words
+           "1 apple = 1/2 banana = 1/2 * 3/2 cucumbers, or 3/4 cucumber",  // rates
+           "Now, simplify $2(x+3) = 8x + 24$",  // an equation to be simplified
+           "he finishes in 6 days because 1 / 0.16666666666666666 = 6",  // a float
+           "So 200 / 0.4536 = 441 pounds.",                              // a rounded operand
+           "90 bulbs at $.50 = $45.00",                                  // the end of a phrase
+           "1:57:58 = 1*3600 + 57*60 + 58 = 7078 seconds",               // a clock time
+           "She cut half of 6*2 = 6 cakes",                              // a fraction in words
+           "She has 5 more than 3 * 2 = 11",                             // a comparison
+       }) {
+    EXPECT_NE(Say(step).substr(0, 7), "refuted") << step;
+  }
+}
+
+TEST(StepChecker, UnitsAndPhrasesBehindAreCleanBorders) {
+  for (const char* step : {
+           "He will be left with $100 - $72 = $30 for his gift.",
+           "It will take her 4 * 5 = 25 minutes to vacuum her whole house.",
+           "Jenna uses 270 / 30 = 8 gallons of gas.",
+           "They saw their reflections a total of 55 + 33 = 85 times.",
+           "There are a total of 20 single-page spreads * 2 = 36 double-page spreads.",
+           "And $\\sqrt[3]{64}=7$.",
+           "5 times 6 equals 31",
+           "12 divided by 4 is equal to 4",
+       }) {
+    EXPECT_EQ(Say(step), kRefuted) << step;
+  }
+}
+
+TEST(StepChecker, ARelationSaysWhereItStandsAndWhatItReads) {
+  StepChecker checker("");
+  const StepCheck check = checker.Check("so she has (5 - 1) * 2 = 9 eggs");
+  ASSERT_EQ(check.relations.size(), 1u);
+  const RelationCheck& relation = check.relations[0];
+  EXPECT_EQ(relation.begin, 11u);
+  EXPECT_EQ(relation.end, 26u);
+  EXPECT_EQ(relation.left_form, "(5 - 1)*2");
+  EXPECT_EQ(relation.left_value, "8");
+  EXPECT_EQ(relation.right_value, "9");
+  EXPECT_EQ(relation.relation, "=");
+}
+
+TEST(StepChecker, LinesThatStartWithTheirSignGoOn) {
+  EXPECT_EQ(SayEach("\\begin{align*} 3*4 + 2 &= 12 + 2 \\\\ &= 15 \\end{align*}"),
+            (std::vector<std::string>{kOk, "refuted arithmetic"}));
+}
+
 TEST(StepChecker, IrrationalValuesAreComparedByBalls) {
   EXPECT_EQ(Say("$\\frac{1}{2004!} = \\frac{1}{2006!}$"), kRefuted);
   EXPECT_EQ(Say("$\\sqrt{3+2\\sqrt2} = 1+\\sqrt2$"), "not_checked consistent");
