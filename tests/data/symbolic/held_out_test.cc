@@ -8,7 +8,8 @@ namespace prm {
 namespace {
 
 // Published figures rest on these sides.
-static_assert(IsHeldOut("Solve for x: 3x + 6 = 15.") == IsHeldOut("solve FOR x 3x6=15"));
+static_assert(!IsHeldOut("Solve for x: 3x + 6 = 15.") && !IsHeldOut("solve FOR x 3x6=15"));
+static_assert(IsHeldOut("1") && !IsHeldOut("2"));
 
 TEST(HeldOut, SpacesCaseAndSignsDoNotMoveAProblem) {
   for (int i = 0; i < 100; ++i) {
@@ -19,7 +20,8 @@ TEST(HeldOut, SpacesCaseAndSignsDoNotMoveAProblem) {
 
 TEST(HeldOut, WhatFollowsTheFirstNinetyCharactersDoesNotMoveAProblem) {
   for (int i = 0; i < 100; ++i) {
-    const std::string start = std::to_string(i) + std::string(90, 'a');
+    std::string start = std::to_string(i);
+    start.resize(90, 'a');
     EXPECT_EQ(IsHeldOut(start), IsHeldOut(start + "b"));
   }
 }
