@@ -10,9 +10,11 @@ void AddDataCommands(CLI::App& app) {
   data->require_subcommand(1);
   AddImportCommand(*data);
   AddExportCommand(*data);
+  AddVerifyCommand(*data);
   AddAgreeCommand(*data);
   AddAnnotatorsCommand(*data);
   AddSynthCommand(*data);
+  AddCorruptCommand(*data);
 }
 
 }  // namespace prm

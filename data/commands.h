@@ -15,8 +15,10 @@ void AddTokenizeCommand(CLI::App& app);
 // Verbs under `prm data`.
 void AddImportCommand(CLI::App& data);
 void AddExportCommand(CLI::App& data);
+void AddVerifyCommand(CLI::App& data);
 void AddAgreeCommand(CLI::App& data);
 void AddAnnotatorsCommand(CLI::App& data);
 void AddSynthCommand(CLI::App& data);
+void AddCorruptCommand(CLI::App& data);
 
 }  // namespace prm

@@ -1,0 +1,86 @@
+// How often the checker refutes right steps and finds wrong ones.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/symbolic/step_checker.h"
+#include "data/trace.h"
+
+namespace prm {
+
+// Wilson score interval of 95 %. Source: Wilson 1927, "Probable inference, the law of succession,
+// and statistical inference", JASA 22.
+struct Proportion {
+  int64_t hits = 0;
+  int64_t of = 0;
+  double value() const { return of == 0 ? 0 : double(hits) / double(of); }
+  double Low() const;
+  double High() const;
+};
+
+// Verdicts over steps, by source.
+struct VerdictCounts {
+  int64_t steps = 0;
+  std::array<int64_t, 3> verdicts{};  // by Verdict
+  int64_t all_ok = 0;                 // steps of which every relation is arith_ok
+  int64_t soft = 0;                   // refuted against the context alone
+  std::array<int64_t, kNumReasons> reasons{};
+  void Add(const StepCheck& check);
+};
+
+// "gsm8k" for grade-school prose, "prm800k" for competition solutions with LaTeX, "" for others.
+std::string_view AuditStyle(std::string_view source);
+
+struct AuditRow {
+  VerdictCounts right;        // steps labelled correct
+  VerdictCounts wrong;        // steps labelled incorrect
+  int64_t right_refuted = 0;  // hard refutations of right steps
+  int64_t confirmed = 0;      // of them, those listed as real slips of the source
+  Proportion closed_recall;   // closed arithmetic, corrupted: refuted hard
+  // Steps with meta.error_type calculation_error that hold both sides, of which the relations are
+  // not all true: refuted hard.
+  Proportion slip_recall;
+  int64_t true_slips = 0;  // those of which every relation has two equal values
+};
+
+struct Audit {
+  // By style or source, and half: "gsm8k held-out".
+  std::map<std::string, AuditRow> rows;
+  // Hard refutations of right steps: "eic_gsm8k/12:3".
+  std::vector<std::string> refuted_right;
+};
+
+// Whether a step that a source marks as a slip of calculation holds both sides of a relation: an
+// operator between numbers, an equality sign, a number. Read from the characters, not by the
+// checker.
+bool HoldsBothSides(std::string_view step);
+
+class Auditor {
+ public:
+  // `confirmed`: identifiers of refuted_right that a person found to be real slips.
+  explicit Auditor(std::set<std::string> confirmed, uint64_t seed = 1)
+      : confirmed_(std::move(confirmed)), seed_(seed) {}
+
+  void Add(const Trace& trace, const std::vector<StepCheck>& checks);
+  const Audit& audit() const { return audit_; }
+  // The table of the bars, as Markdown.
+  std::string ToMarkdown() const;
+
+ private:
+  std::set<std::string> confirmed_;
+  uint64_t seed_;
+  Audit audit_;
+};
+
+// One identifier a line, "#" starts a comment; blank lines are skipped. Throws Error naming the
+// file.
+std::set<std::string> ReadConfirmedSlips(const std::filesystem::path& path);
+
+}  // namespace prm

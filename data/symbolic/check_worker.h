@@ -1,0 +1,60 @@
+// The step checker in a process of its own, with limits that the kernel holds.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/symbolic/step_checker.h"
+
+namespace prm {
+
+struct WorkerLimits {
+  uint64_t memory_bytes = uint64_t{1} << 30;  // address space; not held under AddressSanitizer
+  int cpu_seconds = 5;                        // a trace
+  int wall_ms = 2000;                         // a step
+};
+
+// What the worker runs for each step; replaced in tests.
+using CheckFunction = StepCheck (*)(StepChecker&, std::string_view step);
+
+// Checks traces in a child process, which is started by fork without exec: construct it before
+// threads. A step that kills the child or outlasts its time is kTooBig; the child is started again
+// and the trace goes on without that step. Used by one thread at a time.
+class CheckWorker {
+ public:
+  explicit CheckWorker(const WorkerLimits& limits = {}, const StepCheckOptions& options = {},
+                       CheckFunction function = nullptr);
+  ~CheckWorker();
+  CheckWorker(const CheckWorker&) = delete;
+  CheckWorker& operator=(const CheckWorker&) = delete;
+
+  // One check a step. Throws Error(kUnavailable) where no child can be started.
+  std::vector<StepCheck> CheckTrace(std::string_view problem,
+                                    const std::vector<std::string_view>& steps);
+
+  // How often a child had to be replaced.
+  int64_t restarts() const { return restarts_; }
+
+ private:
+  void Start();
+  void Stop();
+  [[noreturn]] void Serve(int requests, int replies) const;
+  // The reply to a trace; false where the child is gone or one step outlasts its time.
+  bool ReadReply(std::string* reply);
+
+  WorkerLimits limits_;
+  StepCheckOptions options_;
+  CheckFunction function_;
+  std::atomic<uint32_t>* step_at_work_;  // in memory shared with the child
+  pid_t child_ = -1;
+  int to_child_ = -1;
+  int from_child_ = -1;
+  int64_t restarts_ = 0;
+};
+
+}  // namespace prm

@@ -1,0 +1,32 @@
+// The fixed split of the steps that the symbolic checker is tuned and judged on.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace prm {
+
+// Part of every published figure of the checker: a change asks for new rules and new figures.
+inline constexpr uint64_t kSymbolicSplitSeed = 20261121;
+
+// Whether the traces of `problem` are in the held-out half, which no rule was tuned on. Decided by
+// FNV-1a over the seed and the problem's first 90 letters and digits in lower case, so that
+// perturbed copies of a problem stay on one side.
+constexpr bool IsHeldOut(std::string_view problem) {
+  constexpr uint64_t kPrime = 0x100000001b3;
+  constexpr int kMaxCharacters = 90;
+  uint64_t hash = 0xcbf29ce484222325;
+  for (int byte = 0; byte < 8; ++byte) {
+    hash = (hash ^ ((kSymbolicSplitSeed >> (8 * byte)) & 0xff)) * kPrime;
+  }
+  int taken = 0;
+  for (char c : problem) {
+    if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) continue;
+    hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
+    if (++taken == kMaxCharacters) break;
+  }
+  return ((hash ^ (hash >> 32)) & 1) != 0;
+}
+
+}  // namespace prm

@@ -1,0 +1,90 @@
+// Sparse polynomials over Q and quotients of them.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/symbolic/expression.h"
+#include "data/symbolic/fraction.h"
+
+namespace prm {
+
+// A product of powers of variables, at most kMaxVariables different ones.
+struct Monomial {
+  static constexpr int kMaxVariables = 6;
+  struct Factor {
+    uint8_t symbol = 0;  // id + 1; 0: none
+    uint8_t exponent = 0;
+    friend auto operator<=>(const Factor&, const Factor&) = default;
+  };
+  std::array<Factor, kMaxVariables> factors = {};  // by symbol, then empty ones
+
+  int Degree() const;
+  bool IsOne() const { return factors[0].symbol == 0; }
+  // 0 where it does not occur.
+  int ExponentOf(int symbol) const;
+  friend auto operator<=>(const Monomial&, const Monomial&) = default;
+};
+
+struct PolynomialTerm {
+  Monomial monomial;
+  Fraction coefficient;  // not zero
+};
+
+class Polynomial {
+ public:
+  static constexpr size_t kMaxTerms = 200;
+  static constexpr int kMaxDegree = 60;
+
+  Polynomial() = default;
+  explicit Polynomial(Fraction constant);
+  static Polynomial Variable(int symbol);
+
+  const std::vector<PolynomialTerm>& terms() const { return terms_; }  // by falling monomial
+  bool IsZero() const { return terms_.empty(); }
+  bool IsConstant() const { return terms_.empty() || (terms_.size() == 1 && IsLastConstant()); }
+  // The term without variables.
+  Fraction ConstantTerm() const {
+    return IsLastConstant() ? terms_.back().coefficient : Fraction();
+  }
+  int Degree() const;
+  // The id of its only variable; -1 for none, -2 for more than one.
+  int OnlySymbol() const;
+  bool Contains(int symbol) const;
+
+  void AddTerm(const PolynomialTerm& term) { *this = Sum(*this, Of(term), Fraction(1)); }
+  friend Polynomial operator+(const Polynomial& a, const Polynomial& b) {
+    return Sum(a, b, Fraction(1));
+  }
+  friend Polynomial operator-(const Polynomial& a, const Polynomial& b) {
+    return Sum(a, b, Fraction(-1));
+  }
+  Polynomial Scaled(const Fraction& factor) const;
+  // False past the limits on terms, degree, variables or Fraction::kMaxBits.
+  static bool Multiply(const Polynomial& a, const Polynomial& b, Polynomial* product);
+  // With `symbol` replaced by `value`; false past the limits.
+  bool Substitute(int symbol, const Fraction& value, Polynomial* result) const;
+
+  // a + factor * b.
+  static Polynomial Sum(const Polynomial& a, const Polynomial& b, const Fraction& factor);
+
+  std::string ToText(const SymbolTable& symbols) const;
+
+ private:
+  static Polynomial Of(const PolynomialTerm& term);
+  bool IsLastConstant() const { return !terms_.empty() && terms_.back().monomial.IsOne(); }
+
+  std::vector<PolynomialTerm> terms_;
+};
+
+// num / den; den is not the zero polynomial. Not reduced.
+struct RationalFunction {
+  Polynomial num;
+  Polynomial den = Polynomial(Fraction(1));
+};
+
+}  // namespace prm

@@ -1,0 +1,177 @@
+// prm data verify
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "data/commands.h"
+#include "data/error.h"
+#include "data/json_text.h"
+#include "data/symbolic/audit.h"
+#include "data/symbolic/check_worker.h"
+#include "data/text_io.h"
+#include "data/trace_reader.h"
+
+namespace prm {
+namespace {
+
+struct VerifyFlags {
+  std::string file;
+  std::string json;
+  std::string confirmed;
+  bool steps = false;
+  bool summary = false;
+  bool audit = false;
+  bool in_process = false;
+};
+
+void AppendField(std::string_view name, std::string_view text, std::string* json) {
+  AppendJsonString(name, json);
+  *json += ": ";
+  AppendJsonString(text, json);
+}
+
+std::string ToJson(const Trace& trace, const std::vector<StepCheck>& checks) {
+  std::string json = "{";
+  AppendField("id", trace.id, &json);
+  json += ", ";
+  AppendField("source", trace.source, &json);
+  json += ", \"steps\": [";
+  for (size_t i = 0; i < checks.size(); ++i) {
+    const StepCheck& check = checks[i];
+    json += i == 0 ? "{" : ", {";
+    AppendField("verdict", VerdictName(check.verdict), &json);
+    json += ", ";
+    AppendField("reason", ReasonName(check.reason), &json);
+    json += ", ";
+    AppendField("severity", SeverityName(check.severity), &json);
+    json += ", \"relations\": [";
+    for (size_t j = 0; j < check.relations.size(); ++j) {
+      const RelationCheck& relation = check.relations[j];
+      json += StrCat(j == 0 ? "{" : ", {", "\"span\": [", relation.begin, ", ", relation.end,
+                     "], \"operations\": ", relation.operations, ", ");
+      AppendField("verdict", VerdictName(relation.verdict), &json);
+      for (const auto& [name, text] :
+           {std::pair<std::string_view, std::string_view>("reason", ReasonName(relation.reason)),
+            {"severity", SeverityName(relation.severity)},
+            {"relation", relation.relation},
+            {"left_form", relation.left_form},
+            {"right_form", relation.right_form},
+            {"left_value", relation.left_value},
+            {"right_value", relation.right_value}}) {
+        json += ", ";
+        AppendField(name, text, &json);
+      }
+      json += "}";
+    }
+    json += "]}";
+  }
+  return json + "]}\n";
+}
+
+void PrintSteps(const Trace& trace, const std::vector<StepCheck>& checks) {
+  for (size_t i = 0; i < checks.size(); ++i) {
+    std::cout << trace.id << ":" << i << "\t" << VerdictName(checks[i].verdict) << "\t"
+              << ReasonName(checks[i].reason) << "\t" << SeverityName(checks[i].severity) << "\n";
+  }
+}
+
+void PrintCounts(std::string_view name, const VerdictCounts& counts) {
+  std::cout << name << ": " << counts.steps << " steps, "
+            << counts.verdicts[size_t(Verdict::kArithOk)] << " arith_ok (" << counts.all_ok
+            << " with every relation), " << counts.verdicts[size_t(Verdict::kRefuted)]
+            << " refuted (" << counts.soft << " soft), "
+            << counts.verdicts[size_t(Verdict::kNotChecked)] << " not_checked\n";
+}
+
+void PrintSummary(const std::map<std::string, VerdictCounts>& by_source, const VerdictCounts& all) {
+  for (const auto& [source, counts] : by_source) {
+    PrintCounts(source.empty() ? "(no source)" : source, counts);
+  }
+  PrintCounts("all", all);
+  std::cout << "by reason:";
+  for (int i = 0; i < kNumReasons; ++i) {
+    if (all.reasons[size_t(i)] == 0) continue;
+    std::cout << " " << ReasonName(Reason(i)) << " " << all.reasons[size_t(i)];
+  }
+  std::cout << "\n";
+}
+
+void Verify(const VerifyFlags& flags) {
+  const StepCheckOptions options{.describe = !flags.json.empty() || flags.audit};
+  std::optional<CheckWorker> worker;
+  if (!flags.in_process) worker.emplace(WorkerLimits{}, options);
+  StepChecker checker("", options);
+  TraceReader reader(flags.file);
+  std::optional<OutputFile> json;
+  if (!flags.json.empty()) json.emplace(flags.json);
+  std::map<std::string, VerdictCounts> by_source;
+  VerdictCounts all;
+  Auditor auditor(flags.confirmed.empty() ? std::set<std::string>{}
+                                          : ReadConfirmedSlips(flags.confirmed));
+  std::chrono::steady_clock::duration checking{};
+  for (Trace trace; reader.Next(&trace);) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<StepCheck> checks;
+    if (worker) {
+      std::vector<std::string_view> steps;
+      for (const Step& step : trace.steps) steps.push_back(step.text);
+      checks = worker->CheckTrace(trace.problem, steps);
+    } else {
+      checker.Reset(trace.problem);
+      for (const Step& step : trace.steps) checks.push_back(checker.Check(step.text));
+    }
+    checking += std::chrono::steady_clock::now() - start;
+    for (const StepCheck& check : checks) {
+      all.Add(check);
+      by_source[trace.source].Add(check);
+    }
+    if (json) json->Write(ToJson(trace, checks));
+    if (flags.steps) PrintSteps(trace, checks);
+    if (flags.audit) auditor.Add(trace, checks);
+  }
+  if (json) json->Commit();
+  if (flags.summary || (!flags.steps && !flags.audit && flags.json.empty())) {
+    PrintSummary(by_source, all);
+  }
+  if (flags.audit) {
+    std::cout << auditor.ToMarkdown() << "\nHard refutations of steps labelled right:\n";
+    for (const std::string& id : auditor.audit().refuted_right) std::cout << id << "\n";
+  }
+  const double seconds = std::chrono::duration<double>(checking).count();
+  std::cerr << all.steps << " steps checked in " << seconds << " s ("
+            << int64_t(double(all.steps) / std::max(seconds, 1e-9)) << " steps/s)";
+  if (worker) std::cerr << ", worker restarted " << worker->restarts() << " times";
+  std::cerr << "\n";
+}
+
+}  // namespace
+
+void AddVerifyCommand(CLI::App& data) {
+  auto flags = std::make_shared<VerifyFlags>();
+  CLI::App* verify = data.add_subcommand(
+      "verify",
+      "Checks the mathematics of every step: refuted, arith_ok (what was checked holds) or "
+      "not_checked, never correct.");
+  verify->add_option("file", flags->file, "Traces in the native format, - for standard input")
+      ->required();
+  verify->add_option("--json", flags->json,
+                     "Writes a JSON line a trace: verdict, reason, spans, forms and values");
+  verify->add_flag("--steps", flags->steps, "Prints a line a step: id, verdict, reason, severity");
+  verify->add_flag(
+      "--summary", flags->summary,
+      "Prints counts by source and reason; the default where no other output is asked");
+  verify->add_flag("--audit", flags->audit,
+                   "Prints false refutations and recall against the file's labels, by source and "
+                   "half of the fixed split");
+  verify->add_option("--confirmed", flags->confirmed,
+                     "For --audit: identifiers of refuted steps that are real slips of the source");
+  verify->add_flag("--in-process", flags->in_process,
+                   "Checks without the worker process and its memory and time limits");
+  verify->callback([flags] { Verify(*flags); });
+}
+
+}  // namespace prm

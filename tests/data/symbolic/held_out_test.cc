@@ -1,0 +1,36 @@
+#include "data/symbolic/held_out.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace prm {
+namespace {
+
+// Published figures rest on these sides.
+static_assert(!IsHeldOut("Solve for x: 3x + 6 = 15.") && !IsHeldOut("solve FOR x 3x6=15"));
+static_assert(IsHeldOut("1") && !IsHeldOut("2"));
+
+TEST(HeldOut, SpacesCaseAndSignsDoNotMoveAProblem) {
+  for (int i = 0; i < 100; ++i) {
+    const std::string n = std::to_string(i);
+    EXPECT_EQ(IsHeldOut("How many is " + n + " + 2?"), IsHeldOut("how many\nis " + n + "2"));
+  }
+}
+
+TEST(HeldOut, WhatFollowsTheFirstNinetyCharactersDoesNotMoveAProblem) {
+  for (int i = 0; i < 100; ++i) {
+    std::string start = std::to_string(i);
+    start.resize(90, 'a');
+    EXPECT_EQ(IsHeldOut(start), IsHeldOut(start + "b"));
+  }
+}
+
+TEST(HeldOut, TheHalvesAreHalves) {
+  int held_out = 0;
+  for (int i = 0; i < 10000; ++i) held_out += IsHeldOut("problem " + std::to_string(i));
+  EXPECT_NEAR(held_out, 5000, 200);  // four standard deviations
+}
+
+}  // namespace
+}  // namespace prm

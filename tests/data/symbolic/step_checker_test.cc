@@ -1,0 +1,206 @@
+#include "data/symbolic/step_checker.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <initializer_list>
+#include <string>
+
+namespace prm {
+namespace {
+
+// "refuted arithmetic hard" of the step after the context's steps.
+std::string Say(std::string_view step, std::initializer_list<std::string_view> context = {},
+                std::string_view problem = "") {
+  StepChecker checker(problem);
+  for (const std::string_view before : context) checker.Check(before);
+  const StepCheck check = checker.Check(step);
+  std::string said =
+      std::string(VerdictName(check.verdict)) + " " + std::string(ReasonName(check.reason));
+  if (check.severity != Severity::kNone) said += " " + std::string(SeverityName(check.severity));
+  return said;
+}
+
+// The same of each relation.
+std::vector<std::string> SayEach(std::string_view step) {
+  StepChecker checker("");
+  std::vector<std::string> said;
+  for (const RelationCheck& relation : checker.Check(step).relations) {
+    said.push_back(std::string(VerdictName(relation.verdict)) + " " +
+                   std::string(ReasonName(relation.reason)));
+  }
+  return said;
+}
+
+constexpr char kOk[] = "arith_ok arithmetic";
+constexpr char kRefuted[] = "refuted arithmetic hard";
+
+TEST(StepChecker, CalculatorMarksAndCurrency) {
+  EXPECT_EQ(Say("Janet sells 16 - 3 - 4 = <<16-3-4=9>>9 duck eggs a day."), kOk);
+  EXPECT_EQ(SayEach("Janet sells 16 - 3 - 4 = <<16-3-4=9>>9 duck eggs a day."),
+            (std::vector<std::string>{kOk, kOk}));
+  EXPECT_EQ(Say("she has $32 - $20 = $300 left"), kRefuted);
+}
+
+TEST(StepChecker, ClosedArithmeticWithUnitsBetween) {
+  EXPECT_EQ(Say("So he played 14*20=140 minutes"), kRefuted);
+  EXPECT_EQ(Say("13 marbles + 4 marbles + 16 marbles = 45 marbles"), kRefuted);
+}
+
+TEST(StepChecker, TransformationsFollowFromTheContext) {
+  const std::string_view context = "3x+6=15";
+  EXPECT_EQ(Say("Subtract 6: 3x = 9", {context}), "arith_ok follows");
+  EXPECT_EQ(Say("x = 3", {context, "Subtract 6: 3x = 9"}), "arith_ok follows");
+  EXPECT_EQ(Say("x = 4", {context, "Subtract 6: 3x = 9"}), "refuted contradicts_context soft");
+  EXPECT_EQ(Say("x = 3", {}, "Solve 3x+6=15."), "arith_ok follows");
+}
+
+TEST(StepChecker, InspectionVerifiesACandidate) {
+  const std::string_view context = "3x+6=15";
+  EXPECT_EQ(Say("Try x = 3: 3(3) + 6 = 15, which works", {context}), "arith_ok candidate_verified");
+  EXPECT_EQ(Say("Try x = 4: 3(4)+6 = 18, too big", {context}), kOk);
+}
+
+TEST(StepChecker, RoundingToTheDecimalsShown) {
+  EXPECT_EQ(Say("1/3 = 0.33"), "arith_ok rounded");
+  EXPECT_EQ(Say("1/3 = 0.34"), kRefuted);
+  EXPECT_EQ(Say("10/3 = 3"), kRefuted);
+  EXPECT_EQ(Say("10/3 = 3 each, 1 left"), "arith_ok quotient_remainder");
+  EXPECT_EQ(Say("10/3 = 3 each, 2 left"), "not_checked remainder");
+}
+
+TEST(StepChecker, PercentSignsMeanHundredthsWhereThatHolds) {
+  for (const char* step : {"20% of 50 = 10", "0.15 = 15%", "80 * 150% = 120"}) {
+    EXPECT_EQ(Say(step), "arith_ok percent") << step;
+  }
+}
+
+TEST(StepChecker, UnitsConvertByTheTable) {
+  EXPECT_EQ(Say("3 hours = 180 minutes"), "arith_ok unit");
+  EXPECT_EQ(Say("3 hours = 190 minutes"), "refuted unit hard");
+  EXPECT_EQ(Say("5 boxes = 60 pens"), "not_checked unknown_unit");
+}
+
+TEST(StepChecker, MixedNumbersHaveTwoReadings) {
+  EXPECT_EQ(Say("2 1/2 + 1/2 = 3"), kOk);
+  EXPECT_EQ(Say("$2\\frac13(\\frac{-1}{3}) = -\\frac29$"), kOk);
+  EXPECT_EQ(Say("$2\\frac13(\\frac{-1}{3}) = -\\frac49$"), kRefuted);
+}
+
+TEST(StepChecker, IdentitiesAndEquations) {
+  EXPECT_EQ(Say("(x-1)(x+1) = x^2 - 1"), "arith_ok identity");
+  EXPECT_EQ(Say("Expanding, (x+2)^2 = x^2 + 4"), "refuted false_identity hard");
+  EXPECT_EQ(Say("x + x + 30 = 160"), "not_checked new_equation");
+}
+
+TEST(StepChecker, LostRootsAreNotesAndNoRefutations) {
+  EXPECT_EQ(Say("so x = 3", {"x^2=9"}), "not_checked narrowing");
+  EXPECT_EQ(Say("divide by x: x = 5", {"x^2=5x"}), "not_checked lost_case");
+  EXPECT_EQ(Say("so x = 4", {"x^2=9"}), "refuted contradicts_context soft");
+}
+
+TEST(StepChecker, QuestionsAndNegationsAreNoClaimsButTrialsAre) {
+  EXPECT_EQ(Say("So, $30025 = 13689$?"), "not_checked question");
+  EXPECT_EQ(Say("Our claim that $9^2+2^2=97$ was wrong"), "not_checked negation");
+  EXPECT_EQ(Say("Let's try n = 80: $\\frac{80(81)}{2} = 3380$"), kRefuted);
+}
+
+TEST(StepChecker, WhatOnlyLooksLikeArithmeticIsNeverRefuted) {
+  EXPECT_EQ(Say("7:50 + 30 minutes = 8:20").substr(0, 11), "not_checked");
+  EXPECT_EQ(Say("The third tank has 30 fish in the second tank / 3 = 10 fish").substr(0, 11),
+            "not_checked");
+  EXPECT_EQ(SayEach("Area of 1 bedroom = 11 * 11 = 121")[0].substr(0, 11), "not_checked");
+  EXPECT_EQ(SayEach("Area of 1 bedroom = 11 * 11 = 121")[1], kOk);
+  EXPECT_EQ(Say("4! + f(0) = 25"), "not_checked function");
+  EXPECT_EQ(Say("11 # 5 = 71").substr(0, 11), "not_checked");
+  EXPECT_NE(Say("14 / 1 / 4 = 56").substr(0, 7), "refuted");
+  EXPECT_NE(Say("The ratio is 3:4 = 6:9").substr(0, 7), "refuted");
+  EXPECT_NE(Say("So 1,5 + 1,5 = 4").substr(0, 7), "refuted");
+  EXPECT_NE(Say("$10_2 + 1 = 12$").substr(0, 7), "refuted");
+}
+
+// Forms met in the tuning halves, each once refuted wrongly.
+TEST(StepChecker, FormsOfWritersAreNoSlips) {
+  for (const char* step : {
+           "The area of the square is 8*8=64 cm^2",                 // the power of a unit
+           "$128=50+2AC^2$",                                        // a product of names
+           "Solving the equation 100=2a for a we obtain a=50.",     // a variable, no article
+           "They read 180 pages a day because 14, 400 / 80 = 180",  // a spaced number
+           "this represents 8*45 = 360 divided by 5 is 360/5 = 72 candles",  // a run-on
+           "Then if $5+6>11$, this implies more",                            // a supposition
+           "So, $30025 = 13689$. Not true!",                                 // a negation behind
+           "the percentage is 4/12 * 100 = 33.33%",  // a percent sign for show
+           "the percent is 17/8/(1 + 17/8) = 68",    // the sign left out
+           "sqrt{35721}=189.",                       // a function in words
+           "1 apple = 1/2 banana = 1/2 * 3/2 cucumbers, or 3/4 cucumber",  // rates
+           "Now, simplify $2(x+3) = 8x + 24$",  // an equation to be simplified
+           "he finishes in 6 days because 1 / 0.16666666666666666 = 6",  // a float
+           "So 200 / 0.4536 = 441 pounds.",                              // a rounded operand
+           "90 bulbs at $.50 = $45.00",                                  // the end of a phrase
+           "1:57:58 = 1*3600 + 57*60 + 58 = 7078 seconds",               // a clock time
+           "She cut half of 6*2 = 6 cakes",                              // a fraction in words
+           "She has 5 more than 3 * 2 = 11",                             // a comparison
+       }) {
+    EXPECT_NE(Say(step).substr(0, 7), "refuted") << step;
+  }
+}
+
+TEST(StepChecker, UnitsAndPhrasesBehindAreCleanBorders) {
+  for (const char* step : {
+           "He will be left with $100 - $72 = $30 for his gift.",
+           "It will take her 4 * 5 = 25 minutes to vacuum her whole house.",
+           "Jenna uses 270 / 30 = 8 gallons of gas.",
+           "They saw their reflections a total of 55 + 33 = 85 times.",
+           "There are a total of 20 single-page spreads * 2 = 36 double-page spreads.",
+           "And $\\sqrt[3]{64}=7$.",
+           "5 times 6 equals 31",
+           "12 divided by 4 is equal to 4",
+       }) {
+    EXPECT_EQ(Say(step), kRefuted) << step;
+  }
+}
+
+TEST(StepChecker, ARelationSaysWhereItStandsAndWhatItReads) {
+  StepChecker checker("");
+  const StepCheck check = checker.Check("so she has (5 - 1) * 2 = 9 eggs");
+  ASSERT_EQ(check.relations.size(), 1u);
+  const RelationCheck& relation = check.relations[0];
+  EXPECT_EQ(relation.begin, 11u);
+  EXPECT_EQ(relation.end, 26u);
+  EXPECT_EQ(relation.left_form, "(5 - 1)*2");
+  EXPECT_EQ(relation.left_value, "8");
+  EXPECT_EQ(relation.right_value, "9");
+  EXPECT_EQ(relation.relation, "=");
+}
+
+TEST(StepChecker, LinesThatStartWithTheirSignGoOn) {
+  EXPECT_EQ(SayEach("\\begin{align*} 3*4 + 2 &= 12 + 2 \\\\ &= 15 \\end{align*}"),
+            (std::vector<std::string>{kOk, "refuted arithmetic"}));
+}
+
+TEST(StepChecker, IrrationalValuesAreComparedByBalls) {
+  EXPECT_EQ(Say("$\\frac{1}{2004!} = \\frac{1}{2006!}$"), kRefuted);
+  EXPECT_EQ(Say("$\\sqrt{3+2\\sqrt2} = 1+\\sqrt2$"), "not_checked consistent");
+  EXPECT_EQ(Say("$\\sqrt2 = 1.41421357$"), kRefuted);
+  EXPECT_EQ(Say("$\\sqrt{8} = 2\\sqrt{2}$"), "arith_ok identity");
+  EXPECT_EQ(Say("$\\sqrt{8} = 2\\sqrt{3}$"), kRefuted);
+}
+
+TEST(StepChecker, HostileTextIsAnsweredAtOnce) {
+  const std::string digits(1'000'000, '7');
+  const std::string brackets(20'000, '(');
+  const std::string deep = "1 = " + std::string(5000, '(') + "1";
+  const std::string nul("3\0 + \0 4 = 7", 12);
+  const std::string tower = "7^(7^(7^2)) = 1";
+  const std::string literal = "1" + std::string(16000, '0') + " = 1 ";
+  for (const std::string* step : {&digits, &brackets, &deep, &tower}) {
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(Say(*step), "not_checked too_big") << step->substr(0, 20);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(Say(nul).substr(0, 11), "not_checked");
+  EXPECT_NE(Say(literal), kOk);
+}
+
+}  // namespace
+}  // namespace prm
