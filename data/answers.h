@@ -37,4 +37,12 @@ std::string NormalizeAnswer(std::string_view answer);
 // Equal after normalisation; an answer that normalises to nothing equals none.
 bool SameAnswer(std::string_view a, std::string_view b);
 
+// Whether `answer` says what the answer key says, where SameAnswer is too narrow because the two
+// are no single value: percentages as hundredths (50% is 0.5), sets and lists in any order
+// ({1, 2}, "2 and 1", x = 1 or x = 2, \pm 1), tuples and intervals item by item ((1/2, 1] is
+// (0.5, 1]), intervals as inequalities (1 < x \le 2, x > 3), choices with their text ("Choice_B",
+// "option B", "B: Alpha particles"). SameAnswer implies it. Symmetric, but no equivalence: 50% is
+// 50 and 0.5. More than 4096 bytes a side: SameAnswer.
+bool AnswersMatch(std::string_view answer, std::string_view key);
+
 }  // namespace prm

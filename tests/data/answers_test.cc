@@ -87,6 +87,79 @@ TEST(Answers, DifferentAnswersStayApart) {
   for (const auto& [a, b] : cases) EXPECT_FALSE(SameAnswer(a, b)) << a << " | " << b;
 }
 
+TEST(Answers, SeveralValuesMatchInTheirOwnWay) {
+  const std::vector<std::vector<std::string>> groups = {
+      {"50%", "0.5", "50 percent", "1/2"},
+      {"12.5%", "0.125", "12.5\\%", "1/8"},
+      {"{1, 2}", "{2,1}", "\\{1, 2\\}", "1, 2", "2 and 1", "x = 1 or x = 2", "x=2, x=1", "1 or 2"},
+      {"\\pm 3", "3, -3", "{-3, 3}", "x = \\pm 3", "\u00b13"},
+      {"(1/2, 1]", "(0.5, 1.0]", "\\left(\\frac{1}{2}, 1\\right]", "0.5 < x \\le 1",
+       "1/2 < x <= 1.0", "x \\in (0.5, 1]", "1 \\geq x > 0.5"},
+      {"(-\\infty, 3)", "x < 3", "3 > x", "(-\u221e,3)"},
+      {"[3, \\infty)", "x \\ge 3", "3 \u2264 x"},
+      {"(1, 0.5)", "(1, \\frac{1}{2})", "(x, y) = (1, 0.5)"},
+      {"B", "Choice_B", "Option B", "(B)", "B: Alpha particles", "(B) Ulysses", "Choice B"},
+      {"1, 2, 3", "3, 2 and 1", "{1,2,3}", "1; 2; 3"}};
+  for (const auto& group : groups) {
+    for (const std::string& a : group) {
+      EXPECT_TRUE(AnswersMatch(a, group.front())) << a << " | " << group.front();
+      EXPECT_TRUE(AnswersMatch(group.front(), a)) << a << " | " << group.front();
+      EXPECT_TRUE(AnswersMatch(a, a)) << a;
+    }
+  }
+}
+
+TEST(Answers, OtherValuesDoNotMatch) {
+  const std::vector<std::pair<std::string, std::string>> cases = {{"50%", "0.05"},
+                                                                  {"50%", "5"},
+                                                                  {"{1, 2}", "{1, 3}"},
+                                                                  {"{1, 2}", "{1, 2, 3}"},
+                                                                  {"(1, 2)", "(2, 1)"},
+                                                                  {"(1, 2]", "[1, 2)"},
+                                                                  {"[1, 2]", "{1, 2}"},
+                                                                  {"x < 3", "x <= 3"},
+                                                                  {"x < 3", "x > 3"},
+                                                                  {"1 < x < 2", "x < 2"},
+                                                                 
+                                                                  {"A", "B"},
+                                                                  {"A: one", "B: one"},
+                                                                  {"A lot", "A"},
+                                                                  {"\\pm 3", "3"},
+                                                                  {"1, 2", "1"},
+                                                                  {"", ""},
+                                                                  {" ", "{}"},
+                                                                  {"yes", "no"},
+                                                                  {"a, b", "a, c"},
+                                                                  {"Ann, Bob", "Bob, Cy"},
+                                                                  {"50%", "50% of x"},
+                                                                  {"5 and 6", "5"},
+                                                                  {"(A)", "(a)"}};
+  for (const auto& [a, b] : cases) {
+    EXPECT_FALSE(AnswersMatch(a, b)) << a << " | " << b;
+    EXPECT_FALSE(AnswersMatch(b, a)) << a << " | " << b;
+  }
+}
+
+TEST(Answers, MatchingIsSymmetricAndFollowsFromSameness) {
+  const std::vector<std::string> pieces = {"{", "}", "(", "]",    "1",     "2",    ",",
+                                           "<", "=", "x", "%",    " and ", "\\pm", "inf",
+                                           "B", ":", " ", "\xff", "-"};
+  std::mt19937 random(9);
+  std::vector<std::string> texts;
+  for (int i = 0; i < 700; ++i) {
+    std::string text;
+    for (size_t n = random() % 7; n > 0; --n) text += pieces[random() % pieces.size()];
+    texts.push_back(text);
+  }
+  for (const std::string& a : texts) {
+    for (const std::string& b : texts) {
+      const bool match = AnswersMatch(a, b);
+      EXPECT_EQ(match, AnswersMatch(b, a)) << a << " | " << b;
+      EXPECT_TRUE(match || !SameAnswer(a, b)) << a << " | " << b;
+    }
+  }
+}
+
 TEST(Answers, NormalisingTwiceChangesNothing) {
   const std::vector<std::string> pieces = {
       "\\text{", "}", "{",  "$",        "\\",     "(",  ")",  "5",   "1/2", "\\frac", "12",
