@@ -1,0 +1,124 @@
+#include "data/curation/split.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <random>
+#include <set>
+
+#include "data/synth.h"
+#include "data/trace_reader.h"
+#include "tests/error_of.h"
+#include "tests/temp_folder.h"
+
+namespace prm {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(AssignParts, SharesAreMetWithinTheLargestGroup) {
+  std::mt19937 random(1);
+  std::vector<SplitGroup> groups;
+  int64_t all = 0, largest = 0;
+  for (uint64_t key = 0; key < 3000; ++key) {
+    groups.push_back({key, 1 + int64_t(random() % 40)});
+    all += groups.back().traces;
+    largest = std::max(largest, groups.back().traces);
+  }
+  const std::array<double, kNumParts> shares = {7, 2, 1};
+  const std::vector<int> parts = AssignParts(groups, shares, 5);
+  std::array<int64_t, kNumParts> traces = {};
+  for (size_t i = 0; i < groups.size(); ++i) traces[size_t(parts[i])] += groups[i].traces;
+  for (size_t part = 0; part < kNumParts; ++part) {
+    EXPECT_NEAR(double(traces[part]), double(all) * shares[part] / 10, double(largest)) << part;
+  }
+  EXPECT_NE(AssignParts(groups, shares, 6), parts);
+}
+
+TEST(AssignParts, TheOrderOfGroupsDoesNotMatter) {
+  std::vector<SplitGroup> groups;
+  for (uint64_t key = 0; key < 500; ++key) groups.push_back({key * 77, int64_t(1 + key % 9)});
+  const std::vector<int> parts = AssignParts(groups, {8, 1, 1}, 3);
+  std::map<uint64_t, int> by_key;
+  for (size_t i = 0; i < groups.size(); ++i) by_key[groups[i].key] = parts[i];
+  std::reverse(groups.begin(), groups.end());
+  const std::vector<int> reversed = AssignParts(groups, {8, 1, 1}, 3);
+  for (size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(reversed[i], by_key[groups[i].key]);
+}
+
+TEST(AssignParts, APartWithoutShareGetsNothing) {
+  const std::vector<int> parts = AssignParts({{1, 5}, {2, 5}, {3, 1}}, {1, 0, 0}, 1);
+  EXPECT_EQ(parts, (std::vector<int>{0, 0, 0}));
+}
+
+std::filesystem::path WriteSynth(const TempFolder& folder, int count) {
+  TraceWriter writer(folder / "in.jsonl");
+  for (const Trace& trace : Synthesize({.count = count})) writer.Write(trace);
+  writer.Close();
+  return folder / "in.jsonl";
+}
+
+SplitOptions OptionsFor(const TempFolder& folder, const std::filesystem::path& in) {
+  return {.in = in, .out = {folder / "train", folder / "dev", folder / "test"}};
+}
+
+TEST(SplitByGroup, NoProblemIsInTwoPartsAndNoTraceIsLost) {
+  const TempFolder folder;
+  const auto in = WriteSynth(folder, 900);
+  const SplitOptions options = OptionsFor(folder, in);
+  const SplitResult result = SplitByGroup(options);
+  std::map<std::string, std::set<size_t>> parts_of_problem;
+  std::map<std::string, int> ids;
+  for (size_t part = 0; part < kNumParts; ++part) {
+    const std::vector<Trace> traces = ReadTraces(options.out[part]);
+    EXPECT_EQ(int64_t(traces.size()), result.traces[part]);
+    EXPECT_GT(traces.size(), 0u);
+    for (const Trace& trace : traces) {
+      parts_of_problem[trace.problem].insert(part);
+      ++ids[trace.id];
+    }
+  }
+  EXPECT_EQ(ids.size(), 900u);
+  for (const auto& [problem, parts] : parts_of_problem) EXPECT_EQ(parts.size(), 1u) << problem;
+}
+
+TEST(SplitByGroup, LinesStayAsTheyAreAndEqualSeedsGiveEqualFiles) {
+  const TempFolder folder;
+  const auto in =
+      folder.Write("in.jsonl", R"(  {"problem":"p one","id":"1","steps":["s"],"own":  3} )"
+                               "\n\n"
+                               R"({"id":"2","problem":"quite another","steps":["s"]})"
+                               "\n");
+  SplitOptions options = OptionsFor(folder, in);
+  SplitByGroup(options);
+  const auto all = [&] { return ReadText(folder / "train") + ReadText(folder / "dev"); };
+  const std::string first = all();
+  EXPECT_THAT(first, HasSubstr(R"(  {"problem":"p one","id":"1","steps":["s"],"own":  3} )"));
+  options.threads = 1;
+  SplitByGroup(options);
+  EXPECT_EQ(all(), first);
+}
+
+TEST(SplitByGroup, RefusesWhatItCannotDo) {
+  const TempFolder folder;
+  const auto in = folder.Write("in.jsonl", R"({"id":"1","problem":"p","steps":["s"]})");
+  SplitOptions options = OptionsFor(folder, "-");
+  EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }), HasSubstr("standard input"));
+  options = OptionsFor(folder, in);
+  options.shares = {0, 0, 0};
+  EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }), HasSubstr("all shares are 0"));
+  options.shares = {1, -1, 0};
+  EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }), HasSubstr("share of dev"));
+  options.shares = {1, std::nan(""), 0};
+  EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }), HasSubstr("share of dev"));
+  options.shares = {1, 1, 0};
+  options.out[1] = "";
+  EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }), HasSubstr("dev has a share and no file"));
+  EXPECT_EQ(Names(folder.path()), std::vector<std::string>{"in.jsonl"});
+}
+
+}  // namespace
+}  // namespace prm
