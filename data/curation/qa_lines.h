@@ -1,0 +1,35 @@
+// The verdict of two-level QA on every trace of a file, one JSON line each.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "data/curation/qa.h"
+#include "data/curation/trace_analysis.h"
+
+namespace prm {
+
+struct QaOptions {
+  std::filesystem::path in;
+  std::filesystem::path out = "-";
+  std::filesystem::path guidelines;  // empty: those shipped
+  int threads = 2;
+};
+
+struct QaResult {
+  std::array<int64_t, kNumQaStatuses> statuses = {};  // traces
+  int64_t with_findings = 0;                          // traces
+};
+
+// {"id", "status", "route", "answer": {"verdict", "found", "how", "disputed"}, "steps", "strategy":
+// {"tag", "suggested", "cue"}, "path", "findings": [{"step", "kind", "route", "evidence"}]} without
+// newline. A finding's route is "warn" for lints, "review" for symbolic conflicts.
+std::string QaLine(const Trace& trace, const TraceAnalysis& analysis);
+
+// Writes one line a trace, in order. Throws Error for the first line that is no trace; nothing is
+// written then.
+QaResult WriteQaLines(const QaOptions& options);
+
+}  // namespace prm

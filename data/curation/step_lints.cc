@@ -1,0 +1,308 @@
+#include "data/curation/step_lints.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <set>
+#include <span>
+
+#include "data/curation/normal_text.h"
+#include "data/error.h"
+#include "data/exact_number.h"
+
+namespace prm {
+namespace {
+
+constexpr size_t kMaxShownBytes = 120;
+constexpr size_t kMinRepeatedWords = 3;
+
+bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+std::string Clip(std::string_view text) {
+  if (text.size() <= kMaxShownBytes) return std::string(text);
+  size_t end = kMaxShownBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "...";
+}
+
+// Whether the full stop at `at` belongs to an abbreviation, an initial or a list mark.
+bool IsNoEnd(std::string_view text, size_t at) {
+  constexpr std::array<std::string_view, 21> kAbbreviations = {
+      "a.m", "p.m", "mr",  "mrs", "ms",     "dr", "st", "vs",   "etc", "rs", "eq",
+      "fig", "e.g", "i.e", "no",  "approx", "cu", "sq", "resp", "cf",  "v"};
+  size_t begin = at;
+  while (begin > 0 && !IsSpace(text[begin - 1]) && text[begin - 1] != '(') --begin;
+  std::string word(text.substr(begin, at - begin));
+  for (char& c : word) {
+    if (IsUpper(c)) c = char(c - 'A' + 'a');
+  }
+  if (word.size() == 1 && IsLetter(word[0])) return word[0] != 'x' && word[0] != 'n';
+  const bool at_start = begin == 0 || text[begin - 1] == '\n';
+  const bool number = !word.empty() && std::all_of(word.begin(), word.end(), IsDigit);
+  return (at_start && number) ||
+         std::find(kAbbreviations.begin(), kAbbreviations.end(), word) != kAbbreviations.end();
+}
+
+bool IsPlainNumber(std::string_view form) {
+  return !form.empty() && std::all_of(form.begin(), form.end(), [](char c) {
+    return IsDigit(c) || c == '.' || c == '/' || c == '-';
+  });
+}
+
+// "x = 3" names a value, which transforms nothing.
+bool IsAssignment(const RelationCheck& relation) {
+  const bool name = relation.left_form.size() == 1 && IsLetter(relation.left_form[0]);
+  return name && (IsPlainNumber(relation.right_form) || relation.right_form.size() == 1);
+}
+
+int CountChains(const StepCheck& check) {
+  int chains = 0;
+  uint32_t end = 0;
+  for (const RelationCheck& relation : check.relations) {
+    const bool read = !relation.left_form.empty() && !relation.right_form.empty();
+    if (!read || IsAssignment(relation)) continue;
+    // The pairs of a = b = c share a side.
+    if (chains == 0 || relation.begin >= end) ++chains;
+    end = std::max(end, relation.end);
+  }
+  return chains;
+}
+
+// Arithmetic may have many operations and is checked at sight; what follows from the context has to
+// be worked out.
+int LargestJump(const StepCheck& check) {
+  int largest = 0;
+  for (const RelationCheck& relation : check.relations) {
+    if (relation.reason == Reason::kFollows) largest = std::max(largest, relation.operations);
+  }
+  return largest;
+}
+
+int CountWordsOf(std::string_view text, std::span<const std::string_view> wanted) {
+  const std::string normal = NormalText(text);
+  int count = 0;
+  for (const std::string_view word : NormalWords(normal)) {
+    count += std::find(wanted.begin(), wanted.end(), word) != wanted.end();
+  }
+  return count;
+}
+
+// Passages of at least three words between double quotes.
+int CountQuotes(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kMarks = {"\"", "\u201c", "\u201d"};
+  int quotes = 0;
+  size_t open = std::string_view::npos;
+  for (size_t i = 0; i < text.size(); ++i) {
+    for (const std::string_view mark : kMarks) {
+      if (text.substr(i, mark.size()) != mark) continue;
+      if (open == std::string_view::npos) {
+        open = i + mark.size();
+      } else {
+        quotes += CountWords(text.substr(open, i - open)) >= 3;
+        open = std::string_view::npos;
+      }
+      i += mark.size() - 1;
+      break;
+    }
+  }
+  return quotes;
+}
+
+// Distinct [3], URLs and "according to X".
+int CountSources(std::string_view text) {
+  std::set<std::string> sources;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const std::string_view rest = text.substr(i);
+    if (rest.starts_with("http://") || rest.starts_with("https://")) {
+      sources.emplace(rest.substr(0, std::min(rest.find_first_of(" \t\n)]>\""), rest.size())));
+    } else if (rest.size() > 2 && rest[0] == '[' && IsDigit(rest[1])) {
+      const size_t close = rest.find(']');
+      if (close < 6) sources.emplace(rest.substr(0, close));
+    } else if (rest.starts_with("ccording to ")) {
+      const std::string_view who = rest.substr(12);
+      sources.emplace(who.substr(0, std::min(who.find_first_of(",.;\n"), who.size())));
+    }
+  }
+  return int(sources.size());
+}
+
+// Sections, articles and cases: "§ 5", "Art. 2", "Section 230", "Smith v. Jones".
+int CountAuthorities(std::string_view text) {
+  const std::string normal = NormalText(text);
+  const std::vector<std::string_view> words = NormalWords(normal);
+  std::set<std::string> authorities;
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    const bool numbered = words[i] == "\u00a7" || words[i] == "art" || words[i] == "article" ||
+                          words[i] == "section" || words[i] == "rule";
+    if (numbered && IsNumberWord(words[i + 1])) authorities.insert(StrCat("#", words[i + 1]));
+    const bool versus = i > 0 && (words[i] == "v" || words[i] == "vs");
+    if (versus) authorities.insert(StrCat(words[i - 1], " v ", words[i + 1]));
+  }
+  return int(authorities.size());
+}
+
+// Words that may come or go without changing what a step says.
+bool IsFiller(std::string_view word) {
+  constexpr std::array<std::string_view, 46> kFillers = {
+      "so",        "and",  "also", "then", "now",   "well",  "right",   "exactly",
+      "ok",        "okay", "yes",  "thus", "hence", "the",   "a",       "an",
+      "we",        "i",    "that", "just", "again", "next",  "first",   "finally",
+      "therefore", "but",  "let",  "s",    "us",    "our",   "my",      "here",
+      "of",        "in",   "if",   "can",  "great", "good",  "correct", "either",
+      "too",       "have", "get",  "know", "see",   "notice"};
+  return std::find(kFillers.begin(), kFillers.end(), word) != kFillers.end();
+}
+
+// Of the words that two steps must share in order to say the same.
+uint64_t ContentHash(std::string_view normal) {
+  uint64_t hash = 0;
+  for (const std::string_view word : NormalWords(normal)) {
+    if (!IsFiller(word)) hash = Scramble(hash ^ HashText(word));
+  }
+  return hash;
+}
+
+// "This is divisible by 3" speaks of something else each time; "let us try another way" says
+// nothing that could be redundant.
+bool SpeaksOfAnother(std::string_view normal) {
+  constexpr std::array<std::string_view, 9> kPronouns = {"this", "that", "these", "those", "it",
+                                                         "they", "he",   "she",   "which"};
+  std::string_view before;
+  for (const std::string_view word : NormalWords(normal)) {
+    const bool joins =
+        word == "that" && (before == "see" || before == "know" || before == "notice");
+    const bool pronoun = std::find(kPronouns.begin(), kPronouns.end(), word) != kPronouns.end();
+    if (pronoun && !joins) return true;
+    if (!IsFiller(word)) return false;
+    before = word;
+  }
+  return true;
+}
+
+size_t Levenshtein(std::span<const std::string_view> a, std::span<const std::string_view> b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t k = 0; k < b.size(); ++k) {
+      const size_t replaced = diagonal + (a[i] != b[k]);
+      diagonal = row[k + 1];
+      row[k + 1] = std::min({replaced, row[k] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string_view LintName(Lint lint) {
+  constexpr std::array<std::string_view, kNumLints> kNames = {
+      "many_units",   "many_sentences",       "many_words",
+      "skipped_step", "unsupported_quantity", "repeated_step"};
+  return kNames[size_t(lint)];
+}
+
+int CountSentences(std::string_view text) {
+  int sentences = 0;
+  bool letter = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    letter = letter || IsLetter(text[i]) || (text[i] & 0x80);
+    const bool stop = text[i] == '.' || text[i] == '!' || text[i] == '?';
+    const bool last = i + 1 == text.size() || IsSpace(text[i + 1]);
+    if (!stop || !last || !letter || (text[i] == '.' && IsNoEnd(text, i))) continue;
+    ++sentences;
+    letter = false;
+  }
+  return sentences + letter;
+}
+
+int CountWords(std::string_view text) {
+  int words = 0;
+  bool inside = false;
+  for (const char c : text) {
+    words += !inside && !IsSpace(c);
+    inside = !IsSpace(c);
+  }
+  return words;
+}
+
+int CountUnits(StepUnit unit, std::string_view step, const StepCheck& check) {
+  constexpr std::array<std::string_view, 6> kConclusions = {"therefore", "hence",        "thus",
+                                                            "thereby",   "consequently", "whence"};
+  switch (unit) {
+    case StepUnit::kTransformation:
+      return CountChains(check);
+    case StepUnit::kEvidence:
+      return CountQuotes(step);
+    case StepUnit::kSource:
+      return CountSources(step);
+    case StepUnit::kAuthority:
+      return CountAuthorities(step);
+    case StepUnit::kInference:
+      return CountWordsOf(step, kConclusions);
+  }
+  throw Error(ErrorCode::kInternal, "lints: unknown unit of a step");
+}
+
+double StepSimilarity(std::string_view normal_a, std::string_view normal_b) {
+  if (normal_a == normal_b) return 1;
+  if (ContentHash(normal_a) != ContentHash(normal_b)) return 0;
+  const std::vector<std::string_view> a = NormalWords(normal_a), b = NormalWords(normal_b);
+  return 1 - double(Levenshtein(a, b)) / double(std::max(a.size(), b.size()));
+}
+
+StepLinter::StepLinter(std::string_view problem, const Guideline& guideline)
+    : guideline_(guideline), known_(guideline.quantities ? problem : std::string_view()) {}
+
+std::vector<LintFinding> StepLinter::Next(std::string_view step, const StepCheck& check) {
+  std::vector<LintFinding> found;
+  LintSize(step, check, &found);
+  const int jump = LargestJump(check);
+  if (jump > guideline_.max_jump) {
+    found.push_back(
+        {Lint::kSkippedStep, index_, StrCat(jump, " elementary operations from the context")});
+  }
+  if (guideline_.quantities) {
+    for (const std::string& number : known_.Unsupported(step)) {
+      found.push_back({Lint::kUnsupportedQuantity, index_, number});
+    }
+  }
+  LintRepeat(step, &found);
+  ++index_;
+  return found;
+}
+
+void StepLinter::LintSize(std::string_view step, const StepCheck& check,
+                          std::vector<LintFinding>* found) {
+  const auto limit = [&](Lint lint, int count, int most, std::string_view what) {
+    if (count <= most) return;
+    found->push_back({lint, index_, StrCat(count, " ", what, ", at most ", most)});
+  };
+  limit(Lint::kManyUnits, CountUnits(guideline_.unit, step, check), guideline_.max_units,
+        StrCat(StepUnitName(guideline_.unit), " units"));
+  limit(Lint::kManySentences, CountSentences(step), guideline_.max_sentences, "sentences");
+  limit(Lint::kManyWords, CountWords(step), guideline_.max_words, "words");
+}
+
+void StepLinter::LintRepeat(std::string_view step, std::vector<LintFinding>* found) {
+  if (guideline_.max_similarity > 1) return;
+  std::string normal = NormalText(step);
+  const size_t words = NormalWords(normal).size();
+  if (words < kMinRepeatedWords || SpeaksOfAnother(normal)) return;
+  std::vector<Earlier>& alike = earlier_[ContentHash(normal)];
+  const size_t first = alike.size() > kMaxCompared ? alike.size() - kMaxCompared : 0;
+  for (size_t i = alike.size(); i-- > first;) {
+    const bool too_long = words > kMaxComparedWords;
+    const double similarity =
+        too_long ? double(alike[i].normal == normal) : StepSimilarity(alike[i].normal, normal);
+    if (similarity < guideline_.max_similarity) continue;
+    found->push_back({Lint::kRepeatedStep, index_,
+                      StrCat("as step ", alike[i].step, ": ", Clip(alike[i].normal))});
+    break;
+  }
+  if (alike.size() >= 2 * kMaxCompared) alike.erase(alike.begin(), alike.begin() + kMaxCompared);
+  alike.push_back({index_, std::move(normal)});
+}
+
+}  // namespace prm

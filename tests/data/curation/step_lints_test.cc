@@ -1,0 +1,157 @@
+#include "data/curation/step_lints.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "data/curation/normal_text.h"
+
+namespace prm {
+namespace {
+
+Guideline Strict() {
+  Guideline guideline;
+  guideline.unit = StepUnit::kTransformation;
+  guideline.max_words = 10;
+  guideline.max_sentences = 2;
+  guideline.quantities = true;
+  return guideline;
+}
+
+std::vector<Lint> Kinds(const std::vector<LintFinding>& findings) {
+  std::vector<Lint> kinds;
+  for (const LintFinding& finding : findings) kinds.push_back(finding.lint);
+  return kinds;
+}
+
+TEST(StepLints, SentencesAreCounted) {
+  EXPECT_EQ(CountSentences("One. Two! Three?"), 3);
+  EXPECT_EQ(CountSentences("No full stop"), 1);
+  EXPECT_EQ(CountSentences("It costs 3.50 dollars. Good."), 2);
+  EXPECT_EQ(CountSentences("Mr. Fox, i.e. the dog, vs. the cat etc. ran."), 1);
+  EXPECT_EQ(CountSentences("1. First do this."), 1);
+  EXPECT_EQ(CountSentences("From 12 a.m. to 6 p.m. is a long time."), 1);
+  EXPECT_EQ(CountSentences("So it is x. Then y."), 2);
+  EXPECT_EQ(CountSentences(""), 0);
+  EXPECT_EQ(CountSentences("... 3. ?"), 0);
+}
+
+TEST(StepLints, WordsAreCounted) {
+  EXPECT_EQ(CountWords("  a  b\n\tc "), 3);
+  EXPECT_EQ(CountWords(""), 0);
+}
+
+TEST(StepLints, UnitsAreCountedByDomain) {
+  const StepCheck none;
+  EXPECT_EQ(CountUnits(StepUnit::kEvidence,
+                       R"(It says "the cat sat down" and “the dog ran off” but not "no".)", none),
+            2);
+  EXPECT_EQ(CountUnits(StepUnit::kSource,
+                       "According to Smith, and [1], [2] and [1]; see https://a.b/c and", none),
+            4);
+  EXPECT_EQ(CountUnits(StepUnit::kAuthority, "Under Art. 5 and § 7, and in Smith v. Jones.", none),
+            3);
+  EXPECT_EQ(CountUnits(StepUnit::kInference, "Thus a. Therefore b, hence c.", none), 3);
+  StepCheck check;
+  const auto add = [&](uint32_t begin, uint32_t end, const char* left, const char* right) {
+    RelationCheck relation;
+    relation.begin = begin;
+    relation.end = end;
+    relation.left_form = left;
+    relation.right_form = right;
+    check.relations.push_back(relation);
+  };
+  add(0, 10, "x + 1", "y");
+  add(6, 15, "y", "2*z");  // a = b = c
+  EXPECT_EQ(CountUnits(StepUnit::kTransformation, "", check), 1);
+  add(16, 19, "x", "3");  // names a value
+  add(20, 25, "", "");    // words
+  EXPECT_EQ(CountUnits(StepUnit::kTransformation, "", check), 1);
+  add(30, 40, "2*x", "6");
+  EXPECT_EQ(CountUnits(StepUnit::kTransformation, "", check), 2);
+}
+
+TEST(StepLints, LongStepsWarn) {
+  const Guideline guideline = Strict();
+  StepLinter linter("p", guideline);
+  EXPECT_TRUE(linter.Next("Short. And good.", {}).empty());
+  const auto found =
+      linter.Next("One two three four five six. Seven eight nine. Ten and eleven.", {});
+  EXPECT_EQ(Kinds(found), (std::vector{Lint::kManySentences, Lint::kManyWords}));
+  EXPECT_EQ(found[0].step, 1u);
+  EXPECT_EQ(found[0].evidence, "3 sentences, at most 2");
+}
+
+TEST(StepLints, JumpsWarnBeyondTheGuideline) {
+  const Guideline guideline = Strict();
+  StepLinter linter("p", guideline);
+  StepCheck jump;
+  jump.relations.emplace_back();
+  jump.relations[0].reason = Reason::kFollows;
+  jump.relations[0].operations = 2;
+  EXPECT_TRUE(linter.Next("x = 3", jump).empty());
+  jump.relations[0].operations = 3;
+  EXPECT_EQ(Kinds(linter.Next("y = 4", jump)), std::vector{Lint::kSkippedStep});
+  // Plain arithmetic is no jump, however long.
+  jump.relations[0].reason = Reason::kArithmetic;
+  EXPECT_TRUE(linter.Next("1 + 2 + 3 = 6", jump).empty());
+}
+
+TEST(StepLints, QuantitiesWarnWhereTheGuidelineAsks) {
+  Guideline guideline = Strict();
+  EXPECT_EQ(Kinds(StepLinter("There are 37 hens.", guideline).Next("Take 91 cows.", {})),
+            std::vector{Lint::kUnsupportedQuantity});
+  guideline.quantities = false;
+  EXPECT_TRUE(StepLinter("There are 37 hens.", guideline).Next("Take 91 cows.", {}).empty());
+}
+
+double Similarity(std::string_view a, std::string_view b) {
+  return StepSimilarity(NormalText(a), NormalText(b));
+}
+
+TEST(StepLints, SimilarStepsDifferInFillersOnly) {
+  EXPECT_EQ(Similarity("So x = 3.", "so x=3"), 1);
+  EXPECT_EQ(Similarity("The digit 3 gives nine", "The digit 4 gives nine"), 0);
+  EXPECT_EQ(Similarity("a + b is the sum", "a - b is the sum"), 0);
+  EXPECT_EQ(Similarity("concave mirrors make things small", "convex mirrors make things small"), 0);
+  EXPECT_DOUBLE_EQ(
+      Similarity("so the cat sat on one mat by night", "now the cat sat on one mat by night"),
+      1 - 1.0 / 9);
+  EXPECT_EQ(Similarity("", ""), 1);
+}
+
+TEST(StepLints, RepeatsWarnOnce) {
+  Guideline guideline = Strict();
+  guideline.max_words = 100;
+  StepLinter linter("p", guideline);
+  const std::string step = "so we see that the cost of the two cats is just ten dollars";
+  EXPECT_TRUE(linter.Next(step, {}).empty());
+  EXPECT_TRUE(linter.Next("something else entirely is said here", {}).empty());
+  const auto found = linter.Next("Now " + step.substr(3), {});
+  ASSERT_EQ(Kinds(found), std::vector{Lint::kRepeatedStep});
+  EXPECT_EQ(found[0].step, 2u);
+  EXPECT_TRUE(found[0].evidence.starts_with("as step 0: so we see")) << found[0].evidence;
+}
+
+TEST(StepLints, WhatSpeaksOfAnotherThingIsNoRepeat) {
+  const Guideline guideline = Strict();
+  StepLinter linter("p", guideline);
+  for (const char* step : {"So this is divisible by 3.", "Right.", "And that is not a number."}) {
+    EXPECT_TRUE(linter.Next(step, {}).empty());
+    EXPECT_TRUE(linter.Next(step, {}).empty()) << step;
+  }
+}
+
+TEST(StepLints, AMillionStepsTakeSeconds) {
+  const Guideline guideline = Strict();
+  StepLinter linter("p", guideline);
+  int64_t repeats = 0;
+  for (int i = 0; i < 300'000; ++i) {
+    repeats +=
+        int64_t(linter.Next(i % 2 ? "the state is the same" : "x of y of z it is", {}).size());
+  }
+  EXPECT_EQ(repeats, 300'000 - 2);
+}
+
+}  // namespace
+}  // namespace prm
