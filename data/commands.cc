@@ -13,6 +13,11 @@ void AddDataCommands(CLI::App& app) {
   AddVerifyCommand(*data);
   AddAgreeCommand(*data);
   AddAnnotatorsCommand(*data);
+  AddCheckCommand(*data);
+  AddQaCommand(*data);
+  AddDedupCommand(*data);
+  AddSplitCommand(*data);
+  AddCurateCommand(*data);
   AddSynthCommand(*data);
   AddCorruptCommand(*data);
 }
