@@ -10,14 +10,14 @@ void AddDataCommands(CLI::App& app) {
   data->require_subcommand(1);
   AddImportCommand(*data);
   AddExportCommand(*data);
-  AddVerifyCommand(*data);
-  AddAgreeCommand(*data);
-  AddAnnotatorsCommand(*data);
   AddCheckCommand(*data);
   AddQaCommand(*data);
+  AddVerifyCommand(*data);
   AddDedupCommand(*data);
   AddSplitCommand(*data);
   AddCurateCommand(*data);
+  AddAgreeCommand(*data);
+  AddAnnotatorsCommand(*data);
   AddSynthCommand(*data);
   AddCorruptCommand(*data);
 }

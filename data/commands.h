@@ -15,14 +15,14 @@ void AddTokenizeCommand(CLI::App& app);
 // Verbs under `prm data`.
 void AddImportCommand(CLI::App& data);
 void AddExportCommand(CLI::App& data);
-void AddVerifyCommand(CLI::App& data);
-void AddAgreeCommand(CLI::App& data);
-void AddAnnotatorsCommand(CLI::App& data);
 void AddCheckCommand(CLI::App& data);
 void AddQaCommand(CLI::App& data);
+void AddVerifyCommand(CLI::App& data);
 void AddDedupCommand(CLI::App& data);
 void AddSplitCommand(CLI::App& data);
 void AddCurateCommand(CLI::App& data);
+void AddAgreeCommand(CLI::App& data);
+void AddAnnotatorsCommand(CLI::App& data);
 void AddSynthCommand(CLI::App& data);
 void AddCorruptCommand(CLI::App& data);
 
