@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <numeric>
 
+#include "data/curation/levenshtein.h"
 #include "data/error.h"
 
 namespace prm {
@@ -110,18 +110,7 @@ double PathDistance(const Path& a, const Path& b) {
   if (a == b) return 0;
   const size_t longer = std::max(a.size(), b.size());
   if (longer > kMaxPathOperations) return 1;
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t k = 0; k < b.size(); ++k) {
-      const size_t replaced = diagonal + (a[i] != b[k]);
-      diagonal = row[k + 1];
-      row[k + 1] = std::min({replaced, row[k] + 1, diagonal + 1});
-    }
-  }
-  return double(row.back()) / double(longer);
+  return double(Levenshtein(a, b)) / double(longer);
 }
 
 std::vector<int> CompleteLinkClusters(std::span<const double> distances, size_t n,

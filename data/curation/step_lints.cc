@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <set>
 #include <span>
 
+#include "data/curation/levenshtein.h"
 #include "data/curation/normal_text.h"
 #include "data/error.h"
 #include "data/exact_number.h"
@@ -177,21 +177,6 @@ bool SpeaksOfAnother(std::string_view normal) {
     before = word;
   }
   return true;
-}
-
-size_t Levenshtein(std::span<const std::string_view> a, std::span<const std::string_view> b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t k = 0; k < b.size(); ++k) {
-      const size_t replaced = diagonal + (a[i] != b[k]);
-      diagonal = row[k + 1];
-      row[k + 1] = std::min({replaced, row[k] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
 }
 
 }  // namespace
