@@ -3,8 +3,7 @@
 find_package(Threads REQUIRED)
 file(GLOB _prm_kernel_sources CONFIGURE_DEPENDS model/kernels/*.cc model/kernels/cuda/*.cc)
 prm_add_library(prm_kernels kernels ${_prm_kernel_sources})
-# at::parallel_for is a header: compiled without OpenMP it runs on one thread. Also for
-# `#pragma omp simd`, which lets loops with sums be vectorised.
+# For `#pragma omp simd`, which lets loops with sums be vectorised.
 target_compile_options(prm_kernels PRIVATE -fopenmp)
 target_link_libraries(prm_kernels PRIVATE prm_libtorch Threads::Threads ${CMAKE_DL_LIBS})
 

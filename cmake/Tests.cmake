@@ -57,6 +57,8 @@ if(NOT PRM_TORCH_FREE)
   foreach(folder model train)
     if(TARGET ${folder}_test)
       target_link_libraries(${folder}_test PRIVATE prm_libtorch)
+      # at::parallel_for is a header: compiled without OpenMP it runs on one thread.
+      target_compile_options(${folder}_test PRIVATE -fopenmp)
     endif()
   endforeach()
 endif()

@@ -88,7 +88,12 @@ std::vector<int> AllowedCores() {
   return cores;
 }
 
-void PinThreads(std::span<const int> cores) { ops::ThreadTeam::OfThisThread().Pin(cores); }
+void PinThreads(std::span<const int> cores) {
+  // LibTorch's own threads, too: those made later would inherit the one core of this thread.
+  at::parallel_for(0, int64_t(cores.size()), 1,
+                   [&](int64_t begin, int64_t) { ops::PinThisThread(cores[size_t(begin)]); });
+  ops::ThreadTeam::OfThisThread().Pin(cores);
+}
 
 ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarget& target) {
   using enum ops::WeightFormat;

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #ifndef _OPENMP
-#error "at::parallel_for runs on one thread in files that are compiled without OpenMP"
+#error "compiled without OpenMP, loops with sums (#pragma omp simd) are not vectorised"
 #endif
 
 // One body compiled for AVX-512, AVX2 and the base line; the loader picks at start.

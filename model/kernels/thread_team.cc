@@ -50,6 +50,8 @@ void PinTo(pthread_t thread, int core) {
 
 }  // namespace
 
+void PinThisThread(int core) { PinTo(pthread_self(), core); }
+
 struct ThreadTeam::State {
   // Of the loop that is open. Written while it is closed and nobody is inside.
   Body body = nullptr;
@@ -144,7 +146,7 @@ void ThreadTeam::ForEach(int64_t items, int threads, Body body, void* context) {
 void ThreadTeam::Pin(std::span<const int> cores) {
   state_->cores.assign(cores.begin(), cores.end());
   if (cores.empty()) return;
-  PinTo(pthread_self(), cores[0]);
+  PinThisThread(cores[0]);
   for (size_t i = 0; i < state_->helpers.size() && i + 1 < cores.size(); ++i) {
     PinTo(state_->helpers[i].native_handle(), cores[i + 1]);
   }

@@ -10,6 +10,9 @@
 
 namespace prm::ops {
 
+// The calling thread runs on this core from now on. A hint: nothing is said where it may not.
+void PinThisThread(int core);
+
 // The helpers of one thread, which is the only one that calls; destroyed with it.
 class ThreadTeam {
  public:
