@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <utility>
 
 #include "data/error.h"
 #include "data/file_error.h"
@@ -103,19 +104,22 @@ std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
   return bytes;
 }
 
+bool ReadMore(ByteSource* source, std::string* buffer, size_t* begin) {
+  buffer->erase(0, std::exchange(*begin, 0));
+  const size_t size = buffer->size();
+  // Growing by the size so far keeps a long line linear.
+  buffer->resize(size + std::max(size, kChunkBytes));
+  const size_t count = source->Read(buffer->data() + size, buffer->size() - size);
+  buffer->resize(size + count);
+  return count > 0;
+}
+
 LineReader::LineReader(const std::filesystem::path& path, size_t max_line_bytes)
     : max_line_bytes_(max_line_bytes), source_(OpenBytes(path, &name_)) {}
 
 bool LineReader::Fill() {
   if (ended_) return false;
-  buffer_.erase(0, begin_);
-  begin_ = 0;
-  const size_t size = buffer_.size();
-  // Growing by the size so far keeps a long line linear.
-  buffer_.resize(size + std::max(size, kChunkBytes));
-  const size_t count = source_->Read(buffer_.data() + size, buffer_.size() - size);
-  buffer_.resize(size + count);
-  ended_ = count == 0;
+  ended_ = !ReadMore(source_.get(), &buffer_, &begin_);
   return !ended_;
 }
 

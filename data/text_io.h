@@ -21,6 +21,10 @@ std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes = uin
 // becomes the path as given, or "standard input".
 std::unique_ptr<ByteSource> OpenBytes(const std::filesystem::path& path, std::string* name);
 
+// Moves what is unread of `*buffer`, from *begin on, to its front and reads more behind it. False
+// where nothing more came: the end.
+bool ReadMore(ByteSource* source, std::string* buffer, size_t* begin);
+
 // Reads a file line by line in memory of the longest line; same inputs and errors as ReadFile. A
 // byte order mark at the start of the file is dropped. Used by one thread at a time.
 class LineReader {

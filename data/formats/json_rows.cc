@@ -8,7 +8,6 @@
 namespace prm {
 namespace {
 
-constexpr size_t kChunkBytes = 1 << 18;
 constexpr std::string_view kSpace = " \t\n\r";
 
 void RefuseWideText(std::string_view head, const std::string& name) {
@@ -33,14 +32,7 @@ JsonRows::JsonRows(const std::filesystem::path& path) : source_(OpenBytes(path, 
 
 bool JsonRows::Fill() {
   if (ended_) return false;
-  buffer_.erase(0, begin_);
-  begin_ = 0;
-  const size_t size = buffer_.size();
-  // Growing by the size so far keeps a long row linear.
-  buffer_.resize(size + std::max(size, kChunkBytes));
-  const size_t count = source_->Read(buffer_.data() + size, buffer_.size() - size);
-  buffer_.resize(size + count);
-  ended_ = count == 0;
+  ended_ = !ReadMore(source_.get(), &buffer_, &begin_);
   return !ended_;
 }
 
