@@ -39,4 +39,13 @@ get_filename_component(_prm_cudart_dir "${PRM_CUDART}" DIRECTORY)
 set_target_properties(prm_cuda PROPERTIES LINKER_LANGUAGE CXX BUILD_WITH_INSTALL_RPATH ON
   INSTALL_RPATH "${_prm_cudart_dir}")
 target_link_libraries(prm_cuda PRIVATE "${PRM_CUDART}")
+# The target prm_cuda_graph: libprm_cuda_graph.so. It needs LibTorch's CUDA half where it is loaded,
+# and only its headers and itself here.
+add_library(prm_cuda_graph MODULE "${PROJECT_SOURCE_DIR}/model/kernels/cuda/graph_module.cc")
+target_include_directories(prm_cuda_graph PRIVATE "${PROJECT_SOURCE_DIR}")
+target_include_directories(prm_cuda_graph SYSTEM PRIVATE "${PRM_CUDA_INCLUDE}")
+target_compile_options(prm_cuda_graph PRIVATE ${PRM_WARNINGS} -fvisibility=hidden)
+target_link_libraries(prm_cuda_graph PRIVATE prm_libtorch "${PRM_LIBTORCH}/lib/libtorch_cuda.so"
+  "${PRM_LIBTORCH}/lib/libc10_cuda.so" "${PRM_CUDART}")
+add_dependencies(prm_cuda prm_cuda_graph)
 message(STATUS "CUDA kernels: ${PRM_NVCC}, sm ${PRM_CUDA_ARCHITECTURES}")

@@ -8,7 +8,7 @@ install(TARGETS prm_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS prm_data prm_kernels prm_model prm_train prm_proto prm_serve EXPORT prmTargets
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 if(TARGET prm_cuda)
-  install(TARGETS prm_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(TARGETS prm_cuda prm_cuda_graph LIBRARY DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 foreach(folder data model train serve)
   install(DIRECTORY ${folder}/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/prm/${folder}"

@@ -2,6 +2,7 @@
 # machine that has nothing else: no GoogleTest, no Google Benchmark here.
 find_package(Threads REQUIRED)
 file(GLOB _prm_kernel_sources CONFIGURE_DEPENDS model/kernels/*.cc model/kernels/cuda/*.cc)
+list(FILTER _prm_kernel_sources EXCLUDE REGEX graph_module)
 prm_add_library(prm_kernels kernels ${_prm_kernel_sources})
 # For `#pragma omp simd`, which lets loops with sums be vectorised.
 target_compile_options(prm_kernels PRIVATE -fopenmp)

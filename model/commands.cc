@@ -141,11 +141,14 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
                   "Of keys and values kept for traces that begin alike, as 4GB; 0: keep none")
       ->transform(CLI::AsSizeValue(false))
       ->default_str("a quarter of the free memory");
-  app->add_flag(
-      "--batch-invariant", scorer->batch_invariant,
-      "Scores bitwise the same whatever shares the batch; slower in float32 and on a GPU, "
-      "which takes bfloat16 and weights as stored");
+  app->add_flag("--batch-invariant", scorer->batch_invariant,
+                "Scores bitwise the same whatever shares the batch; slower on a GPU, "
+                "which takes bfloat16 and weights as stored");
   const std::map<std::string, bool> on_off = {{"on", true}, {"off", false}};
+  app->add_option("--cuda-graphs", scorer->cuda_graphs,
+                  "on | off: on a GPU, play passes of few tokens from recordings")
+      ->transform(CLI::CheckedTransformer(on_off))
+      ->default_str("on");
   app->add_option("--self-test", scorer->self_test,
                   "on | off: compare the checkpoint's self-test traces at load")
       ->transform(CLI::CheckedTransformer(on_off))

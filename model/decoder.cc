@@ -177,7 +177,8 @@ at::Tensor Decoder::ReadHidden(const PackedBatch& batch, Activations* keep) cons
                      shape.head_dim, config_.rotary_layout, /*inverse=*/false);
     return ops::PackedAttention(qkv, batch.offsets, shape, keep != nullptr);
   };
-  ops::RmsNormResult norm = FinalNorm(ReadStream(batch.ids, batch.reads, attend, keep));
+  ops::RmsNormResult norm =
+      FinalNorm(ReadStream(ToDevice(batch.ids), ToDevice(batch.reads), attend, keep));
   if (keep) keep->final_norm = norm;
   return norm.normed;
 }
@@ -187,12 +188,10 @@ ops::RmsNormResult Decoder::FinalNorm(const Stream& stream) const {
                          at::kFloat);
 }
 
-Decoder::Stream Decoder::ReadStream(const std::vector<int64_t>& ids,
-                                    const std::vector<int64_t>& read_rows, const Attention& attend,
-                                    Activations* keep) const {
+Decoder::Stream Decoder::ReadStream(const at::Tensor& ids, const at::Tensor& reads,
+                                    const Attention& attend, Activations* keep) const {
   TORCH_CHECK(!keep || !Packed(0, kDown), "the weights are packed for inference");
-  const at::Tensor reads = ToDevice(read_rows);
-  Stream stream{weights_.embedding.index_select(0, ToDevice(ids)).to(at::kFloat), {}};
+  Stream stream{weights_.embedding.index_select(0, ids).to(at::kFloat), {}};
   if (config_.embedding_scale != 1) stream.residual.mul_(config_.embedding_scale);
   const double eps = config_.rms_norm_eps;
   const auto norm = [&](const at::Tensor& weight) {
@@ -234,12 +233,17 @@ at::Tensor Decoder::StepLogits(const PackedBatch& batch, Activations* keep) cons
 
 at::Tensor Decoder::StepOutputs(const PrefixBatch& batch, ops::HeadActivation activation,
                                 std::vector<ops::KvBlocks>* kept) const {
-  const ops::KvRuns runs(batch.runs);
-  const at::Tensor positions = ToDevice(batch.positions);
+  return StepOutputs({ToDevice(batch.ids), ToDevice(batch.positions), ToDevice(batch.reads)},
+                     ops::KvRuns(batch.runs), activation, kept);
+}
+
+at::Tensor Decoder::StepOutputs(const PrefixTensors& batch, const ops::KvRuns& runs,
+                                ops::HeadActivation activation,
+                                std::vector<ops::KvBlocks>* kept) const {
   const auto attend = [&](at::Tensor& qkv, size_t layer) {
     const ops::AttentionShape shape = AttentionOf(layer);
     ops::KvBlocks& kv = (*kept)[layer];
-    ops::RotateAndKeep(qkv, positions, rotary_, config_.rotary_layout, runs, shape, &kv);
+    ops::RotateAndKeep(qkv, batch.positions, rotary_, config_.rotary_layout, runs, shape, &kv);
     return ops::AttentionResult{ops::PrefixAttention(qkv, runs, shape, kv), {}};
   };
   const Stream stream = ReadStream(batch.ids, batch.reads, attend, nullptr);

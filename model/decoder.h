@@ -53,6 +53,11 @@ struct PrefixBatch {
   std::vector<ops::KvRun> runs;    // cover all rows
 };
 
+// The same on the weights' device, int64. Rows that no run covers are computed for nobody.
+struct PrefixTensors {
+  at::Tensor ids, positions, reads;
+};
+
 // Immutable but for the weights it is given; one thread at a time.
 class Decoder {
  public:
@@ -68,6 +73,9 @@ class Decoder {
   // from which a dynamic rope scaling changes the angles. `activation` makes probabilities of them.
   at::Tensor StepOutputs(const PrefixBatch& batch, ops::HeadActivation activation,
                          std::vector<ops::KvBlocks>* kept) const;
+  // On a GPU whose kernels take the model, nothing is read from the host but `runs.device()`.
+  at::Tensor StepOutputs(const PrefixTensors& batch, const ops::KvRuns& runs,
+                         ops::HeadActivation activation, std::vector<ops::KvBlocks>* kept) const;
 
   // Adds the gradients of all trained weights to `grads` (float32). Consumes `kept` as it goes.
   void Backward(const PackedBatch& batch, const at::Tensor& grad_logits, Activations kept,
@@ -116,9 +124,9 @@ class Decoder {
   at::Tensor ReadHidden(const PackedBatch& batch, Activations* keep) const;
   // Rotates the queries and keys of qkv [T, (H + 2K)*C] and gives what the layer's attention does.
   using Attention = std::function<ops::AttentionResult(at::Tensor& qkv, size_t layer)>;
-  // The stream [S, D] at `reads` behind the last layer.
-  Stream ReadStream(const std::vector<int64_t>& ids, const std::vector<int64_t>& reads,
-                    const Attention& attend, Activations* keep) const;
+  // The stream [S, D] at `reads` behind the last layer; both are int64 on the weights' device.
+  Stream ReadStream(const at::Tensor& ids, const at::Tensor& reads, const Attention& attend,
+                    Activations* keep) const;
   ops::RmsNormResult FinalNorm(const Stream& stream) const;
   at::Tensor HeadOutputs(at::Tensor hidden) const;
 

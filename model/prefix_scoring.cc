@@ -101,6 +101,8 @@ PrefixScorer::PrefixScorer(const Decoder& decoder, const Head& head,
     kept_.push_back(
         ops::MakeKvBlocks(tree_.blocks(), shape, decoder.compute_dtype(), device, body));
   }
+  if (options.graphs)
+    graphs_ = StepGraphs::Make(decoder, ActivationOf(head, decoder.config()), kept_);
 }
 
 void PrefixScorer::AddTrace(const TraceTokens& trace, const PrefixTree::Path& path,
@@ -159,7 +161,9 @@ void PrefixScorer::Compute(Batch* batch) {
     }
     const std::vector<StepScore> scores = WithTorchErrors("scoring a batch", [&] {
       const ops::HeadActivation activation = ActivationOf(head_, decoder_.config());
-      return ScoresOfOutputs(decoder_.StepOutputs(part, activation, &kept_), head_);
+      const auto played = graphs_ ? graphs_->StepOutputs(part, &kept_) : std::nullopt;
+      return ScoresOfOutputs(played ? *played : decoder_.StepOutputs(part, activation, &kept_),
+                             head_);
     });
     for (size_t i = 0; i < wanted.size(); ++i) batch->scores[wanted[i]] = scores[i];
   }

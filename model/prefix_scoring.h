@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "model/decoder.h"
 #include "model/prefix_tree.h"
 #include "model/scoring_format.h"
+#include "model/step_graphs.h"
 #include "model/step_scorer.h"
 
 namespace prm {
@@ -15,6 +17,7 @@ namespace prm {
 struct PrefixCacheOptions {
   int64_t bytes = 0;          // of keys and values
   int64_t chunk_rows = 1024;  // tokens of one forward pass
+  bool graphs = true;         // CUDA graphs of small passes, where a GPU is
 };
 
 // Keys and values of traces in blocks, and the scores read on the way. Score from one thread;
@@ -32,6 +35,8 @@ class PrefixScorer {
   int64_t TokensToCompute(const TraceTokens& trace) const {
     return int64_t(trace.ids.size()) - tree_.Match(trace.ids);
   }
+  // Null: passes are not recorded.
+  const StepGraphs* graphs() const { return graphs_.get(); }
   // Of one block in all layers.
   static int64_t BlockBytes(const Decoder& decoder);
 
@@ -46,6 +51,7 @@ class PrefixScorer {
   const PrefixCacheOptions options_;
   PrefixTree tree_;
   std::vector<ops::KvBlocks> kept_;  // [layers]
+  std::unique_ptr<StepGraphs> graphs_;
 };
 
 }  // namespace prm

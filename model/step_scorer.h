@@ -83,8 +83,10 @@ struct ScorerOptions {
   static constexpr int64_t kAutoCache = -1;
   int64_t cache_bytes = kAutoCache;
   // Scores are bitwise the same whatever shares the batch, whole or step by step, kept or computed
-  // again, on any number of threads; slower in float32.
+  // again, on any number of threads; slower on a GPU.
   bool batch_invariant = false;
+  // On a GPU: small passes are recorded and played again as a whole; the same scores.
+  bool cuda_graphs = true;
 };
 
 // Opens a checkpoint folder with prm.json on one device. Throws Error naming file and cause.

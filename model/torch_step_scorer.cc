@@ -20,17 +20,16 @@ class TorchStepScorer : public StepScorer {
  public:
   TorchStepScorer(Decoder decoder, std::shared_ptr<const Tokenizer> tokenizer,
                   ScoringFormat scoring, ModelDescription description,
-                  std::optional<Decoder> reference, int64_t cache_bytes, std::vector<int> cores)
+                  std::optional<Decoder> reference, PrefixCacheOptions cache,
+                  std::vector<int> cores)
       : cores_(std::move(cores)),
         decoder_(std::move(decoder)),
         reference_(std::move(reference)),
         tokenizer_(std::move(tokenizer)),
         scoring_(std::move(scoring)),
         description_(std::move(description)) {
-    description_.reuses_prefixes = cache_bytes > 0 && !reference_;
-    if (description_.reuses_prefixes) {
-      prefixes_.emplace(decoder_, scoring_.head, PrefixCacheOptions{.bytes = cache_bytes});
-    }
+    description_.reuses_prefixes = cache.bytes > 0 && !reference_;
+    if (description_.reuses_prefixes) prefixes_.emplace(decoder_, scoring_.head, cache);
   }
 
   std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
@@ -111,10 +110,12 @@ class TorchStepScorer : public StepScorer {
 };
 
 // A scorer's share of the memory of its device.
-int64_t CacheBytes(const ScorerOptions& options, at::Device device, int64_t scorers) {
-  if (options.cache_bytes != ScorerOptions::kAutoCache) return options.cache_bytes;
+PrefixCacheOptions CacheOf(const ScorerOptions& options, at::Device device, int64_t scorers) {
+  PrefixCacheOptions cache{.bytes = options.cache_bytes, .graphs = options.cuda_graphs};
+  if (options.cache_bytes != ScorerOptions::kAutoCache) return cache;
   const int64_t free = FreeMemoryBytes(device);
-  return (device.is_cuda() ? free / 5 * 4 : free / 4) / scorers;
+  cache.bytes = (device.is_cuda() ? free / 5 * 4 : free / 4) / scorers;
+  return cache;
 }
 
 // Where each scorer computes; for CPUs also on which cores, where threads are pinned.
@@ -276,8 +277,8 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
       }
       scorers.push_back(std::make_unique<TorchStepScorer>(
           on->decoder, model.tokenizer, *model.prm, Describe(folder, model, target), on->reference,
-          CacheBytes(options, target.device,
-                     std::ranges::count(placement.targets, target.device, &ComputeTarget::device)),
+          CacheOf(options, target.device,
+                  std::ranges::count(placement.targets, target.device, &ComputeTarget::device)),
           placement.cores[i]));
     }
     return scorers;

@@ -88,7 +88,8 @@ class PackedLinear {
   // are and as int8; that of the CUDA kernels what is as stored, of bfloat16 K in eights and N, or
   // F where gated, in eights; LibTorch's the narrow formats, fp8 of bfloat16 with multiples of 16.
   static bool Takes(const at::Tensor& weight, const LinearOptions& options = {});
-  // The CPU's body is faster than LibTorch's product: bfloat16; where there is AMX, as measured.
+  // The CPU's body is faster than LibTorch's product: bfloat16; with AMX, and in float32, as
+  // measured.
   static bool Pays(const at::Tensor& weight);
   // weight in the compute dtype; bias may be undefined.
   PackedLinear(const at::Tensor& weight, const at::Tensor& bias, const LinearOptions& options);
@@ -206,6 +207,9 @@ struct KvRun {
 class KvRuns {
  public:
   KvRuns(std::vector<KvRun> list) : list_(std::move(list)) {}  // NOLINT: they are what they hold
+  // The body's made before.
+  KvRuns(std::vector<KvRun> list, std::shared_ptr<cuda::DeviceRuns> device)
+      : list_(std::move(list)), device_(std::move(device)) {}
   KvRuns(const KvRuns&) = delete;
   const std::vector<KvRun>& list() const { return list_; }
   cuda::DeviceRuns& device() const;  // for bodies

@@ -64,16 +64,21 @@ double BestSeconds(const F& f) {
   return best;
 }
 
-// On AMX LibTorch's product is a good one, and how good differs between machines: it is measured,
-// once. Ours spares the passes that follow a product, which are a tenth of it.
+// Ours spares the passes that follow a product, which are a tenth of it.
+bool IsFasterThanTorch(at::ScalarType dtype) {
+  const at::Tensor x = at::ones({512, 1024}, dtype), w = at::ones({2048, 1024}, dtype);
+  const PackedLinear ours(w, {}, {});
+  return BestSeconds([&] { ours.Forward(x); }) <= 1.1 * BestSeconds([&] { at::mm(x, w.t()); });
+}
+
+// In float32, and on AMX, LibTorch's product is a good one, and how good differs between machines:
+// it is measured, once.
 bool Bf16ProductPays() {
-  static const bool pays = [] {
-    if (!HasAmxBf16()) return HasBf16Product();
-    const at::Tensor x = at::ones({512, 1024}, at::kBFloat16),
-                     w = at::ones({2048, 1024}, x.options());
-    const PackedLinear ours(w, {}, {});
-    return BestSeconds([&] { ours.Forward(x); }) <= 1.1 * BestSeconds([&] { at::mm(x, w.t()); });
-  }();
+  static const bool pays = HasBf16Product() && (!HasAmxBf16() || IsFasterThanTorch(at::kBFloat16));
+  return pays;
+}
+bool FloatProductPays() {
+  static const bool pays = IsFasterThanTorch(at::kFloat);
   return pays;
 }
 
@@ -106,7 +111,10 @@ bool PackedLinear::Takes(const at::Tensor& weight, const LinearOptions& options)
 }
 
 bool PackedLinear::Pays(const at::Tensor& weight) {
-  return Takes(weight) && IsBf16(weight.scalar_type()) && Bf16ProductPays();
+  constexpr int64_t kSmall = 1 << 16;  // not worth the measurement
+  if (!Takes(weight)) return false;
+  return IsBf16(weight.scalar_type()) ? Bf16ProductPays()
+                                      : weight.numel() >= kSmall && FloatProductPays();
 }
 
 PackedLinear::PackedLinear(const at::Tensor& weight, const at::Tensor& bias,

@@ -68,7 +68,9 @@ QuantizedWeight Quantize(const at::Tensor& x, WeightFormat format) {
   const bool int8 = format == WeightFormat::kInt8;
   const double most = int8 ? kInt8Max : kFp8Max;
   const at::Tensor rows = x.to(at::kFloat), largest = rows.abs().amax(1, /*keepdim=*/true);
-  const at::Tensor inverse = at::where(largest > kSmallest, largest.reciprocal() * most, 0.0f);
+  // Without a constant from the host, which a CUDA graph would not take.
+  const at::Tensor inverse =
+      (largest.reciprocal() * most).masked_fill_((largest > kSmallest).logical_not_(), 0);
   const at::Tensor scaled = rows * inverse;
   return {int8 ? scaled.round_().to(at::kChar) : scaled.to(at::kFloat8_e4m3fn),
           largest.squeeze(1) / most};

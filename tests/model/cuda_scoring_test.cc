@@ -17,17 +17,6 @@ namespace {
 
 using testing::HasSubstr;
 
-// Sizes that the kernels take.
-ModelConfig ForKernels(ModelConfig config) {
-  config.num_layers = 2;
-  config.num_heads = 2;
-  config.num_kv_heads = 1;
-  config.head_dim = 64;
-  config.max_position_embeddings = 1024;
-  if (!config.sliding_window.empty()) config.sliding_window = {30, 0};
-  return config;
-}
-
 // Four outputs behind a hidden layer, which reads as float32 products.
 DecoderWeights WithHiddenLayer(DecoderWeights weights) {
   const int64_t width = weights.embedding.size(1);

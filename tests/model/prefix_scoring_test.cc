@@ -11,44 +11,13 @@
 #include "data/error.h"
 #include "model/checkpoint.h"
 #include "tests/error_of.h"
+#include "tests/model/random_traces.h"
 #include "tests/model/reference_decoder.h"
 
 namespace prm {
 namespace {
 
 using testing::HasSubstr;
-
-// Random traces that grow out of each other, and what a plain forward pass says of them.
-class Traces {
- public:
-  explicit Traces(int vocab_size, uint32_t seed) : vocab_size_(vocab_size), random_(seed) {}
-
-  // Begins like an earlier one, more often than not; reads at random tokens.
-  TraceTokens Next(size_t max_tokens) {
-    TraceTokens trace;
-    if (!known_.empty() && random_() % 4 != 0) {
-      const TraceTokens& base = known_[random_() % known_.size()];
-      trace.ids.assign(base.ids.begin(), base.ids.begin() + random_() % (base.ids.size() + 1));
-    }
-    for (size_t n = 1 + random_() % 90; n > 0; --n) trace.ids.push_back(Id());
-    trace.ids.resize(std::min(trace.ids.size(), max_tokens));
-    std::set<int32_t> reads = {int32_t(trace.ids.size()) - 1};
-    for (size_t n = random_() % 4; n > 0; --n) {
-      reads.insert(int32_t(random_() % trace.ids.size()));
-    }
-    trace.step_reads.assign(reads.begin(), reads.end());
-    known_.push_back(trace);
-    if (known_.size() > 12) known_.erase(known_.begin() + random_() % 6);
-    return trace;
-  }
-  TokenId Id() { return TokenId(random_() % size_t(vocab_size_)); }
-  size_t Random(size_t n) { return random_() % n; }
-
- private:
-  int vocab_size_;
-  std::mt19937 random_;
-  std::vector<TraceTokens> known_;
-};
 
 void ExpectEqual(const StepScores& got, const StepScores& expected, double tolerance) {
   ASSERT_EQ(got.p_correct.size(), expected.p_correct.size());
@@ -111,10 +80,10 @@ INSTANTIATE_TEST_SUITE_P(
     NameOf);
 
 TEST_P(PrefixScoringLaws, ScoresAreThoseOfWholeTracesInAnyOrderAndCompany) {
-  Traces traces(GetParam().config.vocab_size, 5);
+  RandomTraces traces(GetParam().config.vocab_size, 5);
   for (int round = 0; round < 40; ++round) {
     std::vector<TraceTokens> batch;
-    for (size_t n = 1 + traces.Random(6); n > 0; --n) batch.push_back(traces.Next(400));
+    for (size_t n = 1 + traces.Below(6); n > 0; --n) batch.push_back(traces.Next(400));
     const std::vector<TraceScore> scores = scorer_.Score(batch);
     const std::vector<StepScores> whole = ScoreSteps(decoder_, head_, batch);
     ASSERT_EQ(scores.size(), batch.size());
@@ -136,10 +105,10 @@ void PrefixScoringLaws::ExpectBatchInvariance(ops::WeightFormat format) {
   PackWeights(Packing::kAll, &packed, format);
   decoder_.SetWeights(std::move(packed));
   const int threads = at::get_num_threads();
-  Traces traces(GetParam().config.vocab_size, 6);
+  RandomTraces traces(GetParam().config.vocab_size, 6);
   for (int round = 0; round < 15; ++round) {
     std::vector<TraceTokens> batch;
-    for (size_t n = 1 + traces.Random(6); n > 0; --n) batch.push_back(traces.Next(400));
+    for (size_t n = 1 + traces.Below(6); n > 0; --n) batch.push_back(traces.Next(400));
     at::set_num_threads(2);
     const std::vector<TraceScore> scores = scorer_.Score(batch);
     at::set_num_threads(1);

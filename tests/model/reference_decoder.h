@@ -37,6 +37,17 @@ inline ModelConfig TinyEverythingConfig() {
   return c;
 }
 
+// With sizes that the CUDA kernels take.
+inline ModelConfig ForKernels(ModelConfig config) {
+  config.num_layers = 2;
+  config.num_heads = 2;
+  config.num_kv_heads = 1;
+  config.head_dim = 64;
+  config.max_position_embeddings = 1024;
+  if (!config.sliding_window.empty()) config.sliding_window = {30, 0};
+  return config;
+}
+
 inline DecoderWeights RandomWeights(const ModelConfig& c, uint64_t seed) {
   torch::manual_seed(seed);
   const auto random = [](const std::vector<int64_t>& shape, bool is_norm) {

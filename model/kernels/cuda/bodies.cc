@@ -9,23 +9,6 @@
 namespace prm::cuda {
 namespace {
 
-// Arrays of int32 structs one behind the other, so that they travel in one copy.
-struct Words {
-  template <class T>
-  size_t Add(const std::vector<T>& values) {
-    static_assert(sizeof(T) % sizeof(int32_t) == 0 && alignof(T) == alignof(int32_t));
-    const size_t at = words.size();
-    const auto* begin = reinterpret_cast<const int32_t*>(values.data());
-    words.insert(words.end(), begin, begin + values.size() * sizeof(T) / sizeof(int32_t));
-    return at;
-  }
-  at::Tensor On(at::Device device) {
-    const at::Tensor host = at::from_blob(words.data(), {int64_t(words.size())}, at::kInt);
-    return host.to(device, at::kInt, /*non_blocking=*/false, /*copy=*/true);
-  }
-  std::vector<int32_t> words;
-};
-
 template <class T>
 T* Data(const at::Tensor& x) {
   return static_cast<T*>(x.data_ptr());
@@ -37,33 +20,53 @@ const T* At(const at::Tensor& words, size_t offset) {
 
 }  // namespace
 
+at::Tensor Words::On(at::Device device) const {
+  const at::Tensor host =
+      at::from_blob(const_cast<int32_t*>(words_.data()), {int64_t(words_.size())}, at::kInt);
+  return host.to(device, at::kInt, /*non_blocking=*/false, /*copy=*/true);
+}
+
+PlanPlace AddPlan(const PrefixPlan& plan, Words* words) {
+  return {words->Add(plan.rows), words->Add(plan.visits), words->Add(plan.splits),
+          words->Add(plan.merges)};
+}
+
+DeviceRuns::Attention AttentionAt(const at::Tensor& memory, const PlanPlace& place,
+                                  const PrefixPlan& plan) {
+  DeviceRuns::Attention attention{.memory = memory, .args = {}, .slots = plan.slots};
+  attention.args.rows = At<TileRow>(memory, place.rows);
+  attention.args.visits = At<KeyVisit>(memory, place.visits);
+  attention.args.splits = At<Split>(memory, place.splits);
+  attention.args.merges = At<Merge>(memory, place.merges);
+  attention.args.split_count = int(plan.splits.size());
+  attention.args.merge_count = int(plan.merges.size());
+  return attention;
+}
+
+DeviceRuns::Keeping KeepingAt(const at::Tensor& memory, size_t place,
+                              const std::vector<KeptToken>& kept) {
+  return {memory, At<KeptToken>(memory, place), int(kept.size())};
+}
+
 const DeviceRuns::Keeping& DeviceRuns::KeepingOn(at::Device device) {
   if (!keeping_.memory.defined()) {
     const std::vector<KeptToken> kept = PlanKeeping(runs_);
     Words words;
-    words.Add(kept);
-    keeping_ = {words.On(device), int(kept.size())};
+    const size_t place = words.Add(kept);
+    keeping_ = KeepingAt(words.On(device), place, kept);
   }
   return keeping_;
 }
 
 const DeviceRuns::Attention& DeviceRuns::AttentionOn(at::Device device, ops::AttentionShape shape) {
-  const Key key{shape.heads / shape.kv_heads, shape.window};
-  for (const auto& [made, attention] : attention_) {
+  const PlanKey key(shape);
+  for (const auto& [made, attention] : attentions_) {
     if (made == key) return attention;
   }
   const PrefixPlan plan = PlanPrefixAttention(runs_, key.group, key.window);
   Words words;
-  const size_t rows = words.Add(plan.rows), visits = words.Add(plan.visits),
-               splits = words.Add(plan.splits), merges = words.Add(plan.merges);
-  Attention attention{.memory = words.On(device), .args = {}, .slots = plan.slots};
-  attention.args.rows = At<TileRow>(attention.memory, rows);
-  attention.args.visits = At<KeyVisit>(attention.memory, visits);
-  attention.args.splits = At<Split>(attention.memory, splits);
-  attention.args.merges = At<Merge>(attention.memory, merges);
-  attention.args.split_count = int(plan.splits.size());
-  attention.args.merge_count = int(plan.merges.size());
-  return attention_.emplace_back(key, std::move(attention)).second;
+  const PlanPlace place = AddPlan(plan, &words);
+  return attentions_.emplace_back(key, AttentionAt(words.On(device), place, plan)).second;
 }
 
 bool HasPrefixAttention(ops::AttentionShape shape, at::ScalarType dtype, at::Device device) {
@@ -100,7 +103,7 @@ void RotateAndKeep(const at::Tensor& qkv, const at::Tensor& positions,
   RotateAndKeepArgs args{.qkv = Data<uint16_t>(qkv),
                          .keys = Data<uint16_t>(kv->keys),
                          .values = Data<uint16_t>(kv->values),
-                         .kept = At<KeptToken>(keeping.memory, 0),
+                         .kept = keeping.kept,
                          .interleaved = layout == RotaryLayout::kInterleaved,
                          .tokens = int(qkv.size(0)),
                          .kept_count = keeping.count,

@@ -2,38 +2,83 @@
 // model/kernels; the bodies of the other ops are called where their CPU bodies are.
 #pragma once
 
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
 #include "model/kernels/cuda/plan.h"
 #include "model/kernels/ops.h"
 
 namespace prm::cuda {
 
+// Arrays of int32 structs, or int64, one behind the other, so that they travel in one copy.
+class Words {
+ public:
+  // Where the array begins.
+  template <class T>
+  size_t Add(const std::vector<T>& values) {
+    static_assert(sizeof(T) % sizeof(int32_t) == 0);
+    words_.resize((words_.size() + kAligned - 1) / kAligned * kAligned);
+    const size_t at = words_.size(), count = values.size() * sizeof(T) / sizeof(int32_t);
+    words_.resize(at + count);
+    if (count > 0) std::memcpy(words_.data() + at, values.data(), count * sizeof(int32_t));
+    return at;
+  }
+  at::Tensor On(at::Device device) const;
+  const std::vector<int32_t>& words() const { return words_; }
+
+ private:
+  static constexpr size_t kAligned = 4;
+  std::vector<int32_t> words_;
+};
+
+// What layers with the same plan have in common: some have a window, others none.
+struct PlanKey {
+  explicit PlanKey(ops::AttentionShape s) : group(s.heads / s.kv_heads), window(s.window) {}
+  bool operator==(const PlanKey&) const = default;
+  int group, window;
+};
+
 // What the kernels read of a batch's runs, in device memory: each plan is made and copied once.
 class DeviceRuns {
  public:
-  explicit DeviceRuns(const std::vector<ops::KvRun>& runs) : runs_(runs) {}
-
   struct Keeping {
     at::Tensor memory;
+    const KeptToken* kept = nullptr;
     int count = 0;
   };
-  const Keeping& KeepingOn(at::Device device);
   struct Attention {
-    at::Tensor memory;  // rows, visits, splits, merges
-    PrefixAttentionArgs args;
+    at::Tensor memory;
+    PrefixAttentionArgs args;  // rows, visits, splits, merges
     int slots = 0;
   };
+  using Attentions = std::vector<std::pair<PlanKey, Attention>>;
+
+  explicit DeviceRuns(const std::vector<ops::KvRun>& runs) : runs_(runs) {}
+  // Plans that were made before.
+  DeviceRuns(Keeping keeping, Attentions attentions)
+      : keeping_(std::move(keeping)), attentions_(std::move(attentions)) {}
+
+  const Keeping& KeepingOn(at::Device device);
   const Attention& AttentionOn(at::Device device, ops::AttentionShape shape);
 
  private:
-  // Of layers with and without a window.
-  struct Key {
-    int group, window;
-    bool operator==(const Key&) const = default;
-  };
-  const std::vector<ops::KvRun>& runs_;
+  std::span<const ops::KvRun> runs_;
   Keeping keeping_;
-  std::vector<std::pair<Key, Attention>> attention_;
+  Attentions attentions_;
 };
+
+// Where a plan's arrays begin.
+struct PlanPlace {
+  size_t rows, visits, splits, merges;
+};
+PlanPlace AddPlan(const PrefixPlan& plan, Words* words);
+// Of the words in `memory`.
+DeviceRuns::Attention AttentionAt(const at::Tensor& memory, const PlanPlace& place,
+                                  const PrefixPlan& plan);
+DeviceRuns::Keeping KeepingAt(const at::Tensor& memory, size_t place,
+                              const std::vector<KeptToken>& kept);
 
 bool HasPrefixAttention(ops::AttentionShape shape, at::ScalarType dtype, at::Device device);
 

@@ -101,6 +101,7 @@ __global__ void RotateAndKeepKernel(const RotateAndKeepArgs a) {
     return;
   }
   const KeptToken kept = a.kept[blockIdx.x - a.tokens];
+  if (kept.slot < 0) return;
   for (int i = threadIdx.x; i < a.kv_heads * per_head; i += blockDim.x) {
     const int head = i / per_head, pair = i % per_head * kPairs;
     const int64_t to = SlotOf(a, kept.slot, head);

@@ -34,13 +34,14 @@ struct KeyVisit {
   int32_t count = 0;     // tokens that are there
   int32_t row_begin = 0, row_end = 0;
 };
-// Visits [visit_begin, visit_end) of a tile, in the order of their positions.
+// Visits [visit_begin, visit_end) of a tile, in the order of their positions; nothing is done for
+// none.
 struct Split {
   int32_t tile = 0;
   int32_t visit_begin = 0, visit_end = 0;
   int32_t slot = -1;  // where its sums go; -1: it is the tile's only one and writes the result
 };
-// Slots [slot_begin, slot_end) add up to a tile's result.
+// Slots [slot_begin, slot_end) add up to a tile's result; nothing is done for none.
 struct Merge {
   int32_t tile = 0;
   int32_t slot_begin = 0, slot_end = 0;
@@ -67,9 +68,9 @@ struct PrefixAttentionArgs {
 
 // --- rotary positions and keeping ----------------------------------------------------------------
 // What slot `slot` = block * kBlockTokens + token gets: row `source` of the batch, or a copy of
-// slot -1 - source.
+// slot -1 - source. Slot -1: nothing is done.
 struct KeptToken {
-  int32_t source = 0, slot = 0;
+  int32_t source = 0, slot = -1;
 };
 // Turns the queries of each row in place and writes turned keys, and values, to their blocks; the
 // keys in qkv stay as they are. Without cos nothing is turned.
@@ -158,7 +159,7 @@ struct KernelTable {
   const char* (*linear)(const LinearArgs&, void* stream) = nullptr;
 };
 // Of the structs above; a module of another version is not used.
-inline constexpr int kKernelTableVersion = 2;
+inline constexpr int kKernelTableVersion = 3;
 // The name of the module's one symbol: const KernelTable* PrmCudaKernels().
 inline constexpr char kKernelTableSymbol[] = "PrmCudaKernels";
 

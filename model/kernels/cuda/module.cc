@@ -18,10 +18,14 @@ struct Module {
 };
 
 // Beside the program, where the build and the installation put it.
-Module LoadModule() {
+std::string PathOf(const char* module) {
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string path = (program.parent_path() / "libprm_cuda.so").string();
+  return (program.parent_path() / module).string();
+}
+
+Module LoadModule() {
+  const std::string path = PathOf("libprm_cuda.so");
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return {nullptr, dlerror()};
   const auto kernels =
@@ -33,7 +37,17 @@ Module LoadModule() {
   return {kernels(), ""};
 }
 
-const KernelTable* emulated = nullptr;
+using GraphModule = GraphRecorder* (*)(int device);
+GraphModule LoadGraphModule() {
+  const std::string path = PathOf("libprm_cuda_graph.so");
+  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* const symbol = library ? dlsym(library, kGraphRecorderSymbol) : nullptr;
+  if (!symbol)
+    TORCH_WARN("no CUDA graphs: ", library ? path + " is of another version" : dlerror());
+  return reinterpret_cast<GraphModule>(symbol);
+}
+
+const Emulation* emulated = nullptr;
 
 // Before the first call a device is there: a tensor lies on it.
 const Module& TheModule(c10::Device device) {
@@ -47,10 +61,17 @@ const Module& TheModule(c10::Device device) {
 }  // namespace
 
 const KernelTable* Kernels(c10::Device device) {
-  return device.is_cuda() ? TheModule(device).table : emulated;
+  return device.is_cuda() ? TheModule(device).table : emulated ? &emulated->kernels : nullptr;
 }
 
-void EmulateOnCpu(const KernelTable* table) { emulated = table; }
+std::unique_ptr<GraphRecorder> MakeGraphRecorder(c10::Device device) {
+  if (device.is_cpu()) return emulated ? emulated->new_graph_recorder() : nullptr;
+  if (!device.is_cuda()) return nullptr;
+  static const GraphModule make = LoadGraphModule();
+  return std::unique_ptr<GraphRecorder>(make ? make(device.index()) : nullptr);
+}
+
+void EmulateOnCpu(const Emulation* emulation) { emulated = emulation; }
 
 void LaunchOn(c10::Device device, const std::function<const char*(void*)>& launch) {
   const char* error = nullptr;

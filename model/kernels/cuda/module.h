@@ -4,7 +4,9 @@
 #include <c10/core/Device.h>
 
 #include <functional>
+#include <memory>
 
+#include "model/kernels/cuda/graph.h"
 #include "model/kernels/cuda/launch.h"
 
 namespace prm::cuda {
@@ -13,9 +15,14 @@ namespace prm::cuda {
 // device that asked: then LibTorch's bodies do (ops::DescribeKernels says why). Any thread.
 const KernelTable* Kernels(c10::Device device);
 
-// Has Kernels give `table` for tensors on the CPU: kernels that run there under emulation, on no
-// stream. For tests; null: none again.
-void EmulateOnCpu(const KernelTable* table);
+// What stands for a GPU where tensors lie on the CPU: kernels on no stream, and graphs of them.
+using NewGraphRecorder = std::unique_ptr<GraphRecorder> (*)();
+struct Emulation {
+  KernelTable kernels;
+  NewGraphRecorder new_graph_recorder;
+};
+// For tests; null: none again. Borrows.
+void EmulateOnCpu(const Emulation* emulation);
 
 // Calls `launch` with LibTorch's current stream of the device. Throws c10::Error with the words
 // that it returns.

@@ -112,7 +112,7 @@ struct Planner {
 
 }  // namespace
 
-PrefixPlan PlanPrefixAttention(const std::vector<KvRun>& runs, int group, int window) {
+PrefixPlan PlanPrefixAttention(std::span<const KvRun> runs, int group, int window) {
   std::vector<size_t> order(runs.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
@@ -132,7 +132,21 @@ PrefixPlan PlanPrefixAttention(const std::vector<KvRun>& runs, int group, int wi
   return std::move(planner.plan);
 }
 
-std::vector<KeptToken> PlanKeeping(const std::vector<KvRun>& runs) {
+bool FillUp(int entries, PrefixPlan* plan) {
+  const size_t most = size_t(entries);
+  if (plan->rows.size() > most * kTileRows || plan->visits.size() > most * kVisits ||
+      plan->splits.size() > most || plan->merges.size() > most || plan->slots > entries) {
+    return false;
+  }
+  plan->rows.resize(most * kTileRows);
+  plan->visits.resize(most * kVisits);
+  plan->splits.resize(most);
+  plan->merges.resize(most);
+  plan->slots = entries;
+  return true;
+}
+
+std::vector<KeptToken> PlanKeeping(std::span<const KvRun> runs) {
   std::vector<KeptToken> kept;
   std::unordered_map<int32_t, int32_t> source_of;  // of the slots that are filled
   const auto fill = [&](int32_t slot, int32_t source) {

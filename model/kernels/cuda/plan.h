@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "model/kernels/cuda/launch.h"
@@ -21,10 +22,15 @@ struct PrefixPlan {
 // `group` query heads share a key/value head; window as in AttentionShape. Runs that begin with the
 // same blocks lie beside each other, and share tiles where that saves more reads of common blocks
 // than it adds of others': those blocks are visited once for all of a tile's rows.
-PrefixPlan PlanPrefixAttention(const std::vector<ops::KvRun>& runs, int group, int window);
+PrefixPlan PlanPrefixAttention(std::span<const ops::KvRun> runs, int group, int window);
+
+// Fills the arrays up, to `entries` tiles, splits, merges and slots and kVisits times as many
+// visits, with such as do nothing. False, and nothing done, where there are more.
+inline constexpr int kVisits = kSplitBlocks;
+bool FillUp(int entries, PrefixPlan* plan);
 
 // What KeepKeysAndValues writes, each slot once and from sources that stay as they are: a copy of a
 // token that the batch computes comes from its row, a copy of a copy from where that one came from.
-std::vector<KeptToken> PlanKeeping(const std::vector<ops::KvRun>& runs);
+std::vector<KeptToken> PlanKeeping(std::span<const ops::KvRun> runs);
 
 }  // namespace prm::cuda

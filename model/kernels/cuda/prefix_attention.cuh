@@ -211,6 +211,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const AttentionMemory<C> memory{shared};
   constexpr bool kAhead = AttentionMemory<C>::kStages > 1;
   const Split split = a.splits[blockIdx.x];
+  if (split.visit_begin == split.visit_end) return;
   const int kv_head = blockIdx.y, index = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4;
   const TileRow* rows = a.rows + int64_t(split.tile) * kTileRows;
   const int positions[2] = {rows[index].position, rows[index + 8].position};
@@ -248,6 +249,7 @@ template <int C>
 __global__ void __launch_bounds__(kAttentionThreads)
     MergeSplitsKernel(const PrefixAttentionArgs a) {
   const Merge merge = a.merges[blockIdx.x];
+  if (merge.slot_begin == merge.slot_end) return;
   const int kv_head = blockIdx.y, lane = threadIdx.x % 32;
   const int64_t stride = int64_t(a.kv_heads) * kTileRows;  // rows from slot to slot
   for (int index = threadIdx.x / 32; index < kTileRows; index += kAttentionThreads / 32) {

@@ -4,7 +4,29 @@
 #include <string>
 
 #include "model/kernels/cuda/launch.h"
+#include "model/kernels/cuda/module.h"
 #include "tests/model/kernels/reference.h"
+
+namespace prm {
+namespace {
+
+// A recording does again what was asked for, on what lies at the same addresses then.
+void TestGraph() {
+  const at::Device gpu(at::kCUDA, 0);
+  const auto recorder = cuda::MakeGraphRecorder(gpu);
+  Expect("the module of graphs loads", recorder != nullptr);
+  if (!recorder) return;
+  const at::Tensor x = at::ones({64, 64}, gpu), sum = at::zeros({64, 64}, gpu);
+  const auto graph = recorder->Record([&] { sum.add_(at::mm(x, x).relu_()); });
+  Expect("recording runs the work once", at::equal(sum.cpu(), at::full({64, 64}, 64.0f)));
+  x.fill_(2);
+  graph->Replay();
+  graph->Replay();
+  Expect("and each replay once more", at::equal(sum.cpu(), at::full({64, 64}, 64.0f + 512.0f)));
+}
+
+}  // namespace
+}  // namespace prm
 
 int main() {
   using namespace prm;
@@ -38,6 +60,7 @@ int main() {
   Expect("the CPU has kernels of its own", ops::DescribeKernels(at::kCPU) == "CPU");
   if (HasCuda()) {
     Expect("the ops use the module", ops::DescribeKernels({at::kCUDA, 0}) == "CUDA");
+    TestGraph();
   }
   return Failures();
 }

@@ -192,6 +192,39 @@ void TestKeeping() {
   Expect("no slot is filled that another is copied from", steady);
 }
 
+// What FillUp adds does nothing, and what was there stays.
+void TestFillUp() {
+  RandomRuns random(5, 4096);
+  bool fits = true, same = true, idle = true, refused = true;
+  for (int round = 0; round < 50; ++round) {
+    const RunBatch batch = random.Any(1 + int(random.Below(6)), 40);
+    const cuda::PrefixPlan plan = cuda::PlanPrefixAttention(batch.runs, 3, 0);
+    cuda::PrefixPlan filled = plan;
+    refused = refused && !cuda::FillUp(int(plan.splits.size()) - 1, &filled) &&
+              filled.splits.size() == plan.splits.size();
+    fits = fits && cuda::FillUp(256, &filled) && filled.splits.size() == 256 &&
+           filled.rows.size() == size_t{256} * cuda::kTileRows;
+    for (size_t i = 0; i < filled.splits.size(); ++i) {
+      const cuda::Split& s = filled.splits[i];
+      if (i >= plan.splits.size()) {
+        idle = idle && s.visit_begin == s.visit_end;
+      } else {
+        same = same && s.tile == plan.splits[i].tile && s.slot == plan.splits[i].slot;
+      }
+    }
+    for (size_t i = plan.rows.size(); i < filled.rows.size(); ++i) {
+      idle = idle && filled.rows[i].row < 0;
+    }
+    for (size_t i = plan.merges.size(); i < filled.merges.size(); ++i) {
+      idle = idle && filled.merges[i].slot_begin == filled.merges[i].slot_end;
+    }
+  }
+  Expect("a plan is filled up", fits);
+  Expect("behind what it holds", same);
+  Expect("with what does nothing", idle);
+  Expect("but not cut", refused);
+}
+
 }  // namespace
 }  // namespace prm
 
@@ -201,5 +234,6 @@ int main() {
   TestFaultsAreSeen();
   TestBranchesShareReads();
   TestKeeping();
+  TestFillUp();
   return Failures();
 }

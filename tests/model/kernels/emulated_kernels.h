@@ -17,15 +17,39 @@ const char* Start(void (*kernel)(Args), Grid grid, int threads, int bytes, void*
   return nullptr;
 }
 
+// Runs the work once more.
+class EmulatedGraph : public Graph {
+ public:
+  explicit EmulatedGraph(std::function<void()> work) : work_(std::move(work)) {}
+  void Replay() override { work_(); }
+
+ private:
+  const std::function<void()> work_;
+};
+class EmulatedGraphRecorder : public GraphRecorder {
+ public:
+  std::unique_ptr<Graph> Record(const std::function<void()>& work) override {
+    work();
+    return std::make_unique<EmulatedGraph>(work);
+  }
+};
+
+inline std::unique_ptr<GraphRecorder> NewEmulatedGraphRecorder() {
+  return std::make_unique<EmulatedGraphRecorder>();
+}
+
 // While it lives, kernels run on the CPU. One at a time, on one thread.
 class EmulatedKernels {
  public:
-  EmulatedKernels() { EmulateOnCpu(&table_); }
+  explicit EmulatedKernels(NewGraphRecorder new_graph_recorder = NewEmulatedGraphRecorder)
+      : emulation_{Launchers(), new_graph_recorder} {
+    EmulateOnCpu(&emulation_);
+  }
   ~EmulatedKernels() { EmulateOnCpu(nullptr); }
   EmulatedKernels(const EmulatedKernels&) = delete;
 
  private:
-  const KernelTable table_ = Launchers();
+  const Emulation emulation_;
 };
 
 }  // namespace prm::cuda
