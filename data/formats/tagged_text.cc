@@ -40,11 +40,6 @@ void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
   SetSteps(std::move(texts), field, trace);
 }
 
-std::string IdOf(const RowFields& fields, const Row& row, const ReadOptions& options,
-                 std::string_view format) {
-  return fields.Has("id") ? ReadScalarText(fields.Need("id")) : NumberedId(row, options, format);
-}
-
 // The texts before each tag; blank text may follow the last.
 std::vector<std::string> SplitAtTags(const JsonField& field, std::string_view text) {
   std::vector<std::string> texts;
@@ -104,7 +99,7 @@ JsonField Turn(const JsonField& turn, std::string_view role) {
 RowTraces ReadMathShepherdRow(const Row& row, const ReadOptions& options) {
   const RowFields fields(row.objects[0], {"id", "input", "label"});
   Trace trace;
-  trace.id = IdOf(fields, row, options, "math-shepherd");
+  trace.id = OwnOrNumberedId(fields, row, options, "math-shepherd");
   trace.source = SourceName(options, "math-shepherd");
   const std::string input = fields.Text("input");
   const std::string label = fields.Text("label");
@@ -114,16 +109,14 @@ RowTraces ReadMathShepherdRow(const Row& row, const ReadOptions& options) {
   for (size_t i = 0; i < tags.size(); ++i) trace.steps[i].label = tags[i];
   trace.necessity_known = false;
   SettleFirstError(&trace);
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 
 RowTraces ReadErPrmRow(const Row& row, const ReadOptions& options) {
   const RowFields fields(row.objects[0], {"id", "text", "value"});
   Trace trace;
-  trace.id = IdOf(fields, row, options, "er-prm");
+  trace.id = OwnOrNumberedId(fields, row, options, "er-prm");
   trace.source = SourceName(options, "er-prm");
   const std::string text = fields.Text("text");
   SetProblemAndSteps(fields.Need("text"), SplitAtTags(fields.Need("text"), text), options, &trace);
@@ -137,16 +130,14 @@ RowTraces ReadErPrmRow(const Row& row, const ReadOptions& options) {
     trace.steps[index].soft = ReadShare(values.Item(index, item));
     ++index;
   }
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 
 RowTraces ReadRlhflowRow(const Row& row, const ReadOptions& options) {
   const RowFields fields(row.objects[0], {"id", "conversations"});
   Trace trace;
-  trace.id = IdOf(fields, row, options, "rlhflow");
+  trace.id = OwnOrNumberedId(fields, row, options, "rlhflow");
   trace.source = SourceName(options, "rlhflow");
   const JsonField& turns = fields.Need("conversations");
   std::vector<std::string> texts;
@@ -166,9 +157,7 @@ RowTraces ReadRlhflowRow(const Row& row, const ReadOptions& options) {
   for (size_t i = 0; i < labels.size(); ++i) trace.steps[i].label = labels[i];
   trace.necessity_known = false;
   SettleFirstError(&trace);
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 

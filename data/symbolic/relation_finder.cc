@@ -203,6 +203,13 @@ class Finder {
            kind == TokenKind::kCommand || kind == TokenKind::kSymbol;
   }
 
+  // Belongs to a side wherever it stands.
+  static bool IsPart(TokenKind kind) {
+    return kind == TokenKind::kNumber || kind == TokenKind::kSymbol ||
+           kind == TokenKind::kPercent || kind == TokenKind::kCurrency ||
+           kind == TokenKind::kCommand || kind == TokenKind::kOperator;
+  }
+
   void GrowLeft(FoundRelation* relation) {
     const uint32_t floor = relation->sentence.first;
     uint32_t i = relation->sign;
@@ -212,13 +219,6 @@ class Finder {
       const MathToken& token = At(i - 1);
       uint32_t taken = 1;
       switch (token.kind) {
-        case TokenKind::kNumber:
-        case TokenKind::kSymbol:
-        case TokenKind::kPercent:
-        case TokenKind::kCurrency:
-        case TokenKind::kCommand:
-        case TokenKind::kOperator:
-          break;
         case TokenKind::kClose:
           ++depth;
           break;
@@ -233,8 +233,8 @@ class Finder {
           taken = depth > 0;
           break;
         default:
-          taken = 0;
-          NoteObstacle(token.kind, relation);
+          taken = IsPart(token.kind);
+          if (taken == 0) NoteObstacle(token.kind, relation);
       }
       growing = taken > 0;
       i -= taken;
@@ -286,7 +286,7 @@ class Finder {
       const bool number = At(at).kind == TokenKind::kNumber || At(at).kind == TokenKind::kPercent ||
                           At(at).kind == TokenKind::kClose;
       // "of" may stand between unit words, but not behind the number.
-      const bool of = IsWord(i - taken, kWordOf | kWordPer) && IsWord(i - taken, kWordOf);
+      const bool of = IsWord(i - taken, kWordOf);
       return number && !of ? taken : 0;
     }
     return 0;
@@ -393,13 +393,6 @@ class Finder {
       const MathToken& token = At(i);
       uint32_t taken = 1;
       switch (token.kind) {
-        case TokenKind::kNumber:
-        case TokenKind::kSymbol:
-        case TokenKind::kPercent:
-        case TokenKind::kCurrency:
-        case TokenKind::kCommand:
-        case TokenKind::kOperator:
-          break;
         case TokenKind::kOpen:
           if (depth == 0 && i > first && OpensRemark(i, ceiling)) taken = 0;
           depth += taken != 0;
@@ -419,8 +412,8 @@ class Finder {
           taken = 0;
           break;
         default:
-          taken = 0;
-          NoteObstacle(token.kind, relation);
+          taken = IsPart(token.kind);
+          if (taken == 0) NoteObstacle(token.kind, relation);
       }
       growing = taken > 0;
       i += taken;
