@@ -5,8 +5,9 @@
 namespace prm {
 namespace {
 
-// Words that a unit may have between its number and the next operator: "10 more cubic inches".
-constexpr uint32_t kMaxUnitWords = 5;
+// Words that a unit may have between its number and the next operator: "3 large cups of coffee per
+// day".
+constexpr uint32_t kMaxUnitWords = 6;
 constexpr uint32_t kNoUnit = kWordStop | kWordTrial | kWordPreposition | kWordTimes | kWordPlus |
                              kWordMinus | kWordBy | kWordEquals | kWordEqual;
 
@@ -148,13 +149,18 @@ class Finder {
       last = sentence.last;
     }
     for (uint32_t i = std::max(first, sentence.first); i < std::min(last, sentence.last); ++i) {
-      if (IsWord(i, kWordNegation)) return true;
+      if (IsWord(i, kWordNegation) && !IsNegatedThing(i, relation)) return true;
     }
     // "1 = 2. Not true!"
     for (uint32_t i = sentence.last + 1; i < std::min(sentence.last + 3, Size()); ++i) {
       if (IsWord(i, kWordNegation)) return true;
     }
     return false;
+  }
+  // "42 / 2 = 21 were not cherry": said of the things, not of the relation.
+  bool IsNegatedThing(uint32_t i, const FoundRelation& relation) const {
+    return !relation.in_region && i > relation.right.last && IsForm(i, {"not"}) &&
+           IsForm(i - 1, {"were"});
   }
   uint32_t Size() const { return uint32_t(tokens_.size()); }
 
@@ -352,7 +358,10 @@ class Finder {
       const uint32_t classes = token.word.classes;
       if (classes & kWordFunction) return words > 0;
       if (words == 0 && !(classes & kWordStop)) {
-        if (classes & (kWordTimes | kWordPlus | kWordMinus | kWordNumber)) return false;
+        if ((classes & (kWordTimes | kWordPlus | kWordMinus | kWordNumber)) &&
+            !IsNamedPart(i - 1, floor)) {
+          return false;
+        }
         if (IsForm(i - 1, {"by", "between", "over"})) return false;
         joined |= (classes & kWordBinding) != 0;
         const bool of_number =
@@ -366,6 +375,12 @@ class Finder {
                                "these", "and", "to", "from"});
     }
     return true;
+  }
+
+  // "the second half": a name, no factor.
+  bool IsNamedPart(uint32_t i, uint32_t floor) const {
+    return IsForm(i, {"half", "third", "quarter"}) && i > floor &&
+           IsForm(i - 1, {"first", "second", "other", "last"});
   }
 
   // 14, 400: the window starts with what may be the end of a number with a space in it.
@@ -421,6 +436,8 @@ class Finder {
     relation->right = {first, i};
     if (first == i) relation->continued = false;
     relation->clean_right = depth == 0 && (relation->continued || IsCleanRight(*relation));
+    relation->share =
+        depth == 0 && i > first && i < ceiling && IsWord(i, kWordOf) && IsFractionBefore(i, first);
   }
 
   // "(mod 7)", "(since ..)": a bracket that starts with a word.

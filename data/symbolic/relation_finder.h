@@ -41,6 +41,8 @@ struct FoundRelation {
   // Nothing that belongs to a side stands unread beside it.
   bool clean_left = false;
   bool clean_right = false;
+  // `right` is a fraction of something: "1/4 of the cake". clean_right is false then.
+  bool share = false;
   // Why a side ends where it does, if not with prose: kClockTime, kRatio, kUnread; else kWords.
   Reason obstacle = Reason::kWords;
   bool in_region = false;

@@ -116,6 +116,8 @@ struct StepChecker::State {
                   const RationalFunction& right_value, RelationCheck* check);
   bool HoldsInOtherReading();
   bool IsIdentityClaim(const FoundRelation& found, const Polynomial& difference) const;
+  bool AreUnequalTerms(const FoundRelation& found, const RationalFunction& left_value,
+                       const RationalFunction& right_value) const;
   bool VerifiesCandidate();
   void NoteCandidate(const RationalFunction& left_value, const RationalFunction& right_value);
   Side Read(TokenRange range);
@@ -239,6 +241,7 @@ RelationCheck StepChecker::State::CheckRelation(const FoundRelation& found, Reas
 }
 
 void StepChecker::State::CheckSides(const FoundRelation& found, RelationCheck* check) {
+  bool clean_right = found.clean_right;
   if (left.parsed.traits.has_symbol || right.parsed.traits.has_symbol) {
     CheckSymbolic(found, check);
   } else {
@@ -249,6 +252,7 @@ void StepChecker::State::CheckSides(const FoundRelation& found, RelationCheck* c
     check->reason = result.reason;
     check->left_value = std::move(result.left_value);
     check->right_value = std::move(result.right_value);
+    clean_right |= found.share && result.may_be_shares;
     check->operations = std::abs(left.parsed.traits.operations - right.parsed.traits.operations);
     if (check->verdict == Verdict::kRefuted) check->severity = Severity::kHard;
     if (check->verdict == Verdict::kArithOk && VerifiesCandidate()) {
@@ -262,7 +266,7 @@ void StepChecker::State::CheckSides(const FoundRelation& found, RelationCheck* c
   if (found.cues.negated) unsure = Reason::kNegation;
   if (found.cues.modular) unsure = Reason::kModular;
   if (found.obstacle != Reason::kWords) unsure = found.obstacle;
-  if (!found.clean_left || !found.clean_right) unsure = Reason::kUncleanBorder;
+  if (!found.clean_left || !clean_right) unsure = Reason::kUncleanBorder;
   if (!unsure) return;
   check->verdict = Verdict::kNotChecked;
   check->reason = *unsure;
@@ -308,7 +312,7 @@ void StepChecker::State::CheckSymbolic(const FoundRelation& found, RelationCheck
     check->reason = Reason::kIdentity;
     return;
   }
-  if (IsIdentityClaim(found, difference)) {
+  if (IsIdentityClaim(found, difference) || AreUnequalTerms(found, left_value, right_value)) {
     check->verdict = Verdict::kRefuted;
     check->reason = Reason::kFalseIdentity;
     check->severity = Severity::kHard;
@@ -436,6 +440,30 @@ void StepChecker::State::NoteCandidate(const RationalFunction& left_value,
   const Fraction scale = left_value.num.terms()[0].coefficient / left_value.den.ConstantTerm();
   candidates.push_back(
       {symbol, right_value.num.ConstantTerm() / right_value.den.ConstantTerm() / scale});
+}
+
+// "120 m + 350 m = 480 m", "3/4 S + S = 6/4 S": a calculation with multiples of one term whose
+// result is another multiple, further off than rounding. As an equation it would hold for zero
+// alone.
+bool StepChecker::State::AreUnequalTerms(const FoundRelation& found,
+                                         const RationalFunction& left_value,
+                                         const RationalFunction& right_value) const {
+  if (found.op != '=' || found.cues.equation || left.parsed.traits.operations < 2 ||
+      right.parsed.traits.operations > 1) {
+    return false;
+  }
+  for (const RationalFunction* value : {&left_value, &right_value}) {
+    if (!value->den.IsConstant() || value->num.terms().size() != 1 || value->num.IsConstant()) {
+      return false;
+    }
+  }
+  const PolynomialTerm& a = left_value.num.terms()[0];
+  const PolynomialTerm& b = right_value.num.terms()[0];
+  if (a.monomial != b.monomial) return false;
+  const Fraction from = a.coefficient / left_value.den.ConstantTerm();
+  const Fraction to = b.coefficient / right_value.den.ConstantTerm();
+  const Fraction apart = (from - to).Abs();
+  return from.IsInteger() && to.IsInteger() ? !apart.IsZero() : from.Abs() < apart * Fraction(20);
 }
 
 bool StepChecker::State::VerifiesCandidate() {

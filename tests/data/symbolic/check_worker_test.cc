@@ -101,6 +101,7 @@ TEST(CheckWorker, TheLimitOnCpuIsOneOfABatch) {
   // 5 ms of CPU a step: more than the limit in all, far less in a batch.
   WorkerLimits limits;
   limits.cpu_seconds = 1;
+  limits.wall_ms = 60'000;
   CheckWorker worker(limits, {}, [](StepChecker& checker, std::string_view step) {
     const std::clock_t start = std::clock();
     while (std::clock() - start < CLOCKS_PER_SEC / 200) {
