@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/symbolic/expression.h"
+#include "data/symbolic/expression_parser.h"
 #include "data/symbolic/relation_finder.h"
 
 namespace prm {

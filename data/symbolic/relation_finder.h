@@ -6,30 +6,10 @@
 #include <vector>
 
 #include "data/symbolic/math_tokens.h"
+#include "data/symbolic/sentence_cues.h"
 #include "data/symbolic/step_checker.h"
 
 namespace prm {
-
-// Tokens [first, last).
-struct TokenRange {
-  uint32_t first = 0;
-  uint32_t last = 0;
-  bool empty() const { return first >= last; }
-};
-
-// What the sentence around a relation says of it.
-struct SentenceCues {
-  bool question = false;
-  bool negated = false;
-  bool trial = false;
-  bool supposed = false;  // "if", "assume" right before the left side
-  bool about = false;
-  bool percent = false;   // a percent sign or word
-  bool rewrite = false;   // expand, factor, simplify
-  bool equation = false;  // equation, both sides, solve
-  bool modular = false;
-  bool remainder = false;
-};
 
 struct FoundRelation {
   uint32_t sign = 0;  // token

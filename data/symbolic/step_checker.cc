@@ -1,7 +1,6 @@
 #include "data/symbolic/step_checker.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <optional>
 #include <span>
@@ -10,7 +9,7 @@
 #include "data/symbolic/closed_check.h"
 #include "data/symbolic/equation_context.h"
 #include "data/symbolic/evaluate.h"
-#include "data/symbolic/expression.h"
+#include "data/symbolic/expression_parser.h"
 #include "data/symbolic/math_tokens.h"
 #include "data/symbolic/relation_finder.h"
 
@@ -20,39 +19,6 @@ namespace {
 constexpr size_t kMaxStepBytes = 16384;
 constexpr size_t kMaxProblemBytes = 65536;
 constexpr size_t kMaxRelations = 200;
-constexpr std::array<std::string_view, kNumReasons> kReasonNames = {"arithmetic",
-                                                                    "unit",
-                                                                    "rounded",
-                                                                    "percent",
-                                                                    "quotient_remainder",
-                                                                    "identity",
-                                                                    "false_identity",
-                                                                    "follows",
-                                                                    "candidate_verified",
-                                                                    "contradicts_context",
-                                                                    "no_relation",
-                                                                    "new_equation",
-                                                                    "narrowing",
-                                                                    "extraneous",
-                                                                    "lost_case",
-                                                                    "consistent",
-                                                                    "words",
-                                                                    "unclean_border",
-                                                                    "unread",
-                                                                    "unknown_unit",
-                                                                    "clock_time",
-                                                                    "ratio",
-                                                                    "modular",
-                                                                    "function",
-                                                                    "remainder",
-                                                                    "truncated",
-                                                                    "rounded_operand",
-                                                                    "question",
-                                                                    "negation",
-                                                                    "trial",
-                                                                    "inequality",
-                                                                    "undefined",
-                                                                    "too_big"};
 
 std::string_view RelationText(char op) {
   switch (op) {
@@ -85,18 +51,6 @@ struct Candidate {
 };
 
 }  // namespace
-
-std::string_view VerdictName(Verdict verdict) {
-  static constexpr std::array<std::string_view, 3> kNames = {"not_checked", "arith_ok", "refuted"};
-  return kNames[size_t(verdict)];
-}
-
-std::string_view SeverityName(Severity severity) {
-  static constexpr std::array<std::string_view, 3> kNames = {"none", "soft", "hard"};
-  return kNames[size_t(severity)];
-}
-
-std::string_view ReasonName(Reason reason) { return kReasonNames[size_t(reason)]; }
 
 bool StepCheck::AllOk() const {
   return !relations.empty() &&
@@ -442,7 +396,7 @@ void StepChecker::State::NoteCandidate(const RationalFunction& left_value,
       {symbol, right_value.num.ConstantTerm() / right_value.den.ConstantTerm() / scale});
 }
 
-// "120 m + 350 m = 480 m", "3/4 S + S = 6/4 S": a calculation with multiples of one term whose
+// "120 m + 350 m = 480 m", "3/4 S + S = 2 S": a calculation with multiples of one term whose
 // result is another multiple, further off than rounding. As an equation it would hold for zero
 // alone.
 bool StepChecker::State::AreUnequalTerms(const FoundRelation& found,
