@@ -7,7 +7,7 @@
 // trl: {"prompt": text, "completions": [text], "labels": [true|false|null], "id"?}; true is
 //   correct, false an error of unknown kind. Source: TRL, "Dataset formats", stepwise supervision.
 // fover: {"problem": text, "solution_steps": [text], "error_labels": [true|false|null], "id"?};
-//   true is correct. Source: FoVer, the data set's card.
+//   true is correct. Source: FoVer, arXiv 2505.15960, and the data sets' cards.
 #include <optional>
 
 #include "data/error.h"

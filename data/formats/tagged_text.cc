@@ -4,9 +4,10 @@
 //   "<problem> Step 1: <text> ки\nStep 2: <text> ки ..", label the same text with + or - in place
 //   of each ки (ки again: not labelled). Source: Math-Shepherd, arXiv 2312.08935, and its data set.
 // er-prm: {"text": text as above, "value": [number in [0,1]], "id"?}, one value a ки: soft values.
-//   Source: ER-PRM, arXiv 2412.11006.
+//   Source: ER-PRM, arXiv 2412.11006, and its repository, "Dataset Preparation".
 // rlhflow: {"conversations": [{"role": "user", "content": step}, {"role": "assistant", "content":
-//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Source: RLHFlow,
+//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Rows whose steps bear
+//   no mark do not say where the problem ends and are refused. Source: RLHFlow,
 //   RLHF-Reward-Modeling, math-rm.
 // The problem ends where ReadOptions::first_step_mark stands, which must be there exactly once
 // before the first tag.
