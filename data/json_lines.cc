@@ -82,20 +82,23 @@ std::vector<JsonMember> ReadMembers(const JsonField& object,
   if (object.value.get(object_value)) RefuseValue(object, "an object");
   std::vector<JsonMember> members(names.size());
   std::vector<std::string_view> other_names;
+  const auto refuse_twice = [&](std::string_view name) {
+    RefuseField(object.Member(name, {}), "the field comes twice");
+  };
   for (const auto [name, value] : object_value) {
     const size_t index = size_t(std::find(names.begin(), names.end(), name) - names.begin());
-    const bool known = index < names.size();
-    const bool twice =
-        known ? members[index].present
-              : std::find(other_names.begin(), other_names.end(), name) != other_names.end();
-    if (twice) RefuseField(object.Member(name, value), "the field comes twice");
-    if (known) {
+    if (index < names.size()) {
+      if (members[index].present) refuse_twice(name);
       members[index] = {true, object.Member(name, value)};
     } else {
       other_names.push_back(name);
       if (others) others->push_back(object.Member(name, value));
     }
   }
+  // Sorted, for an object may have a million members.
+  std::sort(other_names.begin(), other_names.end());
+  const auto twice = std::adjacent_find(other_names.begin(), other_names.end());
+  if (twice != other_names.end()) refuse_twice(*twice);
   return members;
 }
 

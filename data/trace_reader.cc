@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "data/error.h"
 #include "data/json_lines.h"
@@ -124,12 +125,14 @@ std::string MergeMeta(const JsonMember& meta, const std::vector<JsonField>& unkn
   };
   std::vector<JsonField> inner;
   if (meta.has_value()) ReadMembers(meta.field, {}, &inner);
-  for (const JsonField& field : inner) add(field.path.substr(meta.field.path.size() + 1), field);
+  std::set<std::string_view> names;  // under meta; only where they can meet unknown fields
+  for (const JsonField& field : inner) {
+    const std::string_view name = std::string_view(field.path).substr(meta.field.path.size() + 1);
+    add(name, field);
+    if (!unknown.empty()) names.insert(name);
+  }
   for (const JsonField& field : unknown) {
-    const auto same_name = [&](const JsonField& other) {
-      return other.path == "meta." + field.path;
-    };
-    if (std::any_of(inner.begin(), inner.end(), same_name)) {
+    if (names.contains(field.path)) {
       RefuseField(field, "an unknown field that is also under meta; it cannot be kept in both");
     }
     add(field.path, field);

@@ -52,8 +52,7 @@ std::string RateText(const Rate& rate) {
                 FormatFixed(100 * interval.high, 0), "], n = ", FormatCount(rate.tries));
 }
 
-// --- parts of the page, from top to bottom
-// ---------------------------------------------------------
+// --- parts of the page, from top to bottom ------------------------------------------------------
 
 HtmlTile StatisticTile(const AgreementReport& report, std::string_view key) {
   for (const ShownStatistic& shown : report.statistics) {

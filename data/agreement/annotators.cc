@@ -13,18 +13,13 @@
 namespace prm {
 namespace {
 
-// --- reading
-// ---------------------------------------------------------------------------------------
+// --- reading ------------------------------------------------------------------------------------
 
 // A text that can stand in a list and in a log.
 std::string ReadName(const JsonField& field) {
   const std::string text = ReadString(field);
   if (IsBlank(text)) RefuseValue(field, "a text that is not blank");
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      RefuseValue(field, "a text without control characters");
-    }
-  }
+  if (HasControlCharacter(text)) RefuseValue(field, "a text without control characters");
   return text;
 }
 
@@ -86,8 +81,7 @@ Credential ReadCredential(const JsonField& field) {
   return credential;
 }
 
-// --- deciding
-// --------------------------------------------------------------------------------------
+// --- deciding -----------------------------------------------------------------------------------
 
 bool Contains(const std::vector<std::string>& list, const std::string& item) {
   return !item.empty() && std::find(list.begin(), list.end(), item) != list.end();

@@ -72,8 +72,7 @@ struct PersonEvidence {
 std::vector<RuleResult> JudgePerson(const PersonEvidence& evidence,
                                     const GateOptions& options = {});
 
-// --- the state machine
-// -----------------------------------------------------------------------------
+// --- the state machine --------------------------------------------------------------------------
 
 enum class GateStatus : uint8_t { kDraft, kCalibrating, kPassed, kFailed };
 std::string_view StatusName(GateStatus status);

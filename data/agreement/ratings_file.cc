@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <set>
 #include <unordered_map>
 
 #include "data/error.h"
 #include "data/json_lines.h"
 #include "data/score_lines.h"
-#include "data/text_io.h"
 #include "data/trace_reader.h"
 
 namespace prm {
@@ -38,6 +36,13 @@ int WordsIn(std::string_view text) {
     in_word = !is_space;
   }
   return words;
+}
+
+// Of a trace or an annotator.
+std::string ReadId(const JsonField& field) {
+  std::string id = ReadString(field);
+  if (HasControlCharacter(id)) RefuseValue(field, "an id without control characters");
+  return id;
 }
 
 // A label's text; nullopt for null.
@@ -99,39 +104,23 @@ Place ReadPlace(const JsonField& object) {
   Place place;
   place.text_version = ReadTextVersion(members[4]);
   if (has_step) {
-    place.trace = ReadString(members[0].field);
+    place.trace = ReadId(members[0].field);
     place.step = ReadCount(members[1].field, 0);
   } else {
-    place.trace = ReadString((members[2].has_value() ? members[2] : members[3]).field);
+    place.trace = ReadId((members[2].has_value() ? members[2] : members[3]).field);
   }
   return place;
 }
 
-// The lines of a file that are not blank, as text and as objects.
-void ForEachLine(const std::filesystem::path& path,
-                 const std::function<void(std::string_view, const JsonField&)>& use) {
-  LineReader lines(path);
-  simdjson::dom::parser parser;
-  std::string_view line;
-  while (lines.Next(&line)) {
-    if (IsBlank(line)) continue;
-    const std::string where = StrCat(lines.name(), ":", lines.line_number());
-    use(line, ParseJsonObject(line, where, &parser));
-  }
-}
-
-bool Has(const JsonField& object, std::string_view name) {
-  const std::string_view names[] = {name};
-  return ReadMembers(object, names, nullptr)[0].present;
-}
+bool Has(const JsonField& object, std::string_view name) { return !object.value[name].error(); }
 
 class RatingsReader {
  public:
   explicit RatingsReader(const RatingsFileOptions& options)
       : options_(options), ratings_(Declared(options)) {}
 
-  void Read(std::string_view line, const JsonField& object) {
-    if (Has(object, "steps")) return ReadNative(line, object);
+  void Read(const JsonField& object) {
+    if (Has(object, "steps")) return ReadNative(object);
     if (Has(object, "annotator")) return ReadRating(object);
     if (Has(object, options_.votes)) return ReadVotes(object);
     RefuseField(object,
@@ -149,8 +138,11 @@ class RatingsReader {
     }
   }
 
-  void ReadNative(std::string_view line, const JsonField& object) {
-    const Trace trace = ParseTrace(line, object.where);
+  void ReadNative(const JsonField& object) {
+    const Trace trace = TraceFrom(object);
+    if (HasControlCharacter(trace.id)) {
+      RefuseField(object, "id: expected an id without control characters");
+    }
     static constexpr std::array<std::string_view, 1> kAnnotations = {"annotations"};
     const JsonMember member = ReadMembers(object, kAnnotations, nullptr)[0];
     if (!member.has_value()) return;
@@ -178,7 +170,7 @@ class RatingsReader {
       RefuseField(step_field, "another text than on an earlier line for " + ratings_.NameOf(unit) +
                                   "; a changed text needs another \"text_version\"");
     }
-    Rating rating{ratings_.Annotator(ReadString(Required(members[0], kNames[0], annotation))),
+    Rating rating{ratings_.Annotator(ReadId(Required(members[0], kNames[0], annotation))),
                   std::nullopt, ReadSeconds(members[3])};
     if (members[2].present) rating.label = ReadLabel(members[2].field, ratings_);
     Add(annotation, unit, rating);
@@ -190,7 +182,7 @@ class RatingsReader {
     if (!members[1].present) Required(members[1], kNames[1], object);
     const int unit = UnitOf(ReadPlace(object));
     Add(object, unit,
-        {ratings_.Annotator(ReadString(Required(members[0], kNames[0], object))),
+        {ratings_.Annotator(ReadId(Required(members[0], kNames[0], object))),
          ReadLabel(members[1].field, ratings_), ReadSeconds(members[2])});
   }
 
@@ -224,8 +216,8 @@ class GoldReader {
     gold_.set.label_counts.assign(ratings.labels().size(), 0);
   }
 
-  void Read(std::string_view line, const JsonField& object) {
-    if (Has(object, "steps")) return ReadNative(ParseTrace(line, object.where), object);
+  void Read(const JsonField& object) {
+    if (Has(object, "steps")) return ReadNative(TraceFrom(object), object);
     static constexpr std::array<std::string_view, 1> kNames = {"label"};
     const JsonMember member = ReadMembers(object, kNames, nullptr)[0];
     const std::optional<int> label = ReadLabel(Required(member, kNames[0], object), ratings_);
@@ -296,15 +288,15 @@ class GoldReader {
 
 Ratings ReadRatings(const std::filesystem::path& path, const RatingsFileOptions& options) {
   RatingsReader reader(options);
-  ForEachLine(path,
-              [&](std::string_view line, const JsonField& object) { reader.Read(line, object); });
+  JsonLines lines(path);
+  for (JsonField object; lines.Next(&object);) reader.Read(object);
   return reader.Take();
 }
 
 Gold ReadGold(const std::filesystem::path& path, const Ratings& ratings) {
   GoldReader reader(ratings);
-  ForEachLine(path,
-              [&](std::string_view line, const JsonField& object) { reader.Read(line, object); });
+  JsonLines lines(path);
+  for (JsonField object; lines.Next(&object);) reader.Read(object);
   return reader.Take();
 }
 
@@ -318,11 +310,14 @@ std::vector<double> ReadModelProbs(const std::filesystem::path& path, const Rati
                 "scores: a model's probabilities need ratings with the four step labels");
   }
   std::vector<double> probs(ratings.units().size() * kNumLabels, -1);
-  ForEachLine(path, [&](std::string_view line, const JsonField& object) {
-    const ScoreLine scores = ParseScoreLine(line, object.where);
-    if (scores.error) RefuseField(object, "the trace was not scored: " + *scores.error);
+  ScoreLineReader lines(path);
+  const auto refuse = [&lines](const std::string& what) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat(lines.Where(), ": ", what));
+  };
+  for (ScoreLine scores; lines.Next(&scores);) {
+    if (scores.error) refuse("the trace was not scored: " + *scores.error);
     if (scores.label_probs.empty()) {
-      RefuseField(object, "label_probs: expected probabilities of the four labels, got none");
+      refuse("label_probs: expected probabilities of the four labels, got none");
     }
     for (size_t step = 0; step < scores.label_probs.size(); ++step) {
       const std::optional<int> unit = ratings.FindUnit(scores.id, int(step), 1);
@@ -331,7 +326,7 @@ std::vector<double> ReadModelProbs(const std::filesystem::path& path, const Rati
         probs[size_t(*unit) * kNumLabels + k] = scores.label_probs[step][k];
       }
     }
-  });
+  }
   for (size_t u = 0; u < ratings.units().size(); ++u) {
     if (probs[u * kNumLabels] >= 0) continue;
     throw Error(ErrorCode::kInvalidArgument,

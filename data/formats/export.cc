@@ -27,7 +27,7 @@ class Exporter {
   }
 
   ConversionReport Finish() {
-    Take(writer_->Finish());
+    writer_->Finish([this](const WriteResult& result) { Take(result); });
     return std::move(report_);
   }
 

@@ -19,7 +19,6 @@
 //   none. Source: BIG-Bench-Mistake, arXiv 2311.08516.
 // verify-then-generate: {"problem", "reference_solution": lines, "student_incorrect_solution":
 //   [text], "incorrect_index": int, ..}; from 0. Source: arXiv 2407.09136.
-#include <algorithm>
 #include <charconv>
 
 #include "data/answers.h"
@@ -67,26 +66,34 @@ void CheckVerdict(const JsonField& verdict, int first_error) {
                                        : StrCat("wrong, as step ", first_error, " is"));
 }
 
-// Lines of a reference solution as a trace taken as all correct.
-Trace Reference(const std::string& id, const Trace& judged, const std::string& solution,
-                const JsonField& field) {
+// The lines of a reference solution as a trace taken as all correct.
+Trace Reference(const Trace& judged, const JsonField& solution) {
   Trace trace;
-  trace.id = id;
+  trace.id = judged.id + ":ref";
   trace.problem = judged.problem;
   trace.source = judged.source;
   trace.reference_answer = judged.reference_answer;
-  std::vector<std::string> lines;
-  for (size_t begin = 0; begin <= solution.size();) {
-    const size_t end = std::min(solution.find('\n', begin), solution.size());
-    const std::string_view line = Trimmed(std::string_view(solution).substr(begin, end - begin));
-    if (!line.empty()) lines.emplace_back(line);
-    begin = end + 1;
-  }
-  SetSteps(std::move(lines), field, &trace);
+  SetSteps(TrimmedLines(ReadString(solution)), solution, &trace);
   LabelAroundFirstError(-1, &trace);
   trace.final_correct = true;
   trace.meta_json = R"({"label_kind":"reference"})";
   return trace;
+}
+
+// The row's trace with its meta, which keeps the reference solution in the member `name`, and that
+// solution as a trace of its own where asked for.
+RowTraces WithReference(Trace trace, const RowFields& fields, std::string_view name,
+                        const ReadOptions& options) {
+  MetaFields meta;
+  fields.KeepOthers(&meta);
+  fields.Keep(name, &meta);
+  trace.meta_json = meta.Take();
+  RowTraces result;
+  if (options.references && fields.Has(name)) {
+    result.references.push_back(Reference(trace, fields.Need(name)));
+  }
+  result.traces.push_back(std::move(trace));
+  return result;
 }
 
 }  // namespace
@@ -132,18 +139,7 @@ RowTraces ReadMrGsm8kRow(const Row& row, const ReadOptions& options) {
   if (fields.Has("ground_truth_answer")) {
     trace.reference_answer = ReadScalarText(fields.Need("ground_truth_answer"));
   }
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  fields.Keep("ground_truth_solution", &meta);
-  trace.meta_json = meta.Take();
-  RowTraces result;
-  if (options.references && fields.Has("ground_truth_solution")) {
-    const JsonField& solution = fields.Need("ground_truth_solution");
-    result.references.push_back(
-        Reference(trace.id + ":ref", trace, ReadString(solution), solution));
-  }
-  result.traces.push_back(std::move(trace));
-  return result;
+  return WithReference(std::move(trace), fields, "ground_truth_solution", options);
 }
 
 std::vector<std::vector<JsonField>> UnpackMrBen(const JsonField& object) {
@@ -188,9 +184,7 @@ RowTraces ReadMrBenRow(const Row& row, const ReadOptions& options) {
   CheckVerdict(fields.Need("Model_Solution_Correctness"), first_error);
   LabelAroundFirstError(first_error, &trace);
   trace.reference_answer = fields.OptionalText("Ground_Truth_Answer");
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 
@@ -209,9 +203,7 @@ RowTraces ReadBigBenchMistakeRow(const Row& row, const ReadOptions& options) {
   if (trace.answer && trace.reference_answer) {
     trace.final_correct = SameAnswer(*trace.answer, *trace.reference_answer);
   }
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 
@@ -229,18 +221,7 @@ RowTraces ReadVerifyThenGenerateRow(const Row& row, const ReadOptions& options) 
   const JsonField& index = fields.Need("incorrect_index");
   LabelAroundFirstError(StepIndex(index, ReadInt(index), 0, trace), &trace);
   trace.final_correct = false;
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  fields.Keep("reference_solution", &meta);
-  trace.meta_json = meta.Take();
-  RowTraces result;
-  if (options.references && fields.Has("reference_solution")) {
-    const JsonField& solution = fields.Need("reference_solution");
-    result.references.push_back(
-        Reference(trace.id + ":ref", trace, ReadString(solution), solution));
-  }
-  result.traces.push_back(std::move(trace));
-  return result;
+  return WithReference(std::move(trace), fields, "reference_solution", options);
 }
 
 }  // namespace prm

@@ -102,17 +102,6 @@ Instance ReadInstance(const JsonField& field) {
   return instance;
 }
 
-std::vector<std::string> Lines(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = Trimmed(text.substr(0, end));
-    if (!line.empty()) lines.emplace_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 // The names of the criteria that say "yes".
 std::vector<std::string> YesCriteria(const JsonField& annotations) {
   std::vector<JsonField> criteria;
@@ -229,7 +218,7 @@ RowTraces ReadRoscoeRow(const Row& row, const ReadOptions& options) {
   trace.id = NumberedId(row, options, "roscoe");
   trace.source = SourceName(options, "roscoe");
   trace.problem = instance.problem;
-  const std::vector<std::string> lines = Lines(instance.steps);
+  const std::vector<std::string> lines = TrimmedLines(instance.steps);
   std::vector<std::string> steps = lines;
   StripStepNumbers(&steps);
   SetSteps(std::move(steps), field, &trace);

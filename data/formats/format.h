@@ -79,8 +79,8 @@ class RowWriter {
   virtual ~RowWriter() = default;
   // Throws Error(kInvalidArgument) for a trace that the format cannot carry.
   virtual WriteResult Add(Trace trace) = 0;
-  // What waited for the last trace.
-  virtual WriteResult Finish() { return {}; }
+  // Hands over, in parts, what waited for the last trace. Once, last.
+  virtual void Finish(const std::function<void(const WriteResult&)>& /*take*/) {}
 };
 
 // The parts of a trace beside problem and step texts.

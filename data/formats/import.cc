@@ -34,18 +34,6 @@ std::string Quoted(std::string_view id) {
   return text + (id.size() > 80 ? "\"..." : "\"");
 }
 
-// Control characters of ASCII, and C1 as UTF-8 writes them.
-bool HasControlCharacter(std::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7f) return true;
-    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 void CheckTrace(std::string_view where, const Trace& trace) {
   if (IsBlank(trace.id)) RefuseTrace(where, "id: expected text, got a blank one");
   if (HasControlCharacter(trace.id)) {

@@ -12,6 +12,7 @@
 #include "data/formats/import.h"
 #include "data/progress_line.h"
 #include "data/text_io.h"
+#include "data/tokenizer.h"
 #include "data/trace_reader.h"
 
 namespace prm {
@@ -43,6 +44,7 @@ void Import(ImportFlags flags) {
   if (flags.out == "-" && flags.json) {
     throw UsageError("--json writes to standard output, and so does --out -: choose one");
   }
+  if (FindInvalidUtf8(flags.options.read.source)) throw UsageError("--source is not UTF-8");
   ProgressLine progress;
   std::optional<OutputFile> refused;
   if (!flags.refused.empty()) refused.emplace(flags.refused);

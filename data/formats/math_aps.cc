@@ -150,6 +150,7 @@ RowTraces ReadMathApsRow(const Row& row, const ReadOptions& options) {
   std::string root_values;
   if (!tree.root_values.empty()) AppendValues(tree.root_values, &root_values);
   RowTraces result;
+  TraceBudget budget;
   for (size_t i = 0; i < tree.nodes.size(); ++i) {
     if (tree.nodes[i].has_children) continue;
     Trace trace;
@@ -165,6 +166,7 @@ RowTraces ReadMathApsRow(const Row& row, const ReadOptions& options) {
     if (!repeated.empty()) meta.AddJson("repeated", repeated);
     fields.KeepOthers(&meta);
     trace.meta_json = meta.Take();
+    budget.Take(trace, steps);
     result.traces.push_back(std::move(trace));
   }
   if (result.traces.empty()) RefuseField(steps, "expected at least one step, got none");

@@ -1,34 +1,156 @@
+// Two passes, so that memory does not grow with the texts. Add copies each trace, as far as its
+// steps may follow each other, to a temporary file and notes 16 bytes a labelled step: the digest
+// of what stands before it, and whether it is valid. Sorted, these tell behind which prefixes valid
+// and invalid steps meet, and how many. Finish reads the file again, collects the steps of those
+// prefixes alone and writes a prefix's pairs when its last step has come.
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <deque>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <unordered_map>
 
 #include "data/error.h"
 #include "data/formats/digest.h"
 #include "data/formats/prm800k.h"
 #include "data/formats/writers.h"
+#include "data/trace_reader.h"
 
 namespace prm {
 namespace {
 
 using nlohmann::json;
 
-// A step that may follow a prefix.
-struct Continuation {
-  std::string text;
+// Lines that are written, then read. It has no name and is gone with the program.
+class ScratchFile {
+ public:
+  ScratchFile() {
+    std::string path = (std::filesystem::temp_directory_path() / "prm-pairs-XXXXXX").string();
+    const int fd = mkstemp(path.data());
+    if (fd < 0) Throw(path);
+    unlink(path.c_str());
+    file_ = fdopen(fd, "w");
+    if (file_ == nullptr) Throw(path);
+    // Opens the same bytes from their start.
+    path_ = StrCat("/proc/self/fd/", fd);
+  }
+  ~ScratchFile() { std::fclose(file_); }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  void WriteLine(const std::string& line) {
+    const bool written = std::fwrite(line.data(), 1, line.size(), file_) == line.size();
+    if (!written || std::fputc('\n', file_) == EOF) Throw("a temporary file");
+  }
+  // The file to read, after the last line.
+  const std::string& Finish() {
+    if (std::fflush(file_) != 0) Throw("a temporary file");
+    return path_;
+  }
+
+ private:
+  [[noreturn]] static void Throw(const std::string& what) {
+    throw Error(
+        ErrorCode::kUnavailable,
+        StrCat("cannot write ", what, " for the pairs: ", std::generic_category().message(errno)));
+  }
+
+  std::FILE* file_ = nullptr;
+  std::string path_;
+};
+
+// A labelled step behind problem and steps of a trace, which it borrows from.
+struct Following {
+  Digest128 prefix;
+  size_t step = 0;
+  const std::string& text;
   StepLabel label;
-  std::string trace;  // id of the first trace that has it
-  bool conflict = false;
 };
 
-// A problem and the steps so far, as one step behind another prefix.
-struct Prefix {
-  size_t before = 0;  // index of that prefix; its own for a problem
-  std::string text;   // of the last step, or the problem
-  size_t step = 0;    // of what follows
-  std::vector<Continuation> continuations;
-};
+// Hands the labelled steps and alternatives of `trace` to `use`, up to the first error. Returns how
+// many steps that are.
+template <class Use>
+size_t ForEachFollowing(const Trace& trace, const std::vector<Alternative>& alternatives,
+                        Sha256* hash, const Use& use) {
+  hash->Add(trace.problem);
+  Digest128 prefix = hash->Take128();
+  size_t next = 0;
+  for (size_t i = 0; i <= trace.steps.size(); ++i) {
+    for (; next < alternatives.size() && alternatives[next].step == i; ++next) {
+      use(Following{prefix, i, alternatives[next].text, alternatives[next].label});
+    }
+    if (i == trace.steps.size()) break;
+    const Step& step = trace.steps[i];
+    if (step.label) use(Following{prefix, i, step.text, *step.label});
+    if ((step.label && IsError(*step.label)) || trace.first_error == int(i)) return i + 1;
+    // Over the digest so far, so that no text can be taken for two.
+    hash->Add({reinterpret_cast<const char*>(&prefix), sizeof prefix});
+    hash->Add(step.text);
+    prefix = hash->Take128();
+  }
+  return trace.steps.size();
+}
 
-struct DigestHash {
-  size_t operator()(const Digest128& digest) const { return size_t(digest.low); }
+bool IsBefore(const Digest128& a, const Digest128& b) {
+  return a.high != b.high ? a.high < b.high : a.low < b.low;
+}
+
+// The steps of one prefix.
+class Meeting {
+ public:
+  void Add(const Following& step, const std::string& trace) {
+    ++size_;
+    const auto found = index_.find(step.text);
+    if (found != index_.end()) {
+      Choice& same = *found->second;
+      same.conflict |= IsCorrect(same.label) != IsCorrect(step.label);
+      return;
+    }
+    choices_.push_back({step.text, step.label, trace});
+    index_.emplace(choices_.back().text, &choices_.back());
+  }
+  // Steps so far, equal ones included.
+  size_t size() const { return size_; }
+
+  // Every valid step against every invalid one; a part a valid step.
+  void Write(const std::string& prompt, size_t step,
+             const std::function<void(const WriteResult&)>& take) const {
+    for (const Choice& chosen : choices_) {
+      WriteResult result;
+      if (chosen.conflict) ++result.left_out["steps that are labelled both valid and invalid"];
+      for (const Choice& rejected : choices_) {
+        if (chosen.conflict || !IsCorrect(chosen.label)) break;
+        if (rejected.conflict || IsCorrect(rejected.label)) continue;
+        result.rows.push_back(json{
+            {"prompt", prompt},
+            {"step", step},
+            {"chosen", chosen.text},
+            {"rejected", rejected.text},
+            {"chosen_label", kLabelNames[size_t(chosen.label)]},
+            {"rejected_label", kLabelNames[size_t(rejected.label)]},
+            {"chosen_from", chosen.trace},
+            {"rejected_from",
+             rejected.trace}}.dump());
+      }
+      take(result);
+    }
+  }
+
+ private:
+  struct Choice {
+    std::string text;
+    StepLabel label;
+    std::string trace;  // id of the first trace that has it
+    bool conflict = false;
+  };
+  size_t size_ = 0;
+  std::deque<Choice> choices_;
+  std::unordered_map<std::string_view, Choice*> index_;  // by text
 };
 
 class PairsWriter : public RowWriter {
@@ -42,86 +164,91 @@ class PairsWriter : public RowWriter {
       return result;
     }
     const std::vector<Alternative> alternatives = AlternativesOf(trace);
-    size_t next = 0;
-    hash_.Add(trace.problem);
-    Digest128 digest = hash_.Take128();
-    size_t prefix = PrefixOf(digest, prefixes_.size(), trace.problem, 0);
-    for (size_t i = 0; i <= trace.steps.size(); ++i) {
-      for (; next < alternatives.size() && alternatives[next].step == i; ++next) {
-        Follow(prefix, alternatives[next].text, alternatives[next].label, trace.id);
-      }
-      if (i == trace.steps.size()) break;
-      const Step& step = trace.steps[i];
-      if (step.label) Follow(prefix, step.text, *step.label, trace.id);
-      if ((step.label && IsError(*step.label)) || trace.first_error == int(i)) break;
-      // Over the digest so far, so that no text can be taken for two.
-      hash_.Add({reinterpret_cast<const char*>(&digest), sizeof digest});
-      hash_.Add(step.text);
-      digest = hash_.Take128();
-      prefix = PrefixOf(digest, prefix, step.text, i + 1);
-    }
+    std::vector<Digest128> notes;
+    const size_t steps =
+        ForEachFollowing(trace, alternatives, &hash_, [&notes](const Following& step) {
+          notes.push_back(Key(step.prefix));
+          notes.back().low |= IsCorrect(step.label);
+        });
+    if (notes.empty()) return result;
+    file_.WriteLine(TraceToJson(Copy(trace, steps, !alternatives.empty())));
+    // Only what is in the file is waited for.
+    notes_.insert(notes_.end(), notes.begin(), notes.end());
     return result;
   }
 
-  WriteResult Finish() override {
-    WriteResult result;
-    for (const Prefix& prefix : prefixes_) AddPairs(prefix, &result);
-    return result;
+  void Finish(const std::function<void(const WriteResult&)>& take) override {
+    const std::vector<Expected> expected = TakeExpected();
+    std::unordered_map<Digest128, Meeting, DigestHash> meetings;
+    TraceReader reader(file_.Finish());
+    for (Trace trace; reader.Next(&trace);) {
+      ForEachFollowing(trace, AlternativesOf(trace), &hash_, [&](const Following& step) {
+        const Digest128 key = Key(step.prefix);
+        const auto at = std::lower_bound(
+            expected.begin(), expected.end(), key,
+            [](const Expected& e, const Digest128& digest) { return IsBefore(e.prefix, digest); });
+        if (at == expected.end() || !(at->prefix == key)) return;
+        Meeting& meeting = meetings[key];
+        meeting.Add(step, trace.id);
+        if (meeting.size() < at->steps) return;
+        meeting.Write(PromptOf(trace, step.step), step.step, take);
+        meetings.erase(key);
+      });
+    }
+    if (!meetings.empty()) throw Error(ErrorCode::kInternal, "pairs: the passes differ");
   }
 
  private:
-  size_t PrefixOf(const Digest128& digest, size_t before, const std::string& text, size_t step) {
-    const auto [found, is_new] = index_.try_emplace(digest, prefixes_.size());
-    if (is_new) prefixes_.push_back({before, text, step, {}});
-    return found->second;
+  // A prefix with valid and invalid steps, and how many.
+  struct Expected {
+    Digest128 prefix;
+    size_t steps = 0;
+  };
+  struct DigestHash {
+    size_t operator()(const Digest128& digest) const { return size_t(digest.low >> 1); }
+  };
+
+  // Without the bit that says whether the step is valid.
+  static Digest128 Key(Digest128 digest) {
+    digest.low &= ~uint64_t{1};
+    return digest;
   }
 
-  void Follow(size_t prefix, const std::string& text, StepLabel label, const std::string& trace) {
-    for (Continuation& other : prefixes_[prefix].continuations) {
-      if (other.text != text) continue;
-      other.conflict |= IsCorrect(other.label) != IsCorrect(label);
-      return;
+  // What the second pass needs.
+  static Trace Copy(const Trace& trace, size_t steps, bool has_alternatives) {
+    Trace copy;
+    copy.id = trace.id;
+    copy.problem = trace.problem;
+    for (size_t i = 0; i < steps; ++i) {
+      copy.steps.push_back({trace.steps[i].text, trace.steps[i].label, std::nullopt});
     }
-    prefixes_[prefix].continuations.push_back({text, label, trace});
+    if (trace.first_error && *trace.first_error < int(steps)) copy.first_error = trace.first_error;
+    if (has_alternatives) copy.meta_json = trace.meta_json;
+    return copy;
   }
 
-  std::string PromptOf(const Prefix& prefix) const {
-    std::vector<std::string_view> texts = {prefix.text};
-    for (const Prefix* at = &prefix; at->step > 0;) {
-      at = &prefixes_[at->before];
-      texts.push_back(at->text);
+  std::vector<Expected> TakeExpected() {
+    std::sort(notes_.begin(), notes_.end(), IsBefore);
+    std::vector<Expected> expected;
+    for (size_t begin = 0, end = 0; begin < notes_.size(); begin = end) {
+      while (end < notes_.size() && Key(notes_[end]) == Key(notes_[begin])) ++end;
+      if (notes_[begin] == notes_[end - 1]) continue;  // all valid, or none
+      expected.push_back({Key(notes_[begin]), end - begin});
     }
-    std::string prompt(texts.back());
-    for (size_t i = texts.size() - 1; i-- > 0;) prompt += options_.joint + std::string(texts[i]);
+    notes_ = {};
+    return expected;
+  }
+
+  std::string PromptOf(const Trace& trace, size_t steps) const {
+    std::string prompt = trace.problem;
+    for (size_t i = 0; i < steps; ++i) prompt += options_.joint + trace.steps[i].text;
     return prompt;
-  }
-
-  void AddPairs(const Prefix& prefix, WriteResult* result) const {
-    std::string prompt;
-    for (const Continuation& chosen : prefix.continuations) {
-      if (chosen.conflict) ++result->left_out["steps that are labelled both valid and invalid"];
-      if (chosen.conflict || !IsCorrect(chosen.label)) continue;
-      for (const Continuation& rejected : prefix.continuations) {
-        if (rejected.conflict || IsCorrect(rejected.label)) continue;
-        if (prompt.empty()) prompt = PromptOf(prefix);
-        result->rows.push_back(json{
-            {"prompt", prompt},
-            {"step", prefix.step},
-            {"chosen", chosen.text},
-            {"rejected", rejected.text},
-            {"chosen_label", kLabelNames[size_t(chosen.label)]},
-            {"rejected_label", kLabelNames[size_t(rejected.label)]},
-            {"chosen_from", chosen.trace},
-            {"rejected_from",
-             rejected.trace}}.dump());
-      }
-    }
   }
 
   const WriteOptions options_;
   Sha256 hash_;
-  std::vector<Prefix> prefixes_;
-  std::unordered_map<Digest128, size_t, DigestHash> index_;
+  std::vector<Digest128> notes_;
+  ScratchFile file_;
 };
 
 }  // namespace

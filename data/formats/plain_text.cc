@@ -15,6 +15,7 @@
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
 #include "data/json_text.h"
+#include "data/tokenizer.h"
 
 namespace prm {
 namespace {
@@ -159,8 +160,7 @@ RowTraces ReadGsm8kRow(const Row& row, const ReadOptions& options) {
   constexpr std::string_view kFinal = "####";
   const RowFields fields(row.objects[0], {"id", "question", "answer"});
   Trace trace;
-  trace.id =
-      fields.Has("id") ? ReadScalarText(fields.Need("id")) : NumberedId(row, options, "gsm8k");
+  trace.id = OwnOrNumberedId(fields, row, options, "gsm8k");
   trace.source = SourceName(options, "gsm8k");
   trace.problem = fields.Text("question");
   const JsonField& field = fields.Need("answer");
@@ -197,10 +197,13 @@ RowTraces ReadGsm8kRow(const Row& row, const ReadOptions& options) {
 }
 
 RowTraces ReadTextBlock(const Row& row, const ReadOptions& options) {
+  const JsonField field{row.where, "", {}};
+  if (const std::optional<size_t> byte = FindInvalidUtf8(row.text)) {
+    RefuseField(field, StrCat("not UTF-8 at byte ", *byte, " of the block"));
+  }
   const std::vector<std::string_view> lines = SplitLines(row.text);
   const bool numbered = options.split == SplitRule::kNumbered;
   Solution solution = numbered ? SplitNumbered(lines) : SplitBehindBlankLine(lines, options.split);
-  const JsonField field{row.where, "", {}};
   if (solution.steps.empty()) {
     RefuseField(field, numbered ? "expected a line that starts with the number 1, got none"
                                 : "expected a problem, a blank line and steps, got no steps");

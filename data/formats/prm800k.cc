@@ -122,8 +122,9 @@ std::string MetaOf(const JsonField& object, const std::vector<RatedStep>& steps)
 }
 
 // The alternatives as traces: the path before without labels, then the rated alternative.
-void AddAlternatives(const Trace& path, const std::vector<RatedStep>& steps,
+void AddAlternatives(const Trace& path, const std::vector<RatedStep>& steps, const JsonField& field,
                      std::vector<Trace>* traces) {
+  TraceBudget budget;
   for (size_t i = 0; i < steps.size(); ++i) {
     for (size_t k = 0; k < steps[i].completions.size(); ++k) {
       const Completion& completion = steps[i].completions[k];
@@ -139,6 +140,7 @@ void AddAlternatives(const Trace& path, const std::vector<RatedStep>& steps,
       trace.steps.push_back({completion.text, completion.label, std::nullopt});
       trace.meta_json =
           json{{"tree", {{"parent", path.id}, {"step", i}, {"completion", k}}}}.dump();
+      budget.Take(trace, field);
       traces->push_back(std::move(trace));
     }
   }
@@ -152,8 +154,7 @@ RowTraces ReadPrm800kRow(const Row& row, const ReadOptions& options) {
   const RowFields question(fields.Need("question"), {"problem", "ground_truth_answer"});
   const RowFields label(fields.Need("label"), {"steps"});
   Trace trace;
-  trace.id =
-      fields.Has("id") ? ReadScalarText(fields.Need("id")) : NumberedId(row, options, "prm800k");
+  trace.id = OwnOrNumberedId(fields, row, options, "prm800k");
   trace.source = SourceName(options, "prm800k");
   trace.problem = question.Text("problem");
   const JsonMember& answer = question.Get("ground_truth_answer");
@@ -173,7 +174,7 @@ RowTraces ReadPrm800kRow(const Row& row, const ReadOptions& options) {
   SettleFirstError(&trace);
   trace.meta_json = MetaOf(object, steps);
   RowTraces result;
-  if (options.alternatives) AddAlternatives(trace, steps, &result.traces);
+  if (options.alternatives) AddAlternatives(trace, steps, label.Need("steps"), &result.traces);
   result.traces.insert(result.traces.begin(), std::move(trace));
   return result;
 }
@@ -184,7 +185,7 @@ namespace {
 
 // meta.prm800k; null where there is none.
 json RowInMeta(const Trace& trace) {
-  if (trace.meta_json.empty()) return nullptr;
+  if (trace.meta_json.find("\"prm800k\"") == std::string::npos) return nullptr;
   const json meta = json::parse(trace.meta_json);
   const auto row = meta.find("prm800k");
   return row != meta.end() && row->is_object() ? *row : json(nullptr);

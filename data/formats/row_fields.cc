@@ -9,7 +9,7 @@
 namespace prm {
 
 void MetaFields::Add(std::string_view name, const JsonField& field) {
-  if (std::find(names_.begin(), names_.end(), name) != names_.end()) {
+  if (names_.contains(name)) {
     RefuseField(field, "cannot be kept under meta, where the format has a member of this name");
   }
   AddJson(name, ReadJson(field));
@@ -26,7 +26,7 @@ void MetaFields::AddJson(std::string_view name, std::string_view json) {
   AppendJsonString(name, &json_);
   json_ += ':';
   json_ += json;
-  names_.emplace_back(name);
+  names_.emplace(name);
 }
 
 std::string MetaFields::Take() { return json_.empty() ? "" : std::move(json_) + "}"; }
@@ -54,6 +54,12 @@ void RowFields::KeepOthers(MetaFields* meta) const {
   for (const JsonField& other : others_) meta->Add(other.path.substr(skip), other);
 }
 
+std::string RowFields::OthersAsMeta() const {
+  MetaFields meta;
+  KeepOthers(&meta);
+  return meta.Take();
+}
+
 void RowFields::Keep(std::string_view name, MetaFields* meta) const {
   if (Get(name).present) meta->Add(name, Get(name).field);
 }
@@ -64,6 +70,11 @@ std::string SourceName(const ReadOptions& options, std::string_view fallback) {
 
 std::string NumberedId(const Row& row, const ReadOptions& options, std::string_view format) {
   return StrCat(SourceName(options, format), "/", row.number);
+}
+
+std::string OwnOrNumberedId(const RowFields& fields, const Row& row, const ReadOptions& options,
+                            std::string_view format) {
+  return fields.Has("id") ? ReadScalarText(fields.Need("id")) : NumberedId(row, options, format);
 }
 
 std::vector<std::string> ReadStrings(const JsonField& field) {
@@ -113,6 +124,14 @@ void StripStepNumbers(std::vector<std::string>* texts) {
   *texts = std::move(stripped);
 }
 
+void TraceBudget::Take(const Trace& trace, const JsonField& field) {
+  bytes_ += sizeof(Trace) + trace.id.size() + trace.problem.size() + trace.meta_json.size();
+  for (const Step& step : trace.steps) bytes_ += sizeof(Step) + step.text.size();
+  if (bytes_ <= kMaxBytes) return;
+  RefuseField(field, StrCat("the paths of one row as traces hold more than ", kMaxBytes,
+                            " bytes together, the limit of a row"));
+}
+
 void LabelAroundFirstError(int first_error, Trace* trace) {
   const size_t end = first_error < 0 ? trace->steps.size() : size_t(first_error);
   for (size_t i = 0; i < end; ++i) trace->steps[i].label = StepLabel::kCorrectNecessary;
@@ -133,6 +152,17 @@ std::string_view Trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(kSpace);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+std::vector<std::string> TrimmedLines(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = Trimmed(text.substr(0, end));
+    if (!line.empty()) lines.emplace_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
 }
 
 bool ReadVerdict(const JsonField& field) {

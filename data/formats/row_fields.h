@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +28,7 @@ class MetaFields {
 
  private:
   std::string json_;
-  std::vector<std::string> names_;
+  std::set<std::string, std::less<>> names_;
 };
 
 // The members of one row by name. Throws what data/json_lines throws.
@@ -44,6 +46,8 @@ class RowFields {
 
   // Every member that was not named.
   void KeepOthers(MetaFields* meta) const;
+  // The same as the whole of `meta`.
+  std::string OthersAsMeta() const;
   // The named member as it is, if it is there.
   void Keep(std::string_view name, MetaFields* meta) const;
 
@@ -56,6 +60,9 @@ class RowFields {
 
 // "prm800k/17": the id of a row that has none.
 std::string NumberedId(const Row& row, const ReadOptions& options, std::string_view format);
+// The member "id", text or number, which `fields` must name; else the numbered one.
+std::string OwnOrNumberedId(const RowFields& fields, const Row& row, const ReadOptions& options,
+                            std::string_view format);
 // options.source, or `fallback` where that is empty.
 std::string SourceName(const ReadOptions& options, std::string_view fallback);
 
@@ -76,6 +83,18 @@ std::optional<NumberedText> ReadStepNumber(std::string_view text);
 // Takes these marks off the texts if every one has one and the numbers rise.
 void StripStepNumbers(std::vector<std::string>* texts);
 
+// What the traces of one row hold together: steps that many of them share, as the paths of a tree
+// do, could fill the memory from a small file.
+class TraceBudget {
+ public:
+  static constexpr size_t kMaxBytes = size_t{1} << 28;
+  // Refuses the row at `field` where `trace` goes past kMaxBytes.
+  void Take(const Trace& trace, const JsonField& field);
+
+ private:
+  size_t bytes_ = 0;
+};
+
 // Correct before `first_error`, incorrect there, no label behind; -1: all correct. Which correct
 // step was needed stays unknown.
 void LabelAroundFirstError(int first_error, Trace* trace);
@@ -86,6 +105,9 @@ void SettleFirstError(Trace* trace);
 
 // White space at both ends taken off.
 std::string_view Trimmed(std::string_view text);
+
+// The lines of `text`, trimmed; blank ones are left out.
+std::vector<std::string> TrimmedLines(std::string_view text);
 
 // True, "true", "correct", "yes" in any case, 1; and their opposites. Refuses all else.
 bool ReadVerdict(const JsonField& field);

@@ -7,7 +7,7 @@
 // trl: {"prompt": text, "completions": [text], "labels": [true|false|null], "id"?}; true is
 //   correct, false an error of unknown kind. Source: TRL, "Dataset formats", stepwise supervision.
 // fover: {"problem": text, "solution_steps": [text], "error_labels": [true|false|null], "id"?};
-//   true is correct. Source: FoVer, the data set's card.
+//   true is correct. Source: FoVer, arXiv 2505.15960, and the data sets' cards.
 #include <optional>
 
 #include "data/error.h"
@@ -46,17 +46,14 @@ struct TwoClassNames {
 RowTraces ReadTwoClassRow(const Row& row, const ReadOptions& options, const TwoClassNames& names) {
   const RowFields fields(row.objects[0], {"id", names.problem, names.steps, names.labels});
   Trace trace;
-  trace.id =
-      fields.Has("id") ? ReadScalarText(fields.Need("id")) : NumberedId(row, options, names.format);
+  trace.id = OwnOrNumberedId(fields, row, options, names.format);
   trace.source = SourceName(options, names.format);
   trace.problem = fields.Text(names.problem);
   const JsonField& steps = fields.Need(names.steps);
   SetSteps(ReadStrings(steps), steps, &trace);
   SetTwoClassLabels(fields.Need(names.labels), &trace);
   SettleFirstError(&trace);
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 

@@ -4,9 +4,10 @@
 //   "<problem> Step 1: <text> ки\nStep 2: <text> ки ..", label the same text with + or - in place
 //   of each ки (ки again: not labelled). Source: Math-Shepherd, arXiv 2312.08935, and its data set.
 // er-prm: {"text": text as above, "value": [number in [0,1]], "id"?}, one value a ки: soft values.
-//   Source: ER-PRM, arXiv 2412.11006.
+//   Source: ER-PRM, arXiv 2412.11006, and its repository, "Dataset Preparation".
 // rlhflow: {"conversations": [{"role": "user", "content": step}, {"role": "assistant", "content":
-//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Source: RLHFlow,
+//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Rows whose steps bear
+//   no mark do not say where the problem ends and are refused. Source: RLHFlow,
 //   RLHF-Reward-Modeling, math-rm.
 // The problem ends where ReadOptions::first_step_mark stands, which must be there exactly once
 // before the first tag.
@@ -38,11 +39,6 @@ void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
   for (std::string& text : texts) text = std::string(Trimmed(text));
   StripStepNumbers(&texts);
   SetSteps(std::move(texts), field, trace);
-}
-
-std::string IdOf(const RowFields& fields, const Row& row, const ReadOptions& options,
-                 std::string_view format) {
-  return fields.Has("id") ? ReadScalarText(fields.Need("id")) : NumberedId(row, options, format);
 }
 
 // The texts before each tag; blank text may follow the last.
@@ -104,7 +100,7 @@ JsonField Turn(const JsonField& turn, std::string_view role) {
 RowTraces ReadMathShepherdRow(const Row& row, const ReadOptions& options) {
   const RowFields fields(row.objects[0], {"id", "input", "label"});
   Trace trace;
-  trace.id = IdOf(fields, row, options, "math-shepherd");
+  trace.id = OwnOrNumberedId(fields, row, options, "math-shepherd");
   trace.source = SourceName(options, "math-shepherd");
   const std::string input = fields.Text("input");
   const std::string label = fields.Text("label");
@@ -114,16 +110,14 @@ RowTraces ReadMathShepherdRow(const Row& row, const ReadOptions& options) {
   for (size_t i = 0; i < tags.size(); ++i) trace.steps[i].label = tags[i];
   trace.necessity_known = false;
   SettleFirstError(&trace);
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 
 RowTraces ReadErPrmRow(const Row& row, const ReadOptions& options) {
   const RowFields fields(row.objects[0], {"id", "text", "value"});
   Trace trace;
-  trace.id = IdOf(fields, row, options, "er-prm");
+  trace.id = OwnOrNumberedId(fields, row, options, "er-prm");
   trace.source = SourceName(options, "er-prm");
   const std::string text = fields.Text("text");
   SetProblemAndSteps(fields.Need("text"), SplitAtTags(fields.Need("text"), text), options, &trace);
@@ -137,16 +131,14 @@ RowTraces ReadErPrmRow(const Row& row, const ReadOptions& options) {
     trace.steps[index].soft = ReadShare(values.Item(index, item));
     ++index;
   }
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 
 RowTraces ReadRlhflowRow(const Row& row, const ReadOptions& options) {
   const RowFields fields(row.objects[0], {"id", "conversations"});
   Trace trace;
-  trace.id = IdOf(fields, row, options, "rlhflow");
+  trace.id = OwnOrNumberedId(fields, row, options, "rlhflow");
   trace.source = SourceName(options, "rlhflow");
   const JsonField& turns = fields.Need("conversations");
   std::vector<std::string> texts;
@@ -166,9 +158,7 @@ RowTraces ReadRlhflowRow(const Row& row, const ReadOptions& options) {
   for (size_t i = 0; i < labels.size(); ++i) trace.steps[i].label = labels[i];
   trace.necessity_known = false;
   SettleFirstError(&trace);
-  MetaFields meta;
-  fields.KeepOthers(&meta);
-  trace.meta_json = meta.Take();
+  trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
 

@@ -1,5 +1,7 @@
 #include "data/formats/text_blocks.h"
 
+#include <algorithm>
+
 #include "data/error.h"
 #include "data/trace.h"
 
@@ -7,7 +9,7 @@ namespace prm {
 namespace {
 
 bool IsSeparator(std::string_view line) {
-  while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) {
+  while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) {
     line.remove_suffix(1);
   }
   return line.size() >= 3 && (line[0] == '-' || line[0] == '=') &&
@@ -16,17 +18,27 @@ bool IsSeparator(std::string_view line) {
 
 }  // namespace
 
+// Lines end in LF, CR LF or CR.
+bool TextBlocks::NextLine(std::string_view* line) {
+  if (rest_.empty() && !lines_.Next(&rest_)) return false;
+  ++line_;
+  const size_t end = std::min(rest_.find('\r'), rest_.size());
+  *line = rest_.substr(0, end);
+  rest_.remove_prefix(std::min(end + 1, rest_.size()));
+  return true;
+}
+
 bool TextBlocks::Next(std::string* block) {
   block->clear();
   std::string_view line;
-  while (lines_.Next(&line)) {
+  while (NextLine(&line)) {
     if (IsSeparator(line)) {
       if (!block->empty()) return true;
       continue;
     }
     if (block->empty()) {
       if (IsBlank(line)) continue;
-      first_line_ = lines_.line_number();
+      first_line_ = line_;
     }
     *block += line;
     *block += '\n';

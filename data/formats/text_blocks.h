@@ -21,7 +21,11 @@ class TextBlocks {
   std::string Where() const;
 
  private:
+  bool NextLine(std::string_view* line);
+
   LineReader lines_;
+  std::string_view rest_;  // of the last line of lines_, behind a carriage return
+  int64_t line_ = 0;
   int64_t first_line_ = 0;
 };
 

@@ -58,8 +58,7 @@ bool CutMasked(const WriteOptions& options, Trace* trace, WriteResult* result) {
 
 WriteResult WriteNative(Trace trace, const WriteOptions&) { return OneRow(TraceToJson(trace)); }
 
-// --- Hugging Face
-// ---------------------------------------------------------------------------------
+// --- Hugging Face -------------------------------------------------------------------------------
 
 void AppendMember(std::string_view name, std::string_view value_json, std::string* json_text) {
   *json_text += json_text->empty() ? "{\"" : ",\"";
@@ -129,8 +128,7 @@ WriteResult WriteHuggingFace(Trace trace, const WriteOptions&) {
   return OneRow(row + "}");
 }
 
-// --- TRL
-// ------------------------------------------------------------------------------------------
+// --- TRL ----------------------------------------------------------------------------------------
 
 WriteResult WriteTrl(Trace trace, const WriteOptions& options) {
   WriteResult result;
@@ -149,8 +147,7 @@ WriteResult WriteTrl(Trace trace, const WriteOptions& options) {
   return result;
 }
 
-// --- Math-Shepherd
-// --------------------------------------------------------------------------------
+// --- Math-Shepherd ------------------------------------------------------------------------------
 
 // The mark before the first step, which must not be found anywhere else in front of its tag.
 constexpr std::string_view kFirstStep = "Step 1:";
@@ -191,8 +188,7 @@ WriteResult WriteMathShepherd(Trace trace, const WriteOptions& options) {
   return result;
 }
 
-// --- ProcessBench
-// ---------------------------------------------------------------------------------
+// --- ProcessBench -------------------------------------------------------------------------------
 
 WriteResult WriteProcessBench(Trace trace, const WriteOptions&) {
   if (!trace.first_error)
@@ -216,8 +212,7 @@ WriteResult WriteProcessBench(Trace trace, const WriteOptions&) {
   return result;
 }
 
-// --- SFT
-// ------------------------------------------------------------------------------------------
+// --- SFT ----------------------------------------------------------------------------------------
 
 WriteResult WriteSft(Trace trace, const WriteOptions& options) {
   WriteResult result;

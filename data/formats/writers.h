@@ -20,8 +20,10 @@ std::unique_ptr<RowWriter> NewSftWriter(const WriteOptions& options);
 // {"prompt", "chosen", "rejected", "chosen_label", "rejected_label", "chosen_from",
 // "rejected_from", "step"}: every valid step against every invalid one behind the same problem and
 // the same steps, from the steps of all traces and their PRM800K alternatives. No step before is
-// labelled as an error. Holds every labelled step until Finish. Source: TRL, "Dataset formats",
-// preference.
+// labelled as an error. The pairs come with Finish, in the order in which the last step of each
+// prefix came. Keeps 16 bytes a labelled step, a copy of the traces in a temporary file (TMPDIR)
+// and, in Finish, the steps of the prefixes that are still open, which are few where the traces of
+// a problem follow each other. Source: TRL, "Dataset formats", preference.
 std::unique_ptr<RowWriter> NewPairsWriter(const WriteOptions& options);
 
 }  // namespace prm

@@ -88,8 +88,7 @@ StepCheck TakeCheck(Record* record) {
   return check;
 }
 
-// --- pipes
-// ----------------------------------------------------------------------------------------
+// --- pipes --------------------------------------------------------------------------------------
 
 bool WriteAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -241,7 +240,7 @@ void CheckWorker::Serve(int requests, int replies) const {
     while (ReadRecord(requests, &request)) {
       LimitCpu(limits_.cpu_seconds);
       Record record(request);
-      checker.Reset(record.Text());
+      if (record.U32() != 0) checker.Reset(record.Text());
       const uint32_t steps = record.U32();
       reply.clear();
       for (uint32_t i = 0; i < steps; ++i) {
@@ -272,36 +271,53 @@ bool CheckWorker::ReadReply(std::string* reply) {
   return ReadRecord(from_child_, reply);
 }
 
+bool CheckWorker::CheckBatch(std::optional<std::string_view> problem,
+                             std::span<const std::string_view> steps,
+                             std::vector<StepCheck>* checks) {
+  std::string request;
+  PutU32(problem.has_value(), &request);
+  if (problem) PutText(*problem, &request);
+  PutU32(uint32_t(steps.size()), &request);
+  for (const std::string_view step : steps) PutText(step, &request);
+  std::string framed;
+  PutText(request, &framed);
+  step_at_work_->store(0);
+  std::string reply;
+  if (!WriteAll(to_child_, framed) || !ReadReply(&reply)) return false;
+  Record record(reply);
+  for (size_t i = 0; i < steps.size(); ++i) checks->push_back(TakeCheck(&record));
+  return true;
+}
+
 std::vector<StepCheck> CheckWorker::CheckTrace(std::string_view problem,
                                                const std::vector<std::string_view>& steps) {
   const IgnorePipeSignal guard;
   std::vector<std::string_view> open(steps);
-  std::vector<bool> killed(steps.size(), false);
-  std::string reply;
-  while (!steps.empty()) {
-    std::string request;
-    PutText(problem, &request);
-    PutU32(uint32_t(open.size()), &request);
-    for (const std::string_view step : open) PutText(step, &request);
-    std::string framed;
-    PutText(request, &framed);
-    step_at_work_->store(0);
-    if (WriteAll(to_child_, framed) && ReadReply(&reply)) break;
-    const size_t at = step_at_work_->load();
+  std::vector<size_t> killed;
+  std::vector<StepCheck> checks;
+  while (checks.size() < steps.size()) {
+    const size_t first = checks.size();
+    const auto batch = std::span<const std::string_view>(open).subspan(
+        first, std::min(kBatchSteps, steps.size() - first));
+    if (CheckBatch(first == 0 ? std::optional(problem) : std::nullopt, batch, &checks)) continue;
+    const size_t at = first + step_at_work_->load();
     Stop();
     ++restarts_;
     Start();
+    if (killed.size() == size_t(limits_.restarts)) break;
     // Where a step without text kills the child, the problem does.
-    if (killed[at]) problem = {};
-    killed[at] = true;
+    if (std::find(killed.begin(), killed.end(), at) != killed.end()) problem = {};
+    killed.push_back(at);
     open[at] = {};
+    // The new child has not seen the equations of the steps before.
+    checks.clear();
   }
-  std::vector<StepCheck> checks;
-  Record record(reply);
-  for (size_t i = 0; i < steps.size(); ++i) {
-    checks.push_back(TakeCheck(&record));
-    if (killed[i]) checks.back().reason = Reason::kTooBig;
+  for (const size_t at : killed) {
+    if (at < checks.size()) checks[at].reason = Reason::kTooBig;
   }
+  StepCheck not_reached;
+  not_reached.reason = Reason::kTooBig;
+  checks.resize(steps.size(), not_reached);
   return checks;
 }
 

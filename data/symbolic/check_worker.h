@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +17,9 @@ namespace prm {
 
 struct WorkerLimits {
   uint64_t memory_bytes = uint64_t{1} << 30;  // address space; not held under AddressSanitizer
-  int cpu_seconds = 5;                        // a trace
+  int cpu_seconds = 5;                        // every kBatchSteps steps
   int wall_ms = 2000;                         // a step
+  int restarts = 8;                           // a trace; then the rest of its steps is kTooBig
 };
 
 // What the worker runs for each step; replaced in tests.
@@ -24,9 +27,13 @@ using CheckFunction = StepCheck (*)(StepChecker&, std::string_view step);
 
 // Checks traces in a child process, which is started by fork without exec: construct it before
 // threads. A step that kills the child or outlasts its time is kTooBig; the child is started again
-// and the trace goes on without that step. Used by one thread at a time.
+// and checks the trace from its start without that step. Steps go to the child in batches, so that
+// neither its memory nor its limits depend on how many steps a trace has. Used by one thread at a
+// time.
 class CheckWorker {
  public:
+  static constexpr size_t kBatchSteps = 64;
+
   explicit CheckWorker(const WorkerLimits& limits = {}, const StepCheckOptions& options = {},
                        CheckFunction function = nullptr);
   ~CheckWorker();
@@ -44,7 +51,10 @@ class CheckWorker {
   void Start();
   void Stop();
   [[noreturn]] void Serve(int requests, int replies) const;
-  // The reply to a trace; false where the child is gone or one step outlasts its time.
+  // The checks of the next steps of a trace, of the first ones where there is a `problem`; false
+  // where the child is gone or one step outlasts its time.
+  bool CheckBatch(std::optional<std::string_view> problem, std::span<const std::string_view> steps,
+                  std::vector<StepCheck>* checks);
   bool ReadReply(std::string* reply);
 
   WorkerLimits limits_;

@@ -33,6 +33,7 @@ class ClosedChecker {
       result_.left_value = left_.ToText();
       result_.right_value = right_.ToText();
     }
+    result_.may_be_shares = IsShare(left_) && IsShare(right_) && IsComputed();
     const char op = pair_.relation->op;
     return op == '=' || op == '~' ? CheckEqual() : CheckOrder(op);
   }
@@ -46,6 +47,13 @@ class ClosedChecker {
   const ExpressionTraits& Left() const { return pair_.left.traits; }
   const ExpressionTraits& Right() const { return pair_.right.traits; }
   uint64_t Units() const { return Left().units | Right().units; }
+
+  static bool IsShare(const Fraction& value) { return value.Sign() > 0 && value < Fraction(1); }
+  bool IsComputed() const {
+    return std::any_of(pair_.left_tokens.begin(), pair_.left_tokens.end(), [](const MathToken& t) {
+      return t.kind == TokenKind::kOperator && (t.op == '+' || t.op == '-' || t.op == '*');
+    });
+  }
 
   // --- equalities ----------------------------------------------------------------------------
 

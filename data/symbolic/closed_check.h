@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/symbolic/expression.h"
+#include "data/symbolic/expression_parser.h"
 #include "data/symbolic/relation_finder.h"
 
 namespace prm {
@@ -29,6 +29,9 @@ struct ClosedResult {
   Reason reason = Reason::kUnread;
   std::string left_value;  // where `describe`
   std::string right_value;
+  // Both values lie between 0 and 1 and the left one is a sum, a difference or a product: they may
+  // be shares of the same thing.
+  bool may_be_shares = false;
 };
 
 ClosedResult CheckClosed(const ClosedPair& pair, bool describe, SymbolTable* symbols,

@@ -139,6 +139,31 @@ constexpr std::array kLatex = {
 
 }  // namespace
 
+TokenKind KindOfSign(char c) {
+  switch (c) {
+    case '+':
+    case '/':
+    case '^':
+      return TokenKind::kOperator;
+    case '%':
+      return TokenKind::kPercent;
+    case '(':
+    case '[':
+      return TokenKind::kOpen;
+    case ')':
+    case ']':
+      return TokenKind::kClose;
+    case ',':
+      return TokenKind::kComma;
+    case ';':
+      return TokenKind::kStop;
+    case '?':
+      return TokenKind::kQuestion;
+    default:
+      return TokenKind::kUnknown;
+  }
+}
+
 const MathCharacter* FindMathCharacter(std::string_view text) {
   const auto found =
       std::find_if(kCharacters.begin(), kCharacters.end(),

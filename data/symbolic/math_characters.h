@@ -1,4 +1,4 @@
-// Signs of mathematics beyond ASCII and commands of LaTeX, as tables.
+// Signs of mathematics and commands of LaTeX, as tables.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,9 @@
 #include "data/symbolic/math_tokens.h"
 
 namespace prm {
+
+// Of an ASCII sign that is one token by itself; kUnknown for all others.
+TokenKind KindOfSign(char c);
 
 enum class CharacterKind : uint8_t { kToken, kNumber, kSuperscript, kSpace, kQuote, kDegree };
 

@@ -98,6 +98,15 @@ size_t ListMarkerLength(std::string_view line) {
   return mark && IsSpace(At(line, i + digits + 1)) ? i + digits + 2 : 0;
 }
 
+size_t CalculatorMarkLength(std::string_view text) {
+  constexpr size_t kLongestMark = 400;
+  if (!text.starts_with("<<")) return 0;
+  const std::string_view mark = text.substr(2, kLongestMark);
+  const size_t close = mark.find(">>");
+  if (close == mark.npos || mark.substr(0, close).find('\n') != mark.npos) return 0;
+  return close + 4;
+}
+
 bool OpensMathRegion(std::string_view text) {
   constexpr size_t kLongestRegion = 1000;
   if (IsSpace(At(text, 1)) || At(text, 1) == '\n') return false;

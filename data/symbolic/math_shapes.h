@@ -22,6 +22,9 @@ size_t SubscriptLength(std::string_view text);
 // "1. ", "2) ", "- ", "* ", "Step 3: " and heading marks at the start of a line; 0 if none.
 size_t ListMarkerLength(std::string_view line);
 
+// <<a=b>> at the start of `text`, on one line and of 400 bytes at most; 0 if none.
+size_t CalculatorMarkLength(std::string_view text);
+
 // Whether the $ that `text` starts with is a math delimiter and no currency: text follows at once,
 // and before a closing $ that follows text at once, is not followed by a digit and leaves no prose
 // between. Looks at 1000 bytes. Source: the rule of Pandoc's tex_math_dollars.

@@ -385,40 +385,23 @@ class Lexer {
 
   void LexSign(char c) {
     switch (c) {
-      case '+':
-      case '/':
-      case '^':
-        Push(TokenKind::kOperator, c, 1);
-        return;
       case '-':
-        LexMinus();
-        return;
+        return LexMinus();
       case '*':
-        LexStar();
-        return;
+        return LexStar();
       case '!':
-        LexExclamation();
-        return;
-      case '%':
-        Push(TokenKind::kPercent, 0, 1);
-        return;
+        return LexExclamation();
       case '$':
-        LexDollar();
-        return;
-      case '(':
-      case '[':
-        Push(TokenKind::kOpen, c, 1);
-        return;
-      case ')':
-      case ']':
-        Push(TokenKind::kClose, c, 1);
-        return;
+        return LexDollar();
+      case '<':
+        return LexLess();
+      case ':':
+        return LexColon();
+      case '}':
+        return LexCloseBrace();
       case '{':
         ++depth_;
         Push(TokenKind::kOpen, c, 1);
-        return;
-      case '}':
-        LexCloseBrace();
         return;
       case '=':
         if (At(at_ + 1) == '>') {
@@ -427,19 +410,9 @@ class Lexer {
           Push(TokenKind::kRelation, '=', At(at_ + 1) == '=' ? 2 : 1);
         }
         return;
-      case '<':
-        LexLess();
-        return;
       case '>':
         Push(TokenKind::kRelation, At(at_ + 1) == '=' ? 'g' : '>', At(at_ + 1) == '=' ? 2 : 1);
         return;
-      default:
-        LexPunctuation(c);
-    }
-  }
-
-  void LexPunctuation(char c) {
-    switch (c) {
       case '~':
         if (AfterOperand()) {
           Push(TokenKind::kRelation, '~', 1);
@@ -447,31 +420,12 @@ class Lexer {
           Push(TokenKind::kWord, 0, 1).word.classes = kWordAbout;
         }
         return;
-      case ',':
-        Push(TokenKind::kComma, 0, 1);
-        return;
       case '.':
         if (StartsWith("...")) {
           Push(TokenKind::kUnknown, 0, 3);
         } else {
           Push(TokenKind::kStop, '.', 1);
         }
-        return;
-      case ';':
-        Push(TokenKind::kStop, ';', 1);
-        return;
-      case ':':
-        if (At(at_ + 1) == '=') {
-          Push(TokenKind::kRelation, '=', 2);
-        } else if (space_ && AfterOperand() && Last()->kind == TokenKind::kNumber &&
-                   At(at_ + 1) == ' ' && IsDigit(At(at_ + 2))) {
-          Push(TokenKind::kRatio, 0, 1);
-        } else {
-          Push(TokenKind::kColon, 0, 1);
-        }
-        return;
-      case '?':
-        Push(TokenKind::kQuestion, 0, 1);
         return;
       case '&':
       case '"':
@@ -487,7 +441,18 @@ class Lexer {
         }
         [[fallthrough]];
       default:
-        Push(TokenKind::kUnknown, 0, 1);
+        Push(KindOfSign(c), c, 1);
+    }
+  }
+
+  void LexColon() {
+    if (At(at_ + 1) == '=') {
+      Push(TokenKind::kRelation, '=', 2);
+    } else if (space_ && AfterOperand() && Last()->kind == TokenKind::kNumber &&
+               At(at_ + 1) == ' ' && IsDigit(At(at_ + 2))) {
+      Push(TokenKind::kRatio, 0, 1);
+    } else {
+      Push(TokenKind::kColon, 0, 1);
     }
   }
 
@@ -549,13 +514,10 @@ class Lexer {
   }
 
   void LexLess() {
-    constexpr size_t kLongestMark = 400;
     if (At(at_ + 1) == '<' && region_ != kAnnotation) {
-      const std::string_view mark = text_.substr(at_ + 2, kLongestMark);
-      const size_t close = mark.find(">>");
-      if (close != mark.npos && mark.substr(0, close).find('\n') == mark.npos) {
-        annotations_.emplace_back(at_ + 2, at_ + 2 + close);
-        at_ += close + 4;
+      if (const size_t length = CalculatorMarkLength(text_.substr(at_)); length > 0) {
+        annotations_.emplace_back(at_ + 2, at_ + length - 2);
+        at_ += length;
         return;
       }
     }

@@ -5,26 +5,24 @@
 namespace prm {
 namespace {
 
-// Words that a unit may have between its number and the next operator: "10 more cubic inches".
-constexpr uint32_t kMaxUnitWords = 5;
+// Words that a unit may have between its number and the next operator: "3 cups of coffee per day".
+constexpr uint32_t kMaxUnitWords = 6;
 constexpr uint32_t kNoUnit = kWordStop | kWordTrial | kWordPreposition | kWordTimes | kWordPlus |
                              kWordMinus | kWordBy | kWordEquals | kWordEqual;
 
-class Finder {
+class Finder : private TokenView {
  public:
-  Finder(std::string_view text, std::vector<MathToken>* tokens,
-         std::vector<FoundRelation>* relations)
-      : text_(text), tokens_(*tokens), relations_(*relations) {}
+  Finder(const TokenView& view, std::vector<FoundRelation>* relations)
+      : TokenView(view), relations_(*relations) {}
 
   void Run() {
     relations_.clear();
-    MergeWordRelations();
     TokenRange sentence;
-    while (sentence.first < tokens_.size()) {
+    while (sentence.first < Size()) {
       sentence.last = sentence.first;
       bool has_relation = false;
-      while (sentence.last < tokens_.size() && !EndsSentence(sentence.last)) {
-        has_relation |= tokens_[sentence.last].kind == TokenKind::kRelation;
+      while (sentence.last < Size() && !EndsSentence(sentence.last)) {
+        has_relation |= tokens[sentence.last].kind == TokenKind::kRelation;
         ++sentence.last;
       }
       if (has_relation) FindInSentence(sentence);
@@ -33,55 +31,16 @@ class Finder {
   }
 
  private:
-  const MathToken& At(uint32_t i) const { return tokens_[i]; }
-  std::string_view TextOf(uint32_t i) const {
-    return text_.substr(tokens_[i].begin, tokens_[i].end - tokens_[i].begin);
-  }
-  bool IsWord(uint32_t i, uint32_t classes) const {
-    return tokens_[i].kind == TokenKind::kWord && (tokens_[i].word.classes & classes) != 0;
-  }
   bool IsOperator(uint32_t i, char op) const {
-    return tokens_[i].kind == TokenKind::kOperator && tokens_[i].op == op;
+    return tokens[i].kind == TokenKind::kOperator && tokens[i].op == op;
   }
   bool EndsSentence(uint32_t i) const {
-    const TokenKind kind = tokens_[i].kind;
+    const TokenKind kind = tokens[i].kind;
     return kind == TokenKind::kStop || kind == TokenKind::kNewline || kind == TokenKind::kQuestion;
   }
 
-  // "equals" and "is equal to" become relation signs, unless negated.
-  void MergeWordRelations() {
-    const auto is_cue = [](const MathToken& token) {
-      return token.kind == TokenKind::kWord && (token.word.classes & (kWordEquals | kWordEqual));
-    };
-    if (std::none_of(tokens_.begin(), tokens_.end(), is_cue)) return;
-    size_t kept = 0;
-    for (size_t i = 0; i < tokens_.size(); ++i) {
-      tokens_[kept++] = tokens_[i];
-      if (!is_cue(tokens_[i])) continue;
-      const bool to = i + 1 < tokens_.size() && TextOf(uint32_t(i) + 1) == "to";
-      const bool negated = kept >= 2 && tokens_[kept - 2].kind == TokenKind::kWord &&
-                           (tokens_[kept - 2].word.classes & kWordNegation);
-      if (negated || ((tokens_[i].word.classes & kWordEqual) && !to)) continue;
-      MathToken sign = tokens_[i];
-      sign.kind = TokenKind::kRelation;
-      sign.op = '=';
-      sign.word = {};
-      --kept;
-      if (kept > 0 && tokens_[kept - 1].kind == TokenKind::kWord &&
-          IsForm(uint32_t(kept) - 1, {"is", "are", "was", "be"})) {
-        sign.begin = tokens_[--kept].begin;
-      }
-      if (to) sign.end = tokens_[++i].end;
-      tokens_[kept++] = sign;
-    }
-    tokens_.resize(kept);
-  }
-  bool IsForm(uint32_t i, std::initializer_list<std::string_view> words) const {
-    return std::find(words.begin(), words.end(), TextOf(i)) != words.end();
-  }
-
   void FindInSentence(TokenRange sentence) {
-    const SentenceCues cues = CuesOf(sentence);
+    const SentenceCues cues = CuesOf(*this, sentence);
     for (uint32_t i = sentence.first; i < sentence.last; ++i) {
       if (At(i).kind != TokenKind::kRelation) continue;
       FoundRelation relation;
@@ -100,78 +59,10 @@ class Finder {
         if (relation.left.empty()) ContinueLine(before, &relation);
       }
       GrowRight(&relation);
-      if (!relation.cues.negated) relation.cues.negated = IsNegatedNearby(relation);
-      relation.cues.supposed = IsSupposed(relation);
+      if (!relation.cues.negated) relation.cues.negated = IsNegatedNearby(*this, relation);
+      relation.cues.supposed = IsSupposed(*this, relation);
       relations_.push_back(relation);
     }
-  }
-
-  SentenceCues CuesOf(TokenRange sentence) const {
-    uint32_t classes = 0;
-    bool strong = false;
-    bool percent = false;
-    for (uint32_t i = sentence.first; i < sentence.last; ++i) {
-      classes |= At(i).word.classes;
-      percent |= At(i).kind == TokenKind::kPercent;
-      strong |= IsWord(i, kWordNegation) &&
-                !IsForm(i, {"not", "no", "never", "cannot", "can't", "don't", "doesn't", "won't",
-                            "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
-    }
-    bool base = false;
-    for (uint32_t i = sentence.first; i + 1 < sentence.last; ++i) {
-      base |= TextOf(i) == "base" && At(i + 1).kind == TokenKind::kNumber;
-    }
-    SentenceCues cues;
-    cues.question =
-        sentence.last < tokens_.size() && At(sentence.last).kind == TokenKind::kQuestion;
-    cues.negated = strong;
-    cues.trial = classes & kWordTrial;
-    cues.about = classes & kWordAbout;
-    cues.percent = percent || (classes & kWordPercent) != 0;
-    cues.rewrite = classes & kWordRewrite;
-    cues.equation = classes & kWordEquation;
-    cues.modular = base || (classes & kWordModular) != 0;
-    cues.remainder = classes & kWordRemainder;
-    return cues;
-  }
-
-  // "not", "doesn't" just before the left side, or within four words behind the right side; in a
-  // formula's sentence, anywhere.
-  bool IsNegatedNearby(const FoundRelation& relation) const {
-    constexpr uint32_t kBefore = 3;
-    constexpr uint32_t kAfter = 5;
-    const TokenRange sentence = relation.sentence;
-    uint32_t first = relation.left.first - std::min(relation.left.first, kBefore);
-    uint32_t last = std::max(relation.right.last, relation.sign) + kAfter;
-    if (relation.in_region) {
-      first = sentence.first;
-      last = sentence.last;
-    }
-    for (uint32_t i = std::max(first, sentence.first); i < std::min(last, sentence.last); ++i) {
-      if (IsWord(i, kWordNegation)) return true;
-    }
-    // "1 = 2. Not true!"
-    for (uint32_t i = sentence.last + 1; i < std::min(sentence.last + 3, Size()); ++i) {
-      if (IsWord(i, kWordNegation)) return true;
-    }
-    return false;
-  }
-  uint32_t Size() const { return uint32_t(tokens_.size()); }
-
-  // "if 2 > 3", "assume that 2^2 = 6": what is supposed is not claimed.
-  bool IsSupposed(const FoundRelation& relation) const {
-    constexpr uint32_t kBefore = 4;
-    const uint32_t end = std::min(relation.left.first, relation.sign);
-    for (uint32_t i = end; i > relation.sentence.first && end - i < kBefore; --i) {
-      const TokenKind kind = At(i - 1).kind;
-      if (kind == TokenKind::kComma || kind == TokenKind::kColon) return false;
-      if (kind == TokenKind::kWord &&
-          IsForm(i - 1, {"if", "If", "assume", "Assume", "suppose", "Suppose", "assuming",
-                         "assumed", "paradoxically", "imagine", "Imagine"})) {
-        return true;
-      }
-    }
-    return false;
   }
 
   // A line that starts with its sign goes on from the line before.
@@ -203,6 +94,13 @@ class Finder {
            kind == TokenKind::kCommand || kind == TokenKind::kSymbol;
   }
 
+  // Belongs to a side wherever it stands.
+  static bool IsPart(TokenKind kind) {
+    return kind == TokenKind::kNumber || kind == TokenKind::kSymbol ||
+           kind == TokenKind::kPercent || kind == TokenKind::kCurrency ||
+           kind == TokenKind::kCommand || kind == TokenKind::kOperator;
+  }
+
   void GrowLeft(FoundRelation* relation) {
     const uint32_t floor = relation->sentence.first;
     uint32_t i = relation->sign;
@@ -212,13 +110,6 @@ class Finder {
       const MathToken& token = At(i - 1);
       uint32_t taken = 1;
       switch (token.kind) {
-        case TokenKind::kNumber:
-        case TokenKind::kSymbol:
-        case TokenKind::kPercent:
-        case TokenKind::kCurrency:
-        case TokenKind::kCommand:
-        case TokenKind::kOperator:
-          break;
         case TokenKind::kClose:
           ++depth;
           break;
@@ -233,8 +124,8 @@ class Finder {
           taken = depth > 0;
           break;
         default:
-          taken = 0;
-          NoteObstacle(token.kind, relation);
+          taken = IsPart(token.kind);
+          if (taken == 0) NoteObstacle(token.kind, relation);
       }
       growing = taken > 0;
       i -= taken;
@@ -286,7 +177,7 @@ class Finder {
       const bool number = At(at).kind == TokenKind::kNumber || At(at).kind == TokenKind::kPercent ||
                           At(at).kind == TokenKind::kClose;
       // "of" may stand between unit words, but not behind the number.
-      const bool of = IsWord(i - taken, kWordOf | kWordPer) && IsWord(i - taken, kWordOf);
+      const bool of = IsWord(i - taken, kWordOf);
       return number && !of ? taken : 0;
     }
     return 0;
@@ -352,7 +243,10 @@ class Finder {
       const uint32_t classes = token.word.classes;
       if (classes & kWordFunction) return words > 0;
       if (words == 0 && !(classes & kWordStop)) {
-        if (classes & (kWordTimes | kWordPlus | kWordMinus | kWordNumber)) return false;
+        if ((classes & (kWordTimes | kWordPlus | kWordMinus | kWordNumber)) &&
+            !IsNamedPart(i - 1, floor)) {
+          return false;
+        }
         if (IsForm(i - 1, {"by", "between", "over"})) return false;
         joined |= (classes & kWordBinding) != 0;
         const bool of_number =
@@ -366,6 +260,12 @@ class Finder {
                                "these", "and", "to", "from"});
     }
     return true;
+  }
+
+  // "the second half": a name, no factor.
+  bool IsNamedPart(uint32_t i, uint32_t floor) const {
+    return IsForm(i, {"half", "third", "quarter"}) && i > floor &&
+           IsForm(i - 1, {"first", "second", "other", "last"});
   }
 
   // 14, 400: the window starts with what may be the end of a number with a space in it.
@@ -393,13 +293,6 @@ class Finder {
       const MathToken& token = At(i);
       uint32_t taken = 1;
       switch (token.kind) {
-        case TokenKind::kNumber:
-        case TokenKind::kSymbol:
-        case TokenKind::kPercent:
-        case TokenKind::kCurrency:
-        case TokenKind::kCommand:
-        case TokenKind::kOperator:
-          break;
         case TokenKind::kOpen:
           if (depth == 0 && i > first && OpensRemark(i, ceiling)) taken = 0;
           depth += taken != 0;
@@ -419,8 +312,8 @@ class Finder {
           taken = 0;
           break;
         default:
-          taken = 0;
-          NoteObstacle(token.kind, relation);
+          taken = IsPart(token.kind);
+          if (taken == 0) NoteObstacle(token.kind, relation);
       }
       growing = taken > 0;
       i += taken;
@@ -428,6 +321,8 @@ class Finder {
     relation->right = {first, i};
     if (first == i) relation->continued = false;
     relation->clean_right = depth == 0 && (relation->continued || IsCleanRight(*relation));
+    relation->share =
+        depth == 0 && i > first && i < ceiling && IsWord(i, kWordOf) && IsFractionBefore(i, first);
   }
 
   // "(mod 7)", "(since ..)": a bracket that starts with a word.
@@ -531,8 +426,6 @@ class Finder {
            IsWord(i + 2, kWordAlternative) || TextOf(i + 2) == "and";
   }
 
-  std::string_view text_;
-  std::vector<MathToken>& tokens_;
   std::vector<FoundRelation>& relations_;
 };
 
@@ -540,7 +433,8 @@ class Finder {
 
 void FindRelations(std::string_view text, std::vector<MathToken>* tokens,
                    std::vector<FoundRelation>* relations) {
-  Finder(text, tokens, relations).Run();
+  MergeWordRelations(text, tokens);
+  Finder({text, *tokens}, relations).Run();
 }
 
 }  // namespace prm

@@ -1,7 +1,6 @@
 #include "data/symbolic/step_checker.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <optional>
 #include <span>
@@ -10,7 +9,7 @@
 #include "data/symbolic/closed_check.h"
 #include "data/symbolic/equation_context.h"
 #include "data/symbolic/evaluate.h"
-#include "data/symbolic/expression.h"
+#include "data/symbolic/expression_parser.h"
 #include "data/symbolic/math_tokens.h"
 #include "data/symbolic/relation_finder.h"
 
@@ -20,39 +19,6 @@ namespace {
 constexpr size_t kMaxStepBytes = 16384;
 constexpr size_t kMaxProblemBytes = 65536;
 constexpr size_t kMaxRelations = 200;
-constexpr std::array<std::string_view, kNumReasons> kReasonNames = {"arithmetic",
-                                                                    "unit",
-                                                                    "rounded",
-                                                                    "percent",
-                                                                    "quotient_remainder",
-                                                                    "identity",
-                                                                    "false_identity",
-                                                                    "follows",
-                                                                    "candidate_verified",
-                                                                    "contradicts_context",
-                                                                    "no_relation",
-                                                                    "new_equation",
-                                                                    "narrowing",
-                                                                    "extraneous",
-                                                                    "lost_case",
-                                                                    "consistent",
-                                                                    "words",
-                                                                    "unclean_border",
-                                                                    "unread",
-                                                                    "unknown_unit",
-                                                                    "clock_time",
-                                                                    "ratio",
-                                                                    "modular",
-                                                                    "function",
-                                                                    "remainder",
-                                                                    "truncated",
-                                                                    "rounded_operand",
-                                                                    "question",
-                                                                    "negation",
-                                                                    "trial",
-                                                                    "inequality",
-                                                                    "undefined",
-                                                                    "too_big"};
 
 std::string_view RelationText(char op) {
   switch (op) {
@@ -86,18 +52,6 @@ struct Candidate {
 
 }  // namespace
 
-std::string_view VerdictName(Verdict verdict) {
-  static constexpr std::array<std::string_view, 3> kNames = {"not_checked", "arith_ok", "refuted"};
-  return kNames[size_t(verdict)];
-}
-
-std::string_view SeverityName(Severity severity) {
-  static constexpr std::array<std::string_view, 3> kNames = {"none", "soft", "hard"};
-  return kNames[size_t(severity)];
-}
-
-std::string_view ReasonName(Reason reason) { return kReasonNames[size_t(reason)]; }
-
 bool StepCheck::AllOk() const {
   return !relations.empty() &&
          std::all_of(relations.begin(), relations.end(),
@@ -116,6 +70,8 @@ struct StepChecker::State {
                   const RationalFunction& right_value, RelationCheck* check);
   bool HoldsInOtherReading();
   bool IsIdentityClaim(const FoundRelation& found, const Polynomial& difference) const;
+  bool AreUnequalTerms(const FoundRelation& found, const RationalFunction& left_value,
+                       const RationalFunction& right_value) const;
   bool VerifiesCandidate();
   void NoteCandidate(const RationalFunction& left_value, const RationalFunction& right_value);
   Side Read(TokenRange range);
@@ -239,6 +195,7 @@ RelationCheck StepChecker::State::CheckRelation(const FoundRelation& found, Reas
 }
 
 void StepChecker::State::CheckSides(const FoundRelation& found, RelationCheck* check) {
+  bool clean_right = found.clean_right;
   if (left.parsed.traits.has_symbol || right.parsed.traits.has_symbol) {
     CheckSymbolic(found, check);
   } else {
@@ -249,6 +206,7 @@ void StepChecker::State::CheckSides(const FoundRelation& found, RelationCheck* c
     check->reason = result.reason;
     check->left_value = std::move(result.left_value);
     check->right_value = std::move(result.right_value);
+    clean_right |= found.share && result.may_be_shares;
     check->operations = std::abs(left.parsed.traits.operations - right.parsed.traits.operations);
     if (check->verdict == Verdict::kRefuted) check->severity = Severity::kHard;
     if (check->verdict == Verdict::kArithOk && VerifiesCandidate()) {
@@ -262,7 +220,7 @@ void StepChecker::State::CheckSides(const FoundRelation& found, RelationCheck* c
   if (found.cues.negated) unsure = Reason::kNegation;
   if (found.cues.modular) unsure = Reason::kModular;
   if (found.obstacle != Reason::kWords) unsure = found.obstacle;
-  if (!found.clean_left || !found.clean_right) unsure = Reason::kUncleanBorder;
+  if (!found.clean_left || !clean_right) unsure = Reason::kUncleanBorder;
   if (!unsure) return;
   check->verdict = Verdict::kNotChecked;
   check->reason = *unsure;
@@ -308,7 +266,7 @@ void StepChecker::State::CheckSymbolic(const FoundRelation& found, RelationCheck
     check->reason = Reason::kIdentity;
     return;
   }
-  if (IsIdentityClaim(found, difference)) {
+  if (IsIdentityClaim(found, difference) || AreUnequalTerms(found, left_value, right_value)) {
     check->verdict = Verdict::kRefuted;
     check->reason = Reason::kFalseIdentity;
     check->severity = Severity::kHard;
@@ -436,6 +394,30 @@ void StepChecker::State::NoteCandidate(const RationalFunction& left_value,
   const Fraction scale = left_value.num.terms()[0].coefficient / left_value.den.ConstantTerm();
   candidates.push_back(
       {symbol, right_value.num.ConstantTerm() / right_value.den.ConstantTerm() / scale});
+}
+
+// "120 m + 350 m = 480 m", "3/4 S + S = 2 S": a calculation with multiples of one term whose
+// result is another multiple, further off than rounding. As an equation it would hold for zero
+// alone.
+bool StepChecker::State::AreUnequalTerms(const FoundRelation& found,
+                                         const RationalFunction& left_value,
+                                         const RationalFunction& right_value) const {
+  if (found.op != '=' || found.cues.equation || left.parsed.traits.operations < 2 ||
+      right.parsed.traits.operations > 1) {
+    return false;
+  }
+  for (const RationalFunction* value : {&left_value, &right_value}) {
+    if (!value->den.IsConstant() || value->num.terms().size() != 1 || value->num.IsConstant()) {
+      return false;
+    }
+  }
+  const PolynomialTerm& a = left_value.num.terms()[0];
+  const PolynomialTerm& b = right_value.num.terms()[0];
+  if (a.monomial != b.monomial) return false;
+  const Fraction from = a.coefficient / left_value.den.ConstantTerm();
+  const Fraction to = b.coefficient / right_value.den.ConstantTerm();
+  const Fraction apart = (from - to).Abs();
+  return from.IsInteger() && to.IsInteger() ? !apart.IsZero() : from.Abs() < apart * Fraction(20);
 }
 
 bool StepChecker::State::VerifiesCandidate() {

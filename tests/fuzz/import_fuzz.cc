@@ -56,7 +56,7 @@ void Write(const prm::Format& format, const std::vector<prm::Trace>& traces) {
     prm::ApplyPolicy(format.write_policy, &trace, &effect);
     MayRefuse([&] { writer->Add(std::move(trace)); });
   }
-  writer->Finish();
+  writer->Finish([](const prm::WriteResult&) {});
 }
 
 void Import(const std::string& name, std::vector<prm::Trace>* traces) {

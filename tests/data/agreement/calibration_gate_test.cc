@@ -145,8 +145,7 @@ TEST(GateRules, BarsAreOptions) {
   EXPECT_EQ(Together(JudgeGroup(group, options)), RuleVerdict::kFailed);
 }
 
-// --- the state machine
-// -----------------------------------------------------------------------------
+// --- the state machine --------------------------------------------------------------------------
 
 GateState Draft() {
   GateState state;

@@ -91,11 +91,27 @@ TEST_F(RatingsFile, BadLinesAreNamedByLineAndField) {
   EXPECT_THAT(Refusal("{\"unit\":\"u\",\"annotator\":\"a\",\"label\":null,\"seconds\":NaN}\n"),
               HasSubstr("r.jsonl:1: not valid JSON"));
   EXPECT_THAT(Refusal("{\"unit\":\"u\"}\n"), HasSubstr("expected \"steps\" of a trace"));
+  EXPECT_THAT(Refusal("{\"unit\":\"u\\u001b[2J\",\"annotator\":\"a\",\"label\":null}\n"),
+              HasSubstr("unit: expected an id without control characters"));
+  EXPECT_THAT(Refusal("{\"unit\":\"u\",\"annotator\":\"a\\n\",\"label\":null}\n"),
+              HasSubstr("annotator: expected an id without control characters"));
+  EXPECT_THAT(Refusal("{\"id\":\"p\\u0085\",\"problem\":\"q\",\"steps\":[\"s\"]}\n"),
+              HasSubstr("r.jsonl:1: id: expected an id without control characters"));
+  EXPECT_THAT(Refusal("{\"unit\":\"caf\xe9\",\"annotator\":\"a\",\"label\":null}\n"),
+              HasSubstr("r.jsonl:1: not UTF-8 at byte"));
   EXPECT_THAT(Refusal("[]\n"), HasSubstr("r.jsonl:1"));
   EXPECT_THAT(Refusal(std::string(100000, '[')), HasSubstr("r.jsonl:1"));
   EXPECT_THAT(Refusal("{\"id\":\"p\",\"problem\":\"q\",\"steps\":[\"s\"],\"annotations\":"
                       "[{\"annotator\":\"a\",\"step\":1,\"label\":null}]}\n"),
               HasSubstr("annotations[0].step: expected a step from 0 to 0, got 1"));
+}
+
+TEST_F(RatingsFile, AByteOrderMarkAndCarriageReturnsAreNoPartOfIt) {
+  const Ratings ratings = Read(
+      "\xef\xbb\xbf{\"unit\":\"u\",\"annotator\":\"a\",\"label\":\"incorrect\"}\r\n\r\n"
+      "{\"unit\":\"u\",\"annotator\":\"b\",\"label\":null}\r\n");
+  EXPECT_THAT(ratings.annotators(), ElementsAre("a", "b"));
+  EXPECT_EQ(ratings.units().size(), 1u);
 }
 
 // The text that was rated is part of what a unit is.
@@ -162,8 +178,7 @@ TEST_F(RatingsFile, ModelProbabilitiesMustCoverEveryUnit) {
               HasSubstr("four step labels"));
 }
 
-// --- real votes
-// ------------------------------------------------------------------------------------
+// --- real votes ---------------------------------------------------------------------------------
 
 struct SharedVotes {
   const char* name;

@@ -112,8 +112,7 @@ TEST(Statistics, AMatrixOfDistancesSaysWhatTheNamedOnesSay) {
               .849107, kTolerance);
 }
 
-// --- invariances
-// -----------------------------------------------------------------------------------
+// --- invariances --------------------------------------------------------------------------------
 
 struct RandomRatings {
   std::vector<std::string> rows;  // one an annotator
@@ -236,8 +235,7 @@ TEST(Statistics, SumsOfTracesAddUpToTheWhole) {
   EXPECT_NEAR(KrippendorffAlpha(AgreementSums(5, sum)).value.value(), .743421, kTolerance);
 }
 
-// --- undefined
-// -------------------------------------------------------------------------------------
+// --- undefined ----------------------------------------------------------------------------------
 
 TEST(Statistics, UndefinedHasAReasonAndNoNumber) {
   struct Case {

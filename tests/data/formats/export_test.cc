@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 
 #include "data/error.h"
 #include "data/formats/digest.h"
@@ -20,8 +22,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// --- round trips
-// ------------------------------------------------------------------------------------
+// --- round trips --------------------------------------------------------------------------------
 
 class RandomTraces {
  public:
@@ -172,8 +173,7 @@ TEST(RoundTrip, Prm800kRowsCarryRatings) {
   }
 }
 
-// --- what a format cannot carry
-// -----------------------------------------------------------------------
+// --- what a format cannot carry -----------------------------------------------------------------
 
 TEST(Export, PartsThatAFormatCannotCarryAreCounted) {
   Trace trace = TraceWith("t", "NR");
@@ -226,8 +226,7 @@ TEST(Export, APolicyThatAFormatCannotKeepIsAUsageError) {
   CheckPolicy(FormatNamed("native"), {.redundant = LabelFate::kMasked});
 }
 
-// --- SFT and pairs
-// ------------------------------------------------------------------------------------
+// --- SFT and pairs ------------------------------------------------------------------------------
 
 TEST(Sft, TakesTracesThatAreRightInEveryStepAndInTheAnswer) {
   std::vector<Trace> traces = {TraceWith("right", "NRN"),       TraceWith("wrong_step", "NX"),
@@ -277,11 +276,52 @@ TEST(Pairs, NoPairStandsBehindAWrongStepNorOnBothSides) {
   const std::unique_ptr<RowWriter> writer = NewPairsWriter({});
   writer->Add(first);
   writer->Add(second);
-  EXPECT_THAT(writer->Finish().rows, IsEmpty());
+  writer->Finish([](const WriteResult& result) { EXPECT_THAT(result.rows, IsEmpty()); });
   Trace right = TraceWith("1", "N"), wrong = TraceWith("2", "X");
   const Exported conflict = Export({right, wrong}, "pairs");
   EXPECT_THAT(conflict.rows, IsEmpty());
   EXPECT_EQ(conflict.report.left_out.at("steps that are labelled both valid and invalid"), 1);
+}
+
+// Against every step compared with every other, in any order of the traces.
+TEST(Pairs, AreAllThatThereAre) {
+  std::mt19937 random(5);
+  std::vector<Trace> traces;
+  for (int i = 0; i < 200; ++i) {
+    std::string labels;
+    for (int k = int(1 + random() % 4); k > 0; --k) labels += "NNNRXI."[random() % 7];
+    Trace trace = TraceWith(std::to_string(i), labels);
+    trace.problem = std::string(1, char('p' + random() % 3));
+    for (Step& step : trace.steps) step.text = std::string(1, char('a' + random() % 6));
+    traces.push_back(trace);
+  }
+  std::map<std::string, std::map<std::string, std::set<bool>>> behind;  // [prompt][step] valid
+  for (Trace trace : traces) {
+    PolicyEffect effect;
+    ApplyPolicy(FormatNamed("pairs").write_policy, &trace, &effect);
+    std::string prompt = trace.problem;
+    for (size_t i = 0; i < trace.steps.size(); ++i) {
+      const auto& [text, label, soft] = trace.steps[i];
+      if (label) behind[prompt][text].insert(IsCorrect(*label));
+      if ((label && IsError(*label)) || trace.first_error == int(i)) break;
+      prompt += "\n\n" + text;
+    }
+  }
+  std::vector<std::string> expected;
+  for (const auto& [prompt, steps] : behind) {
+    for (const auto& [chosen, right] : steps) {
+      for (const auto& [rejected, wrong] : steps) {
+        if (right == std::set<bool>{true} && wrong == std::set<bool>{false}) {
+          expected.push_back(prompt + ": " + chosen + " > " + rejected);
+        }
+      }
+    }
+  }
+  EXPECT_GT(expected.size(), 20u);
+  for (int order = 0; order < 3; ++order) {
+    EXPECT_THAT(Pairs(traces), testing::UnorderedElementsAreArray(expected));
+    std::shuffle(traces.begin(), traces.end(), random);
+  }
 }
 
 TEST(Pairs, AlternativesMeetTheStepTheyStandFor) {
@@ -297,8 +337,7 @@ TEST(Pairs, AlternativesMeetTheStepTheyStandFor) {
   }
 }
 
-// --- Hugging Face folder
-// ------------------------------------------------------------------------------
+// --- Hugging Face folder ------------------------------------------------------------------------
 
 TEST(HuggingFaceFolder, HasOneFileASplitACardAndTheirHashes) {
   const TempFolder folder;

@@ -15,6 +15,7 @@ namespace prm {
 namespace {
 
 using nlohmann::json;
+using std::string_literals::operator""s;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -94,8 +95,7 @@ TEST(Import, EveryRefusalIsHandedOnThoughTheReportListsAHundred) {
   EXPECT_THAT(ReportToText(imported.report), HasSubstr("and 50 more"));
 }
 
-// --- bad input
-// ------------------------------------------------------------------------------------
+// --- bad input ----------------------------------------------------------------------------------
 
 TEST(Import, RefusesMixedEncodings) {
   EXPECT_THAT(Refused("{\"id\":\"b\",\"problem\":\"caf\xe9\",\"steps\":[\"x\"]}\n"),
@@ -103,6 +103,30 @@ TEST(Import, RefusesMixedEncodings) {
   EXPECT_THAT(Refused(R"({"id":"b","problem":"\ud800","steps":["x"]})"
                       "\n"),
               HasSubstr("surrogate"));
+}
+
+TEST(Import, RefusesBlocksOfPlainTextInOtherEncodings) {
+  const Imported imported =
+      ImportAs("text", "p\n1. a\n---\ncaf\xe9\n1. b\n---\n\xff\xfep\0\n1. c\n---\nq\n1. d\n"s);
+  EXPECT_THAT(Ids(imported), ElementsAre("text/0", "text/3"));
+  ASSERT_EQ(imported.report.refused, 2);
+  EXPECT_THAT(imported.report.refusals[0].reason,
+              HasSubstr("in.jsonl:4: not UTF-8 at byte 3 of the block"));
+  EXPECT_THAT(imported.report.refusals[1].reason, HasSubstr("not UTF-8 at byte 0"));
+}
+
+TEST(Import, PlainTextLinesMayEndInCrLfOrCr) {
+  for (const std::string& end : {"\n"s, "\r\n"s, "\r"s}) {
+    std::string text = "\xef\xbb\xbf";
+    for (const char* line : {"p", "1. a", "2. b", "---", "q", "no step", "===", "r", "1. c"}) {
+      text += line + end;
+    }
+    const Imported imported = ImportAs("text", text);
+    EXPECT_THAT(Ids(imported), ElementsAre("text/0", "text/2"));
+    EXPECT_EQ(imported.traces.at(0).problem, "p");
+    ASSERT_EQ(imported.report.refused, 1);
+    EXPECT_THAT(imported.report.refusals[0].where, HasSubstr("in.jsonl:5"));
+  }
 }
 
 TEST(Import, TakesByteOrderMarksAndCarriageReturns) {
@@ -188,6 +212,18 @@ TEST(Import, TakesALineOfTenMegabytesAndAMillionSteps) {
   const Imported many = Import(Row("a", {{"steps", steps}, {"labels", labels}}));
   ASSERT_EQ(many.traces.size(), 1u);
   EXPECT_EQ(many.report.labels.at("correct_necessary"), 1000000);
+}
+
+// Looking a name up among all before it would take minutes.
+TEST(Import, TakesARowOfManyMembers) {
+  json row = {{"id", "a"}, {"problem", "p"}, {"steps", {"x"}}};
+  json trl = {{"prompt", "p"}, {"completions", {"x"}}, {"labels", {true}}};
+  for (int i = 0; i < 300000; ++i) {
+    const std::string name = "m" + std::to_string(i);
+    row[name] = trl[name] = row["meta"]["n" + name] = i;
+  }
+  EXPECT_EQ(json::parse(ImportAs("native", row.dump()).traces.at(0).meta_json).size(), 600000u);
+  EXPECT_EQ(json::parse(ImportAs("trl", trl.dump()).traces.at(0).meta_json).size(), 300000u);
 }
 
 TEST(Import, SaysThatTheFileGrewWhileItWasRead) {

@@ -16,7 +16,7 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-json Completion(const char* text, const json& rating) {
+json Completion(const std::string& text, const json& rating) {
   return {{"text", text}, {"rating", rating}, {"flagged", false}};
 }
 
@@ -165,6 +165,20 @@ TEST(Prm800k, AlternativesMayBecomeTracesBehindTheSamePrefix) {
   EXPECT_TRUE(IsAlternative(alternative));
   EXPECT_FALSE(IsAlternative(imported.traces[0]));
   EXPECT_EQ(Export(imported.traces, "prm800k").rows.size(), 1u) << "they come with their parent";
+}
+
+TEST(Prm800k, RefusesAlternativesThatWouldFillTheMemory) {
+  std::vector<json> alternatives = {Completion("b", 1)};
+  for (int i = 0; i < 1500; ++i) alternatives.push_back(Completion(std::to_string(i), -1));
+  const json row =
+      RowOf({RatedStep({Completion(std::string(200000, 'x'), 1)}, 0), RatedStep(alternatives, 0)});
+  ImportOptions options;
+  options.read.alternatives = true;
+  const Imported imported = Import(row.dump(), options);
+  ASSERT_EQ(imported.report.refused, 1);
+  EXPECT_THAT(imported.report.refusals[0].reason,
+              HasSubstr("label.steps: the paths of one row as traces hold more than 268435456"));
+  EXPECT_EQ(Import(row.dump()).traces.size(), 1u) << "as they stay in meta";
 }
 
 TEST(Prm800k, ATraceOfAnotherSourceBecomesARowWithOneCompletionAStep) {

@@ -34,8 +34,7 @@ std::string Refusal1(std::string_view format, const json& row) {
   return imported.report.refusals.empty() ? "" : imported.report.refusals[0].reason;
 }
 
-// --- rows with a label a step
-// ---------------------------------------------------------------------
+// --- rows with a label a step -------------------------------------------------------------------
 
 TEST(TwoClassRows, TrueIsCorrectAndNullIsNotLabelled) {
   const Trace trl =
@@ -47,12 +46,44 @@ TEST(TwoClassRows, TrueIsCorrectAndNullIsNotLabelled) {
   const Trace fover = One(
       "fover", {{"problem", "p"}, {"solution_steps", {"a", "b"}}, {"error_labels", {true, false}}});
   EXPECT_EQ(LabelsOf(fover), "NX") << "true is correct, whatever the member's name says";
-  EXPECT_THAT(Refusal1("trl", {{"prompt", "p"}, {"completions", {"a"}}, {"labels", {1}}}),
-              HasSubstr("labels[0]: expected true, false or null, got 1"));
 }
 
-// --- rows with the first error
-// ----------------------------------------------------------------------
+TEST(TwoClassRows, RefuseLabelsOfOtherSystemsAndOfTheWrongLength) {
+  for (const json& label :
+       {json(1), json(0), json("true"), json("+"), json(1.0), json("correct")}) {
+    EXPECT_THAT(Refusal1("trl", {{"prompt", "p"}, {"completions", {"a"}}, {"labels", {label}}}),
+                HasSubstr("labels[0]: expected true, false or null, got " + label.dump()));
+    EXPECT_THAT(
+        Refusal1("fover", {{"problem", "p"}, {"solution_steps", {"a"}}, {"error_labels", {label}}}),
+        HasSubstr("error_labels[0]: expected true, false or null"));
+  }
+  const auto fover = [](const json& steps, const json& labels) {
+    return Refusal1("fover",
+                    {{"problem", "p"}, {"solution_steps", steps}, {"error_labels", labels}});
+  };
+  EXPECT_THAT(fover({"a", "b"}, {true}), HasSubstr("error_labels: expected 2 labels"));
+  EXPECT_THAT(fover({"a", " "}, {true, true}), HasSubstr("a blank one at [1]"));
+  EXPECT_THAT(fover(json::array(), json::array()), HasSubstr("at least one step"));
+  EXPECT_THAT(fover({"a", nullptr}, {true, true}),
+              HasSubstr("solution_steps[1]: expected a string"));
+  EXPECT_THAT(fover("a", {true}), HasSubstr("solution_steps: expected an array"));
+  EXPECT_THAT(fover({"a"}, nullptr), HasSubstr("error_labels: expected an array"));
+}
+
+// Members of the published sets beside those that are read.
+TEST(TwoClassRows, FoverKeepsWhatStandsBesideTheSteps) {
+  const Trace trace = One("fover", {{"id", "f-1"},
+                                    {"problem", "p"},
+                                    {"solution_steps", {"a"}},
+                                    {"error_labels", {true}},
+                                    {"messages", {{{"role", "user"}, {"content", "p"}}}},
+                                    {"base_dataset", "b"}});
+  EXPECT_EQ(trace.id, "f-1");
+  EXPECT_EQ(json::parse(trace.meta_json),
+            (json{{"messages", {{{"role", "user"}, {"content", "p"}}}}, {"base_dataset", "b"}}));
+}
+
+// --- rows with the first error ------------------------------------------------------------------
 
 json ProcessBench(int label) {
   return {{"id", "q"},      {"generator", "g"},
@@ -148,8 +179,7 @@ TEST(FirstErrorRows, BigBenchMistakeComparesTheAnswers) {
   EXPECT_EQ(LabelsOf(One("bbm", row)), "N");
 }
 
-// --- rows with kinds of flaws
-// -----------------------------------------------------------------------
+// --- rows with kinds of flaws -------------------------------------------------------------------
 
 json PrmBench(const char* classification, const json& error_steps) {
   return {{"idx", "i"},
@@ -218,8 +248,7 @@ TEST(FlawRows, RoscoeJoinsTheInstancesOfOneResponse) {
   EXPECT_THAT(Refusal1("roscoe", short_one), HasSubstr("expected 3 instances"));
 }
 
-// --- tagged texts
-// -----------------------------------------------------------------------------------
+// --- tagged texts -------------------------------------------------------------------------------
 
 TEST(TaggedText, MathShepherdReadsProblemStepsAndTags) {
   const Trace trace =
@@ -252,11 +281,65 @@ TEST(TaggedText, ErPrmGivesSoftValues) {
   EXPECT_EQ(LabelsOf(trace), "..");
   EXPECT_THAT(Refusal1("er-prm", {{"text", "p Step 1: a ки"}, {"value", {0.25, 1}}}),
               HasSubstr("expected 1 values"));
-  EXPECT_THAT(Refusal1("er-prm", {{"text", "p Step 1: a ки"}, {"value", {-0.1}}}),
-              HasSubstr("[0, 1]"));
+}
+
+TEST(TaggedText, ErPrmRefusesValuesThatAreNoShares) {
+  for (const json& value : {json(-0.1), json(1.001), json(7), json(nullptr), json("0.5"),
+                            json("NaN"), json(true), json::array({0.5})}) {
+    EXPECT_THAT(Refusal1("er-prm", {{"text", "p Step 1: a ки"}, {"value", {value}}}),
+                HasSubstr("value[0]: expected a number"))
+        << value;
+  }
+  const Imported nan = ImportAs("er-prm", "{\"text\":\"p Step 1: a ки\",\"value\":[NaN]}\n");
+  ASSERT_EQ(nan.report.refused, 1);
+  EXPECT_THAT(nan.report.refusals[0].reason, HasSubstr("not valid JSON"));
+  const auto refusal = [](const char* text, const json& values) {
+    return Refusal1("er-prm", {{"text", text}, {"value", values}});
+  };
+  EXPECT_THAT(refusal("p Step 1: a ки\nStep 2: b ки", {0.5}), HasSubstr("expected 2 values"));
+  EXPECT_THAT(refusal("p Step 1: a", json::array()), HasSubstr("expected the tag"));
+  EXPECT_THAT(refusal("p a ки", {0.5}), HasSubstr("where the problem ends, got none"));
+  EXPECT_THAT(refusal("Step 1: a ки", {0.5}), HasSubstr("expected a problem"));
+  EXPECT_THAT(refusal("p Step 1: a ки ки", {0.5, 0.5}), HasSubstr("a blank one at [1]"));
 }
 
 json Turn(const char* role, const char* content) { return {{"role", role}, {"content", content}}; }
+
+// The two published sets: one marks its steps, the other does not say where the problem ends.
+TEST(TaggedText, RlhflowRowsWithoutAMarkAreRefusedUnlessOneIsNamed) {
+  const json row = {{"conversations",
+                     {Turn("user", "p? First, a"), Turn("assistant", "+"), Turn("user", "Then b"),
+                      Turn("assistant", "+")}}};
+  EXPECT_THAT(Refusal1("rlhflow", row), HasSubstr("where the problem ends, got none"));
+  ImportOptions options;
+  options.read.first_step_mark = "First,";
+  const Imported imported = Import(row.dump(), options);
+  ASSERT_EQ(imported.traces.size(), 1u);
+  EXPECT_EQ(imported.traces[0].problem, "p?");
+  EXPECT_THAT(Texts(imported.traces[0]), ElementsAre("First, a", "Then b"));
+}
+
+TEST(TaggedText, RlhflowRefusesOtherTurnsAndLabels) {
+  const auto refusal = [](const json& turns) {
+    return Refusal1("rlhflow", {{"conversations", turns}});
+  };
+  const json step = Turn("user", "p Step 1: a");
+  for (const char* label : {"good", "", "1", "++", "\u2212", "+ because"}) {
+    EXPECT_THAT(refusal({step, Turn("assistant", label)}),
+                HasSubstr("conversations[1].content: expected \"+\" or \"-\""))
+        << label;
+  }
+  EXPECT_THAT(refusal({step, {{"role", "assistant"}, {"content", nullptr}}}),
+              HasSubstr("expected a string"));
+  EXPECT_THAT(refusal({Turn("system", "You judge."), Turn("assistant", "+")}),
+              HasSubstr("expected \"user\" in this turn"));
+  EXPECT_THAT(refusal({{{"from", "human"}, {"value", "p Step 1: a"}}}),
+              HasSubstr("\"role\" is missing"));
+  EXPECT_THAT(refusal({step, Turn("assistant", "+"), Turn("user", " "), Turn("assistant", "-")}),
+              HasSubstr("a blank one at [1]"));
+  EXPECT_THAT(refusal(json::array()), HasSubstr("at least one step"));
+  EXPECT_THAT(refusal("p"), HasSubstr("expected an array"));
+}
 
 TEST(TaggedText, RlhflowReadsTurns) {
   const json good = {{"conversations",
@@ -273,8 +356,7 @@ TEST(TaggedText, RlhflowReadsTurns) {
   EXPECT_THAT(Refusal1("rlhflow", bad), HasSubstr("\"assistant\" in this turn"));
 }
 
-// --- MATH-APS
-// ---------------------------------------------------------------------------------------
+// --- MATH-APS -----------------------------------------------------------------------------------
 
 TEST(MathAps, FlatPrefixesAndTreesGiveTheSamePaths) {
   const json flat = {{"question", "p"},
@@ -314,6 +396,18 @@ TEST(MathAps, FlatPrefixesAndTreesGiveTheSamePaths) {
   }
 }
 
+// 300 MB of steps that 1,500 paths share, from a row of 240 kB.
+TEST(MathAps, RefusesATreeWhosePathsWouldFillTheMemory) {
+  json children = json::array();
+  for (int i = 0; i < 1500; ++i) children.push_back({{"text", std::to_string(i)}});
+  const json row = {
+      {"question", "p"},
+      {"reasoning_steps",
+       {{"text", "p"},
+        {"children", {{{"text", std::string(200000, 'x')}, {"children", std::move(children)}}}}}}};
+  EXPECT_THAT(Refusal1("math-aps", row), HasSubstr("268435456 bytes together, the limit of a row"));
+}
+
 TEST(MathAps, ARepeatedPrefixHasTheMeanAndKeepsItsValues) {
   const json row = {{"question", "p"},
                     {"reasoning_steps",
@@ -324,8 +418,7 @@ TEST(MathAps, ARepeatedPrefixHasTheMeanAndKeepsItsValues) {
   EXPECT_EQ(trace.meta_json, R"({"repeated":{"0":[0.25,0.75]}})");
 }
 
-// --- texts
-// ------------------------------------------------------------------------------------------
+// --- texts --------------------------------------------------------------------------------------
 
 TEST(Gsm8k, CalculatorMarksGoWhereAskedFor) {
   const std::string row =
@@ -377,8 +470,7 @@ TEST(PlainText, OtherRulesSplitBehindTheFirstBlankLine) {
                                             "2. Done (e.g. this).", "End"));
 }
 
-// --- real samples
-// -----------------------------------------------------------------------------------
+// --- real samples -------------------------------------------------------------------------------
 
 // Problem, steps, labels and first error of the sets that were made from the same files.
 TEST(Readers, RealSamplesEqualTheSharedTraces) {

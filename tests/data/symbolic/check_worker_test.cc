@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -69,6 +71,59 @@ TEST(CheckWorker, AStepThatKillsTheChildCostsThatStepAlone) {
             (std::vector<std::string>{"not_checked too_big", "arith_ok follows"}));
   EXPECT_EQ(Say(&worker, {"spin", "abort"}),
             (std::vector<std::string>{"not_checked too_big", "not_checked too_big"}));
+  EXPECT_EQ(Say(&worker, {"2*3 = 6"}), std::vector<std::string>{"arith_ok arithmetic"});
+}
+
+std::vector<std::string_view> ManySteps(size_t number) {
+  std::vector<std::string_view> steps(number, "so 2*3 = 6");
+  steps.front() = "3x = 9";
+  steps.back() = "x = 3";
+  return steps;
+}
+
+TEST(CheckWorker, BatchesOfOneTraceShareItsContext) {
+  CheckWorker worker({}, {}, Misbehave);
+  std::vector<std::string_view> steps = ManySteps(3 * CheckWorker::kBatchSteps + 1);
+  EXPECT_EQ(Say(&worker, steps).back(), "arith_ok follows");
+  EXPECT_EQ(worker.restarts(), 0);
+  // A new child has to see the steps before again.
+  const size_t at = 2 * CheckWorker::kBatchSteps + 5;
+  steps[at] = "abort";
+  const std::vector<std::string> said = Say(&worker, steps);
+  EXPECT_EQ(worker.restarts(), 1);
+  ASSERT_EQ(said.size(), steps.size());
+  EXPECT_EQ(said[at], "not_checked too_big");
+  EXPECT_EQ(std::count(said.begin(), said.end(), "arith_ok arithmetic"), int64_t(steps.size()) - 3);
+  EXPECT_EQ(said.back(), "arith_ok follows");
+}
+
+TEST(CheckWorker, TheLimitOnCpuIsOneOfABatch) {
+  // 5 ms of CPU a step: more than the limit in all, far less in a batch.
+  WorkerLimits limits;
+  limits.cpu_seconds = 1;
+  limits.wall_ms = 60'000;
+  CheckWorker worker(limits, {}, [](StepChecker& checker, std::string_view step) {
+    const std::clock_t start = std::clock();
+    while (std::clock() - start < CLOCKS_PER_SEC / 200) {
+    }
+    return checker.Check(step);
+  });
+  EXPECT_EQ(Say(&worker, ManySteps(500)).back(), "arith_ok follows");
+  EXPECT_EQ(worker.restarts(), 0);
+}
+
+TEST(CheckWorker, ATraceThatKillsOneChildAfterAnotherIsGivenUp) {
+  WorkerLimits limits;
+  limits.restarts = 2;
+  CheckWorker worker(limits, {}, Misbehave);
+  std::vector<std::string_view> steps = ManySteps(3 * CheckWorker::kBatchSteps);
+  for (size_t i = CheckWorker::kBatchSteps; i < steps.size(); ++i) steps[i] = "abort";
+  const std::vector<std::string> said = Say(&worker, steps);
+  EXPECT_EQ(worker.restarts(), 3);
+  ASSERT_EQ(said.size(), steps.size());
+  EXPECT_EQ(said[CheckWorker::kBatchSteps - 1], "arith_ok arithmetic");
+  EXPECT_EQ(std::count(said.begin(), said.end(), "not_checked too_big"),
+            int64_t(2 * CheckWorker::kBatchSteps));
   EXPECT_EQ(Say(&worker, {"2*3 = 6"}), std::vector<std::string>{"arith_ok arithmetic"});
 }
 

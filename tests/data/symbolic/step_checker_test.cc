@@ -93,6 +93,31 @@ TEST(StepChecker, IdentitiesAndEquations) {
   EXPECT_EQ(Say("x + x + 30 = 160"), "not_checked new_equation");
 }
 
+TEST(StepChecker, MultiplesOfOneTermAreCompared) {
+  for (const char* step : {"120 m + 350 m = 480 m", "so 3/4 S + S = 2S", "3 * 18 * R = 108R"}) {
+    EXPECT_EQ(Say(step), "refuted false_identity hard") << step;
+  }
+  for (const char* step : {
+           "0.997 * 30 N = 29.9 N",         // rounded
+           "500 * x / 60 = 8.33x",          // rounded
+           "2x = 3x",                       // an equation, for zero
+           "2x + 3x = 6x + 1",              // an equation
+           "both sides give 2x + 3x = 6x",  // an equation
+       }) {
+    EXPECT_NE(Say(step).substr(0, 7), "refuted") << step;
+  }
+}
+
+TEST(StepChecker, SharesAreComparedWithCalculatedSharesAlone) {
+  for (const char* step : {
+           "There are 6 = 1/4 of the marbles",      // a count
+           "so 2 * 3 = 1/4 of the marbles",         // a count
+           "The rest is 1/3 = 1/2 of what is left"  // of another whole
+       }) {
+    EXPECT_NE(Say(step).substr(0, 7), "refuted") << step;
+  }
+}
+
 TEST(StepChecker, LostRootsAreNotesAndNoRefutations) {
   EXPECT_EQ(Say("so x = 3", {"x^2=9"}), "not_checked narrowing");
   EXPECT_EQ(Say("divide by x: x = 5", {"x^2=5x"}), "not_checked lost_case");
@@ -155,6 +180,10 @@ TEST(StepChecker, UnitsAndPhrasesBehindAreCleanBorders) {
            "And $\\sqrt[3]{64}=7$.",
            "5 times 6 equals 31",
            "12 divided by 4 is equal to 4",
+           "That is 120 cups of coffee / 3 cups of coffee per day = 30 days",
+           "And in the second half 4 * 85 = 320 kilometers.",
+           "So 42 marbles / 2 = 22 were not red.",
+           "Together they do 1/20 + 1/30 = 1/15 of the work.",
        }) {
     EXPECT_EQ(Say(step), kRefuted) << step;
   }

@@ -1,4 +1,4 @@
-#include "data/symbolic/expression.h"
+#include "data/symbolic/expression_parser.h"
 
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ Parsed Parse(std::string_view text, uint8_t reading = 0) {
   return result;
 }
 
-TEST(Expression, OperatorsBindAsInWriting) {
+TEST(ExpressionParser, OperatorsBindAsInWriting) {
   EXPECT_EQ(Parse("2 + 3*4^2").value, "50");
   EXPECT_EQ(Parse("-2^2").value, "-4");
   EXPECT_EQ(Parse("2^3^2").value, "512");
@@ -48,7 +48,7 @@ TEST(Expression, OperatorsBindAsInWriting) {
   EXPECT_EQ(Parse("12 divided by 4 plus 1").value, "4");
 }
 
-TEST(Expression, NumbersAreExact) {
+TEST(ExpressionParser, NumbersAreExact) {
   EXPECT_EQ(Parse("1,200.50").value, "2401/2");
   EXPECT_EQ(Parse(".5 + 1{,}000").value, "2001/2");
   EXPECT_EQ(Parse("$3 + 20%").value, "16/5");
@@ -56,7 +56,7 @@ TEST(Expression, NumbersAreExact) {
   EXPECT_EQ(Parse("99999999999999999999 + 1").value, "100000000000000000000");
 }
 
-TEST(Expression, LatexIsRead) {
+TEST(ExpressionParser, LatexIsRead) {
   EXPECT_EQ(Parse("\\frac{1}{2} + \\dfrac34").value, "5/4");
   EXPECT_EQ(Parse("\\sqrt{16} \\cdot \\sqrt[3]{27}").value, "12");
   EXPECT_EQ(Parse("\\binom{5}{2}").value, "10");
@@ -64,7 +64,7 @@ TEST(Expression, LatexIsRead) {
   EXPECT_EQ(Parse("\\left(1+2\\right) \\times \\text{three}").value, "words");
 }
 
-TEST(Expression, OpenReadingsChangeTheValue) {
+TEST(ExpressionParser, OpenReadingsChangeTheValue) {
   EXPECT_EQ(Parse("2 1/3").value, "7/3");
   EXPECT_EQ(Parse("2 1/3", kReadMixedAsProduct).value, "2/3");
   EXPECT_EQ(Parse("15%", kReadPercentAsNumber).value, "15");
@@ -72,7 +72,7 @@ TEST(Expression, OpenReadingsChangeTheValue) {
   EXPECT_EQ(Parse("14/1/4", kReadDivisionFromRight).value, "56");
 }
 
-TEST(Expression, FunctionsOfVariables) {
+TEST(ExpressionParser, FunctionsOfVariables) {
   EXPECT_EQ(Parse("(x+1)(x-1)").value, "x^2 - 1");
   EXPECT_EQ(Parse("2x/4").value, "1/2*x");
   EXPECT_EQ(Parse("1/(x+1)").value, "1 over x + 1");
@@ -80,7 +80,7 @@ TEST(Expression, FunctionsOfVariables) {
   EXPECT_EQ(Parse("(x + 1)*2").form, "(x + 1)*2");
 }
 
-TEST(Expression, WhatIsOutsideTheGrammarIsSaid) {
+TEST(ExpressionParser, WhatIsOutsideTheGrammarIsSaid) {
   EXPECT_EQ(Parse("3 # 4").value, "unread");
   EXPECT_EQ(Parse("3 +").value, "unread");
   EXPECT_EQ(Parse("(3, 4)").value, "unread");

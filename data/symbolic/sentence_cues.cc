@@ -1,0 +1,116 @@
+#include "data/symbolic/sentence_cues.h"
+
+#include <algorithm>
+
+#include "data/symbolic/relation_finder.h"
+
+namespace prm {
+namespace {
+
+// "42 / 2 = 21 were not cherry": said of the things, not of the relation.
+bool IsNegatedThing(const TokenView& view, uint32_t i, const FoundRelation& relation) {
+  return !relation.in_region && i > relation.right.last && view.IsForm(i, {"not"}) &&
+         view.IsForm(i - 1, {"were"});
+}
+
+}  // namespace
+
+bool TokenView::IsForm(uint32_t i, std::initializer_list<std::string_view> words) const {
+  return std::find(words.begin(), words.end(), TextOf(i)) != words.end();
+}
+
+void MergeWordRelations(std::string_view text, std::vector<MathToken>* tokens) {
+  const TokenView view{text, *tokens};
+  std::vector<MathToken>& all = *tokens;
+  const auto is_cue = [](const MathToken& token) {
+    return token.kind == TokenKind::kWord && (token.word.classes & (kWordEquals | kWordEqual));
+  };
+  if (std::none_of(all.begin(), all.end(), is_cue)) return;
+  size_t kept = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[kept++] = all[i];
+    if (!is_cue(all[i])) continue;
+    const bool to = i + 1 < all.size() && view.TextOf(uint32_t(i) + 1) == "to";
+    const bool negated = kept >= 2 && all[kept - 2].kind == TokenKind::kWord &&
+                         (all[kept - 2].word.classes & kWordNegation);
+    if (negated || ((all[i].word.classes & kWordEqual) && !to)) continue;
+    MathToken sign = all[i];
+    sign.kind = TokenKind::kRelation;
+    sign.op = '=';
+    sign.word = {};
+    --kept;
+    if (kept > 0 && all[kept - 1].kind == TokenKind::kWord &&
+        view.IsForm(uint32_t(kept) - 1, {"is", "are", "was", "be"})) {
+      sign.begin = all[--kept].begin;
+    }
+    if (to) sign.end = all[++i].end;
+    all[kept++] = sign;
+  }
+  all.resize(kept);
+}
+
+SentenceCues CuesOf(const TokenView& view, TokenRange sentence) {
+  uint32_t classes = 0;
+  bool strong = false;
+  bool percent = false;
+  for (uint32_t i = sentence.first; i < sentence.last; ++i) {
+    classes |= view.At(i).word.classes;
+    percent |= view.At(i).kind == TokenKind::kPercent;
+    strong |= view.IsWord(i, kWordNegation) &&
+              !view.IsForm(i, {"not", "no", "never", "cannot", "can't", "don't", "doesn't", "won't",
+                               "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
+  }
+  bool base = false;
+  for (uint32_t i = sentence.first; i + 1 < sentence.last; ++i) {
+    base |= view.TextOf(i) == "base" && view.At(i + 1).kind == TokenKind::kNumber;
+  }
+  SentenceCues cues;
+  cues.question =
+      sentence.last < view.Size() && view.At(sentence.last).kind == TokenKind::kQuestion;
+  cues.negated = strong;
+  cues.trial = classes & kWordTrial;
+  cues.about = classes & kWordAbout;
+  cues.percent = percent || (classes & kWordPercent) != 0;
+  cues.rewrite = classes & kWordRewrite;
+  cues.equation = classes & kWordEquation;
+  cues.modular = base || (classes & kWordModular) != 0;
+  cues.remainder = classes & kWordRemainder;
+  return cues;
+}
+
+bool IsNegatedNearby(const TokenView& view, const FoundRelation& relation) {
+  constexpr uint32_t kBefore = 3;
+  constexpr uint32_t kAfter = 5;
+  const TokenRange sentence = relation.sentence;
+  uint32_t first = relation.left.first - std::min(relation.left.first, kBefore);
+  uint32_t last = std::max(relation.right.last, relation.sign) + kAfter;
+  if (relation.in_region) {
+    first = sentence.first;
+    last = sentence.last;
+  }
+  for (uint32_t i = std::max(first, sentence.first); i < std::min(last, sentence.last); ++i) {
+    if (view.IsWord(i, kWordNegation) && !IsNegatedThing(view, i, relation)) return true;
+  }
+  // "1 = 2. Not true!"
+  for (uint32_t i = sentence.last + 1; i < std::min(sentence.last + 3, view.Size()); ++i) {
+    if (view.IsWord(i, kWordNegation)) return true;
+  }
+  return false;
+}
+
+bool IsSupposed(const TokenView& view, const FoundRelation& relation) {
+  constexpr uint32_t kBefore = 4;
+  const uint32_t end = std::min(relation.left.first, relation.sign);
+  for (uint32_t i = end; i > relation.sentence.first && end - i < kBefore; --i) {
+    const TokenKind kind = view.At(i - 1).kind;
+    if (kind == TokenKind::kComma || kind == TokenKind::kColon) return false;
+    if (kind == TokenKind::kWord &&
+        view.IsForm(i - 1, {"if", "If", "assume", "Assume", "suppose", "Suppose", "assuming",
+                            "assumed", "paradoxically", "imagine", "Imagine"})) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace prm
