@@ -34,7 +34,9 @@ struct Contamination {
 
 // The problems of evaluation files, to be searched. Used by one thread at a time.
 // Source: 13-grams and the rule that a gram found in more than 10 problems is boilerplate: Brown et
-// al. 2020, "Language models are few-shot learners", appendix C.
+// al. 2020, "Language models are few-shot learners", appendix C. Here a gram counts with its
+// numbers masked ("if the answer is 12, what is x" is one phrase for all answers) and variants of
+// one training problem, a group of its ProblemTable, count once.
 class EvaluationProblems {
  public:
   static constexpr double kMinSimilarity = 0.5;
@@ -58,17 +60,22 @@ class EvaluationProblems {
     uint32_t grams = 0;  // distinct 5-grams
   };
   void Add(Problem problem);
+  // The groups of `table`, at most kBoilerplate + 1, with a phrase that evaluation problems have.
+  std::unordered_map<uint64_t, std::vector<uint32_t>> GroupsOfPhrases(
+      const ProblemTable& table) const;
 
   std::vector<Problem> problems_;
   std::unordered_map<TextKey, uint32_t, TextKeyHash> by_text_;
   std::unordered_map<uint32_t, std::vector<uint32_t>> by_gram_;
   std::unordered_map<uint64_t, std::vector<uint32_t>> by_long_gram_;  // at most kBoilerplate + 1
+  std::unordered_map<uint64_t, int> phrases_;                         // problems that hold it
   std::unordered_map<TextKey, std::vector<uint32_t>, TextKeyHash> by_template_;
 };
 
-// The runs of 13 words of letters and digits of `normal`: hash, and the bytes of the run.
+// The runs of 13 words of letters and digits of `normal`: hash of the words, hash of the words with
+// numbers masked, and the bytes of the run.
 struct LongGram {
-  uint64_t hash;
+  uint64_t hash, phrase;
   size_t begin, end;
 };
 std::vector<LongGram> LongGramsOf(std::string_view normal);
