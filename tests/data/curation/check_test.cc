@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "data/curation/qa_lines.h"
@@ -118,6 +119,23 @@ TEST(Check, DistinctValidPathsCountPassedTracesOnly) {
   EXPECT_EQ(report.distinct_paths.at(2), 1);
   EXPECT_EQ(report.passed.strategies.at("math").at("inspect_verify"), 1);
   EXPECT_EQ(report.passed.strategies.at("math").at("algebraic_procedure"), 1);
+  // Two strategies of the eleven declared, equally often.
+  EXPECT_NEAR(*report.passed.strategy_entropy.at("math"), std::log(2) / std::log(11), 1e-12);
+  EXPECT_EQ(report.passed.traces, 2);
+  int64_t covered = 0;
+  for (const CellState& state : report.coverage) covered += state.count;
+  EXPECT_EQ(covered, 2);
+  EXPECT_EQ(report.largest_group, 3);
+}
+
+TEST(Check, TextsAreComparedByTheirSteps) {
+  const TempFolder folder;
+  const CheckReport report =
+      Check(folder, Line("a", "The same problem for both of them.", "one two three four", kGood) +
+                        Line("b", "The same problem for both of them.", "five six seven", kGood));
+  EXPECT_EQ(report.all.sampled, 2);
+  EXPECT_EQ(*report.all.self_bleu, 0);
+  EXPECT_EQ(*report.all.distinct2, 1);
 }
 
 TEST(Check, TheThreeFormsSayTheSame) {

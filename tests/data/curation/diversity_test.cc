@@ -88,6 +88,17 @@ TEST(SelfBleuTest, IsTheGeometricMeanOfClippedPrecisions) {
   EXPECT_NEAR(*SelfBleu(clipped), (first + second) / 2, 1e-12);
 }
 
+// By hand: the first 5/6, 4/5, 3/4, 2/3 against the second; the second in full, against the third,
+// the shorter of two equally near; the third in full but exp(1 - 5/4).
+TEST(SelfBleuTest, CountsAreClippedByTheMostInAnyOtherText) {
+  std::vector<std::string> texts = {"x x x x x x", "x x x x x", "x x x x"};
+  const double first = std::pow(5.0 / 6 * 4 / 5 * 3 / 4 * 2 / 3, 0.25),
+               third = std::exp(1 - 5.0 / 4);
+  EXPECT_NEAR(*SelfBleu(texts), (first + 1 + third) / 3, 1e-12);
+  std::swap(texts[0], texts[2]);
+  EXPECT_NEAR(*SelfBleu(texts), (first + 1 + third) / 3, 1e-12);
+}
+
 TEST(Distinct2Test, IsDistinctPairsOverPairs) {
   using Texts = std::vector<std::string>;
   EXPECT_DOUBLE_EQ(*Distinct2(Texts{"a b a b", "b c"}), 3.0 / 4);  // ab ba ab, bc

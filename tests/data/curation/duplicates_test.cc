@@ -61,6 +61,34 @@ TEST(Duplicates, EqualTextWithOtherLabelsIsAConflictAndStays) {
   EXPECT_EQ(Add(&finder, MakeTrace("p", {"3 + 4 = 8"}))->kind, DuplicateKind::kExact);
 }
 
+TEST(Duplicates, LabelsAreThoseOfStepsFirstErrorAndAnswer) {
+  const Trace plain = MakeTrace("p", {"3 + 4 = 8", "so 8"}, {});
+  Trace labelled = plain, error = plain, none = plain, wrong = plain;
+  labelled.steps[0].label = StepLabel::kCorrectNecessary;
+  error.first_error = 0;
+  none.first_error = -1;
+  wrong.final_correct = false;
+  DuplicateFinder finder;
+  Add(&finder, plain);
+  for (const Trace& trace : {labelled, error, none, wrong}) {
+    EXPECT_EQ(Add(&finder, trace)->kind, DuplicateKind::kLabelConflict);
+    EXPECT_EQ(Add(&finder, trace)->kind, DuplicateKind::kExact);
+  }
+}
+
+TEST(Duplicates, TheMostAlikeIsNamed) {
+  DuplicateFinder finder;
+  std::string far = kStep, near = kStep;
+  far.replace(far.find("Sunday"), 6, "Friday").replace(far.find("supper"), 6, "dinner");
+  far.replace(far.find("them came"), 9, "it arrived");
+  Add(&finder, MakeTrace("How many apples are there?", {far, "It is 12, he says."}));
+  near.replace(near.find("Sunday"), 6, "Monday");
+  Add(&finder, MakeTrace("How many apples are there?", {near, "It is 12."}));
+  const auto found = Add(&finder, MakeTrace("How many apples are there?", {kStep, "It is 12."}));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->of, 1u);
+}
+
 TEST(Duplicates, AChangedStepBesideItsOriginalIsAContrastAndStays) {
   DuplicateFinder finder;
   std::string changed = kStep;
@@ -125,6 +153,26 @@ TEST(Deduplicate, KeepsTheFirstOfEachByteForByte) {
             "{\"id\":\"b\",\"of\":\"a\",\"kind\":\"exact\",\"similarity\":1}\n"
             "{\"id\":\"d\",\"of\":\"a\",\"kind\":\"label_conflict\",\"similarity\":1}\n"
             "{\"id\":\"e\",\"of\":\"c\\u0001\",\"kind\":\"exact\",\"similarity\":1}\n");
+}
+
+TEST(Deduplicate, NearDuplicatesStayWhereOnlyExactOnesGo) {
+  const TempFolder folder;
+  std::string changed = kStep;
+  changed.replace(changed.find("Sunday"), 6, "Monday");
+  const auto line = [](const std::string& id, const std::string& step) {
+    return R"({"id":")" + id + R"(","problem":"How many?","steps":[")" + step +
+           R"(","It is 12."]})"
+           "\n";
+  };
+  const auto in =
+      folder.Write("in.jsonl", line("a", kStep) + line("b", changed) + line("c", kStep));
+  DedupOptions options{.in = in, .out = folder / "out"};
+  EXPECT_EQ(Deduplicate(options).kept, 1);
+  options.near = false;
+  const DedupResult result = Deduplicate(options);
+  EXPECT_EQ(result.kept, 2);
+  EXPECT_EQ(result.found[size_t(DuplicateKind::kNear)], 1);
+  EXPECT_EQ(ReadText(folder / "out"), line("a", kStep) + line("b", changed));
 }
 
 TEST(Deduplicate, DoesNotDependOnTheNumberOfThreads) {
