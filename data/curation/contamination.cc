@@ -43,16 +43,24 @@ std::vector<LongGram> LongGramsOf(std::string_view normal) {
     hashes.push_back(HashText(word));
     masked.push_back(IsNumberWord(word) ? 0 : hashes.back());
   }
+  const auto hash_of = [](const std::vector<uint64_t>& of, size_t first, size_t length) {
+    uint64_t hash = 0;
+    for (size_t k = 0; k < length; ++k) hash = Scramble(hash ^ of[first + k]);
+    return hash;
+  };
   std::vector<LongGram> grams;
   for (size_t i = 0; i + kLength <= words.size(); ++i) {
-    uint64_t hash = 0, phrase = 0;
-    for (size_t k = 0; k < kLength; ++k) {
-      hash = Scramble(hash ^ hashes[i + k]);
-      phrase = Scramble(phrase ^ masked[i + k]);
-    }
     const std::string_view last = words[i + kLength - 1];
-    grams.push_back({hash, phrase, size_t(words[i].data() - normal.data()),
-                     size_t(last.data() + last.size() - normal.data())});
+    LongGram gram{hash_of(hashes, i, kLength),
+                  {},
+                  size_t(words[i].data() - normal.data()),
+                  size_t(last.data() + last.size() - normal.data())};
+    for (size_t k = 0; k < gram.phrases.size(); ++k) {
+      const bool shared = k + 1 < gram.phrases.size() && !grams.empty();
+      gram.phrases[k] = shared ? grams.back().phrases[k + 1]
+                               : hash_of(masked, i + k, EvaluationProblems::kPhrase);
+    }
+    grams.push_back(gram);
   }
   return grams;
 }
@@ -85,30 +93,37 @@ void EvaluationProblems::Add(Problem problem) {
     std::vector<uint32_t>& in = by_long_gram_[gram.hash];
     const bool again = !in.empty() && in.back() == index;
     if (!again && in.size() <= size_t(kBoilerplate)) in.push_back(index);
-    if (phrases.insert(gram.phrase).second) ++phrases_[gram.phrase];
+    for (const uint64_t phrase : gram.phrases) {
+      if (phrases.insert(phrase).second) ++phrases_[phrase];
+    }
   }
   by_template_[KeyOf(MaskNumbers(problem.text))].push_back(index);
   problems_.push_back(std::move(problem));
 }
 
-std::unordered_map<uint64_t, std::vector<uint32_t>> EvaluationProblems::GroupsOfPhrases(
-    const ProblemTable& table) const {
-  std::unordered_map<uint64_t, std::vector<uint32_t>> groups;
+EvaluationProblems::Groups EvaluationProblems::GroupsOfPhrases(const ProblemTable& table) const {
+  Groups groups;
   for (uint32_t problem = 0; problem < table.size(); ++problem) {
     const uint32_t group = table.GroupOf(problem);
     for (const LongGram& gram : LongGramsOf(table.Text(problem))) {
-      if (!phrases_.contains(gram.phrase)) continue;
-      std::vector<uint32_t>& in = groups[gram.phrase];
-      const bool again = std::find(in.begin(), in.end(), group) != in.end();
-      if (!again && in.size() <= size_t(kBoilerplate)) in.push_back(group);
+      for (const uint64_t phrase : gram.phrases) {
+        if (!phrases_.contains(phrase)) continue;
+        std::vector<uint32_t>& in = groups[phrase];
+        const bool again = std::find(in.begin(), in.end(), group) != in.end();
+        if (!again && in.size() <= size_t(kBoilerplate)) in.push_back(group);
+      }
     }
   }
   return groups;
 }
 
+bool EvaluationProblems::IsBoilerplate(uint64_t phrase, const Groups& groups) const {
+  return phrases_.at(phrase) > kBoilerplate || groups.at(phrase).size() > size_t(kBoilerplate);
+}
+
 std::vector<Contamination> EvaluationProblems::FindIn(
     const ProblemTable& table, const std::function<std::string(uint32_t)>& answer_of) const {
-  const auto groups_of_phrase = GroupsOfPhrases(table);
+  const Groups groups_of_phrase = GroupsOfPhrases(table);
   std::vector<Contamination> found;
   std::unordered_map<uint32_t, uint32_t> shared;  // 5-grams by evaluation problem
   for (uint32_t problem = 0; problem < table.size(); ++problem) {
@@ -142,8 +157,11 @@ std::vector<Contamination> EvaluationProblems::FindIn(
     if (!best) {
       for (const LongGram& gram : LongGramsOf(text)) {
         const auto in = by_long_gram_.find(gram.hash);
-        if (in == by_long_gram_.end() || phrases_.at(gram.phrase) > kBoilerplate) continue;
-        if (groups_of_phrase.at(gram.phrase).size() > size_t(kBoilerplate)) continue;
+        if (in == by_long_gram_.end()) continue;
+        const bool boilerplate =
+            std::any_of(gram.phrases.begin(), gram.phrases.end(),
+                        [&](uint64_t phrase) { return IsBoilerplate(phrase, groups_of_phrase); });
+        if (boilerplate) continue;
         for (const uint32_t eval : in->second) {
           offer(ContaminationKind::kThirteen, eval, similarity_to(eval),
                 text.substr(gram.begin, gram.end - gram.begin));

@@ -13,15 +13,15 @@ namespace {
 
 constexpr double kSmallCount = 12;
 // Of units of time, measure and money, of percentages and angles.
-constexpr std::array<double, 24> kConstants = {16,  18,  20,  24,  25,   28,   30,   31,
-                                               36,  40,  45,  50,  52,   60,   90,   100,
-                                               180, 360, 365, 366, 1000, 1760, 3600, 5280};
+constexpr std::array<double, 25> kConstants = {16,  18,  20,   24,   25,   28,   30,   31,  36,
+                                               40,  45,  50,   52,   60,   90,   100,  180, 360,
+                                               365, 366, 1000, 1760, 3600, 5280, 10000};
 
 struct NumberWord {
   std::string_view word;
   double value;
 };
-constexpr std::array<NumberWord, 58> kNumberWords = {{
+constexpr std::array<NumberWord, 59> kNumberWords = {{
     {"zero", 0},       {"one", 1},         {"two", 2},          {"three", 3},
     {"four", 4},       {"five", 5},        {"six", 6},          {"seven", 7},
     {"eight", 8},      {"nine", 9},        {"ten", 10},         {"eleven", 11},
@@ -35,8 +35,8 @@ constexpr std::array<NumberWord, 58> kNumberWords = {{
     {"triple", 3},     {"thrice", 3},      {"score", 20},       {"fortnight", 14},
     {"gross", 144},    {"halves", 0.5},    {"thirds", 1.0 / 3}, {"quarters", 0.25},
     {"fourths", 0.25}, {"fifths", 0.2},    {"tenth", 0.1},      {"tenths", 0.1},
-    {"penny", 0.01},   {"pennies", 0.01},  {"cents", 0.01},     {"nickels", 0.05},
-    {"dime", 0.1},     {"dimes", 0.1},
+    {"penny", 0.01},   {"pennies", 0.01},  {"cents", 0.01},     {"nickel", 0.05},
+    {"nickels", 0.05}, {"dime", 0.1},      {"dimes", 0.1},
 }};
 
 // Words before a number that only counts: "step 14", "equation 23".
@@ -102,10 +102,10 @@ double MixedNumber(const std::vector<std::string_view>& words, size_t at) {
 
 // "= 12", "is 12", "about 12" with no operator behind state a result.
 bool IsResult(const std::vector<std::string_view>& words, size_t at) {
-  constexpr std::array<std::string_view, 22> kIntroduce = {
-      "=",     "<=", ">=",    "<",       ">",      "\u2248", "\\approx", "approximately",
-      "about", "is", "are",   "was",     "equals", "equal",  "gives",    "get",
-      "gets",  "to", "total", "roughly", "be",     "becomes"};
+  constexpr std::array<std::string_view, 23> kIntroduce = {
+      "=",     "<=", ">=",  "<",     ">",       "\u2248", "\\approx", "approximately",
+      "about", "is", "are", "was",   "equals",  "equal",  "gives",    "get",
+      "gets",  "to", "or",  "total", "roughly", "be",     "becomes"};
   const bool behind = at + 1 < words.size() && IsOperator(words[at + 1]);
   if (behind || at == 0) return false;
   size_t before = at - 1;
@@ -114,10 +114,13 @@ bool IsResult(const std::vector<std::string_view>& words, size_t at) {
   return Has(kIntroduce, words[before]);
 }
 
-// One of two or more numbers in a row: terms of a sequence, cases gone through, "1, 320".
+// One of two or more numbers in a row: terms of a sequence, cases gone through, "1, 320", "41 and
+// 43".
 bool IsListed(const std::vector<std::string_view>& words, size_t at) {
-  return (at > 0 && IsNumberWord(words[at - 1])) ||
-         (at + 1 < words.size() && IsNumberWord(words[at + 1]));
+  const auto is_number = [&](size_t i) { return i < words.size() && IsNumberWord(words[i]); };
+  const auto is_and = [&](size_t i) { return i < words.size() && words[i] == "and"; };
+  return is_number(at - 1) || is_number(at + 1) || (is_and(at - 1) && is_number(at - 2)) ||
+         (is_and(at + 1) && is_number(at + 2));
 }
 
 // Behind the first equals sign of a formula all numbers are worked out, up to such a word.
@@ -186,8 +189,14 @@ bool KnownQuantities::IsOneOperationAway(double value) const {
       Knows((1 - value) * 100) || Knows(value - 1) || Knows(1 - value)) {
     return true;
   }
-  if (Knows(std::sqrt(value)) || Knows(value * value) || Knows(value * 60) || Knows(value * 1000)) {
+  if (Knows(std::sqrt(value)) || Knows(value * value) || Knows(value * 60) || Knows(value / 60)) {
     return true;
+  }
+  for (const double power : {10.0, 1000.0}) {
+    if (Knows(value * power) || Knows(value / power)) return true;
+  }
+  for (const double exponent : {3.0, 4.0, 5.0, 6.0}) {
+    if (Knows(std::round(std::pow(value, 1 / exponent) * 1e9) / 1e9)) return true;
   }
   if (Knows(value / 2) || Knows(value * 2) || Knows(value * 100) || Knows(value / 100) ||
       Knows(100 - value) || Knows(value - 100) || Knows(value + 1) || Knows(value - 1)) {
@@ -208,6 +217,7 @@ bool KnownQuantities::IsRounded(double value, double place) const {
   return std::any_of(values_.begin(), values_.end(), [&](double a) {
     // A whole known number rounds to itself alone.
     if (a != std::floor(a) && rounds(a)) return true;
+    if (place < 1 && a != 0 && rounds(1 / a)) return true;
     // Whole numbers are near too many quotients.
     return place < 1 && std::any_of(values_.begin(), values_.end(), [&](double b) {
              const double quotient = a / b;
@@ -239,6 +249,7 @@ std::vector<std::string> KnownQuantities::Unsupported(std::string_view step) {
   for (const std::string_view word : used) {
     const double value = ValueOfNumber(word);
     if (Has(stated, value) || Knows(value) || IsOneOperationAway(value)) continue;
+    if (Has(stated, value / 100)) continue;  // "160 %, because 16 / 10 = 1.6"
     if (IsRounded(value, LastPlace(word))) continue;
     if (!Has(unsupported, word)) unsupported.emplace_back(word);
   }

@@ -9,9 +9,9 @@
 namespace prm {
 
 // The numbers that a trace may use so far. A number comes from somewhere if it is in the problem or
-// an earlier step, in digits or words; the result that the step states ("= 12", "is 12"); one of a
-// row of three or more; a small count, a constant of everyday units (60, 24, 365, ..) or its
-// inverse; one operation (+ - * /, percent, square) from two numbers known, for a step of mental
+// an earlier step, in digits or words; the result that the step states ("= 12", "is 12", "or 12");
+// one of a row of three or more; a small count, a constant of everyday units (60, 24, 365, ..) or
+// its inverse; one operation (+ - * /, percent, power) from two numbers known, for a step of mental
 // arithmetic; or a number known, or a quotient of two, rounded or cut to the decimals shown.
 // Used by one thread at a time.
 class KnownQuantities {

@@ -223,6 +223,27 @@ TEST(QaLines, OneLineATraceInOrder) {
   EXPECT_EQ(count, 3000);
 }
 
+TEST(QaLines, AHintIsShownAndCountedAmongNoFindings) {
+  const TempFolder folder;
+  const std::string text =
+      R"({"id":"a","problem":"Solve 3x + 6 = 15.","steps":["3x = 9","x = 4"],"domain":"math",)"
+      R"("labels":["correct_necessary","correct_necessary"],"reference_answer":"3"})"
+      "\n";
+  QaOptions options;
+  options.in = folder.Write("in.jsonl", text);
+  options.out = folder / "out.jsonl";
+  EXPECT_EQ(WriteQaLines(options).with_findings, 0);
+  const Json line = Json::parse(ReadText(folder / "out.jsonl"));
+  ASSERT_EQ(line["findings"].size(), 1u) << line;
+  EXPECT_EQ(line["findings"][0]["kind"], "correct_but_contradicts_context");
+  EXPECT_EQ(line["findings"][0]["route"], "hint");
+  const CheckReport report = Check(folder, text);
+  const Json json = Json::parse(CheckJson(report));
+  EXPECT_EQ(json["symbolic"]["hints"]["correct_but_contradicts_context"]["count"], 1);
+  EXPECT_EQ(json["symbolic"]["conflicts"].size(), 2u);
+  EXPECT_THAT(CheckText(report), HasSubstr("hint: correct_but_contradicts_context"));
+}
+
 TEST(QaLines, SayWhyAndWhereTo) {
   const Trace trace = ParseTrace(
       R"({"id":"a","problem":"What is 2 + 2?","steps":["We say. It. Thrice.","2 + 2 = 5"],

@@ -109,12 +109,10 @@ std::string Story(int number) {
   return text + ". ";
 }
 
-const std::string kPhrase =
-    "If the answer to the question above is %, what is the value of the unknown variable?";
-
+// Every eight words of it hold a number.
 std::string PhraseWith(int number) {
-  std::string phrase = kPhrase;
-  return phrase.replace(phrase.find('%'), 1, std::to_string(number));
+  const std::string some = " take " + std::to_string(number) + " of the ";
+  return "Now" + some + "red," + some + "blue and" + some + "green.";
 }
 
 TEST_F(ContaminationTest, APhraseOfTenProblemsIsEvidenceAndOfElevenIsNot) {
@@ -143,6 +141,18 @@ TEST_F(ContaminationTest, APhraseIsTheSameForAllItsNumbers) {
 TEST_F(ContaminationTest, APhraseIsTheSameForAllItsEvaluationNumbers) {
   for (int i = 0; i < 11; ++i) Evaluate(Story(i) + PhraseWith(100 + i));
   Train(Story(25) + PhraseWith(100));
+  EXPECT_TRUE(Find().empty());
+}
+
+TEST_F(ContaminationTest, WordsBesideAPhraseOfAllAreNoEvidence) {
+  const std::string phrase = "what is the value of the unknown variable";
+  Evaluate(Story(25) + "He has two bikes: " + phrase);
+  Train(Story(0) + "He has two bikes: " + phrase);
+  EXPECT_EQ(Find().size(), 0u);  // twelve words
+  Evaluate(Story(24) + "So he has two bikes: " + phrase);
+  Train(Story(1) + "So he has two bikes: " + phrase);
+  EXPECT_EQ(Find().size(), 1u);
+  for (int i = 2; i < 11; ++i) Train(Story(i) + phrase + " and no more than that, as we know.");
   EXPECT_TRUE(Find().empty());
 }
 

@@ -71,6 +71,22 @@ TEST(Quantities, CoinsSharesOfUnitsAndPercentLeftAreKnown) {
   EXPECT_EQ(area.Unsupported("The area shrinks by 19 percent."), Numbers());
 }
 
+TEST(Quantities, PowersShiftedPointsAndHoursAreOneOperationAway) {
+  EXPECT_EQ(KnownQuantities("Four to the 5th.").Unsupported("This makes 1 / 1024"), Numbers());
+  EXPECT_EQ(KnownQuantities("It is 0.898.").Unsupported("So 898 of 1000 parts"), Numbers());
+  EXPECT_EQ(KnownQuantities("It takes 17 h.").Unsupported("These 1020 minutes pass"), Numbers());
+  EXPECT_EQ(KnownQuantities("It takes 17 h.").Unsupported("These 1021 minutes pass"),
+            Numbers{"1021"});
+}
+
+TEST(Quantities, ResultsInWordsAndNumbersInARowAreStated) {
+  KnownQuantities known("A box of 17 pounds, 16 ounces each.");
+  EXPECT_EQ(known.Unsupported("It holds 17 * 16, or 272 ounces"), Numbers());
+  EXPECT_EQ(known.Unsupported("The primes here are 41, 43, and 47, as we know"), Numbers());
+  EXPECT_EQ(known.Unsupported("Those 47 and 59 are two"), Numbers());
+  EXPECT_EQ(known.Unsupported("We buy 491 and more"), Numbers{"491"});
+}
+
 TEST(Quantities, FormulasAreJudgedUpToTheirFirstEqualsSign) {
   KnownQuantities known("A car drives at 54 km an hour.");
   EXPECT_EQ(known.Unsupported("54 * 1000 / 3600 = 77 * 13 / 29 = 15"), Numbers());
