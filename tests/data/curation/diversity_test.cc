@@ -20,6 +20,9 @@ TEST(Vendi, GoldenValues) {
   EXPECT_NEAR(*VendiScore(Matrix{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}, 4), 4, 1e-9);
   EXPECT_NEAR(*VendiScore(Matrix(9, 1), 3), 1, 1e-9);
   EXPECT_NEAR(*VendiScore(Matrix{1, 1, 0, 1, 1, 0, 0, 0, 1}, 3), 1.88988, 1e-5);
+  // Eigenvalues 0.995 and 0.005.
+  EXPECT_NEAR(*VendiScore(Matrix{1, 0.99, 0.99, 1}, 2),
+              std::exp(-0.995 * std::log(0.995) - 0.005 * std::log(0.005)), 1e-9);
   EXPECT_EQ(VendiScore(Matrix{}, 0), std::nullopt);
 }
 

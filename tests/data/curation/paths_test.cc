@@ -117,6 +117,7 @@ TEST(Paths, OnePathEndsAtItsThreshold) {
 
 TEST(Paths, ClustersAreNumberedByFirstAppearance) {
   EXPECT_EQ(PathClusters(std::vector<Path>{"zz", "aaa", "zz", "bb"}), (std::vector{0, 1, 0, 2}));
+  EXPECT_EQ(PathClusters(std::vector<Path>{"abc", "abd", "zz"}), (std::vector{0, 0, 1}));
   EXPECT_TRUE(PathClusters(std::vector<Path>{}).empty());
 }
 
