@@ -63,6 +63,14 @@ TEST(MinHash, TheEstimateIsUnbiased) {
   }
 }
 
+// Half of the 128 low bytes equal, one in 256 by chance.
+TEST(MinHash, ChanceIsTakenOffTheEstimate) {
+  MinHashSketch a = {}, b = {};
+  for (size_t i = 0; i < 64; ++i) b.low_bits[2 * i] = 1;
+  EXPECT_DOUBLE_EQ(EstimateJaccard(a, b), (0.5 - 1.0 / 256) / (255.0 / 256));
+  EXPECT_DOUBLE_EQ(EstimateJaccard(a, a), 1);
+}
+
 // 1 - (1 - s^8)^16, the curve of 16 bands of 8 rows.
 TEST(MinHash, SetsShareABandAsOftenAsTheCurveSays) {
   std::mt19937 random(6);
