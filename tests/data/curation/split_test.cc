@@ -153,6 +153,13 @@ TEST(SplitByGroup, GroupsAreNotDividedWhateverTheOrderOfTheFile) {
   }
 }
 
+TEST(SplitByGroup, TheLargestGroupIsSaid) {
+  const TempFolder folder;
+  std::string text;
+  for (int i = 0; i < 6; ++i) text += LineOf(i, i == 0 ? "one" : i < 4 ? "the other" : "a third");
+  EXPECT_EQ(SplitByGroup(OptionsFor(folder, folder.Write("in.jsonl", text))).largest_group, 3);
+}
+
 TEST(SplitByGroup, LinesStayAsTheyAreAndEqualSeedsGiveEqualFiles) {
   const TempFolder folder;
   const auto in =
