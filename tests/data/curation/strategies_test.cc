@@ -30,6 +30,12 @@ TEST(Strategies, SynthesizedTracesAreTaggedFromTheListOfTheirDomain) {
   }
 }
 
+TEST(Strategies, AValuePutInAtTheEndIsACheckOfTheResult) {
+  const Trace trace = MakeTrace("math", "Solve 3x + 6 = 15.",
+                                {"Subtract 6: 3x = 9.", "So x = 3.", "3(3) + 6 = 15."});
+  EXPECT_EQ(Analyze(trace).suggestion.strategy, "algebraic_procedure");
+}
+
 TEST(Strategies, ListsAreClosedByDomain) {
   EXPECT_TRUE(IsStrategyOf("inspect_verify", "math"));
   EXPECT_TRUE(IsStrategyOf("inspect_verify", "math-gsm8k"));
