@@ -64,6 +64,16 @@ std::string Toned(const std::string& text, Tone tone) {
   return "<span" + ClassAttribute(ToneClass(tone)) + ">" + EscapeHtml(text) + "</span>";
 }
 
+// Lets long names of the code break behind their underscores, so that columns can be narrow.
+std::string BreakNames(const std::string& html) {
+  std::string broken;
+  for (const char c : html) {
+    broken += c;
+    if (c == '_') broken += "<wbr>";
+  }
+  return broken;
+}
+
 std::string SectionId(size_t index) { return "s" + std::to_string(index + 1); }
 
 }  // namespace
@@ -153,8 +163,8 @@ void HtmlReport::Table(const HtmlTable& table) {
   }
   body_ += "<thead><tr>";
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    body_ +=
-        "<th scope=\"col\"" + number_class(i) + ">" + EscapeHtml(table.columns[i].title) + "</th>";
+    body_ += "<th scope=\"col\"" + number_class(i) + ">" +
+             BreakNames(EscapeHtml(table.columns[i].title)) + "</th>";
   }
   body_ += "</tr></thead>\n<tbody>\n";
   for (const std::vector<HtmlCell>& row : table.rows) {
@@ -165,8 +175,9 @@ void HtmlReport::Table(const HtmlTable& table) {
     body_ += "<tr>";
     for (size_t i = 0; i < row.size(); ++i) {
       const char* tag = i == 0 ? "th" : "td";
+      const std::string cell = Toned(row[i].text, row[i].tone);
       body_ += StrCat("<", tag, i == 0 ? " scope=\"row\"" : "", number_class(i), ">",
-                      Toned(row[i].text, row[i].tone), "</", tag, ">");
+                      i == 0 ? BreakNames(cell) : cell, "</", tag, ">");
     }
     body_ += "</tr>\n";
   }

@@ -74,7 +74,9 @@ std::string CountBars(std::string title, const std::map<std::string, int64_t>& c
 
 void AddOverview(const CheckReport& report, HtmlReport* page) {
   int64_t removable = 0, warnings = 0, conflicts = 0;
-  for (const FindingSample& conflict : report.conflicts) conflicts += conflict.count();
+  for (size_t i = 0; i < kNumSymbolicConflicts; ++i) {
+    if (!IsHint(SymbolicConflict(i))) conflicts += report.conflicts[i].count();
+  }
   for (size_t i = 0; i < kNumDuplicateKinds; ++i) {
     if (IsRemovable(DuplicateKind(i))) removable += report.duplicates[i].count();
   }
@@ -95,8 +97,7 @@ void AddOverview(const CheckReport& report, HtmlReport* page) {
        asked ? "" : "no evaluation file given",
        asked ? ToneOfCount(report.contaminated_traces, Tone::kBad) : Tone::kMuted},
       {"Lint warnings", FormatCount(warnings), "they never label"},
-      {"Symbolic conflicts", FormatCount(report.conflicts[0].count() + report.conflicts[1].count()),
-       "for review"},
+      {"Symbolic conflicts", FormatCount(conflicts), "for review"},
   });
 }
 
@@ -224,12 +225,13 @@ void AddSymbolic(const CheckReport& report, HtmlReport* page) {
   CountTable table("Conflict");
   constexpr std::array<std::string_view, kNumSymbolicConflicts> kMeanings = {
       "labelled correct, and arithmetic or an identity in it is false: to review",
-      "labelled correct, and it contradicts the equations before it: to review, often a case or a "
-      "new name",
+      "labelled correct, and it contradicts the equations before it: a hint, more often a case, a "
+      "value put in or a letter used again than a slip",
       "called a calculation error, and all relations hold: to review"};
   for (size_t i = 0; i < kNumSymbolicConflicts; ++i) {
-    table.Row(SymbolicConflictName(SymbolicConflict(i)), report.conflicts[i].count(),
-              std::string(kMeanings[i]), Tone::kWarning);
+    const auto conflict = SymbolicConflict(i);
+    table.Row(SymbolicConflictName(conflict), report.conflicts[i].count(),
+              std::string(kMeanings[i]), IsHint(conflict) ? Tone::kMuted : Tone::kWarning);
   }
   table.Row("hard refutations", report.hard_refutations, "closed arithmetic or a false identity");
   page->Table(table.table());

@@ -86,15 +86,20 @@ Json SymbolicJson(const CheckReport& report) {
   for (size_t i = 0; i < report.reasons.size(); ++i) {
     if (report.reasons[i] > 0) reasons[std::string(ReasonName(Reason(i)))] = report.reasons[i];
   }
+  Json conflicts = Json::object(), hints = Json::object();
+  for (size_t i = 0; i < kNumSymbolicConflicts; ++i) {
+    const auto conflict = SymbolicConflict(i);
+    Json& list = IsHint(conflict) ? hints : conflicts;
+    list[std::string(SymbolicConflictName(conflict))] = ToJson(report.conflicts[i]);
+  }
   return {{"steps_by_verdict_and_label",
            ByName(
                report.verdicts, [](size_t i) { return VerdictName(Verdict(i)); },
                [](const auto& row) { return Counts(row, LabelName); })},
           {"reasons", std::move(reasons)},
           {"hard_refutations", report.hard_refutations},
-          {"conflicts", SamplesByName(report.conflicts, [](size_t i) {
-             return SymbolicConflictName(SymbolicConflict(i));
-           })}};
+          {"conflicts", std::move(conflicts)},
+          {"hints", std::move(hints)}};
 }
 
 Json HygieneJson(const CheckReport& report) {

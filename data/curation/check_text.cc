@@ -104,7 +104,9 @@ void AddLints(const CheckReport& report, Page* page) {
   }
   page->Count("of the refuted: hard", report.hard_refutations);
   for (size_t i = 0; i < kNumSymbolicConflicts; ++i) {
-    page->Findings(SymbolicConflictName(SymbolicConflict(i)), report.conflicts[i]);
+    const auto conflict = SymbolicConflict(i);
+    page->Findings(StrCat(IsHint(conflict) ? "hint: " : "", SymbolicConflictName(conflict)),
+                   report.conflicts[i]);
   }
 }
 

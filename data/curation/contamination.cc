@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <tuple>
+#include <unordered_set>
 
 #include "data/answers.h"
 #include "data/error.h"
@@ -37,15 +38,29 @@ std::vector<LongGram> LongGramsOf(std::string_view normal) {
   constexpr size_t kLength = EvaluationProblems::kLongGram;
   std::vector<std::string_view> words = NormalWords(normal);
   std::erase_if(words, [](std::string_view word) { return !IsPlainWord(word); });
-  std::vector<uint64_t> hashes;
-  for (const std::string_view word : words) hashes.push_back(HashText(word));
+  std::vector<uint64_t> hashes, masked;
+  for (const std::string_view word : words) {
+    hashes.push_back(HashText(word));
+    masked.push_back(IsNumberWord(word) ? 0 : hashes.back());
+  }
+  const auto hash_of = [](const std::vector<uint64_t>& of, size_t first, size_t length) {
+    uint64_t hash = 0;
+    for (size_t k = 0; k < length; ++k) hash = Scramble(hash ^ of[first + k]);
+    return hash;
+  };
   std::vector<LongGram> grams;
   for (size_t i = 0; i + kLength <= words.size(); ++i) {
-    uint64_t hash = 0;
-    for (size_t k = 0; k < kLength; ++k) hash = Scramble(hash ^ hashes[i + k]);
     const std::string_view last = words[i + kLength - 1];
-    grams.push_back({hash, size_t(words[i].data() - normal.data()),
-                     size_t(last.data() + last.size() - normal.data())});
+    LongGram gram{hash_of(hashes, i, kLength),
+                  {},
+                  size_t(words[i].data() - normal.data()),
+                  size_t(last.data() + last.size() - normal.data())};
+    for (size_t k = 0; k < gram.phrases.size(); ++k) {
+      const bool shared = k + 1 < gram.phrases.size() && !grams.empty();
+      gram.phrases[k] = shared ? grams.back().phrases[k + 1]
+                               : hash_of(masked, i + k, EvaluationProblems::kPhrase);
+    }
+    grams.push_back(gram);
   }
   return grams;
 }
@@ -73,29 +88,42 @@ void EvaluationProblems::Add(Problem problem) {
   const std::vector<uint32_t> grams = GramSet(problem.text);
   problem.grams = uint32_t(grams.size());
   for (const uint32_t gram : grams) by_gram_[gram].push_back(index);
+  std::unordered_set<uint64_t> phrases;
   for (const LongGram& gram : LongGramsOf(problem.text)) {
     std::vector<uint32_t>& in = by_long_gram_[gram.hash];
     const bool again = !in.empty() && in.back() == index;
     if (!again && in.size() <= size_t(kBoilerplate)) in.push_back(index);
+    for (const uint64_t phrase : gram.phrases) {
+      if (phrases.insert(phrase).second) ++phrases_[phrase];
+    }
   }
   by_template_[KeyOf(MaskNumbers(problem.text))].push_back(index);
   problems_.push_back(std::move(problem));
 }
 
+EvaluationProblems::Groups EvaluationProblems::GroupsOfPhrases(const ProblemTable& table) const {
+  Groups groups;
+  for (uint32_t problem = 0; problem < table.size(); ++problem) {
+    const uint32_t group = table.GroupOf(problem);
+    for (const LongGram& gram : LongGramsOf(table.Text(problem))) {
+      for (const uint64_t phrase : gram.phrases) {
+        if (!phrases_.contains(phrase)) continue;
+        std::vector<uint32_t>& in = groups[phrase];
+        const bool again = std::find(in.begin(), in.end(), group) != in.end();
+        if (!again && in.size() <= size_t(kBoilerplate)) in.push_back(group);
+      }
+    }
+  }
+  return groups;
+}
+
+bool EvaluationProblems::IsBoilerplate(uint64_t phrase, const Groups& groups) const {
+  return phrases_.at(phrase) > kBoilerplate || groups.at(phrase).size() > size_t(kBoilerplate);
+}
+
 std::vector<Contamination> EvaluationProblems::FindIn(
     const ProblemTable& table, const std::function<std::string(uint32_t)>& answer_of) const {
-  // In how many training problems each shared long gram is.
-  std::unordered_map<uint64_t, int> spread;
-  std::vector<uint64_t> seen;
-  for (uint32_t problem = 0; problem < table.size(); ++problem) {
-    seen.clear();
-    for (const LongGram& gram : LongGramsOf(table.Text(problem))) {
-      if (by_long_gram_.contains(gram.hash)) seen.push_back(gram.hash);
-    }
-    std::sort(seen.begin(), seen.end());
-    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
-    for (const uint64_t hash : seen) ++spread[hash];
-  }
+  const Groups groups_of_phrase = GroupsOfPhrases(table);
   std::vector<Contamination> found;
   std::unordered_map<uint32_t, uint32_t> shared;  // 5-grams by evaluation problem
   for (uint32_t problem = 0; problem < table.size(); ++problem) {
@@ -129,8 +157,11 @@ std::vector<Contamination> EvaluationProblems::FindIn(
     if (!best) {
       for (const LongGram& gram : LongGramsOf(text)) {
         const auto in = by_long_gram_.find(gram.hash);
-        if (in == by_long_gram_.end() || in->second.size() > size_t(kBoilerplate)) continue;
-        if (spread[gram.hash] > kBoilerplate) continue;
+        if (in == by_long_gram_.end()) continue;
+        const bool boilerplate =
+            std::any_of(gram.phrases.begin(), gram.phrases.end(),
+                        [&](uint64_t phrase) { return IsBoilerplate(phrase, groups_of_phrase); });
+        if (boilerplate) continue;
         for (const uint32_t eval : in->second) {
           offer(ContaminationKind::kThirteen, eval, similarity_to(eval),
                 text.substr(gram.begin, gram.end - gram.begin));

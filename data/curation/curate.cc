@@ -178,7 +178,6 @@ class Chooser {
       TakeCandidate(index);
       tell(candidates_[index].path);
       ++choice_.by_distance;
-      for (Filling& cell : cells_) cell.chosen += cell.cell == candidates_[index].cell;
     }
   }
 

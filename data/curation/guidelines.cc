@@ -14,7 +14,7 @@ constexpr std::string_view kAnyDomain = "*";
 
 // The format is Guidelines::Parse's, so that a project can start from a copy.
 constexpr std::string_view kShipped = R"({"guidelines": [
-{"name": "mathematics", "domains": ["math", "algebra", "geometry", "rates", "percent", "units", "equations", "arithmetic"],
+{"name": "mathematics", "domains": ["math", "algebra", "geometry", "rates", "percent", "percentages", "units", "equations", "linear_equations", "arithmetic"],
  "rule": "One transformation a step: one chain of relations, at most two sentences.",
  "unit": "transformation", "max_words": 60, "max_sentences": 2, "max_jump": 2},
 {"name": "word problems", "domains": ["math-gsm8k", "math-mathqa", "math-tutoring"],

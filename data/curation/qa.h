@@ -65,11 +65,16 @@ QaStatus Combine(AnswerVerdict answer, StepsVerdict steps);
 // Where people and the symbolic checker contradict each other: for review, never a label.
 enum class SymbolicConflict : uint8_t {
   kCorrectButRefuted,       // labelled correct, and arithmetic or an identity in it is false
-  kCorrectButContradicts,   // labelled correct, and it contradicts the equations before it
+  kCorrectButContradicts,   // labelled correct, and it contradicts the equations before it: a hint
   kMiscalculationNotFound,  // called a calculation error, and all relations hold
 };
 inline constexpr int kNumSymbolicConflicts = 3;
 std::string_view SymbolicConflictName(SymbolicConflict conflict);
+// Whether a conflict has another explanation more often than not (a letter used again, a value put
+// in): shown to who looks for it, counted among no findings, routed to nobody.
+constexpr bool IsHint(SymbolicConflict conflict) {
+  return conflict == SymbolicConflict::kCorrectButContradicts;
+}
 
 // `error_is_calculation`: the source says that the trace's error is one of calculation.
 std::optional<SymbolicConflict> FindConflict(const Step& step, bool error_is_calculation,

@@ -1,11 +1,21 @@
 #include "data/curation/qa_lines.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "data/curation/trace_stream.h"
 #include "data/text_io.h"
 
 namespace prm {
+namespace {
+
+bool HasFindings(const TraceAnalysis& analysis) {
+  const auto counts = [](const ConflictFinding& found) { return !IsHint(found.conflict); };
+  return !analysis.lints.empty() ||
+         std::any_of(analysis.conflicts.begin(), analysis.conflicts.end(), counts);
+}
+
+}  // namespace
 
 std::string QaLine(const Trace& trace, const TraceAnalysis& analysis) {
   using Json = nlohmann::ordered_json;
@@ -22,7 +32,7 @@ std::string QaLine(const Trace& trace, const TraceAnalysis& analysis) {
   for (const ConflictFinding& conflict : analysis.conflicts) {
     findings.push_back({{"step", conflict.step},
                         {"kind", SymbolicConflictName(conflict.conflict)},
-                        {"route", "review"},
+                        {"route", IsHint(conflict.conflict) ? "hint" : "review"},
                         {"severity", SeverityName(conflict.severity)},
                         {"evidence", conflict.evidence}});
   }
@@ -57,8 +67,7 @@ QaResult WriteQaLines(const QaOptions& options) {
       options.in, options.threads,
       [&](const Trace& trace) {
         const TraceAnalysis analysis = AnalyzeTrace(trace, guidelines);
-        return Line{QaLine(trace, analysis), analysis.status,
-                    !analysis.lints.empty() || !analysis.conflicts.empty()};
+        return Line{QaLine(trace, analysis), analysis.status, HasFindings(analysis)};
       },
       [&](const Line& line, const TraceLine&) {
         ++result.statuses[size_t(line.status)];

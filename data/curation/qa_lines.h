@@ -20,12 +20,13 @@ struct QaOptions {
 
 struct QaResult {
   std::array<int64_t, kNumQaStatuses> statuses = {};  // traces
-  int64_t with_findings = 0;                          // traces
+  int64_t with_findings = 0;                          // traces; hints are none
 };
 
 // {"id", "status", "route", "answer": {"verdict", "found", "how", "disputed"}, "steps", "strategy":
 // {"tag", "suggested", "cue"}, "path", "findings": [{"step", "kind", "route", "evidence"}]} without
-// newline. A finding's route is "warn" for lints, "review" for symbolic conflicts.
+// newline. A finding's route is "warn" for lints, "review" for symbolic conflicts, "hint" for
+// those that IsHint, which make no trace one with findings.
 std::string QaLine(const Trace& trace, const TraceAnalysis& analysis);
 
 // Writes one line a trace, in order. Throws Error for the first line that is no trace; nothing is

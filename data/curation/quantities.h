@@ -9,9 +9,10 @@
 namespace prm {
 
 // The numbers that a trace may use so far. A number comes from somewhere if it is in the problem or
-// an earlier step, in digits or words; the result that the step states ("= 12", "is 12"); one of a
-// row of three or more; a small count or a constant of everyday units (60, 24, 365, ..); or one
-// operation (+ - * /, percent, square) from two numbers known, for a step of mental arithmetic.
+// an earlier step, in digits or words; the result that the step states ("= 12", "is 12", "or 12");
+// one of a row of three or more; a small count, a constant of everyday units (60, 24, 365, ..) or
+// its inverse; one operation (+ - * /, percent, power) from two numbers known, for a step of mental
+// arithmetic; or a number known, or a quotient of two, rounded or cut to the decimals shown.
 // Used by one thread at a time.
 class KnownQuantities {
  public:
@@ -28,6 +29,8 @@ class KnownQuantities {
   void Add(double value);
   bool Knows(double value) const;
   bool IsOneOperationAway(double value) const;
+  // `place`: what the last digit shown counts.
+  bool IsRounded(double value, double place) const;
 
   std::unordered_set<long long> keys_;  // of known values, to nine digits
   std::vector<double> values_;

@@ -124,9 +124,10 @@ const DomainRules& RulesOf(std::string_view domain) {
   static constexpr DomainRules kLogicRules{kLogic, kLogicCues, "forward"};
   static constexpr DomainRules kMedicineRules{kMedicine, kMedicineCues, "symptom_cluster", true};
   static constexpr DomainRules kLawRules{kLaw, kLawCues, "first_principles", true};
-  constexpr std::string_view kQuantitative[] = {"math",      "physics",    "chemistry", "science",
-                                                "finance",   "rates",      "percent",   "units",
-                                                "equations", "arithmetic", "algebra",   "geometry"};
+  constexpr std::string_view kQuantitative[] = {
+      "math",      "physics",    "chemistry",   "science",          "finance",
+      "rates",     "percent",    "percentages", "linear_equations", "units",
+      "equations", "arithmetic", "algebra",     "geometry"};
   const std::string_view stem = domain.substr(0, domain.find('-'));
   if (stem == "medicine") return kMedicineRules;
   if (stem == "law") return kLawRules;

@@ -87,6 +87,19 @@ std::optional<Fraction> RatioOf(const Polynomial& a, const Polynomial& b) {
 
 }  // namespace
 
+int NamedSymbol(const RationalFunction& left, const RationalFunction& right) {
+  const auto is_constant = [](const RationalFunction& side) {
+    return side.num.IsConstant() && side.den.IsConstant();
+  };
+  const bool turned = is_constant(left);
+  const RationalFunction& name = turned ? right : left;
+  if (!is_constant(turned ? left : right) || !name.den.IsConstant()) return -1;
+  const Polynomial& symbol = name.num;
+  const bool bare = symbol.terms().size() == 1 && symbol.Degree() == 1 &&
+                    symbol.terms()[0].coefficient == name.den.ConstantTerm();
+  return bare ? symbol.OnlySymbol() : -1;
+}
+
 void EquationContext::Clear() {
   rows_.clear();
   known_.clear();
@@ -219,6 +232,12 @@ bool EquationContext::Mentions(int symbol) const {
                      [&](const Written& written) { return written.difference.Contains(symbol); });
 }
 
+bool EquationContext::IsNamed(int symbol) const {
+  return std::any_of(written_.begin(), written_.end(), [&](const Written& written) {
+    return NamedSymbol(written.left, written.right) == symbol;
+  });
+}
+
 bool EquationContext::IsSubstituted(int symbol, const Fraction& value, const Fraction& left,
                                     const Fraction& right) const {
   const auto at_value = [&](const RationalFunction& function, const Fraction& expected) {
@@ -245,14 +264,19 @@ int EquationContext::OperationsTo(const Written& target) const {
     const Fraction to_den = target.left.den.ConstantTerm() * target.right.den.ConstantTerm();
     const Fraction from_den = from.left.den.ConstantTerm() * from.right.den.ConstantTerm();
     if (to_den.IsZero() || from_den.IsZero()) continue;
-    // target.left - scale * from.left is what was moved over.
+    // What was moved over is target.left - scale * from.left, or with the sides turned round.
     const Fraction scale = *ratio * from_den / to_den;
-    const Polynomial moved =
-        Polynomial::Sum(target.left.num.Scaled(Fraction(1) / target.left.den.ConstantTerm()),
-                        from.left.num.Scaled(Fraction(1) / from.left.den.ConstantTerm()), -scale);
-    const int operations = int(moved.terms().size()) + (scale.IsOne() ? 0 : 1);
-    fewest = found ? std::min(fewest, operations) : operations;
-    found = true;
+    const Polynomial target_left =
+        target.left.num.Scaled(Fraction(1) / target.left.den.ConstantTerm());
+    for (const bool turned : {false, true}) {
+      const RationalFunction& side = turned ? from.right : from.left;
+      const Fraction factor = turned ? -scale : scale;
+      const Polynomial moved = Polynomial::Sum(
+          target_left, side.num.Scaled(Fraction(1) / side.den.ConstantTerm()), -factor);
+      const int operations = int(moved.terms().size()) + (factor.IsOne() ? 0 : 1);
+      fewest = found ? std::min(fewest, operations) : operations;
+      found = true;
+    }
   }
   if (found) return fewest;
   // One substitution of a known value, else several equations combined.

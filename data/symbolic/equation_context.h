@@ -26,6 +26,9 @@ struct ContextReply {
   bool divided_by_unknown = false;
 };
 
+// The symbol of an equation that names its value, x = 3 or 3 = x; -1: it does not.
+int NamedSymbol(const RationalFunction& left, const RationalFunction& right);
+
 // Equations left = right between rational functions, kept as a reduced row echelon form over Q with
 // monomials as columns; unknowns whose value is known are replaced by it first. Past kMaxEquations
 // no more are taken in.
@@ -41,6 +44,8 @@ class EquationContext {
   bool empty() const { return rows_.empty() && known_.empty(); }
   // Whether an equation of the context is in `symbol`.
   bool Mentions(int symbol) const;
+  // Whether an equation names the value of `symbol`: x = 3.
+  bool IsNamed(int symbol) const;
   // Whether an equation in `symbol` alone becomes left = right where the symbol is `value`.
   bool IsSubstituted(int symbol, const Fraction& value, const Fraction& left,
                      const Fraction& right) const;

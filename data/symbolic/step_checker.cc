@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "data/exact_number.h"
 #include "data/symbolic/closed_check.h"
 #include "data/symbolic/equation_context.h"
 #include "data/symbolic/evaluate.h"
@@ -61,13 +62,17 @@ bool StepCheck::AllOk() const {
 struct StepChecker::State {
   explicit State(const StepCheckOptions& step_options) : options(step_options) {}
 
+  void Forget();
   void ReadProblem(std::string_view problem);
+  bool Retracts() const;
   StepCheck Check(std::string_view step);
   RelationCheck CheckRelation(const FoundRelation& found, Reason before_reason);
   void CheckSides(const FoundRelation& found, RelationCheck* check);
   void CheckSymbolic(const FoundRelation& found, RelationCheck* check);
   void AskContext(const FoundRelation& found, const RationalFunction& left_value,
                   const RationalFunction& right_value, RelationCheck* check);
+  bool IsExcused(const FoundRelation& found, const RationalFunction& left_value,
+                 const RationalFunction& right_value);
   bool HoldsInOtherReading();
   bool IsIdentityClaim(const FoundRelation& found, const Polynomial& difference) const;
   bool AreUnequalTerms(const FoundRelation& found, const RationalFunction& left_value,
@@ -88,6 +93,8 @@ struct StepChecker::State {
   EquationContext base;
   EquationContext frame;  // base and what a supposition adds, until the next one
   bool in_frame = false;
+  EquationContext disputed;  // what contradicted the context
+  std::vector<int> renamed;  // symbols that were given a second value
   Side left;
   Side right;
   std::vector<Candidate> candidates;  // of this step and the one before
@@ -101,10 +108,16 @@ Side StepChecker::State::Read(TokenRange range) {
   return side;
 }
 
-void StepChecker::State::ReadProblem(std::string_view problem) {
-  symbols.Clear();
+void StepChecker::State::Forget() {
   base.Clear();
   in_frame = false;
+  disputed.Clear();
+  renamed.clear();
+}
+
+void StepChecker::State::ReadProblem(std::string_view problem) {
+  symbols.Clear();
+  Forget();
   candidates.clear();
   old_candidates = 0;
   if (problem.size() > kMaxProblemBytes || problem.find('=') == problem.npos) return;
@@ -140,6 +153,7 @@ StepCheck StepChecker::State::Check(std::string_view step) {
     check.reason = Reason::kTooBig;
     return check;
   }
+  if (Retracts()) Forget();
   candidates.erase(candidates.begin(), candidates.begin() + std::ptrdiff_t(old_candidates));
   old_candidates = candidates.size();
   check.relations.reserve(relations.size());
@@ -292,10 +306,15 @@ void StepChecker::State::AskContext(const FoundRelation& found, const RationalFu
       check->operations = reply.operations;
       break;
     case ContextAnswer::kContradicts:
-      if (in_frame) {
+      if (in_frame || IsExcused(found, left_value, right_value)) {
         check->reason = Reason::kTrial;
         return;
       }
+      // Of two that contradict each other, the later one is what the trace goes on from.
+      if (disputed.Ask(left_value, right_value).answer == ContextAnswer::kContradicts) {
+        disputed.Clear();
+      }
+      disputed.Add(left_value, right_value);
       check->verdict = Verdict::kRefuted;
       check->reason = Reason::kContradictsContext;
       check->severity = Severity::kSoft;
@@ -317,6 +336,38 @@ void StepChecker::State::AskContext(const FoundRelation& found, const RationalFu
   if (clean && !found.cues.question && !found.cues.negated && !found.cues.modular) {
     context().Add(left_value, right_value);
   }
+}
+
+// Whether the step says that an earlier one was wrong: what it corrects is not known.
+bool StepChecker::State::Retracts() const {
+  return std::any_of(tokens.begin(), tokens.end(), [&](const MathToken& token) {
+    if ((token.word.classes & kWordNegation) == 0) return false;
+    const std::string_view word = text.substr(token.begin, token.end - token.begin);
+    return word == "mistake" || word == "wrong" || word == "incorrect" || word == "error";
+  });
+}
+
+// Whether an equation against the context has another explanation than a slip: a letter that names
+// one value after another (cases, values tried, a new meaning), the rounding of decimals, or an
+// earlier equation against the context that it follows from, which was reported itself.
+bool StepChecker::State::IsExcused(const FoundRelation& found, const RationalFunction& left_value,
+                                   const RationalFunction& right_value) {
+  const int named = NamedSymbol(left_value, right_value);
+  const bool again = named >= 0 && (context().IsNamed(named) || disputed.IsNamed(named));
+  if (again) renamed.push_back(named);
+  const auto is_renamed = [&](const RationalFunction& side) {
+    return std::any_of(renamed.begin(), renamed.end(), [&](int symbol) {
+      return side.num.Contains(symbol) || side.den.Contains(symbol);
+    });
+  };
+  if (is_renamed(left_value) || is_renamed(right_value)) return true;
+  const std::string_view written =
+      text.substr(tokens[found.left.first].begin,
+                  tokens[found.right.last - 1].end - tokens[found.left.first].begin);
+  for (size_t at = written.find('.'); at != written.npos; at = written.find('.', at + 1)) {
+    if (at + 1 < written.size() && IsDigit(written[at + 1])) return true;
+  }
+  return disputed.Ask(left_value, right_value).answer == ContextAnswer::kFollows;
 }
 
 bool StepChecker::State::HoldsInOtherReading() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/curation/strategies.h"
 #include "data/trace_reader.h"
 #include "tests/data/equation_check.h"
 
@@ -33,7 +34,7 @@ TEST(Handwritten, CoversFiveDomainsWithEnoughTracesAndAllLabels) {
   for (const Trace& trace : Handwritten()) {
     problems_of_domain[trace.domain].insert(ProblemId(trace));
     EXPECT_TRUE(ids.insert(trace.id).second) << trace.id;
-    EXPECT_FALSE(trace.strategy.empty()) << trace.id;
+    EXPECT_TRUE(IsStrategyOf(trace.strategy, trace.domain)) << trace.id << " " << trace.strategy;
     for (const Step& step : trace.steps) {
       if (step.label) ++labels[*step.label];
     }

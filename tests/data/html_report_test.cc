@@ -42,6 +42,14 @@ TEST(HtmlReport, BytesThatAreNoTextAreShownAsReplaced) {
   EXPECT_EQ(EscapeHtml("tab\tline\nend \u00e9"), "tab\tline\nend \u00e9");
 }
 
+TEST(HtmlReport, LongNamesOfAFirstColumnMayBreak) {
+  HtmlReport report("t");
+  report.Table({"rules", {"a_title", "b"}, {{"many_long_words", {"x_y", Tone::kWarning}}}, false});
+  EXPECT_THAT(report.Html(), HasSubstr(">many_<wbr>long_<wbr>words</th>"));
+  EXPECT_THAT(report.Html(), HasSubstr(">a_<wbr>title</th>"));
+  EXPECT_THAT(report.Html(), HasSubstr(">x_y</span></td>"));
+}
+
 TEST(HtmlReport, NothingIsLoadedFromOutside) {
   HtmlReport report("t");
   report.Paragraph("p");

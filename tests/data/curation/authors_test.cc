@@ -21,6 +21,12 @@ TEST(Authors, TheOneWhoWritesLongStandsOut) {
   EXPECT_NEAR(*report[1].robust_z, 14 / (2 * 1.4826), 1e-9);
 }
 
+TEST(Authors, OfAnEvenNumberTheMedianLiesBetween) {
+  AuthorLengths lengths;
+  for (const int steps : {3, 3, 3, 5, 5, 5}) lengths.Add("math", "a", steps);
+  EXPECT_DOUBLE_EQ(lengths.Report().at(0).median_steps, 4);
+}
+
 TEST(Authors, FewTracesAreNotJudged) {
   AuthorLengths lengths;
   for (int i = 0; i < 9; ++i) lengths.Add("math", "a", 3 + i % 3);

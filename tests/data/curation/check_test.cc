@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "data/curation/qa_lines.h"
@@ -118,6 +119,23 @@ TEST(Check, DistinctValidPathsCountPassedTracesOnly) {
   EXPECT_EQ(report.distinct_paths.at(2), 1);
   EXPECT_EQ(report.passed.strategies.at("math").at("inspect_verify"), 1);
   EXPECT_EQ(report.passed.strategies.at("math").at("algebraic_procedure"), 1);
+  // Two strategies of the eleven declared, equally often.
+  EXPECT_NEAR(*report.passed.strategy_entropy.at("math"), std::log(2) / std::log(11), 1e-12);
+  EXPECT_EQ(report.passed.traces, 2);
+  int64_t covered = 0;
+  for (const CellState& state : report.coverage) covered += state.count;
+  EXPECT_EQ(covered, 2);
+  EXPECT_EQ(report.largest_group, 3);
+}
+
+TEST(Check, TextsAreComparedByTheirSteps) {
+  const TempFolder folder;
+  const CheckReport report =
+      Check(folder, Line("a", "The same problem for both of them.", "one two three four", kGood) +
+                        Line("b", "The same problem for both of them.", "five six seven", kGood));
+  EXPECT_EQ(report.all.sampled, 2);
+  EXPECT_EQ(*report.all.self_bleu, 0);
+  EXPECT_EQ(*report.all.distinct2, 1);
 }
 
 TEST(Check, TheThreeFormsSayTheSame) {
@@ -203,6 +221,27 @@ TEST(QaLines, OneLineATraceInOrder) {
     ASSERT_EQ(Json::parse(line)["id"], std::to_string(count));
   }
   EXPECT_EQ(count, 3000);
+}
+
+TEST(QaLines, AHintIsShownAndCountedAmongNoFindings) {
+  const TempFolder folder;
+  const std::string text =
+      R"({"id":"a","problem":"Solve 3x + 6 = 15.","steps":["3x = 9","x = 4"],"domain":"math",)"
+      R"("labels":["correct_necessary","correct_necessary"],"reference_answer":"3"})"
+      "\n";
+  QaOptions options;
+  options.in = folder.Write("in.jsonl", text);
+  options.out = folder / "out.jsonl";
+  EXPECT_EQ(WriteQaLines(options).with_findings, 0);
+  const Json line = Json::parse(ReadText(folder / "out.jsonl"));
+  ASSERT_EQ(line["findings"].size(), 1u) << line;
+  EXPECT_EQ(line["findings"][0]["kind"], "correct_but_contradicts_context");
+  EXPECT_EQ(line["findings"][0]["route"], "hint");
+  const CheckReport report = Check(folder, text);
+  const Json json = Json::parse(CheckJson(report));
+  EXPECT_EQ(json["symbolic"]["hints"]["correct_but_contradicts_context"]["count"], 1);
+  EXPECT_EQ(json["symbolic"]["conflicts"].size(), 2u);
+  EXPECT_THAT(CheckText(report), HasSubstr("hint: correct_but_contradicts_context"));
 }
 
 TEST(QaLines, SayWhyAndWhereTo) {

@@ -101,12 +101,107 @@ TEST_F(ContaminationTest, WordsThatManyProblemsShareAreBoilerplate) {
   EXPECT_TRUE(Find().empty());
 }
 
+// A story of its own of at least 30 words, for a phrase to stand in.
+std::string Story(int number) {
+  std::string text;
+  for (int i = 0; i < 30; ++i)
+    text += " w" + std::string(1, char('a' + number)) + char('a' + i % 26);
+  return text + ". ";
+}
+
+// Every eight words of it hold a number.
+std::string PhraseWith(int number) {
+  const std::string some = " take " + std::to_string(number) + " of the ";
+  return "Now" + some + "red," + some + "blue and" + some + "green.";
+}
+
+TEST_F(ContaminationTest, APhraseOfTenProblemsIsEvidenceAndOfElevenIsNot) {
+  Evaluate(Story(25) + PhraseWith(7));
+  for (int i = 0; i < 10; ++i) Train(Story(i) + PhraseWith(7));
+  EXPECT_EQ(Find().size(), 10u);
+  Train(Story(10) + PhraseWith(7));
+  EXPECT_TRUE(Find().empty());
+}
+
+TEST_F(ContaminationTest, APhraseOfTenEvaluationProblemsIsEvidenceAndOfElevenIsNot) {
+  Train(Story(25) + PhraseWith(7));
+  for (int i = 0; i < 10; ++i) Evaluate(Story(i) + PhraseWith(7));
+  EXPECT_EQ(Find().size(), 1u);
+  Evaluate(Story(10) + PhraseWith(7));
+  EXPECT_TRUE(Find().empty());
+}
+
+TEST_F(ContaminationTest, APhraseIsTheSameForAllItsNumbers) {
+  Evaluate(Story(25) + PhraseWith(7));
+  Train(Story(0) + PhraseWith(7));
+  for (int i = 1; i < 11; ++i) Train(Story(i) + PhraseWith(7 + i));
+  EXPECT_TRUE(Find().empty());
+}
+
+TEST_F(ContaminationTest, APhraseIsTheSameForAllItsEvaluationNumbers) {
+  for (int i = 0; i < 11; ++i) Evaluate(Story(i) + PhraseWith(100 + i));
+  Train(Story(25) + PhraseWith(100));
+  EXPECT_TRUE(Find().empty());
+}
+
+TEST_F(ContaminationTest, WordsBesideAPhraseOfAllAreNoEvidence) {
+  const std::string phrase = "what is the value of the unknown variable";
+  Evaluate(Story(25) + "He has two bikes: " + phrase);
+  Train(Story(0) + "He has two bikes: " + phrase);
+  EXPECT_EQ(Find().size(), 0u);  // twelve words
+  Evaluate(Story(24) + "So he has two bikes: " + phrase);
+  Train(Story(1) + "So he has two bikes: " + phrase);
+  EXPECT_EQ(Find().size(), 1u);
+  for (int i = 2; i < 11; ++i) Train(Story(i) + phrase + " and no more than that, as we know.");
+  EXPECT_TRUE(Find().empty());
+}
+
+TEST_F(ContaminationTest, VariantsOfOneProblemMakeNoBoilerplate) {
+  Evaluate(Story(25) + PhraseWith(7));
+  for (int i = 0; i < 20; ++i) Train(Story(0) + "with " + std::to_string(i) + PhraseWith(7));
+  EXPECT_EQ(Find().size(), 20u);
+}
+
 TEST_F(ContaminationTest, OtherNumbersWithTheSameAnswerAreFound) {
-  Evaluate("Add 3 and 4 to it.", R"(,"ground_truth":"7")");
-  Train("Add 5 and 2 to it.", "7");
+  for (const char* key : {R"(,"ground_truth":"7")", R"(,"answer":"7.0")", R"(,"answer":7)",
+                          R"(,"reference_answer":null,"answer":"7")"}) {
+    lines_.clear();
+    Evaluate("Add 3 and 4 to it.", key);
+    Train("Add 5 and 2 to it.", "7");
+    const auto found = Find();
+    ASSERT_EQ(found.size(), 1u) << key;
+    EXPECT_EQ(found[0].kind, ContaminationKind::kTemplate);
+  }
+}
+
+// Of 10 and 10 grams 6 or 7 shared: 6/14 and 7/13; the bound lies between.
+TEST_F(ContaminationTest, HalfOfAllGramsIsTheBound) {
+  Evaluate("a b c d e f g h i j k l m n");
+  Train("a b c d e f g h i j p q r s");  // 6 of 14
+  EXPECT_TRUE(Find().empty());
+  const uint32_t problem = Train("a b c d e f g h i j k q r s");  // 7 of 13
   const auto found = Find();
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].kind, ContaminationKind::kTemplate);
+  EXPECT_EQ(found[0].problem, problem);
+  EXPECT_DOUBLE_EQ(found[0].similarity, 7.0 / 13);
+}
+
+TEST_F(ContaminationTest, TheMostAlikeIsTheEvidence) {
+  std::string less = kLong, more = kLong;
+  more.replace(more.find("cows"), 4, "pigs");
+  less.replace(less.find("cows from"), 9, "pigs off");
+  Evaluate(less);
+  Evaluate(more);
+  Evaluate(less + " Say it.");
+  Train(kLong);
+  const auto found = Find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].id, "e1");
+}
+
+TEST_F(ContaminationTest, OnlyWordsAreCountedAmongTheThirteen) {
+  EXPECT_TRUE(LongGramsOf("a + b + c + d + e + f + g + h + i + j + k + l").empty());
+  EXPECT_EQ(LongGramsOf("a + b + c + d + e + f + g + h + i + j + k + l + 2").size(), 1u);
 }
 
 TEST_F(ContaminationTest, OtherNumbersWithAnotherOrNoAnswerAreNot) {

@@ -57,12 +57,31 @@ TEST(Coverage, APlanSetsTargetsAndWhatDoesNotApply) {
   EXPECT_EQ(plan.TargetOf({"geometric", "math", 2}), 2);
   EXPECT_EQ(plan.WhyNot({"induction", "math", 0}), "too short");
   EXPECT_EQ(plan.WhyNot({"induction", "math", 1}), std::nullopt);
+  EXPECT_EQ(plan.WhyNot({"geometric", "math", 0}), std::nullopt);
   Coverage coverage;
   coverage.Add({"geometric", "math", 2});
   const CellState state = StateOf(coverage.States(plan), {"induction", "math", 0});
   EXPECT_EQ(state.target, 0);
   EXPECT_EQ(state.deficit, 0);
   EXPECT_EQ(state.why_not, "too short");
+}
+
+TEST(Coverage, TheLastEntryThatSelectsWins) {
+  const CoveragePlan plan = CoveragePlan::Parse(
+      R"({"cells": [{"strategy": "geometric", "target": 1}, {"target": 4}],
+          "does_not_apply": [{"domain": "math", "reason": "first"},
+                             {"strategy": "geometric", "reason": "last"}]})",
+      "plan");
+  EXPECT_EQ(plan.TargetOf({"geometric", "math", 0}), 4);
+  EXPECT_EQ(plan.WhyNot({"geometric", "math", 0}), "last");
+  EXPECT_EQ(plan.WhyNot({"estimate", "math", 0}), "first");
+  EXPECT_EQ(plan.WhyNot({"geometric", "logic", 0}), "last");
+  EXPECT_EQ(plan.WhyNot({"forward", "logic", 0}), std::nullopt);
+}
+
+TEST(Coverage, WithoutAPlanTwentyAreWanted) {
+  EXPECT_EQ(CoveragePlan().TargetOf({"geometric", "math", 0}), 20);
+  EXPECT_EQ(CoveragePlan::Parse("{}", "plan").TargetOf({"geometric", "math", 0}), 20);
 }
 
 TEST(Coverage, BadPlansAreRefusedByField) {
@@ -86,9 +105,15 @@ TEST(Coverage, DifficultyIsStatedOrCounted) {
   };
   EXPECT_EQ(difficulty("{}", 3), "easy");
   EXPECT_EQ(difficulty("{}", 4), "medium");
+  EXPECT_EQ(difficulty("{}", 7), "medium");
   EXPECT_EQ(difficulty("{}", 8), "hard");
   EXPECT_EQ(difficulty(R"({"difficulty":"hard"})", 1), "hard");
+  EXPECT_EQ(difficulty(R"({"difficulty":"Level 2"})", 9), "easy");
   EXPECT_EQ(difficulty(R"({"difficulty":"Level 3"})", 1), "medium");
+  EXPECT_EQ(difficulty(R"({"difficulty":"Level 4"})", 1), "hard");
+  EXPECT_EQ(difficulty(R"({"difficulty":2})", 9), "easy");
+  EXPECT_EQ(difficulty(R"({"difficulty":3})", 9), "medium");
+  EXPECT_EQ(difficulty(R"({"difficulty":3.5})", 1), "hard");
   EXPECT_EQ(difficulty(R"({"difficulty":5})", 1), "hard");
   EXPECT_EQ(difficulty(R"({"difficulty":"odd"})", 1), "easy");
 }

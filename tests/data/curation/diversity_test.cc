@@ -20,6 +20,9 @@ TEST(Vendi, GoldenValues) {
   EXPECT_NEAR(*VendiScore(Matrix{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}, 4), 4, 1e-9);
   EXPECT_NEAR(*VendiScore(Matrix(9, 1), 3), 1, 1e-9);
   EXPECT_NEAR(*VendiScore(Matrix{1, 1, 0, 1, 1, 0, 0, 0, 1}, 3), 1.88988, 1e-5);
+  // Eigenvalues 0.995 and 0.005.
+  EXPECT_NEAR(*VendiScore(Matrix{1, 0.99, 0.99, 1}, 2),
+              std::exp(-0.995 * std::log(0.995) - 0.005 * std::log(0.005)), 1e-9);
   EXPECT_EQ(VendiScore(Matrix{}, 0), std::nullopt);
 }
 
@@ -86,6 +89,17 @@ TEST(SelfBleuTest, IsTheGeometricMeanOfClippedPrecisions) {
   const double first = std::pow(5.0 / 6 * 4 / 5 * 3 / 4 * 2 / 3, 0.25),
                second = std::exp(1 - 6.0 / 5);
   EXPECT_NEAR(*SelfBleu(clipped), (first + second) / 2, 1e-12);
+}
+
+// By hand: the first 5/6, 4/5, 3/4, 2/3 against the second; the second in full, against the third,
+// the shorter of two equally near; the third in full but exp(1 - 5/4).
+TEST(SelfBleuTest, CountsAreClippedByTheMostInAnyOtherText) {
+  std::vector<std::string> texts = {"x x x x x x", "x x x x x", "x x x x"};
+  const double first = std::pow(5.0 / 6 * 4 / 5 * 3 / 4 * 2 / 3, 0.25),
+               third = std::exp(1 - 5.0 / 4);
+  EXPECT_NEAR(*SelfBleu(texts), (first + 1 + third) / 3, 1e-12);
+  std::swap(texts[0], texts[2]);
+  EXPECT_NEAR(*SelfBleu(texts), (first + 1 + third) / 3, 1e-12);
 }
 
 TEST(Distinct2Test, IsDistinctPairsOverPairs) {

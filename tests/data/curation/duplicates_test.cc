@@ -45,7 +45,8 @@ TEST(Duplicates, BoundsOfStepsMatter) {
   DuplicateFinder finder;
   Add(&finder, MakeTrace("p", {"3 + 4 = 7", "so 7"}));
   const auto found = Add(&finder, MakeTrace("p", {"3 + 4 = 7 so 7"}));
-  EXPECT_FALSE(found && found->kind == DuplicateKind::kExact);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->kind, DuplicateKind::kContrast);
 }
 
 TEST(Duplicates, EqualTextWithOtherLabelsIsAConflictAndStays) {
@@ -59,6 +60,36 @@ TEST(Duplicates, EqualTextWithOtherLabelsIsAConflictAndStays) {
   EXPECT_EQ(Add(&finder, MakeTrace("p", {"3 + 4 = 8"}, StepLabel::kIncorrect))->kind,
             DuplicateKind::kExact);
   EXPECT_EQ(Add(&finder, MakeTrace("p", {"3 + 4 = 8"}))->kind, DuplicateKind::kExact);
+}
+
+TEST(Duplicates, LabelsAreThoseOfStepsFirstErrorAndAnswer) {
+  const Trace plain = MakeTrace("p", {"3 + 4 = 8", "so 8"}, {});
+  Trace labelled = plain, error = plain, none = plain, wrong = plain;
+  labelled.steps[0].label = StepLabel::kCorrectNecessary;
+  error.first_error = 0;
+  none.first_error = -1;
+  wrong.final_correct = false;
+  DuplicateFinder finder;
+  Add(&finder, plain);
+  for (const Trace& trace : {labelled, error, none, wrong}) {
+    EXPECT_EQ(Add(&finder, trace)->kind, DuplicateKind::kLabelConflict);
+    EXPECT_EQ(Add(&finder, trace)->kind, DuplicateKind::kExact);
+  }
+}
+
+TEST(Duplicates, TheMostAlikeIsNamed) {
+  DuplicateFinder finder;
+  std::string far = kStep, near = kStep;
+  far.replace(far.find("12 apples"), 9, "14 pears");
+  near.replace(near.find("12 apples"), 9, "13 apples");
+  for (const std::string& step : {far, near}) {
+    Add(&finder, MakeTrace("How many apples are there?", {step, "It is 12."}));
+  }
+  ASSERT_EQ(finder.kept(), 2u);
+  const auto found = Add(&finder, MakeTrace("How many apples are there?", {kStep, "It is 12."}));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->kind, DuplicateKind::kContrast);
+  EXPECT_EQ(found->of, 1u);
 }
 
 TEST(Duplicates, AChangedStepBesideItsOriginalIsAContrastAndStays) {
@@ -94,7 +125,7 @@ TEST(Duplicates, OtherNumbersOrAnotherEndingAreNoRepetition) {
   std::string changed = kStep;
   changed.replace(changed.find("12"), 2, "13");
   for (const Trace& trace : {MakeTrace("How many apples are there?", {changed, "It is 12."}),
-                             MakeTrace("How many apples are there?", {kStep, "Ann has them."})}) {
+                             MakeTrace("How many apples are there?", {kStep, "Ann has 12."})}) {
     const auto found = Add(&finder, trace);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->kind, DuplicateKind::kContrast);
@@ -125,6 +156,26 @@ TEST(Deduplicate, KeepsTheFirstOfEachByteForByte) {
             "{\"id\":\"b\",\"of\":\"a\",\"kind\":\"exact\",\"similarity\":1}\n"
             "{\"id\":\"d\",\"of\":\"a\",\"kind\":\"label_conflict\",\"similarity\":1}\n"
             "{\"id\":\"e\",\"of\":\"c\\u0001\",\"kind\":\"exact\",\"similarity\":1}\n");
+}
+
+TEST(Deduplicate, NearDuplicatesStayWhereOnlyExactOnesGo) {
+  const TempFolder folder;
+  std::string changed = kStep;
+  changed.replace(changed.find("Sunday"), 6, "Monday");
+  const auto line = [](const std::string& id, const std::string& step) {
+    return R"({"id":")" + id + R"(","problem":"How many?","steps":[")" + step +
+           R"(","It is 12."]})"
+           "\n";
+  };
+  const auto in =
+      folder.Write("in.jsonl", line("a", kStep) + line("b", changed) + line("c", kStep));
+  DedupOptions options{.in = in, .out = folder / "out"};
+  EXPECT_EQ(Deduplicate(options).kept, 1);
+  options.near = false;
+  const DedupResult result = Deduplicate(options);
+  EXPECT_EQ(result.kept, 2);
+  EXPECT_EQ(result.found[size_t(DuplicateKind::kNear)], 1);
+  EXPECT_EQ(ReadText(folder / "out"), line("a", kStep) + line("b", changed));
 }
 
 TEST(Deduplicate, DoesNotDependOnTheNumberOfThreads) {

@@ -8,6 +8,12 @@
 namespace prm {
 namespace {
 
+TEST(NormalText, OnlyGroupsOfThreeDigitsAreJoined) {
+  EXPECT_EQ(NormalText("1,234,567"), "1234567");
+  EXPECT_EQ(NormalText("1,2345"), "1 2345");
+  EXPECT_EQ(NormalText("1,23"), "1 23");
+}
+
 TEST(NormalText, OneFormForTextsThatSayTheSame) {
   const std::vector<std::vector<std::string>> groups = {
       {"so x = 3", "So  x=3.", "So $x = 3$", "so \\(x=3\\)", "SO\tx\n= 3!", "\uff33o x = 3"},

@@ -34,6 +34,8 @@ TEST(Paths, DistanceIsLevenshteinOverTheLonger) {
   EXPECT_DOUBLE_EQ(PathDistance("abcd", "abd"), 0.25);
   EXPECT_DOUBLE_EQ(PathDistance("abcd", "acbd"), 0.5);
   EXPECT_EQ(PathDistance("abc", "xyz"), 1);
+  EXPECT_DOUBLE_EQ(PathDistance("ab", "abcde"), 0.6);
+  EXPECT_DOUBLE_EQ(PathDistance("abcde", "ab"), 0.6);
   EXPECT_EQ(PathDistance(std::string(2000, 'a'), std::string(2000, 'a') + "b"), 1);
 }
 
@@ -104,8 +106,18 @@ TEST(Paths, NoClusterHoldsTwoFurtherApartThanTheThreshold) {
   }
 }
 
+// Distances 1/3 and 2/5, on both sides of 0.35; 0.5 is within a threshold of 0.5.
+TEST(Paths, OnePathEndsAtItsThreshold) {
+  EXPECT_EQ(PathClusters(std::vector<Path>{"abc", "abd"}), (std::vector{0, 0}));
+  EXPECT_EQ(PathClusters(std::vector<Path>{"abcde", "abcxy"}), (std::vector{0, 1}));
+  const std::vector<double> distances = {0, 0.5, 0.5, 0};
+  EXPECT_EQ(CompleteLinkClusters(distances, 2, 0.5), (std::vector{0, 0}));
+  EXPECT_EQ(CompleteLinkClusters(distances, 2, 0.49), (std::vector{0, 1}));
+}
+
 TEST(Paths, ClustersAreNumberedByFirstAppearance) {
   EXPECT_EQ(PathClusters(std::vector<Path>{"zz", "aaa", "zz", "bb"}), (std::vector{0, 1, 0, 2}));
+  EXPECT_EQ(PathClusters(std::vector<Path>{"abc", "abd", "zz"}), (std::vector{0, 0, 1}));
   EXPECT_TRUE(PathClusters(std::vector<Path>{}).empty());
 }
 

@@ -67,6 +67,20 @@ TEST(ProblemTable, GroupsAreTransitive) {
   EXPECT_EQ(table.GroupOf(a), table.GroupOf(b));
 }
 
+TEST(ProblemTable, TheFirstProblemStandsForItsGroup) {
+  ProblemTable table;
+  for (int i = 0; i < 6; ++i) {
+    table.Add("text " + std::string(1, char('a' + i)), "s\n" + std::to_string(i));
+  }
+  table.Add("text d", "s\n5");
+  table.Add("text b", "s\n5");
+  table.Add("text f", "s\n2");
+  for (const uint32_t member : {1u, 2u, 3u, 5u}) EXPECT_EQ(table.GroupOf(member), 1u);
+  EXPECT_EQ(table.GroupOf(0), 0u);
+  EXPECT_EQ(table.GroupOf(4), 4u);
+  EXPECT_EQ(table.links().size(), 3u);
+}
+
 TEST(ProblemTable, SourceIdsAreReadFromMeta) {
   const auto id_of = [](const std::string& meta) {
     return SourceProblemId(ParseTrace(
@@ -74,6 +88,7 @@ TEST(ProblemTable, SourceIdsAreReadFromMeta) {
   };
   EXPECT_EQ(id_of(R"({"problem_id": 7})"), "src\n7");
   EXPECT_EQ(id_of(R"({"source_id": "q/7"})"), "src\n\"q/7\"");
+  EXPECT_EQ(id_of(R"({"group_id": "g"})"), "src\n\"g\"");
   EXPECT_EQ(id_of(R"({"problem_id": null})"), std::nullopt);
   EXPECT_EQ(id_of(R"({"other": "problem_id"})"), std::nullopt);
   EXPECT_EQ(id_of("null"), std::nullopt);

@@ -49,6 +49,25 @@ TEST(AssignParts, TheOrderOfGroupsDoesNotMatter) {
   for (size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(reversed[i], by_key[groups[i].key]);
 }
 
+// 6 of 10 in one group: placed last, it would break every share.
+TEST(AssignParts, LargeGroupsComeFirst) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    std::vector<SplitGroup> groups = {{100, 60}};
+    for (uint64_t key = 0; key < 40; ++key) groups.push_back({key, 1});
+    const std::vector<int> parts = AssignParts(groups, {6, 2, 2}, seed);
+    std::array<int64_t, kNumParts> traces = {};
+    for (size_t i = 0; i < groups.size(); ++i) traces[size_t(parts[i])] += groups[i].traces;
+    EXPECT_EQ(traces, (std::array<int64_t, kNumParts>{60, 20, 20})) << seed;
+  }
+}
+
+TEST(AssignParts, TheSeedDrawsAmongEqualGroups) {
+  std::vector<SplitGroup> groups;
+  for (uint64_t key = 0; key < 100; ++key) groups.push_back({key, 1});
+  EXPECT_EQ(AssignParts(groups, {1, 1, 0}, 1), AssignParts(groups, {1, 1, 0}, 1));
+  EXPECT_NE(AssignParts(groups, {1, 1, 0}, 1), AssignParts(groups, {1, 1, 0}, 2));
+}
+
 TEST(AssignParts, APartWithoutShareGetsNothing) {
   const std::vector<int> parts = AssignParts({{1, 5}, {2, 5}, {3, 1}}, {1, 0, 0}, 1);
   EXPECT_EQ(parts, (std::vector<int>{0, 0, 0}));
@@ -59,6 +78,11 @@ std::filesystem::path WriteSynth(const TempFolder& folder, int count) {
   for (const Trace& trace : Synthesize({.count = count})) writer.Write(trace);
   writer.Close();
   return folder / "in.jsonl";
+}
+
+std::string LineOf(int id, const std::string& problem, const std::string& meta = "{}") {
+  return R"({"id":")" + std::to_string(id) + R"(","problem":")" + problem +
+         R"(","steps":["s"],"source":"set","meta":)" + meta + "}\n";
 }
 
 SplitOptions OptionsFor(const TempFolder& folder, const std::filesystem::path& in) {
@@ -83,6 +107,57 @@ TEST(SplitByGroup, NoProblemIsInTwoPartsAndNoTraceIsLost) {
   }
   EXPECT_EQ(ids.size(), 900u);
   for (const auto& [problem, parts] : parts_of_problem) EXPECT_EQ(parts.size(), 1u) << problem;
+}
+
+// The part of each trace, by id.
+std::map<std::string, size_t> PartsOf(const SplitOptions& options) {
+  std::map<std::string, size_t> parts;
+  for (size_t part = 0; part < kNumParts; ++part) {
+    for (const Trace& trace : ReadTraces(options.out[part])) parts[trace.id] = part;
+  }
+  return parts;
+}
+
+// 40 templates of five numbers each, and 40 problems that the source tells in five ways.
+TEST(SplitByGroup, GroupsAreNotDividedWhateverTheOrderOfTheFile) {
+  const TempFolder folder;
+  std::vector<std::string> lines;
+  for (int i = 0; i < 200; ++i) {
+    const std::string group = std::to_string(i / 5), word(1, char('a' + i / 5 % 20));
+    const std::string name = word + word + (i / 5 < 20 ? "x" : "y");
+    lines.push_back(LineOf(i, name + " has " + std::to_string(i) + " apples"));
+    lines.push_back(LineOf(200 + i, "told " + name + " in way " + std::string(1, char('p' + i % 5)),
+                           "{\"problem_id\":" + group + "}"));
+  }
+  const auto join = [&] {
+    std::string text;
+    for (const std::string& line : lines) text += line;
+    return text;
+  };
+  SplitOptions options = OptionsFor(folder, folder.Write("in.jsonl", join()));
+  options.shares = {1, 1, 1};
+  const SplitResult result = SplitByGroup(options);
+  EXPECT_EQ(result.groups[0] + result.groups[1] + result.groups[2], 80);
+  EXPECT_EQ(result.largest_group, 5);
+  EXPECT_EQ(result.problems, 400);
+  const std::map<std::string, size_t> parts = PartsOf(options);
+  for (int i = 0; i < 400; ++i) {
+    EXPECT_EQ(parts.at(std::to_string(i)), parts.at(std::to_string(i / 5 * 5))) << i;
+  }
+  std::mt19937 random(3);
+  for (int trial = 0; trial < 3; ++trial) {
+    std::shuffle(lines.begin(), lines.end(), random);
+    options.in = folder.Write("in.jsonl", join());
+    SplitByGroup(options);
+    EXPECT_EQ(PartsOf(options), parts);
+  }
+}
+
+TEST(SplitByGroup, TheLargestGroupIsSaid) {
+  const TempFolder folder;
+  std::string text;
+  for (int i = 0; i < 6; ++i) text += LineOf(i, i == 0 ? "one" : i < 4 ? "the other" : "a third");
+  EXPECT_EQ(SplitByGroup(OptionsFor(folder, folder.Write("in.jsonl", text))).largest_group, 3);
 }
 
 TEST(SplitByGroup, LinesStayAsTheyAreAndEqualSeedsGiveEqualFiles) {

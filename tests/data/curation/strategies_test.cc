@@ -4,6 +4,7 @@
 
 #include "data/curation/paths.h"
 #include "data/curation/trace_analysis.h"
+#include "data/synth.h"
 
 namespace prm {
 namespace {
@@ -20,6 +21,19 @@ TraceAnalysis Analyze(const Trace& trace) { return AnalyzeTrace(trace, Guideline
 
 std::string_view Suggest(std::string domain, std::vector<std::string> steps) {
   return Analyze(MakeTrace(std::move(domain), "p", std::move(steps))).suggestion.strategy;
+}
+
+TEST(Strategies, SynthesizedTracesAreTaggedFromTheListOfTheirDomain) {
+  for (const Trace& trace : Synthesize({.count = 300})) {
+    EXPECT_TRUE(IsStrategyOf(trace.strategy, trace.domain)) << trace.domain << trace.strategy;
+    EXPECT_EQ(Guidelines::Default().Of(trace.domain).name, "mathematics") << trace.domain;
+  }
+}
+
+TEST(Strategies, AValuePutInAtTheEndIsACheckOfTheResult) {
+  const Trace trace = MakeTrace("math", "Solve 3x + 6 = 15.",
+                                {"Subtract 6: 3x = 9.", "So x = 3.", "3(3) + 6 = 15."});
+  EXPECT_EQ(Analyze(trace).suggestion.strategy, "algebraic_procedure");
 }
 
 TEST(Strategies, ListsAreClosedByDomain) {

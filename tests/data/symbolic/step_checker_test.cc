@@ -55,6 +55,44 @@ TEST(StepChecker, TransformationsFollowFromTheContext) {
   EXPECT_EQ(Say("x = 3", {}, "Solve 3x+6=15."), "arith_ok follows");
 }
 
+TEST(StepChecker, ALetterMayNameOneValueAfterAnother) {
+  EXPECT_EQ(Say("so x = 2", {"so x = 1"}), "not_checked trial");
+  EXPECT_EQ(Say("so 2x = 2", {"so x = 1", "so x = 2"}), "arith_ok follows");
+  EXPECT_EQ(Say("so 2x = 4", {"so x = 1", "so x = 2"}), "not_checked trial");
+  EXPECT_EQ(Say("so 2x = 4", {"so x = 1"}), "refuted contradicts_context soft");
+}
+
+TEST(StepChecker, DecimalsMayBeRounded) {
+  EXPECT_EQ(Say("x = 0.67", {"3x = 2"}), "not_checked trial");
+  EXPECT_EQ(Say("x = 1", {"3x = 2."}), "refuted contradicts_context soft");
+}
+
+TEST(StepChecker, WhatFollowsFromARefutedStepIsNotRefutedAgain) {
+  EXPECT_EQ(Say("3x = 8", {"3x + 6 = 15"}), "refuted contradicts_context soft");
+  EXPECT_EQ(Say("x = 8/3", {"3x + 6 = 15", "3x = 8"}), "not_checked trial");
+  EXPECT_EQ(Say("x = 7/3", {"3x + 6 = 15", "3x = 8"}), "refuted contradicts_context soft");
+}
+
+TEST(StepChecker, AStepThatCorrectsOthersStartsAnew) {
+  EXPECT_EQ(Say("x = 4", {"3x + 6 = 15", "No, the equation was wrong."}),
+            "not_checked new_equation");
+  EXPECT_EQ(Say("x = 4", {"3x + 6 = 15", "Nothing new is said."}),
+            "refuted contradicts_context soft");
+}
+
+TEST(StepChecker, SidesMayBeTurnedRoundAtNoCost) {
+  const auto operations = [](std::string_view from, std::string_view to) {
+    StepChecker checker("");
+    checker.Check(from);
+    return checker.Check(to).relations.at(0).operations;
+  };
+  EXPECT_EQ(operations("28 = 2x", "x = 14"), 1);
+  EXPECT_EQ(operations("2x = 28", "x = 14"), 1);
+  EXPECT_EQ(operations("20 + y = 3x", "3x - y = 20"), 1);
+  EXPECT_EQ(operations("a = 2m - b", "2m = a + b"), 1);
+  EXPECT_EQ(operations("2x - 7 = y", "4x = 2y + 14"), 2);
+}
+
 TEST(StepChecker, InspectionVerifiesACandidate) {
   const std::string_view context = "3x+6=15";
   EXPECT_EQ(Say("Try x = 3: 3(3) + 6 = 15, which works", {context}), "arith_ok candidate_verified");
