@@ -54,6 +54,7 @@ TEST(ProblemTable, TheSourcesNamesJoin) {
              c = table.Add("a third", "s\n2");
   EXPECT_EQ(table.GroupOf(a), table.GroupOf(b));
   EXPECT_NE(table.GroupOf(a), table.GroupOf(c));
+  ASSERT_EQ(table.links().size(), 1u);
   EXPECT_EQ(table.links()[0].kind, ProblemLink::kSourceId);
 }
 

@@ -36,6 +36,11 @@ TEST(Strategies, AValuePutInAtTheEndIsACheckOfTheResult) {
   EXPECT_EQ(Analyze(trace).suggestion.strategy, "algebraic_procedure");
 }
 
+TEST(Strategies, SomeWordsMustBeSaidInSeveralSteps) {
+  EXPECT_EQ(Suggest("math", {"He eats 3 per day.", "That is 21 in all."}), "algebraic_procedure");
+  EXPECT_EQ(Suggest("math", {"He eats 3 per day.", "That is 21 per week."}), "unit_ratio");
+}
+
 TEST(Strategies, ListsAreClosedByDomain) {
   EXPECT_TRUE(IsStrategyOf("inspect_verify", "math"));
   EXPECT_TRUE(IsStrategyOf("inspect_verify", "math-gsm8k"));
