@@ -60,15 +60,31 @@ bool IsAscii(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
 }
 
+// NFKC makes 131/2 of 13 and a half, where a space is missing.
+std::string WithSpacesBeforeFractions(std::string_view text) {
+  std::string spaced;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const std::string_view rest = text.substr(i);
+    const auto is = [&](std::string_view first, std::string_view last) {
+      return rest.substr(0, first.size()) >= first && rest.substr(0, last.size()) <= last;
+    };
+    const bool fraction = is("\u00BC", "\u00BE") || is("\u2150", "\u215E");
+    if (fraction && i > 0 && IsDigit(text[i - 1])) spaced += ' ';
+    spaced += text[i];
+  }
+  return spaced;
+}
+
 // NFKC and case folding; text that is not UTF-8 gets its ASCII letters folded only.
 std::string Fold(std::string_view text) {
   if (!IsAscii(text) && !FindInvalidUtf8(text)) {
+    const std::string spaced = WithSpacesBeforeFractions(text);
     utf8proc_uint8_t* folded = nullptr;
     const auto options = static_cast<utf8proc_option_t>(
         UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
     const utf8proc_ssize_t size =
-        utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                     static_cast<utf8proc_ssize_t>(text.size()), &folded, options);
+        utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(spaced.data()),
+                     static_cast<utf8proc_ssize_t>(spaced.size()), &folded, options);
     const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(folded, &std::free);
     if (size >= 0) return {reinterpret_cast<const char*>(folded), size_t(size)};
   }

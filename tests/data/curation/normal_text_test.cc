@@ -24,6 +24,7 @@ TEST(NormalText, OneFormForTextsThatSayTheSame) {
       {"x \u2260 4", "x \\neq 4"},
       {"5 - 3", "5 \u2212 3", "5\u20133"},
       {"1 / 2 cup", "\u00bd cup"},
+      {"13 1 / 2 cups", "13\u00bd cups", "13 \u00bd cups"},
       {"stra\u00dfe", "STRASSE", "strasse"},
       {"don t", "don't", "don\u2019t"},
       {"( a , b )", "(a, b)"},
