@@ -68,8 +68,8 @@ std::string WithSpacesBeforeFractions(std::string_view text) {
     const auto is = [&](std::string_view first, std::string_view last) {
       return rest.substr(0, first.size()) >= first && rest.substr(0, last.size()) <= last;
     };
-    const bool fraction = is("\u00BC", "\u00BE") || is("\u2150", "\u215E");
-    if (fraction && i > 0 && IsDigit(text[i - 1])) spaced += ' ';
+    const bool behind_digit = i > 0 && IsDigit(text[i - 1]);
+    if (behind_digit && (is("\u00BC", "\u00BE") || is("\u2150", "\u215E"))) spaced += ' ';
     spaced += text[i];
   }
   return spaced;

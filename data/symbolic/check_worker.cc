@@ -122,12 +122,16 @@ bool ReadRecord(int fd, std::string* record) {
 
 StepCheck CheckPlainly(StepChecker& checker, std::string_view step) { return checker.Check(step); }
 
+// From now on; rounded up, as the limit counts whole seconds.
 void LimitCpu(int seconds) {
+  constexpr int64_t kMicro = 1'000'000;
   rusage used{};
   getrusage(RUSAGE_SELF, &used);
+  const int64_t micros = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * kMicro +
+                         used.ru_utime.tv_usec + used.ru_stime.tv_usec;
   rlimit limit{};
   getrlimit(RLIMIT_CPU, &limit);
-  limit.rlim_cur = rlim_t(used.ru_utime.tv_sec + used.ru_stime.tv_sec + 1 + seconds);
+  limit.rlim_cur = rlim_t((micros + kMicro - 1) / kMicro + seconds);
   if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
   }
