@@ -1,5 +1,6 @@
-// A register tile of a matrix product on AMX: 32 rows of x and 64 outputs of a packed panel.
-// Written once for the instructions and for what stands in for them where a machine lacks them.
+// Matrix products on AMX from operands as the AVX512-BF16 bodies pack them, 32 rows and 32 columns
+// in registers. Written once for the instructions and for what stands in for them where a machine
+// lacks them.
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18,
 // "AMX".
 #pragma once
@@ -14,38 +15,52 @@ namespace prm::ops {
 inline constexpr int kAmxTile = 16;
 inline constexpr int kAmxRows = 2 * kAmxTile;
 
-// out [32, 64] float32 (+)= x [32, 2 * pairs] times a panel's part [pairs, 64] words of
-// neighbouring inputs. `pairs` is a multiple of 16; rows of x are `row` values apart. With
-// `top_only` the last 16 rows are neither read nor written.
-template <class Unit, class BFloat16>
-void AmxProduct(const BFloat16* x, int64_t row, const BFloat16* panel, int64_t pairs, bool top_only,
-                float* out, bool add) {
-  constexpr int64_t kOutputs = 64, kOutRow = kOutputs * int64_t(sizeof(float));
-  constexpr int64_t kWordRow = kOutputs * 2 * int64_t(sizeof(BFloat16));
-  const int64_t x_row = row * int64_t(sizeof(BFloat16));
-  const auto accumulate = [&]<bool kBoth>(const BFloat16* b) {
-    for (int64_t p = 0; p < pairs; p += kAmxTile) {
-      Unit::template Load<6>(b + p * 2 * kOutputs, kWordRow);
-      Unit::template Load<7>(b + p * 2 * kOutputs + 2 * kAmxTile, kWordRow);
-      Unit::template Load<4>(x + 2 * p, x_row);
+template <class T>
+struct AmxMatrix {
+  T* data;
+  int64_t row;  // values from one row to the next
+};
+
+// [pairs, columns] words of neighbouring inputs in tiles of 16 by 16, all distances in values.
+template <class T>
+struct AmxWords {
+  const T* data;
+  int64_t row;      // from a tile's row to the next
+  int64_t pairs;    // from a tile to that of the next 16 pairs
+  int64_t columns;  // from a tile to that of the next 16 columns
+};
+
+// out [32, columns] float32 (+)= x [32, 2 * pairs] times b [pairs, columns]. `pairs` is a multiple
+// of 16, `columns` of 32. With `top_only` the last 16 rows are neither read nor written.
+// `meanwhile` is called 'pairs / 16 * columns / 32' times: to fetch what comes next.
+template <class Unit, class BFloat16, class Meanwhile>
+void AmxProduct(AmxMatrix<const BFloat16> x, AmxWords<BFloat16> b, int64_t pairs, int64_t columns,
+                bool top_only, AmxMatrix<float> out, bool add, Meanwhile&& meanwhile) {
+  const int64_t x_bytes = x.row * int64_t(sizeof(BFloat16));
+  const int64_t b_bytes = b.row * int64_t(sizeof(BFloat16));
+  const int64_t out_bytes = out.row * int64_t(sizeof(float));
+  const auto accumulate = [&]<bool kBoth>(const BFloat16* words) {
+    for (int64_t p = 0; p < pairs; p += kAmxTile, words += b.pairs) {
+      Unit::template Load<4>(x.data + 2 * p, x_bytes);
+      if constexpr (kBoth) Unit::template Load<5>(x.data + kAmxTile * x.row + 2 * p, x_bytes);
+      Unit::template Load<6>(words, b_bytes);
+      Unit::template Load<7>(words + b.columns, b_bytes);
       Unit::template Dot<0, 4, 6>();
+      if constexpr (kBoth) Unit::template Dot<2, 5, 6>();
       Unit::template Dot<1, 4, 7>();
-      if constexpr (kBoth) {
-        Unit::template Load<5>(x + kAmxTile * row + 2 * p, x_row);
-        Unit::template Dot<2, 5, 6>();
-        Unit::template Dot<3, 5, 7>();
-      }
+      if constexpr (kBoth) Unit::template Dot<3, 5, 7>();
+      meanwhile();
     }
   };
-  for (int64_t n = 0; n < kOutputs; n += 2 * kAmxTile) {
-    float* top = out + n;
-    float* bottom = top + kAmxTile * kOutputs;
+  for (int64_t n = 0; n < columns; n += 2 * kAmxTile) {
+    float* top = out.data + n;
+    float* bottom = top + kAmxTile * out.row;
     if (add) {
-      Unit::template Load<0>(top, kOutRow);
-      Unit::template Load<1>(top + kAmxTile, kOutRow);
+      Unit::template Load<0>(top, out_bytes);
+      Unit::template Load<1>(top + kAmxTile, out_bytes);
       if (!top_only) {
-        Unit::template Load<2>(bottom, kOutRow);
-        Unit::template Load<3>(bottom + kAmxTile, kOutRow);
+        Unit::template Load<2>(bottom, out_bytes);
+        Unit::template Load<3>(bottom + kAmxTile, out_bytes);
       }
     } else {
       Unit::template Zero<0>();
@@ -53,14 +68,14 @@ void AmxProduct(const BFloat16* x, int64_t row, const BFloat16* panel, int64_t p
       Unit::template Zero<2>();
       Unit::template Zero<3>();
     }
-    const BFloat16* words = panel + 2 * n;
+    const BFloat16* words = b.data + n / kAmxTile * b.columns;
     top_only ? accumulate.template operator()<false>(words)
              : accumulate.template operator()<true>(words);
-    Unit::template Store<0>(top, kOutRow);
-    Unit::template Store<1>(top + kAmxTile, kOutRow);
+    Unit::template Store<0>(top, out_bytes);
+    Unit::template Store<1>(top + kAmxTile, out_bytes);
     if (!top_only) {
-      Unit::template Store<2>(bottom, kOutRow);
-      Unit::template Store<3>(bottom + kAmxTile, kOutRow);
+      Unit::template Store<2>(bottom, out_bytes);
+      Unit::template Store<3>(bottom + kAmxTile, out_bytes);
     }
   }
 }

@@ -33,7 +33,7 @@ struct LinearProduct {
 // Panels are [K, 64]. Any CPU.
 void FloatProduct(const LinearProduct& product);
 
-// Panels are [K/2, 64] words of neighbouring inputs.
+// Panels are [K/2, 64] words of neighbouring inputs, in the order in which this CPU reads them.
 bool HasBf16Product();
 void Bf16Product(const LinearProduct& product);
 // One panel of the rows row_of[0..63] of weight [N, K]; -1: zeros.

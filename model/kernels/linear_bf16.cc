@@ -11,7 +11,8 @@
 // weights takes the time, in the registers of each tile, else once for all rows. The sums are the
 // same either way; their scale is applied with the bias.
 //
-// On AMX the tile is of 32 rows (amx_tiles.h), from the same panels; int8 is widened first.
+// On AMX the tile is of 32 rows (amx_tiles.h) and a panel's words lie in tiles of 16 by 16; int8 is
+// widened first. While a panel's part is multiplied, the one that comes next is fetched.
 // Source: Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", section 4.
 #include <optional>
 
@@ -147,17 +148,38 @@ struct Int8Columns {
 
 constexpr int64_t kPair = 2 * kPanel;  // values of a pair of inputs
 
-// [pairs, 64] words, until the thread's next call.
-Columns Widen(Int8Columns columns, int64_t pairs) {
+// Tiles of 16 by 16 words, from inputs to columns: those of 16 pairs side by side.
+struct TiledColumns {
+  static constexpr int64_t kTile = 2 * kAmxTile * kAmxTile, kPairs = kAmxTile * kPair;
+  const BFloat16* data;
+  // Words of pair p in columns from n on, a multiple of 16.
+  static int64_t At(int64_t p, int n) {
+    return p / kAmxTile * kPairs + n / kAmxTile * kTile + p % kAmxTile * 2 * kAmxTile;
+  }
+};
+
+// [pairs, 64] words, in tiles or not, until the thread's next call.
+const BFloat16* Widen(Int8Columns columns, int64_t pairs, bool tiled) {
   thread_local Scratch<BFloat16> scratch;
   BFloat16* words = scratch.Get(pairs * kPair);
   for (int64_t p = 0; p < pairs; ++p) {
-    for (int v = 0; v < kPanel / kLanes; ++v) {
-      _mm512_store_si512(words + p * kPair + 2 * kLanes * v, (__m512i)columns(p, v));
+    for (int n = 0; n < kPanel; n += kLanes) {
+      const int64_t at = tiled ? TiledColumns::At(p, n) : p * kPair + 2 * n;
+      _mm512_store_si512(words + at, (__m512i)columns(p, n / kLanes));
     }
   }
-  return {words, kPair};
+  return words;
 }
+
+// What a thread will read next, fetched line by line while it multiplies.
+struct Ahead {
+  const char* at = nullptr;
+  int64_t bytes = 0;
+  int lines = 0;  // a step
+  void operator()() {
+    for (int i = 0; i < lines; ++i, at += 64) _mm_prefetch(at, _MM_HINT_T1);
+  }
+};
 
 template <class Right>
 void TileOf(int rows, Rows x, const Right& panel, int64_t pairs, float* out, bool add) {
@@ -181,7 +203,8 @@ void TileOf(int rows, Rows x, const Right& panel, int64_t pairs, float* out, boo
 struct Avx512Rows {
   static constexpr int kRows = 6;
   template <class Right>
-  static void Tile(int rows, Rows x, const Right& panel, int64_t pairs, float* out, bool add) {
+  static void Tile(int rows, Rows x, const Right& panel, int64_t pairs, float* out, bool add,
+                   Ahead&) {
     TileOf(rows, x, panel, pairs, out, add);
   }
 };
@@ -189,10 +212,13 @@ struct Avx512Rows {
 struct AmxRows {
   static constexpr int kRows = kAmxRows;
   // Writes all 32 rows, or the first 16 where there are no more.
-  static void Tile(int rows, Rows x, const Columns& panel, int64_t pairs, float* out, bool add) {
+  static void Tile(int rows, Rows x, TiledColumns panel, int64_t pairs, float* out, bool add,
+                   Ahead& ahead) {
     const bool top_only = rows <= kAmxTile;
     if (rows != kAmxTile && rows != kAmxRows) x = Padded(rows, x, 2 * pairs);
-    AmxProduct<AmxUnit>(x.data, x.row, panel.data, pairs, top_only, out, add);
+    AmxProduct<AmxUnit, BFloat16>(
+        {x.data, x.row}, {panel.data, 2 * kAmxTile, TiledColumns::kPairs, TiledColumns::kTile},
+        pairs, kPanel, top_only, {out, kPanel}, add, ahead);
   }
   // The rows and zeros for those that are missing, until the thread's next call.
   static Rows Padded(int rows, Rows x, int64_t inputs) {
@@ -208,7 +234,7 @@ struct AmxRows {
 };
 
 // By the weight alone, so that sums do not depend on the batch.
-bool UsesAmx(const LinearProduct& p) { return p.inputs % (2 * kAmxTile) == 0 && HasAmxBf16(); }
+bool UsesAmx(int64_t inputs) { return inputs % (2 * kAmxTile) == 0 && HasAmxBf16(); }
 
 // Inputs [k, k + depth) of a panel for rows [begin, end), whose sums are kept where there are more.
 struct Part {
@@ -217,19 +243,35 @@ struct Part {
 };
 
 template <class Unit, class Right, class Epilogue>
-void MultiplyPart(const LinearProduct& p, const Part& part, const Right& right,
+void MultiplyPart(const LinearProduct& p, const Part& part, const Right& right, Ahead ahead,
                   const Epilogue& epilogue) {
   const int64_t n = part.panel * kPanel;
   const int width = int(std::min<int64_t>(kPanel, p.outputs - n));
   const bool last = part.k + part.depth == p.inputs, keep = part.k > 0 || !last;
+  // Products of 32 rows, 32 inputs and 32 outputs.
+  const int64_t steps = RoundUp(part.end - part.begin, kAmxRows) / kAmxRows * part.depth / 16;
+  ahead.lines = int((ahead.bytes / 64 + steps - 1) / steps);
   for (int64_t row = part.begin; row < part.end; row += Unit::kRows) {
     const int rows = int(std::min<int64_t>(Unit::kRows, part.end - row));
     float* tile = keep ? part.sums + (row - part.begin) * kPanel : part.sums;
     if (last) epilogue.Prefetch(row, rows, n, width);
     const Rows x{static_cast<const BFloat16*>(p.x) + row * p.inputs + part.k, p.inputs, 2};
-    Unit::Tile(rows, x, right, part.depth / 2, tile, part.k > 0);
+    Unit::Tile(rows, x, right, part.depth / 2, tile, part.k > 0, ahead);
     if (last) epilogue(tile, row, rows, n, width);
   }
+}
+
+// The panel's next part, or the first of the panel that the thread is likely to take next.
+Ahead AheadOf(const LinearProduct& p, const Part& part) {
+  int64_t panel = part.panel, k = part.k + part.depth;
+  if (k == p.inputs) {
+    k = 0;
+    panel += at::get_num_threads();
+    if (panel * kPanel >= p.outputs) return {};
+  }
+  const auto* next = static_cast<const BFloat16*>(p.panels) + (panel * p.inputs + k) * kPanel;
+  return {reinterpret_cast<const char*>(next),
+          std::min(kDepth, p.inputs - k) * kPanel * int64_t(sizeof(BFloat16))};
 }
 
 template <class Epilogue>
@@ -238,23 +280,24 @@ void MultiplyPanel(const LinearProduct& p, int64_t panel, int64_t begin, int64_t
   thread_local Scratch<float> scratch;
   float* sums = scratch.Get(RoundUp(p.inputs > kDepth ? end - begin : 1, kAmxRows) * kPanel);
   std::optional<AmxTiles> amx;
-  if (UsesAmx(p)) amx.emplace();
-  const auto multiply = [&](const Part& part, const Columns& words) {
-    amx ? MultiplyPart<AmxRows>(p, part, words, epilogue)
-        : MultiplyPart<Avx512Rows>(p, part, words, epilogue);
+  if (UsesAmx(p.inputs)) amx.emplace();
+  const auto multiply = [&](const Part& part, const BFloat16* words, Ahead ahead) {
+    amx ? MultiplyPart<AmxRows>(p, part, TiledColumns{words}, ahead, epilogue)
+        : MultiplyPart<Avx512Rows>(p, part, Columns{words, kPair}, ahead, epilogue);
   };
   for (int64_t k = 0; k < p.inputs; k += kDepth) {
     const Part part{panel, begin, end, k, std::min(kDepth, p.inputs - k), sums};
     const int64_t at = (panel * p.inputs + k) * kPanel;
     if (!p.int8) {
-      multiply(part, {static_cast<const BFloat16*>(p.panels) + at, kPair});
+      const auto* words = static_cast<const BFloat16*>(p.panels);
+      multiply(part, words + at, amx ? AheadOf(p, part) : Ahead{});
       continue;
     }
     const Int8Columns columns{static_cast<const int8_t*>(p.panels) + at};
     if (!amx && end - begin <= kWidenRows) {
-      MultiplyPart<Avx512Rows>(p, part, columns, epilogue);
+      MultiplyPart<Avx512Rows>(p, part, columns, {}, epilogue);
     } else {
-      multiply(part, Widen(columns, part.depth / 2));
+      multiply(part, Widen(columns, part.depth / 2, amx.has_value()), {});
     }
   }
 }
@@ -265,8 +308,8 @@ void Multiply(const LinearProduct& p, const Epilogue& epilogue) {
   const int64_t panels = (p.outputs + kPanel - 1) / kPanel;
   // Of one size: a last one of few rows would read all panels for them.
   const int64_t chunks = std::max<int64_t>(1, (p.rows + kChunkRows - 1) / kChunkRows);
-  const int64_t rows =
-      RoundUp((p.rows + chunks - 1) / chunks, UsesAmx(p) ? AmxRows::kRows : Avx512Rows::kRows);
+  const int64_t rows = RoundUp((p.rows + chunks - 1) / chunks,
+                               UsesAmx(p.inputs) ? AmxRows::kRows : Avx512Rows::kRows);
   ForEachItem(panels * chunks, [&](int64_t i) {
     const int64_t begin = i / panels * rows, end = std::min(p.rows, begin + rows);
     if (begin < end) MultiplyPanel(p, i % panels, begin, end, epilogue);
@@ -277,6 +320,7 @@ void Multiply(const LinearProduct& p, const Epilogue& epilogue) {
 
 void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of, BFloat16* panel) {
   constexpr int64_t kAhead = 8 * 2 * kLanes;
+  const bool tiled = UsesAmx(inputs);
   for (int n = 0; n < kPanel; n += kLanes) {
     for (int64_t k = 0; k < inputs; k += 2 * kLanes) {
       const int pairs = int(std::min<int64_t>(kLanes, (inputs - k) / 2));
@@ -295,9 +339,9 @@ void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of
       }
       Transpose16(r);
       for (int i = 0; i < pairs; ++i) {
+        const int64_t p = k / 2 + i, at = tiled ? TiledColumns::At(p, n) : p * kPair + 2 * n;
         // Whole lines that are not read soon.
-        _mm512_stream_si512(reinterpret_cast<__m512i*>(panel + (k / 2 + i) * 2 * kPanel + 2 * n),
-                            r[i]);
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(panel + at), r[i]);
       }
     }
   }

@@ -1,10 +1,12 @@
 // Attention over blocks of kept keys and values on AVX512-BF16, as in attention_bf16.cc: scores are
 // formed transposed, [keys, lanes], a lane being one query head of one token. All heads that share
 // a key/value head are lanes side by side, so that a short run fills its registers and a block of
-// keys is read once for all of them.
+// keys is read once for all of them. On AMX both products are of its tiles.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
+#include "model/kernels/amx_tiles.h"
 #include "model/kernels/avx512_bf16.h"
 #include "model/kernels/prefix_attention.h"
 
@@ -22,6 +24,8 @@ class LaneBlock {
     lanes_ = int(q.end - q.begin) * l_.group;
     vectors_ = (lanes_ + kLanes - 1) / kLanes;
     for (int i = 0; i < kBlock; ++i) positions_[i] = int32_t(Position(std::min(i, lanes_ - 1)));
+    // By the shape alone, so that sums do not depend on the batch.
+    if (l_.channels % kAmxRows == 0 && HasAmxBf16()) amx_.emplace();
   }
 
   void Run(const BFloat16* qkv, const BFloat16* keys, const BFloat16* values, BFloat16* out);
@@ -35,13 +39,21 @@ class LaneBlock {
     return int(std::clamp<int64_t>(positions_[std::min(kLanes * v + kLanes, lanes_) - 1] + 1 - key,
                                    0, kBlock));
   }
+  // Keys of the block that some of the 32 lanes from `lane` on sees.
+  int EndOfLanes(int lane) const {
+    return ends_[std::min(vectors_, (lane + kAmxRows) / kLanes) - 1];
+  }
   void Scores(const BFloat16* keys, int64_t key);
+  void ScoresOnAmx(const BFloat16* keys);
   void Softmax(int64_t key);
-  void AddValues(const BFloat16* values);
+  void AddValues(const BFloat16* values, bool first);
+  void AddValuesOnAmx(const BFloat16* values, bool first);
+  const BFloat16* WholeTiles(const BFloat16* values) const;
 
   struct Buffers {
-    Scratch<BFloat16> queries;
+    Scratch<BFloat16> queries, values;
     Scratch<float> sums;
+    alignas(64) BFloat16 rows[kAmxRows * kBlock];  // weights [lanes, keys]
     SoftmaxBlock softmax;
   };
   static Buffers& buffers() {
@@ -51,6 +63,7 @@ class LaneBlock {
 
   const PrefixLayout& l_;
   const QueryBlock& q_;
+  std::optional<AmxTiles> amx_;
   int lanes_, vectors_;
   int ends_[kMaxVectors] = {};
   alignas(64) int32_t positions_[kBlock];
@@ -62,6 +75,7 @@ void LaneBlock::Scores(const BFloat16* keys, int64_t key) {
   SoftmaxBlock& s = buffers().softmax;
   const int C = l_.channels;
   for (int v = 0; v < vectors_; ++v) ends_[v] = End(key, v);
+  if (amx_) return ScoresOnAmx(keys);
   const int count = ends_[vectors_ - 1];
   for (int k = 0, v = 0; k < count; k += kRows) {
     while (ends_[v] <= k) ++v;
@@ -100,13 +114,65 @@ void LaneBlock::Softmax(int64_t key) {
   });
 }
 
-void LaneBlock::AddValues(const BFloat16* values) {
+void LaneBlock::ScoresOnAmx(const BFloat16* keys) {
+  SoftmaxBlock& s = buffers().softmax;
+  const int C = l_.channels;
+  for (int lane = 0; lane < lanes_; lane += kAmxRows) {
+    const int end = EndOfLanes(lane);
+    for (int k = 0; k < end; k += kAmxRows) {
+      AmxProduct<AmxUnit, BFloat16>(
+          {keys + k * C, C}, {queries_ + 2 * lane, 2 * kBlock, 2 * kAmxTile * kBlock, 2 * kAmxTile},
+          C / 2, kAmxRows, end - k <= kAmxTile, {s.scores + k * kBlock + lane, kBlock}, false,
+          [] {});
+    }
+  }
+}
+
+// The block's values in whole tiles: what no lane sees may be of another trace, even no number.
+const BFloat16* LaneBlock::WholeTiles(const BFloat16* values) const {
+  const int end = ends_[vectors_ - 1], C = l_.channels;
+  const int whole = amx_ ? int(RoundUp(end, 2 * kAmxTile)) : int(RoundUp(end, 2));
+  if (whole == end) return values;
+  BFloat16* copy = buffers().values.Get(int64_t{kBlock} * C);
+  std::memcpy(copy, values, sizeof(BFloat16) * size_t(RoundUp(end, 2) * C));
+  std::fill(copy + RoundUp(end, 2) * C, copy + whole * C, BFloat16{});
+  for (int c = 0; end % 2 != 0 && c < C; ++c) copy[(end - 1) * C + 2 * c + 1] = BFloat16{};
+  return copy;
+}
+
+void LaneBlock::AddValues(const BFloat16* values, bool first) {
+  values = WholeTiles(values);
+  if (amx_) return AddValuesOnAmx(values, first);
   const SoftmaxBlock& s = buffers().softmax;
   const int C = l_.channels;
   for (int q = 0; q < lanes_; q += kRows) {
     const int pairs = (ends_[q / kLanes] + 1) / 2;
     Multiply(std::min(kRows, lanes_ - q), C / kLanes, {s.weights + 2 * q, 2, 2 * kBlock}, values,
-             2 * C, pairs, sums_ + q * C, C, true);
+             2 * C, pairs, sums_ + q * C, C, !first);
+  }
+}
+
+void LaneBlock::AddValuesOnAmx(const BFloat16* values, bool first) {
+  Buffers& b = buffers();
+  const int C = l_.channels;
+  for (int lane = 0; lane < lanes_; lane += kAmxRows) {
+    const int keys = int(RoundUp(EndOfLanes(lane), 2 * kAmxTile));
+    for (int v = lane / kLanes; v < std::min(vectors_, (lane + kAmxRows) / kLanes); ++v) {
+      for (int k = 0; k < keys; k += 2 * kLanes) {
+        __m512i r[kLanes];
+        for (int i = 0; i < kLanes; ++i) {
+          const int key = k + 2 * i;
+          r[i] = key < ends_[v] ? Load(b.softmax.weights + key * kBlock + 2 * kLanes * v)
+                                : _mm512_setzero_si512();
+        }
+        Transpose16(r);
+        BFloat16* to = b.rows + (v * kLanes - lane) * kBlock + k;
+        for (int i = 0; i < kLanes; ++i) _mm512_store_si512(to + i * kBlock, r[i]);
+      }
+    }
+    AmxProduct<AmxUnit, BFloat16>({b.rows, kBlock}, {values, 2 * C, 2 * kAmxTile * C, 2 * kAmxTile},
+                                  keys / 2, C, lanes_ - lane <= kAmxTile, {sums_ + lane * C, C},
+                                  !first, [] {});
   }
 }
 
@@ -125,7 +191,6 @@ void LaneBlock::Run(const BFloat16* qkv, const BFloat16* keys, const BFloat16* v
         return qkv + row * l_.row + channel;
       },
       lanes_, C, queries_);
-  std::fill_n(sums_, lanes_ * C, 0.0f);
   b.softmax.Reset();
   const int64_t last = positions_[lanes_ - 1], first = l_.FirstKey(positions_[0]) / kBlock * kBlock;
   for (int64_t key = first; key <= last; key += kBlock) {
@@ -133,7 +198,7 @@ void LaneBlock::Run(const BFloat16* qkv, const BFloat16* keys, const BFloat16* v
     Scores(keys + block, key);
     Softmax(key);
     if (key > first) ScaleRows(sums_, b.softmax.decay, lanes_, C);
-    AddValues(values + block);
+    AddValues(values + block, key == first);
   }
   for (int lane = 0; lane < lanes_; ++lane) {
     const auto [row, channel] = row_of(lane);

@@ -47,13 +47,17 @@ struct EmulatedUnit {
   }
 };
 
-// x [32, inputs] within rows of inputs + 6, a panel of weight [64, inputs].
+// x [32, inputs] within rows of inputs + 6; weight [64, inputs] as words in tiles or in rows.
 template <class Unit>
-void TestTile(const char* unit, int64_t inputs, bool top_only) {
+void TestTile(const char* unit, int64_t inputs, bool top_only, bool tiled) {
   const Case c{at::kCPU, at::kBFloat16};
   const at::Tensor wide = Random({32, inputs + 6}, c), x = wide.narrow(1, 0, inputs);
   const at::Tensor weight = Random({64, inputs}, c);
-  const at::Tensor panel = weight.view({64, inputs / 2, 2}).transpose(0, 1).contiguous();
+  // [column tiles, columns, pair tiles, pairs, 2]
+  const at::Tensor split = weight.view({4, 16, inputs / 32, 16, 2});
+  const at::Tensor words =
+      split.permute(tiled ? at::IntArrayRef{2, 0, 3, 1, 4} : at::IntArrayRef{2, 3, 0, 1, 4})
+          .contiguous();
   const at::Tensor product = at::mm(Double(x), Double(weight).t());
   const at::Tensor before = Random({32, 64}, c, false);
   const auto data = [](const at::Tensor& t) {
@@ -62,11 +66,15 @@ void TestTile(const char* unit, int64_t inputs, bool top_only) {
   for (const bool add : {false, true}) {
     at::Tensor out = before.clone(), expected = add ? Double(before) + product : product;
     if (top_only) expected = at::cat({expected.narrow(0, 0, 16), Double(before).narrow(0, 16, 16)});
-    ops::AmxProduct<Unit>(data(x), inputs + 6, data(panel), inputs / 2, top_only,
-                          out.mutable_data_ptr<float>(), add);
+    int64_t steps = 0;
+    ops::AmxProduct<Unit, c10::BFloat16>(
+        {data(x), inputs + 6}, {data(words), tiled ? 32 : 128, 2048, tiled ? 512 : 32}, inputs / 2,
+        64, top_only, {out.mutable_data_ptr<float>(), 64}, add, [&] { ++steps; });
     const std::string name = std::string("amx tile ") + unit + " of " + std::to_string(inputs) +
-                             (add ? " added" : "") + (top_only ? " top" : "");
+                             (tiled ? " tiled" : "") + (add ? " added" : "") +
+                             (top_only ? " top" : "");
     ExpectClose(name.c_str(), out, expected, 1e-4 * std::sqrt(double(inputs)));
+    Expect((name + ", steps").c_str(), steps == inputs / 32 * 2);
   }
 }
 
@@ -77,11 +85,12 @@ int main() {
   using namespace prm;
   at::manual_seed(5);
   for (const int64_t inputs : {32, 64, 896}) {
-    for (const bool top_only : {false, true}) {
-      TestTile<EmulatedUnit>("emulated", inputs, top_only);
+    for (const int kind : {0, 1, 2, 3}) {
+      const bool top_only = kind % 2 != 0, tiled = kind / 2 != 0;
+      TestTile<EmulatedUnit>("emulated", inputs, top_only, tiled);
       if (!ops::HasAmxBf16()) continue;
       const ops::AmxTiles tiles;
-      TestTile<ops::AmxUnit>("of the machine", inputs, top_only);
+      TestTile<ops::AmxUnit>("of the machine", inputs, top_only, tiled);
     }
   }
   return Failures();

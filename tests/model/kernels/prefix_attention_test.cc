@@ -1,5 +1,6 @@
 // Attention over kept keys and values: equal to attention over whole traces, however they are cut,
 // forked and batched; bitwise so on the CPU.
+#include <limits>
 #include <numeric>
 
 #include "tests/model/kernels/random_runs.h"
@@ -27,6 +28,11 @@ class Layer {
   std::vector<int32_t> Blocks(int64_t tokens, std::vector<int32_t> trunk = {}) {
     while (int64_t(trunk.size()) * kKvBlockTokens < tokens) trunk.push_back(NewBlock());
     return trunk;
+  }
+  void FillWithNan() {
+    for (at::Tensor* kept : {&kv_.keys, &kv_.values}) {
+      kept->fill_(std::numeric_limits<float>::quiet_NaN());
+    }
   }
   at::Tensor Attend(const at::Tensor& qkv, const std::vector<ops::KvRun>& runs) {
     ops::KeepKeysAndValues(qkv, runs, shape_, &kv_);
@@ -77,6 +83,17 @@ void TestBody(const Case& c, ops::AttentionShape shape, ops::KvBody body) {
         cut.Attend(trace.narrow(0, begin, count).contiguous(), {Run(0, begin, count, blocks)}));
   }
   expect_same("step by step", at::cat(parts), at_once);
+
+  // Blocks that another trace left full of what is no number.
+  Layer used(c, shape, body);
+  used.FillWithNan();
+  const auto reused = used.Blocks(kTrace);
+  parts = {};
+  for (const auto& [begin, count] : std::vector<std::pair<int64_t, int64_t>>{{0, 51}, {51, 90}}) {
+    parts.push_back(
+        used.Attend(trace.narrow(0, begin, count).contiguous(), {Run(0, begin, count, reused)}));
+  }
+  expect_same("in blocks used before", at::cat(parts), at_once.narrow(0, 0, 141));
 
   // A branch that leaves the trace in the middle of its second block, in the trace's own batch.
   Layer shared(c, shape, body);
