@@ -216,8 +216,22 @@ class WordWriter {
     ++at_;
   }
 
+  // Whether the ' before `at_` follows a symbol, f'(x) or \theta', and no word: it is a prime.
+  bool IsPrime() const {
+    size_t begin = at_ - 1;
+    while (begin > 0 && (text_[begin - 1] == '\'' || text_[begin - 1] == '}')) --begin;
+    const size_t end = begin;
+    while (begin > 0 && IsWordByte(text_[begin - 1])) --begin;
+    if (begin == end || IsLetter(Peek(0)) || IsDigit(text_[end - 1])) return false;
+    const char before = begin > 0 ? text_[begin - 1] : ' ';
+    if (before == '\\') return true;
+    const bool one = end - begin == (utf8_ ? DecodeUtf8(&text_[begin]).size_bytes : 1);
+    return one && before != '\'' && before != '"' && before != '`';
+  }
+
   void Symbol(char c) {
     ++at_;
+    if (c == '\'' && IsPrime()) return Put("\u2032");
     if (c == '{') braces_.push_back(false);
     if (c == '}' && !braces_.empty()) {
       const bool wrapper = braces_.back();

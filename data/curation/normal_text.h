@@ -10,10 +10,10 @@ namespace prm {
 
 // The words and symbols of `text`, one space between two: compatibility characters composed (NFKC)
 // and case folded; sentence punctuation, quotes, math delimiters, spacing and sizing commands gone;
-// spellings of one operator or command made equal (\dfrac and \frac, \times and ×, \leq and ≤);
-// digits joined over thousands separators (1,200 and 1{,}200 are 1200). A word is a run of letters
-// or of digits with decimal point; all else is a word of one character. Invalid UTF-8 is kept byte
-// by byte. Linear; applying it twice changes nothing. Any thread.
+// primes of symbols kept (f'); spellings of one operator or command made equal (\dfrac and \frac,
+// \times and ×, \leq and ≤); digits joined over thousands separators (1,200 and 1{,}200 are 1200).
+// A word is a run of letters or of digits with decimal point; all else is a word of one character.
+// Invalid UTF-8 is kept byte by byte. Linear; applying it twice changes nothing. Any thread.
 // Source: Unicode Standard Annex #15 (NFKC), Annex #21 (case folding).
 std::string NormalText(std::string_view text);
 

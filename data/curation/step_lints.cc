@@ -9,6 +9,8 @@
 #include "data/curation/normal_text.h"
 #include "data/error.h"
 #include "data/exact_number.h"
+#include "data/symbolic/math_shapes.h"
+#include "data/symbolic/step_checker.h"
 
 namespace prm {
 namespace {
@@ -30,6 +32,8 @@ bool IsNoEnd(std::string_view text, size_t at) {
   constexpr std::array<std::string_view, 21> kAbbreviations = {
       "a.m", "p.m", "mr",  "mrs", "ms",     "dr", "st", "vs",   "etc", "rs", "eq",
       "fig", "e.g", "i.e", "no",  "approx", "cu", "sq", "resp", "cf",  "v"};
+  constexpr std::array<std::string_view, 14> kUnits = {
+      "ft", "in", "lb", "lbs", "oz", "hr", "hrs", "min", "sec", "yd", "mi", "gal", "cm", "km"};
   size_t begin = at;
   while (begin > 0 && !IsSpace(text[begin - 1]) && text[begin - 1] != '(') --begin;
   std::string word(text.substr(begin, at - begin));
@@ -37,6 +41,13 @@ bool IsNoEnd(std::string_view text, size_t at) {
     if (IsUpper(c)) c = char(c - 'A' + 'a');
   }
   if (word.size() == 1 && IsLetter(word[0])) return word[0] != 'x' && word[0] != 'n';
+  // "60 sq.ft. of wood", but "60 sq.ft. Then"
+  const size_t next = text.find_first_not_of(" \t\n\r", at + 1);
+  const std::string_view unit = std::string_view(word).substr(word.rfind('.') + 1);
+  if (next != text.npos && !IsUpper(text[next]) &&
+      std::find(kUnits.begin(), kUnits.end(), unit) != kUnits.end()) {
+    return true;
+  }
   const bool at_start = begin == 0 || text[begin - 1] == '\n';
   const bool number = !word.empty() && std::all_of(word.begin(), word.end(), IsDigit);
   return (at_start && number) ||
@@ -49,21 +60,82 @@ bool IsPlainNumber(std::string_view form) {
   });
 }
 
-// "x = 3" names a value, which transforms nothing.
-bool IsAssignment(const RelationCheck& relation) {
-  const bool name = relation.left_form.size() == 1 && IsLetter(relation.left_form[0]);
-  return name && (IsPlainNumber(relation.right_form) || relation.right_form.size() == 1);
+// `text` with an x for each formula between delimiters.
+std::string WithoutFormulas(std::string_view text) {
+  constexpr std::array<std::array<std::string_view, 2>, 4> kDelimiters = {
+      {{"$$", "$$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"\\begin{align", "\\end{align"}}};
+  std::string plain;
+  for (size_t i = 0; i < text.size();) {
+    const std::string_view rest = text.substr(i);
+    std::array<std::string_view, 2> found;
+    if (rest[0] == '$' && OpensMathRegion(rest)) found = {"$", "$"};
+    for (const auto& delimiters : kDelimiters) {
+      if (rest.starts_with(delimiters[0])) found = delimiters;
+    }
+    const size_t end =
+        found[0].empty() ? rest.npos : rest.find(found[1], std::max<size_t>(found[0].size(), 1));
+    if (end == rest.npos) {
+      plain += text[i++];
+      continue;
+    }
+    plain += 'x';
+    i += end + found[1].size();
+  }
+  return plain;
 }
 
-int CountChains(const StepCheck& check) {
+// "x", "a_1", "\\theta".
+bool IsName(std::string_view form) {
+  return !form.empty() && !IsDigit(form[0]) && std::all_of(form.begin(), form.end(), [](char c) {
+    return IsLetter(c) || IsDigit(c) || c == '_' || c == '{' || c == '}' || c == '\\';
+  });
+}
+
+// "x = 3" names a value, which transforms nothing.
+bool IsAssignment(const RelationCheck& relation) {
+  return IsName(relation.left_form) &&
+         (IsPlainNumber(relation.right_form) || IsName(relation.right_form));
+}
+
+// "Let u = x^2" defines, "1 km = 1000 m" is known, a >= b holds in a case.
+bool TransformsNothing(std::string_view step, const RelationCheck& relation) {
+  if (relation.relation != "=" && relation.relation != "~") return true;
+  const std::string_view before = step.substr(0, std::min<size_t>(relation.begin, step.size()));
+  const std::string_view sentence = before.substr(before.find_last_of(".;\n") + 1);
+  const std::string said = NormalText(sentence);
+  for (const std::string_view word : NormalWords(said)) {
+    if (word == "let" || word == "denote" || word == "define") {
+      // "Let's multiply" asks to transform.
+      const size_t after = size_t(word.data() - said.data()) + word.size();
+      if (!std::string_view(said).substr(after).starts_with(" s ") &&
+          !std::string_view(said).substr(after).starts_with(" us ")) {
+        return true;
+      }
+    }
+  }
+  const std::string text = NormalText(
+      step.substr(before.size(), std::max(relation.end, relation.begin) - uint32_t(before.size())));
+  const std::vector<std::string_view> words = NormalWords(text);
+  return words.size() == 5 && words[0] == "1" && IsLetter(words[1][0]) && words[2] == "=" &&
+         IsNumberWord(words[3]) && IsLetter(words[4][0]);
+}
+
+// Chains a = b = c with a relation that is in none of `written`, where its own go.
+int CountChains(std::string_view step, const StepCheck& check, WrittenRelations* written) {
   int chains = 0;
   uint32_t end = 0;
+  bool counted = false;
   for (const RelationCheck& relation : check.relations) {
     const bool read = !relation.left_form.empty() && !relation.right_form.empty();
     if (!read || IsAssignment(relation)) continue;
     // The pairs of a = b = c share a side.
-    if (chains == 0 || relation.begin >= end) ++chains;
+    if (relation.begin >= end) counted = false;
     end = std::max(end, relation.end);
+    const auto& [low, high] = std::minmax(relation.left_form, relation.right_form);
+    const bool is_new = written->insert(StrCat(low, "=", high)).second;
+    if (counted || !is_new || TransformsNothing(step, relation)) continue;
+    ++chains;
+    counted = true;
   }
   return chains;
 }
@@ -153,6 +225,14 @@ bool IsFiller(std::string_view word) {
   return std::find(kFillers.begin(), kFillers.end(), word) != kFillers.end();
 }
 
+// "Right." and "Ok!" say nothing of their own.
+bool IsInterjection(std::string_view sentence) {
+  constexpr size_t kLongest = 16;
+  if (sentence.size() > kLongest) return false;
+  const std::string normal = NormalText(sentence);
+  return IsFiller(normal);
+}
+
 // Of the words that two steps must share in order to say the same.
 uint64_t ContentHash(std::string_view normal) {
   uint64_t hash = 0;
@@ -162,21 +242,37 @@ uint64_t ContentHash(std::string_view normal) {
   return hash;
 }
 
-// "This is divisible by 3" speaks of something else each time; "let us try another way" says
-// nothing that could be redundant.
-bool SpeaksOfAnother(std::string_view normal) {
-  constexpr std::array<std::string_view, 9> kPronouns = {"this", "that", "these", "those", "it",
-                                                         "they", "he",   "she",   "which"};
+// "This is divisible by 3" speaks of something else each time, "so the result is" and "suppose x >
+// 0" go on in another way; "let us try another way" says nothing that could be redundant.
+bool SpeaksOfAnother(std::string_view step) {
+  constexpr std::array<std::string_view, 22> kReferences = {
+      "this", "these",   "those",  "it",         "its",     "them",     "they",   "he",
+      "she",  "which",   "our",    "another",    "other",   "approach", "result", "expression",
+      "what", "suppose", "assume", "difference", "divisor", "remainder"};
+  const std::string normal = NormalText(WithoutFormulas(step));
+  const std::vector<std::string_view> words = NormalWords(normal);
+  const auto refers = [&](std::string_view word) {
+    return std::find(kReferences.begin(), kReferences.end(), word) != kReferences.end();
+  };
+  if (std::any_of(words.begin(), words.end(), refers)) return true;
+  // "That" points back where it comes first, but for "we see that".
   std::string_view before;
-  for (const std::string_view word : NormalWords(normal)) {
-    const bool joins =
-        word == "that" && (before == "see" || before == "know" || before == "notice");
-    const bool pronoun = std::find(kPronouns.begin(), kPronouns.end(), word) != kPronouns.end();
-    if (pronoun && !joins) return true;
+  for (const std::string_view word : words) {
+    const bool joins = before == "see" || before == "know" || before == "notice";
+    if (word == "that" && !joins) return true;
     if (!IsFiller(word)) return false;
     before = word;
   }
   return true;
+}
+
+// In mathematics what can be redundant is a statement.
+bool IsStatement(StepUnit unit, std::string_view step) {
+  constexpr std::array<std::string_view, 9> kSigns = {"=",      "<",      ">",      "\\le",  "\\ge",
+                                                      "\u2264", "\u2265", "\u2248", "\\frac"};
+  return unit != StepUnit::kTransformation ||
+         std::any_of(kSigns.begin(), kSigns.end(),
+                     [&](std::string_view sign) { return step.find(sign) != step.npos; });
 }
 
 }  // namespace
@@ -190,34 +286,41 @@ std::string_view LintName(Lint lint) {
 
 int CountSentences(std::string_view text) {
   int sentences = 0;
+  size_t begin = 0;
   bool letter = false;
+  const auto end_at = [&](size_t end) {
+    sentences += letter && !IsInterjection(text.substr(begin, end - begin));
+    begin = end;
+    letter = false;
+  };
   for (size_t i = 0; i < text.size(); ++i) {
     letter = letter || IsLetter(text[i]) || (text[i] & 0x80);
     const bool stop = text[i] == '.' || text[i] == '!' || text[i] == '?';
     const bool last = i + 1 == text.size() || IsSpace(text[i + 1]);
-    if (!stop || !last || !letter || (text[i] == '.' && IsNoEnd(text, i))) continue;
-    ++sentences;
-    letter = false;
+    if (stop && last && letter && !(text[i] == '.' && IsNoEnd(text, i))) end_at(i + 1);
   }
-  return sentences + letter;
+  end_at(text.size());
+  return sentences;
 }
 
 int CountWords(std::string_view text) {
   int words = 0;
-  bool inside = false;
-  for (const char c : text) {
-    words += !inside && !IsSpace(c);
-    inside = !IsSpace(c);
+  bool inside = false;  // of a word that has been counted
+  for (const char c : WithoutFormulas(text)) {
+    const bool speaks = IsLetter(c) || IsDigit(c) || (c & 0x80) != 0;
+    words += speaks && !inside;
+    inside = !IsSpace(c) && (inside || speaks);
   }
   return words;
 }
 
-int CountUnits(StepUnit unit, std::string_view step, const StepCheck& check) {
+int CountUnits(StepUnit unit, std::string_view step, const StepCheck& check,
+               WrittenRelations* written) {
   constexpr std::array<std::string_view, 6> kConclusions = {"therefore", "hence",        "thus",
                                                             "thereby",   "consequently", "whence"};
   switch (unit) {
     case StepUnit::kTransformation:
-      return CountChains(check);
+      return CountChains(step, check, written);
     case StepUnit::kEvidence:
       return CountQuotes(step);
     case StepUnit::kSource:
@@ -238,7 +341,10 @@ double StepSimilarity(std::string_view normal_a, std::string_view normal_b) {
 }
 
 StepLinter::StepLinter(std::string_view problem, const Guideline& guideline)
-    : guideline_(guideline), known_(guideline.quantities ? problem : std::string_view()) {}
+    : guideline_(guideline), known_(guideline.quantities ? problem : std::string_view()) {
+  if (guideline.unit != StepUnit::kTransformation || problem.find('=') == problem.npos) return;
+  CountChains(problem, StepChecker("").Check(problem), &written_);
+}
 
 std::vector<LintFinding> StepLinter::Next(std::string_view step, const StepCheck& check) {
   std::vector<LintFinding> found;
@@ -264,17 +370,17 @@ void StepLinter::LintSize(std::string_view step, const StepCheck& check,
     if (count <= most) return;
     found->push_back({lint, index_, StrCat(count, " ", what, ", at most ", most)});
   };
-  limit(Lint::kManyUnits, CountUnits(guideline_.unit, step, check), guideline_.max_units,
+  limit(Lint::kManyUnits, CountUnits(guideline_.unit, step, check, &written_), guideline_.max_units,
         StrCat(StepUnitName(guideline_.unit), " units"));
   limit(Lint::kManySentences, CountSentences(step), guideline_.max_sentences, "sentences");
   limit(Lint::kManyWords, CountWords(step), guideline_.max_words, "words");
 }
 
 void StepLinter::LintRepeat(std::string_view step, std::vector<LintFinding>* found) {
-  if (guideline_.max_similarity > 1) return;
+  if (guideline_.max_similarity > 1 || !IsStatement(guideline_.unit, step)) return;
   std::string normal = NormalText(step);
   const size_t words = NormalWords(normal).size();
-  if (words < kMinRepeatedWords || SpeaksOfAnother(normal)) return;
+  if (words < kMinRepeatedWords) return;
   std::vector<Earlier>& alike = earlier_[ContentHash(normal)];
   const size_t first = alike.size() > kMaxCompared ? alike.size() - kMaxCompared : 0;
   for (size_t i = alike.size(); i-- > first;) {
@@ -282,6 +388,7 @@ void StepLinter::LintRepeat(std::string_view step, std::vector<LintFinding>* fou
     const double similarity =
         too_long ? double(alike[i].normal == normal) : StepSimilarity(alike[i].normal, normal);
     if (similarity < guideline_.max_similarity) continue;
+    if (SpeaksOfAnother(step)) break;
     found->push_back({Lint::kRepeatedStep, index_,
                       StrCat("as step ", alike[i].step, ": ", Clip(alike[i].normal))});
     break;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "data/curation/guidelines.h"
@@ -31,14 +32,19 @@ struct LintFinding {
 };
 
 // Sentences of `text`: runs that end in . ! or ? before white space or the end, and hold a letter;
-// a full stop of an abbreviation, initial or list mark ends none.
+// a full stop of an abbreviation, initial or list mark ends none; "Right." is none.
 int CountSentences(std::string_view text);
 
-// Words between white space.
+// Words between white space that hold a letter or a digit; a formula between delimiters is one.
 int CountWords(std::string_view text);
 
-// How many of the guideline's units `step` holds.
-int CountUnits(StepUnit unit, std::string_view step, const StepCheck& check);
+// Both sides of relations as parsed, in one order.
+using WrittenRelations = std::unordered_set<std::string>;
+
+// How many of the guideline's units `step` holds. A relation of `written`, where those of the step
+// are added, is no transformation.
+int CountUnits(StepUnit unit, std::string_view step, const StepCheck& check,
+               WrittenRelations* written);
 
 // 1 - Levenshtein distance over the longer length, of words; 0 where more than filler words ("so",
 // "now", "the") differ, for one other word or number makes another statement.
@@ -64,6 +70,7 @@ class StepLinter {
 
   const Guideline& guideline_;
   KnownQuantities known_;
+  WrittenRelations written_;
   uint32_t index_ = 0;
   // By the hash of a step's words but fillers: the steps with these, as normal text.
   struct Earlier {

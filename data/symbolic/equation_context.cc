@@ -3,6 +3,7 @@
 #include <flint/fmpq_poly.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace prm {
@@ -85,6 +86,55 @@ std::optional<Fraction> RatioOf(const Polynomial& a, const Polynomial& b) {
   return ratio;
 }
 
+// Both sides without their constant denominators; nothing where a denominator has a symbol.
+struct PlainSides {
+  Polynomial left;
+  Polynomial right;
+  Fraction denominator;  // the product of both
+  static std::optional<PlainSides> Of(const Equation& equation) {
+    const auto& [left, right] = std::tie(equation.left, equation.right);
+    if (!left.den.IsConstant() || !right.den.IsConstant()) return {};
+    const Fraction a = left.den.ConstantTerm(), b = right.den.ConstantTerm();
+    return PlainSides{left.num.Scaled(Fraction(1) / a), right.num.Scaled(Fraction(1) / b), a * b};
+  }
+};
+
+// How many operations move `moved` from one side, `from`, to the other, `to` (less than nothing:
+// the other way): the terms that leave a side and meet no like term, all at once in each direction;
+// what was written as one part of `whole`; every other term.
+int MovesOf(Polynomial moved, const Polynomial& from, const Polynomial& to,
+            std::vector<Polynomial> whole) {
+  const auto has = [](const Polynomial& side, const PolynomialTerm& term, bool same) {
+    return std::any_of(side.terms().begin(), side.terms().end(), [&](const PolynomialTerm& other) {
+      return other.monomial == term.monomial && (!same || other.coefficient == -term.coefficient);
+    });
+  };
+  int moves = 0;
+  for (const auto& [source, target] : {std::pair(&from, &to), std::pair(&to, &from)}) {
+    Polynomial plain;
+    for (const PolynomialTerm& term : moved.terms()) {
+      if (has(*source, term, true) && !has(*target, term, false)) plain.AddTerm(term);
+    }
+    if (plain.IsZero()) continue;
+    moved = moved - plain;
+    ++moves;
+  }
+  std::sort(whole.begin(), whole.end(), [](const Polynomial& a, const Polynomial& b) {
+    return a.terms().size() > b.terms().size();
+  });
+  for (const Polynomial& part : whole) {
+    if (part.terms().size() < 2) continue;
+    for (const int sign : {1, -1}) {
+      Polynomial rest = Polynomial::Sum(moved, part, Fraction(sign));
+      if (rest.terms().size() + part.terms().size() != moved.terms().size()) continue;
+      moved = std::move(rest);
+      ++moves;
+      break;
+    }
+  }
+  return moves + int(moved.terms().size());
+}
+
 }  // namespace
 
 int NamedSymbol(const RationalFunction& left, const RationalFunction& right) {
@@ -126,17 +176,16 @@ Polynomial EquationContext::Reduced(Polynomial polynomial) const {
   return polynomial;
 }
 
-ContextReply EquationContext::Ask(const RationalFunction& left,
-                                  const RationalFunction& right) const {
+ContextReply EquationContext::Ask(const Equation& asked) const {
   ContextReply reply;
-  Written asked{left, right, {}};
-  if (!DifferenceOf(left, right, &asked.difference)) return reply;
-  Polynomial open = asked.difference;
+  Polynomial difference;
+  if (!DifferenceOf(asked.left, asked.right, &difference)) return reply;
+  Polynomial open = difference;
   if (!SubstituteKnown(&open)) return reply;
   const Polynomial rest = Reduced(open);
   if (rest.IsZero()) {
     reply.answer = ContextAnswer::kFollows;
-    reply.operations = OperationsTo(asked);
+    reply.operations = OperationsTo(asked, difference);
     return reply;
   }
   if (rest.IsConstant()) {
@@ -183,10 +232,11 @@ bool EquationContext::ContradictsRows(int symbol, const Fraction& value) const {
   });
 }
 
-void EquationContext::Add(const RationalFunction& left, const RationalFunction& right) {
+void EquationContext::Add(Equation equation) {
   if (written_.size() >= kMaxEquations) return;
-  Written written{left, right, {}};
-  if (!DifferenceOf(left, right, &written.difference)) return;
+  Written written;
+  if (!DifferenceOf(equation.left, equation.right, &written.difference)) return;
+  written.sides = std::move(equation);
   Polynomial row = written.difference;
   if (!SubstituteKnown(&row)) return;
   written_.push_back(std::move(written));
@@ -234,7 +284,7 @@ bool EquationContext::Mentions(int symbol) const {
 
 bool EquationContext::IsNamed(int symbol) const {
   return std::any_of(written_.begin(), written_.end(), [&](const Written& written) {
-    return NamedSymbol(written.left, written.right) == symbol;
+    return NamedSymbol(written.sides.left, written.sides.right) == symbol;
   });
 }
 
@@ -249,31 +299,31 @@ bool EquationContext::IsSubstituted(int symbol, const Fraction& value, const Fra
   };
   return std::any_of(written_.begin(), written_.end(), [&](const Written& written) {
     if (written.difference.OnlySymbol() != symbol) return false;
-    return (at_value(written.left, left) && at_value(written.right, right)) ||
-           (at_value(written.left, right) && at_value(written.right, left));
+    const Equation& sides = written.sides;
+    return (at_value(sides.left, left) && at_value(sides.right, right)) ||
+           (at_value(sides.left, right) && at_value(sides.right, left));
   });
 }
 
-int EquationContext::OperationsTo(const Written& target) const {
+int EquationContext::OperationsTo(const Equation& target, const Polynomial& difference) const {
   constexpr int kSeveral = 3;
   int fewest = kSeveral;
   bool found = false;
+  const std::optional<PlainSides> to = PlainSides::Of(target);
   for (const Written& from : written_) {
-    const std::optional<Fraction> ratio = RatioOf(target.difference, from.difference);
-    if (!ratio || !target.left.den.IsConstant() || !from.left.den.IsConstant()) continue;
-    const Fraction to_den = target.left.den.ConstantTerm() * target.right.den.ConstantTerm();
-    const Fraction from_den = from.left.den.ConstantTerm() * from.right.den.ConstantTerm();
-    if (to_den.IsZero() || from_den.IsZero()) continue;
-    // What was moved over is target.left - scale * from.left, or with the sides turned round.
-    const Fraction scale = *ratio * from_den / to_den;
-    const Polynomial target_left =
-        target.left.num.Scaled(Fraction(1) / target.left.den.ConstantTerm());
+    const std::optional<Fraction> ratio = RatioOf(difference, from.difference);
+    const std::optional<PlainSides> sides = PlainSides::Of(from.sides);
+    if (!ratio || !to || !sides) continue;
+    const Fraction scale = *ratio * sides->denominator / to->denominator;
     for (const bool turned : {false, true}) {
-      const RationalFunction& side = turned ? from.right : from.left;
       const Fraction factor = turned ? -scale : scale;
-      const Polynomial moved = Polynomial::Sum(
-          target_left, side.num.Scaled(Fraction(1) / side.den.ConstantTerm()), -factor);
-      const int operations = int(moved.terms().size()) + (factor.IsOne() ? 0 : 1);
+      const Polynomial near = (turned ? sides->right : sides->left).Scaled(factor);
+      const Polynomial far = (turned ? sides->left : sides->right).Scaled(factor);
+      std::vector<Polynomial> whole = target.brackets;
+      for (const Polynomial& bracket : from.sides.brackets) whole.push_back(bracket.Scaled(factor));
+      whole.insert(whole.end(), {near, far});
+      const int operations =
+          MovesOf(to->left - near, near, far, std::move(whole)) + (factor.IsOne() ? 0 : 1);
       fewest = found ? std::min(fewest, operations) : operations;
       found = true;
     }
@@ -284,7 +334,7 @@ int EquationContext::OperationsTo(const Written& target) const {
     for (const Known& known : known_) {
       Polynomial substituted;
       if (from.difference.Substitute(known.symbol, known.value, &substituted) &&
-          RatioOf(target.difference, substituted)) {
+          RatioOf(difference, substituted)) {
         return 1;
       }
     }

@@ -19,11 +19,18 @@ enum class ContextAnswer : uint8_t {
 
 struct ContextReply {
   ContextAnswer answer = ContextAnswer::kNew;
-  // Of kFollows: elementary operations from the nearest equation of the context (move a term, scale
-  // both sides, substitute, combine two equations).
+  // Of kFollows: elementary operations from the nearest equation of the context (move a term, a
+  // bracket or a side, scale both sides, substitute, combine two equations).
   int operations = 0;
   // Of kNarrowing: the lost roots are those of a power of the unknown, as after a division by it.
   bool divided_by_unknown = false;
+};
+
+struct Equation {
+  RationalFunction left;
+  RationalFunction right;
+  // What was written as one addend of a side and has several terms: the 2(x + y) of 3 + 2(x + y).
+  std::vector<Polynomial> brackets;
 };
 
 // The symbol of an equation that names its value, x = 3 or 3 = x; -1: it does not.
@@ -38,8 +45,8 @@ class EquationContext {
 
   void Clear();
   // What the equations so far say of this one.
-  ContextReply Ask(const RationalFunction& left, const RationalFunction& right) const;
-  void Add(const RationalFunction& left, const RationalFunction& right);
+  ContextReply Ask(const Equation& asked) const;
+  void Add(Equation equation);
 
   bool empty() const { return rows_.empty() && known_.empty(); }
   // Whether an equation of the context is in `symbol`.
@@ -56,8 +63,7 @@ class EquationContext {
     Fraction value;
   };
   struct Written {
-    RationalFunction left;
-    RationalFunction right;
+    Equation sides;
     Polynomial difference;
   };
 
@@ -65,7 +71,7 @@ class EquationContext {
   Polynomial Reduced(Polynomial polynomial) const;
   void Insert(Polynomial row);
   bool ContradictsRows(int symbol, const Fraction& value) const;
-  int OperationsTo(const Written& target) const;
+  int OperationsTo(const Equation& target, const Polynomial& difference) const;
 
   std::vector<Polynomial> rows_;  // leading coefficient 1, no row's first monomial in another
   std::vector<Known> known_;

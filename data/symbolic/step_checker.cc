@@ -69,16 +69,15 @@ struct StepChecker::State {
   RelationCheck CheckRelation(const FoundRelation& found, Reason before_reason);
   void CheckSides(const FoundRelation& found, RelationCheck* check);
   void CheckSymbolic(const FoundRelation& found, RelationCheck* check);
-  void AskContext(const FoundRelation& found, const RationalFunction& left_value,
-                  const RationalFunction& right_value, RelationCheck* check);
-  bool IsExcused(const FoundRelation& found, const RationalFunction& left_value,
-                 const RationalFunction& right_value);
+  void AskContext(const FoundRelation& found, Equation equation, RelationCheck* check);
+  std::vector<Polynomial> Brackets();
+  bool HasImaginaryUnit(const Equation& equation);
+  bool IsExcused(const FoundRelation& found, const Equation& equation);
   bool HoldsInOtherReading();
   bool IsIdentityClaim(const FoundRelation& found, const Polynomial& difference) const;
-  bool AreUnequalTerms(const FoundRelation& found, const RationalFunction& left_value,
-                       const RationalFunction& right_value) const;
+  bool AreUnequalTerms(const FoundRelation& found, const Equation& equation) const;
   bool VerifiesCandidate();
-  void NoteCandidate(const RationalFunction& left_value, const RationalFunction& right_value);
+  void NoteCandidate(const Equation& equation);
   Side Read(TokenRange range);
   void Finish(StepCheck* check) const;
   // The last frame: where the step's equations go and are asked.
@@ -131,12 +130,13 @@ void StepChecker::State::ReadProblem(std::string_view problem) {
     left = Read(found.left);
     right = Read(found.right);
     if (left.parsed.root < 0 || right.parsed.root < 0) continue;
-    RationalFunction left_value;
-    RationalFunction right_value;
-    if (EvaluateSymbolic(arena, left.parsed.root, &symbols, &left_value) == EvalStatus::kOk &&
-        EvaluateSymbolic(arena, right.parsed.root, &symbols, &right_value) == EvalStatus::kOk) {
-      base.Add(left_value, right_value);
+    Equation equation;
+    if (EvaluateSymbolic(arena, left.parsed.root, &symbols, &equation.left) != EvalStatus::kOk ||
+        EvaluateSymbolic(arena, right.parsed.root, &symbols, &equation.right) != EvalStatus::kOk) {
+      continue;
     }
+    equation.brackets = Brackets();
+    base.Add(std::move(equation));
   }
 }
 
@@ -242,10 +242,9 @@ void StepChecker::State::CheckSides(const FoundRelation& found, RelationCheck* c
 }
 
 void StepChecker::State::CheckSymbolic(const FoundRelation& found, RelationCheck* check) {
-  RationalFunction left_value;
-  RationalFunction right_value;
+  Equation equation;
   for (const auto& [side, value] :
-       {std::pair(&left, &left_value), std::pair(&right, &right_value)}) {
+       {std::pair(&left, &equation.left), std::pair(&right, &equation.right)}) {
     const EvalStatus status = EvaluateSymbolic(arena, side->parsed.root, &symbols, value);
     if (status == EvalStatus::kOk) continue;
     check->reason = status == EvalStatus::kTooBig      ? Reason::kTooBig
@@ -259,8 +258,8 @@ void StepChecker::State::CheckSymbolic(const FoundRelation& found, RelationCheck
       if (value.den.IsConstant() && value.den.ConstantTerm().IsOne()) return shown;
       return "(" + shown + ")/(" + value.den.ToText(symbols) + ")";
     };
-    check->left_value = describe(left_value);
-    check->right_value = describe(right_value);
+    check->left_value = describe(equation.left);
+    check->right_value = describe(equation.right);
   }
   if (found.op != '=' && found.op != '~') {
     check->reason = Reason::kInequality;
@@ -268,8 +267,8 @@ void StepChecker::State::CheckSymbolic(const FoundRelation& found, RelationCheck
   }
   Polynomial a;
   Polynomial b;
-  if (!Polynomial::Multiply(left_value.num, right_value.den, &a) ||
-      !Polynomial::Multiply(right_value.num, left_value.den, &b)) {
+  if (!Polynomial::Multiply(equation.left.num, equation.right.den, &a) ||
+      !Polynomial::Multiply(equation.right.num, equation.left.den, &b)) {
     check->reason = Reason::kTooBig;
     return;
   }
@@ -280,21 +279,50 @@ void StepChecker::State::CheckSymbolic(const FoundRelation& found, RelationCheck
     check->reason = Reason::kIdentity;
     return;
   }
-  if (IsIdentityClaim(found, difference) || AreUnequalTerms(found, left_value, right_value)) {
+  if (IsIdentityClaim(found, difference) || AreUnequalTerms(found, equation)) {
     check->verdict = Verdict::kRefuted;
     check->reason = Reason::kFalseIdentity;
     check->severity = Severity::kHard;
     return;
   }
-  AskContext(found, left_value, right_value, check);
+  equation.brackets = Brackets();
+  AskContext(found, std::move(equation), check);
 }
 
-void StepChecker::State::AskContext(const FoundRelation& found, const RationalFunction& left_value,
-                                    const RationalFunction& right_value, RelationCheck* check) {
+// Addends of both sides that are not single terms.
+std::vector<Polynomial> StepChecker::State::Brackets() {
+  std::vector<Polynomial> brackets;
+  std::vector<int> open = {left.parsed.root, right.parsed.root};
+  while (!open.empty()) {
+    const int at = open.back();
+    open.pop_back();
+    const ExpressionNode node = arena.nodes[size_t(at)];
+    if (node.kind == NodeKind::kAdd || node.kind == NodeKind::kSubtract) open.push_back(node.b);
+    if (node.kind == NodeKind::kAdd || node.kind == NodeKind::kSubtract ||
+        node.kind == NodeKind::kNegate) {
+      open.push_back(node.a);
+      continue;
+    }
+    if (node.a < 0) continue;
+    RationalFunction value;
+    if (EvaluateSymbolic(arena, at, &symbols, &value) != EvalStatus::kOk) continue;
+    if (!value.den.IsConstant() || value.num.terms().size() < 2) continue;
+    brackets.push_back(value.num.Scaled(Fraction(1) / value.den.ConstantTerm()));
+  }
+  return brackets;
+}
+
+bool StepChecker::State::HasImaginaryUnit(const Equation& equation) {
+  const int unit = symbols.IdOf("i");
+  return unit >= 0 && (equation.left.num.Contains(unit) || equation.right.num.Contains(unit));
+}
+
+void StepChecker::State::AskContext(const FoundRelation& found, Equation equation,
+                                    RelationCheck* check) {
   check->operations = 0;
-  NoteCandidate(left_value, right_value);
+  NoteCandidate(equation);
   const bool clean = found.clean_left && found.clean_right;
-  const ContextReply reply = context().Ask(left_value, right_value);
+  const ContextReply reply = context().Ask(equation);
   switch (reply.answer) {
     case ContextAnswer::kFollows:
       if (found.cues.trial) {
@@ -303,18 +331,17 @@ void StepChecker::State::AskContext(const FoundRelation& found, const RationalFu
       }
       check->verdict = Verdict::kArithOk;
       check->reason = Reason::kFollows;
-      check->operations = reply.operations;
+      // Not of complex numbers, whose i the context takes for an unknown.
+      check->operations = HasImaginaryUnit(equation) ? 0 : reply.operations;
       break;
     case ContextAnswer::kContradicts:
-      if (in_frame || IsExcused(found, left_value, right_value)) {
+      if (in_frame || IsExcused(found, equation)) {
         check->reason = Reason::kTrial;
         return;
       }
       // Of two that contradict each other, the later one is what the trace goes on from.
-      if (disputed.Ask(left_value, right_value).answer == ContextAnswer::kContradicts) {
-        disputed.Clear();
-      }
-      disputed.Add(left_value, right_value);
+      if (disputed.Ask(equation).answer == ContextAnswer::kContradicts) disputed.Clear();
+      disputed.Add(std::move(equation));
       check->verdict = Verdict::kRefuted;
       check->reason = Reason::kContradictsContext;
       check->severity = Severity::kSoft;
@@ -334,7 +361,7 @@ void StepChecker::State::AskContext(const FoundRelation& found, const RationalFu
       break;
   }
   if (clean && !found.cues.question && !found.cues.negated && !found.cues.modular) {
-    context().Add(left_value, right_value);
+    context().Add(std::move(equation));
   }
 }
 
@@ -350,9 +377,8 @@ bool StepChecker::State::Retracts() const {
 // Whether an equation against the context has another explanation than a slip: a letter that names
 // one value after another (cases, values tried, a new meaning), the rounding of decimals, or an
 // earlier equation against the context that it follows from, which was reported itself.
-bool StepChecker::State::IsExcused(const FoundRelation& found, const RationalFunction& left_value,
-                                   const RationalFunction& right_value) {
-  const int named = NamedSymbol(left_value, right_value);
+bool StepChecker::State::IsExcused(const FoundRelation& found, const Equation& equation) {
+  const int named = NamedSymbol(equation.left, equation.right);
   const bool again = named >= 0 && (context().IsNamed(named) || disputed.IsNamed(named));
   if (again) renamed.push_back(named);
   const auto is_renamed = [&](const RationalFunction& side) {
@@ -360,14 +386,14 @@ bool StepChecker::State::IsExcused(const FoundRelation& found, const RationalFun
       return side.num.Contains(symbol) || side.den.Contains(symbol);
     });
   };
-  if (is_renamed(left_value) || is_renamed(right_value)) return true;
+  if (is_renamed(equation.left) || is_renamed(equation.right)) return true;
   const std::string_view written =
       text.substr(tokens[found.left.first].begin,
                   tokens[found.right.last - 1].end - tokens[found.left.first].begin);
   for (size_t at = written.find('.'); at != written.npos; at = written.find('.', at + 1)) {
     if (at + 1 < written.size() && IsDigit(written[at + 1])) return true;
   }
-  return disputed.Ask(left_value, right_value).answer == ContextAnswer::kFollows;
+  return disputed.Ask(equation).answer == ContextAnswer::kFollows;
 }
 
 bool StepChecker::State::HoldsInOtherReading() {
@@ -436,8 +462,9 @@ bool StepChecker::State::IsIdentityClaim(const FoundRelation& found,
   return true;
 }
 
-void StepChecker::State::NoteCandidate(const RationalFunction& left_value,
-                                       const RationalFunction& right_value) {
+void StepChecker::State::NoteCandidate(const Equation& equation) {
+  const RationalFunction& left_value = equation.left;
+  const RationalFunction& right_value = equation.right;
   const int symbol = left_value.num.OnlySymbol();
   if (symbol < 0 || left_value.num.terms().size() != 1 || left_value.num.Degree() != 1) return;
   if (!left_value.den.IsConstant() || !right_value.num.IsConstant()) return;
@@ -451,22 +478,21 @@ void StepChecker::State::NoteCandidate(const RationalFunction& left_value,
 // result is another multiple, further off than rounding. As an equation it would hold for zero
 // alone.
 bool StepChecker::State::AreUnequalTerms(const FoundRelation& found,
-                                         const RationalFunction& left_value,
-                                         const RationalFunction& right_value) const {
+                                         const Equation& equation) const {
   if (found.op != '=' || found.cues.equation || left.parsed.traits.operations < 2 ||
       right.parsed.traits.operations > 1) {
     return false;
   }
-  for (const RationalFunction* value : {&left_value, &right_value}) {
+  for (const RationalFunction* value : {&equation.left, &equation.right}) {
     if (!value->den.IsConstant() || value->num.terms().size() != 1 || value->num.IsConstant()) {
       return false;
     }
   }
-  const PolynomialTerm& a = left_value.num.terms()[0];
-  const PolynomialTerm& b = right_value.num.terms()[0];
+  const PolynomialTerm& a = equation.left.num.terms()[0];
+  const PolynomialTerm& b = equation.right.num.terms()[0];
   if (a.monomial != b.monomial) return false;
-  const Fraction from = a.coefficient / left_value.den.ConstantTerm();
-  const Fraction to = b.coefficient / right_value.den.ConstantTerm();
+  const Fraction from = a.coefficient / equation.left.den.ConstantTerm();
+  const Fraction to = b.coefficient / equation.right.den.ConstantTerm();
   const Fraction apart = (from - to).Abs();
   return from.IsInteger() && to.IsInteger() ? !apart.IsZero() : from.Abs() < apart * Fraction(20);
 }

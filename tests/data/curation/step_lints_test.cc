@@ -27,48 +27,91 @@ std::vector<Lint> Kinds(const std::vector<LintFinding>& findings) {
 TEST(StepLints, SentencesAreCounted) {
   EXPECT_EQ(CountSentences("One. Two! Three?"), 3);
   EXPECT_EQ(CountSentences("No full stop"), 1);
-  EXPECT_EQ(CountSentences("It costs 3.50 dollars. Good."), 2);
+  EXPECT_EQ(CountSentences("It costs 3.50 dollars. All good."), 2);
   EXPECT_EQ(CountSentences("Mr. Fox, i.e. the dog, vs. the cat etc. ran."), 1);
   EXPECT_EQ(CountSentences("1. First do this."), 1);
   EXPECT_EQ(CountSentences("From 12 a.m. to 6 p.m. is a long time."), 1);
   EXPECT_EQ(CountSentences("So it is x. Then y."), 2);
+  EXPECT_EQ(CountSentences("It takes 60 sq. ft. of wood and 3 lb. of nails."), 1);
+  EXPECT_EQ(CountSentences("It takes 60 sq.ft. Then it is done."), 2);
+  EXPECT_EQ(CountSentences("Right. So x = 3. Ok!"), 1);
   EXPECT_EQ(CountSentences(""), 0);
   EXPECT_EQ(CountSentences("... 3. ?"), 0);
 }
 
 TEST(StepLints, WordsAreCounted) {
   EXPECT_EQ(CountWords("  a  b\n\tc "), 3);
+  EXPECT_EQ(CountWords("So $x + 1 = \\frac{a b}{c d}$, and \\[a + b\\] too - > ="), 5);
+  EXPECT_EQ(CountWords("It costs $5 and that costs $7 more."), 8);
   EXPECT_EQ(CountWords(""), 0);
 }
 
 TEST(StepLints, UnitsAreCountedByDomain) {
   const StepCheck none;
+  WrittenRelations written;
   EXPECT_EQ(CountUnits(StepUnit::kEvidence,
-                       R"(It says "the cat sat down" and “the dog ran off” but not "no".)", none),
+                       R"(It says "the cat sat down" and “the dog ran off” but not "no".)", none,
+                       &written),
             2);
-  EXPECT_EQ(CountUnits(StepUnit::kSource,
-                       "According to Smith, and [1], [2] and [1]; see https://a.b/c and", none),
-            4);
-  EXPECT_EQ(CountUnits(StepUnit::kAuthority, "Under Art. 5 and § 7, and in Smith v. Jones.", none),
+  EXPECT_EQ(
+      CountUnits(StepUnit::kSource,
+                 "According to Smith, and [1], [2] and [1]; see https://a.b/c and", none, &written),
+      4);
+  EXPECT_EQ(CountUnits(StepUnit::kAuthority, "Under Art. 5 and § 7, and in Smith v. Jones.", none,
+                       &written),
             3);
-  EXPECT_EQ(CountUnits(StepUnit::kInference, "Thus a. Therefore b, hence c.", none), 3);
+  EXPECT_EQ(CountUnits(StepUnit::kInference, "Thus a. Therefore b, hence c.", none, &written), 3);
   StepCheck check;
+  const auto count = [&] {
+    WrittenRelations written;
+    return CountUnits(StepUnit::kTransformation, "", check, &written);
+  };
   const auto add = [&](uint32_t begin, uint32_t end, const char* left, const char* right) {
     RelationCheck relation;
     relation.begin = begin;
     relation.end = end;
+    relation.relation = "=";
     relation.left_form = left;
     relation.right_form = right;
     check.relations.push_back(relation);
   };
   add(0, 10, "x + 1", "y");
   add(6, 15, "y", "2*z");  // a = b = c
-  EXPECT_EQ(CountUnits(StepUnit::kTransformation, "", check), 1);
+  EXPECT_EQ(count(), 1);
   add(16, 19, "x", "3");  // names a value
   add(20, 25, "", "");    // words
-  EXPECT_EQ(CountUnits(StepUnit::kTransformation, "", check), 1);
+  EXPECT_EQ(count(), 1);
   add(30, 40, "2*x", "6");
-  EXPECT_EQ(CountUnits(StepUnit::kTransformation, "", check), 2);
+  EXPECT_EQ(count(), 2);
+}
+
+// Transformations of the last of these steps, by its own check.
+int Transformations(std::string_view problem, std::vector<std::string_view> steps) {
+  Guideline guideline = Strict();
+  guideline.max_units = 0;
+  guideline.max_words = guideline.max_sentences = 1000;
+  guideline.quantities = false;
+  StepLinter linter(problem, guideline);
+  StepChecker checker(problem);
+  int count = 0;
+  for (const std::string_view step : steps) {
+    count = 0;
+    for (const LintFinding& finding : linter.Next(step, checker.Check(step))) {
+      if (finding.lint == Lint::kManyUnits) count = std::stoi(finding.evidence);
+    }
+  }
+  return count;
+}
+
+TEST(StepLints, OnlyWhatIsNewTransforms) {
+  EXPECT_EQ(Transformations("", {"3x + 6 = 15, so 3x = 9."}), 2);
+  EXPECT_EQ(Transformations("", {"3x + 6 = 15.", "From 3x + 6 = 15 we get 3x = 9."}), 1);
+  EXPECT_EQ(Transformations("Let 3x + 6 = 15. Find x.", {"As 3x + 6 = 15, we have 3x = 9."}), 1);
+  EXPECT_EQ(Transformations("", {"If x + 1 > 2y, then 2x + 3 = 9."}), 1);
+  EXPECT_EQ(Transformations("", {"Let u = x^2 + 1."}), 0);
+  EXPECT_EQ(Transformations("", {"Let's add: x + 3 = 2y."}), 1);
+  EXPECT_EQ(Transformations("", {"We know that $a_1 = 6$ and $a_2 = 7$."}), 0);
+  EXPECT_EQ(Transformations("", {"As 1 km = 1000 m, 3 * 1000 = 3000."}), 1);
 }
 
 TEST(StepLints, LongStepsWarn) {
@@ -124,7 +167,7 @@ TEST(StepLints, RepeatsWarnOnce) {
   Guideline guideline = Strict();
   guideline.max_words = 100;
   StepLinter linter("p", guideline);
-  const std::string step = "so we see that the cost of the two cats is just ten dollars";
+  const std::string step = "so we see that the cost of the two cats is just c = ten dollars";
   EXPECT_TRUE(linter.Next(step, {}).empty());
   EXPECT_TRUE(linter.Next("something else entirely is said here", {}).empty());
   const auto found = linter.Next("Now " + step.substr(3), {});
@@ -136,19 +179,30 @@ TEST(StepLints, RepeatsWarnOnce) {
 TEST(StepLints, WhatSpeaksOfAnotherThingIsNoRepeat) {
   const Guideline guideline = Strict();
   StepLinter linter("p", guideline);
-  for (const char* step : {"So this is divisible by 3.", "Right.", "And that is not a number."}) {
+  for (const char* step :
+       {"So this is x = 3.", "Right.", "And that is not a number.", "Suppose that x > 0.",
+        "The result of it is x = 4.", "I can plot a line with the slope."}) {
     EXPECT_TRUE(linter.Next(step, {}).empty());
     EXPECT_TRUE(linter.Next(step, {}).empty()) << step;
   }
 }
 
+TEST(StepLints, OutsideMathematicsAWordIsAStatement) {
+  Guideline guideline = Strict();
+  guideline.unit = StepUnit::kEvidence;
+  StepLinter linter("p", guideline);
+  EXPECT_TRUE(linter.Next("The patient has a fever.", {}).empty());
+  EXPECT_EQ(Kinds(linter.Next("the patient has a fever", {})), std::vector{Lint::kRepeatedStep});
+}
+
 TEST(StepLints, AMillionStepsTakeSeconds) {
-  const Guideline guideline = Strict();
+  Guideline guideline = Strict();
+  guideline.unit = StepUnit::kEvidence;
   StepLinter linter("p", guideline);
   int64_t repeats = 0;
   for (int i = 0; i < 300'000; ++i) {
     repeats +=
-        int64_t(linter.Next(i % 2 ? "the state is the same" : "x of y of z it is", {}).size());
+        int64_t(linter.Next(i % 2 ? "the state is the same" : "x of y of z we know", {}).size());
   }
   EXPECT_EQ(repeats, 300'000 - 2);
 }

@@ -80,17 +80,35 @@ TEST(StepChecker, AStepThatCorrectsOthersStartsAnew) {
             "refuted contradicts_context soft");
 }
 
+int OperationsFrom(std::string_view from, std::string_view to) {
+  StepChecker checker("");
+  checker.Check(from);
+  return checker.Check(to).relations.at(0).operations;
+}
+
 TEST(StepChecker, SidesMayBeTurnedRoundAtNoCost) {
-  const auto operations = [](std::string_view from, std::string_view to) {
-    StepChecker checker("");
-    checker.Check(from);
-    return checker.Check(to).relations.at(0).operations;
-  };
-  EXPECT_EQ(operations("28 = 2x", "x = 14"), 1);
-  EXPECT_EQ(operations("2x = 28", "x = 14"), 1);
-  EXPECT_EQ(operations("20 + y = 3x", "3x - y = 20"), 1);
-  EXPECT_EQ(operations("a = 2m - b", "2m = a + b"), 1);
-  EXPECT_EQ(operations("2x - 7 = y", "4x = 2y + 14"), 2);
+  EXPECT_EQ(OperationsFrom("28 = 2x", "x = 14"), 1);
+  EXPECT_EQ(OperationsFrom("2x = 28", "x = 14"), 1);
+  EXPECT_EQ(OperationsFrom("20 + y = 3x", "3x - y = 20"), 1);
+  EXPECT_EQ(OperationsFrom("a = 2m - b", "2m = a + b"), 1);
+  EXPECT_EQ(OperationsFrom("2x - 7 = y", "4x = 2y + 14"), 2);
+}
+
+TEST(StepChecker, ABracketASideOrTermsWithoutLikeOnesAreMovedAtOnce) {
+  EXPECT_EQ(OperationsFrom("3(x + y) + z = 5", "z = 5 - 3(x + y)"), 1);
+  EXPECT_EQ(OperationsFrom("z + 3x + 3y = 5", "z = 5 - 3(x + y)"), 1);
+  EXPECT_EQ(OperationsFrom("3(x + y) + z = 5", "2z = 10 - 6(x + y)"), 2);
+  EXPECT_EQ(OperationsFrom("2(x + y) + x = 5 + y", "x = 5 + y - 2(x + y)"), 1);
+  EXPECT_EQ(OperationsFrom("x + 1 = 2x + 3", "x + 1 - (2x + 3) = 0"), 1);
+  EXPECT_EQ(OperationsFrom("x^2 + 3x = 2y + 7", "x^2 + 3x - 2y - 7 = 0"), 1);
+  EXPECT_EQ(OperationsFrom("w + x + y + z = 5", "z = 5 - w - x - y"), 1);
+  EXPECT_EQ(OperationsFrom("x + y = z + 5", "x - 5 = z - y"), 2);
+  // Each like term that is taken together counts.
+  EXPECT_EQ(OperationsFrom("3x + 2y + 5z = x + y + z + 7", "2x + y + 4z = 7"), 3);
+}
+
+TEST(StepChecker, ComplexNumbersCountNoOperations) {
+  EXPECT_EQ(OperationsFrom("z = (3 - 2i)(1 + i)", "z = 3 + 3i - 2i - 2i^2 + x - x"), 0);
 }
 
 TEST(StepChecker, InspectionVerifiesACandidate) {
