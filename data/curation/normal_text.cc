@@ -216,7 +216,7 @@ class WordWriter {
     ++at_;
   }
 
-  // Whether the ' before `at_` follows a symbol, f'(x) or \theta', and no word: it is a prime.
+  // Whether the ' before `at_` follows a symbol, f'(x), \theta' or Δy', and no word: it is a prime.
   bool IsPrime() const {
     size_t begin = at_ - 1;
     while (begin > 0 && (text_[begin - 1] == '\'' || text_[begin - 1] == '}')) --begin;
@@ -225,8 +225,9 @@ class WordWriter {
     if (begin == end || IsLetter(Peek(0)) || IsDigit(text_[end - 1])) return false;
     const char before = begin > 0 ? text_[begin - 1] : ' ';
     if (before == '\\') return true;
-    const bool one = end - begin == (utf8_ ? DecodeUtf8(&text_[begin]).size_bytes : 1);
-    return one && before != '\'' && before != '"' && before != '`';
+    size_t after_one = begin + (utf8_ ? DecodeUtf8(&text_[begin]).size_bytes : 1);
+    if (after_one < end) after_one += utf8_ ? DecodeUtf8(&text_[after_one]).size_bytes : 1;
+    return after_one == end && before != '\'' && before != '"' && before != '`';
   }
 
   void Symbol(char c) {

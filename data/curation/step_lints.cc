@@ -97,27 +97,38 @@ bool IsAssignment(const RelationCheck& relation) {
          (IsPlainNumber(relation.right_form) || IsName(relation.right_form));
 }
 
-// "Let u = x^2" defines, "1 km = 1000 m" is known, a >= b holds in a case.
+// Whether a sentence that begins so defines or assumes: "let u =", not "let's multiply to get u =".
+bool DefinesOrAssumes(std::string_view sentence) {
+  constexpr std::array<std::string_view, 7> kWords = {"let",      "denote",  "define",   "assume",
+                                                      "assuming", "suppose", "supposing"};
+  const std::string normal = NormalText(sentence);
+  const std::vector<std::string_view> words = NormalWords(normal);
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool asks = i + 1 < words.size() && (words[i + 1] == "s" || words[i + 1] == "us");
+    if (!asks && std::find(kWords.begin(), kWords.end(), words[i]) != kWords.end()) return true;
+  }
+  return false;
+}
+
+// "1 km = 1000 m", "1 hour is equal to 60 minutes".
+bool IsUnitFact(std::string_view relation) {
+  constexpr std::array<std::string_view, 5> kSigns = {"=", "is", "equal", "equals", "to"};
+  const std::string normal = NormalText(relation);
+  std::vector<std::string_view> words = NormalWords(normal);
+  std::erase_if(words, [&](std::string_view word) {
+    return std::find(kSigns.begin(), kSigns.end(), word) != kSigns.end();
+  });
+  return words.size() == 4 && words[0] == "1" && IsLetter(words[1][0]) && IsNumberWord(words[2]) &&
+         IsLetter(words[3][0]);
+}
+
+// Besides definitions and known facts: a >= b holds in a case.
 bool TransformsNothing(std::string_view step, const RelationCheck& relation) {
   if (relation.relation != "=" && relation.relation != "~") return true;
-  const std::string_view before = step.substr(0, std::min<size_t>(relation.begin, step.size()));
-  const std::string_view sentence = before.substr(before.find_last_of(".;\n") + 1);
-  const std::string said = NormalText(sentence);
-  for (const std::string_view word : NormalWords(said)) {
-    if (word == "let" || word == "denote" || word == "define") {
-      // "Let's multiply" asks to transform.
-      const size_t after = size_t(word.data() - said.data()) + word.size();
-      if (!std::string_view(said).substr(after).starts_with(" s ") &&
-          !std::string_view(said).substr(after).starts_with(" us ")) {
-        return true;
-      }
-    }
-  }
-  const std::string text = NormalText(
-      step.substr(before.size(), std::max(relation.end, relation.begin) - uint32_t(before.size())));
-  const std::vector<std::string_view> words = NormalWords(text);
-  return words.size() == 5 && words[0] == "1" && IsLetter(words[1][0]) && words[2] == "=" &&
-         IsNumberWord(words[3]) && IsLetter(words[4][0]);
+  const size_t begin = std::min<size_t>(relation.begin, step.size());
+  const std::string_view before = step.substr(0, begin);
+  return DefinesOrAssumes(before.substr(before.find_last_of(".;\n") + 1)) ||
+         IsUnitFact(step.substr(begin, relation.end - relation.begin));
 }
 
 // Chains a = b = c with a relation that is in none of `written`, where its own go.

@@ -48,6 +48,7 @@ TEST(NormalText, PrimesOfSymbolsStayAndQuotesGo) {
   EXPECT_EQ(NormalText("f''(x)"), "f \u2032 \u2032 ( x )");
   EXPECT_EQ(NormalText("$\\theta' = y\u2032$"), "\\theta \u2032 = y \u2032");
   EXPECT_EQ(NormalText("θ' = 3"), "θ \u2032 = 3");
+  EXPECT_EQ(NormalText("Δy' = 3"), "δy \u2032 = 3");
   EXPECT_EQ(NormalText("let's take the boys' choice 'A'"), "let s take the boys choice a");
   EXPECT_EQ(NormalText("5' is long"), "5 is long");
 }

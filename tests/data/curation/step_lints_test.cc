@@ -112,6 +112,8 @@ TEST(StepLints, OnlyWhatIsNewTransforms) {
   EXPECT_EQ(Transformations("", {"Let's add: x + 3 = 2y."}), 1);
   EXPECT_EQ(Transformations("", {"We know that $a_1 = 6$ and $a_2 = 7$."}), 0);
   EXPECT_EQ(Transformations("", {"As 1 km = 1000 m, 3 * 1000 = 3000."}), 1);
+  EXPECT_EQ(Transformations("", {"1 hour is equal to 60 minutes."}), 0);
+  EXPECT_EQ(Transformations("", {"Assume that b = 4a. Then a + b = 5a."}), 1);
 }
 
 TEST(StepLints, LongStepsWarn) {
