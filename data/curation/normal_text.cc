@@ -218,10 +218,13 @@ class WordWriter {
 
   // Whether the ' before `at_` follows a symbol, f'(x), \theta' or Δy', and no word: it is a prime.
   bool IsPrime() const {
+    constexpr size_t kFarthest = 40;  // looked back, so that the whole text is read in one pass
+    const size_t first = at_ - std::min(at_, kFarthest);
     size_t begin = at_ - 1;
-    while (begin > 0 && (text_[begin - 1] == '\'' || text_[begin - 1] == '}')) --begin;
+    while (begin > first && (text_[begin - 1] == '\'' || text_[begin - 1] == '}')) --begin;
     const size_t end = begin;
-    while (begin > 0 && IsWordByte(text_[begin - 1])) --begin;
+    while (begin > first && IsWordByte(text_[begin - 1])) --begin;
+    if (begin > 0 && begin == first) return false;
     if (begin == end || IsLetter(Peek(0)) || IsDigit(text_[end - 1])) return false;
     const char before = begin > 0 ? text_[begin - 1] : ' ';
     if (before == '\\') return true;

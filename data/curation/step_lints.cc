@@ -62,19 +62,20 @@ bool IsPlainNumber(std::string_view form) {
 
 // `text` with an x for each formula between delimiters.
 std::string WithoutFormulas(std::string_view text) {
-  constexpr std::array<std::array<std::string_view, 2>, 4> kDelimiters = {
-      {{"$$", "$$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"\\begin{align", "\\end{align"}}};
+  // Those that close nowhere behind are dropped: the text is read once.
+  std::vector<std::array<std::string_view, 2>> delimiters = {
+      {"$$", "$$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"\\begin{align", "\\end{align"}};
   std::string plain;
   for (size_t i = 0; i < text.size();) {
     const std::string_view rest = text.substr(i);
     std::array<std::string_view, 2> found;
     if (rest[0] == '$' && OpensMathRegion(rest)) found = {"$", "$"};
-    for (const auto& delimiters : kDelimiters) {
-      if (rest.starts_with(delimiters[0])) found = delimiters;
+    for (const auto& pair : delimiters) {
+      if (rest.starts_with(pair[0])) found = pair;
     }
-    const size_t end =
-        found[0].empty() ? rest.npos : rest.find(found[1], std::max<size_t>(found[0].size(), 1));
+    const size_t end = found[0].empty() ? rest.npos : rest.find(found[1], found[0].size());
     if (end == rest.npos) {
+      if (!found[0].empty()) std::erase(delimiters, found);
       plain += text[i++];
       continue;
     }
@@ -84,7 +85,7 @@ std::string WithoutFormulas(std::string_view text) {
   return plain;
 }
 
-// "x", "a_1", "\\theta".
+// "x", "a_1", "\theta".
 bool IsName(std::string_view form) {
   return !form.empty() && !IsDigit(form[0]) && std::all_of(form.begin(), form.end(), [](char c) {
     return IsLetter(c) || IsDigit(c) || c == '_' || c == '{' || c == '}' || c == '\\';

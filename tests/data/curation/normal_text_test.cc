@@ -94,7 +94,7 @@ TEST(NormalText, HashesTellTextsApart) {
 }
 
 TEST(NormalText, LongTextsAreReadOnce) {
-  for (const std::string piece : {"\\text{", "1,", "{", "\\", "\u00bd", "1,000", "."}) {
+  for (const std::string piece : {"\\text{", "1,", "{", "\\", "\u00bd", "1,000", ".", "'", "x'"}) {
     std::string text;
     while (text.size() < 2'000'000) text += piece;
     NormalText(text);

@@ -46,6 +46,17 @@ TEST(StepLints, WordsAreCounted) {
   EXPECT_EQ(CountWords(""), 0);
 }
 
+TEST(StepLints, OpenFormulasAreReadOnce) {
+  constexpr int kPieces = 300'000;
+  const std::vector<std::pair<std::string, int>> words_of = {
+      {"\\[ ", 0}, {"\\( ", 0}, {"\\begin{align ", 1}, {"$$ x y $$ ", 1}};
+  for (const auto& [piece, words] : words_of) {
+    std::string text;
+    for (int i = 0; i < kPieces; ++i) text += piece;
+    EXPECT_EQ(CountWords(text), words * kPieces) << piece;
+  }
+}
+
 TEST(StepLints, UnitsAreCountedByDomain) {
   const StepCheck none;
   WrittenRelations written;
