@@ -3,55 +3,47 @@
 #include <algorithm>
 
 namespace prm {
-namespace {
 
-constexpr Digest128 kFree;
-
-// Where the search for `digest` starts: its low half, scaled to the table.
-size_t FirstSlot(const Digest128& digest, size_t num_slots) {
-  return size_t((static_cast<unsigned __int128>(digest.low) * num_slots) >> 64);
-}
-
-}  // namespace
-
-// Where `digest` is or would go; there is a free slot.
-Digest128* IdSet::Find(Table* table, const Digest128& digest) {
-  std::vector<Digest128>& slots = table->slots;
-  size_t i = FirstSlot(digest, slots.size());
-  while (!(slots[i] == digest) && !(slots[i] == kFree)) i = i + 1 == slots.size() ? 0 : i + 1;
+// Where `slot` is or would go; there is a free one. The search starts at its first words, scaled to
+// the table.
+IdSet::Slot* IdSet::Find(Table* table, const Slot& slot) {
+  std::vector<Slot>& slots = table->slots;
+  const uint64_t key = uint64_t{slot.digest[0]} << 32 | slot.digest[1];
+  size_t i = size_t((static_cast<unsigned __int128>(key) * slots.size()) >> 64);
+  while (!(slots[i] == slot) && !(slots[i] == Slot{})) i = i + 1 == slots.size() ? 0 : i + 1;
   return &slots[i];
 }
 
 void IdSet::Grow(Table* table) {
   Table larger;
-  larger.slots.resize(std::max<size_t>(16, table->slots.size() + table->slots.size() / 4));
+  larger.slots.resize(std::max<size_t>(16, table->slots.size() + table->slots.size() / 6));
   larger.used = table->used;
-  for (const Digest128& digest : table->slots) {
-    if (!(digest == kFree)) *Find(&larger, digest) = digest;
+  for (const Slot& slot : table->slots) {
+    if (!(slot == Slot{})) *Find(&larger, slot) = slot;
   }
   *table = std::move(larger);
 }
 
-Digest128 IdSet::DigestOf(std::string_view id) {
+IdSet::Place IdSet::PlaceOf(std::string_view id) {
   hash_.Add(id);
-  Digest128 digest = hash_.Take128();
-  if (digest == kFree) digest.low = 1;
-  return digest;
+  const Digest128 digest = hash_.Take128();
+  Slot slot{{uint32_t(digest.low >> 32), uint32_t(digest.low), uint32_t(digest.high)}};
+  if (slot == Slot{}) slot.digest[0] = 1;
+  return {tables_[digest.high >> 56], slot};
 }
 
 bool IdSet::Contains(std::string_view id) {
-  const Digest128 digest = DigestOf(id);
-  Table& table = tables_[digest.high >> 56];
-  return !table.slots.empty() && *Find(&table, digest) == digest;
+  const Place place = PlaceOf(id);
+  return !place.table.slots.empty() && *Find(&place.table, place.slot) == place.slot;
 }
 
 bool IdSet::Insert(std::string_view id) {
-  const Digest128 digest = DigestOf(id);
-  Table& table = tables_[digest.high >> 56];
+  const Place place = PlaceOf(id);
+  Table& table = place.table;
   if (10 * (table.used + 1) > 9 * table.slots.size()) Grow(&table);
-  Digest128* slot = Find(&table, digest);
-  if (*slot == digest) return false;
-  *slot = digest;
+  Slot* slot = Find(&table, place.slot);
+  if (*slot == place.slot) return false;
+  *slot = place.slot;
   ++table.used;
   ++size_;
   return true;
@@ -59,7 +51,7 @@ bool IdSet::Insert(std::string_view id) {
 
 size_t IdSet::memory_bytes() const {
   size_t bytes = sizeof *this;
-  for (const Table& table : tables_) bytes += table.slots.capacity() * sizeof(Digest128);
+  for (const Table& table : tables_) bytes += table.slots.capacity() * sizeof(Slot);
   return bytes;
 }
 

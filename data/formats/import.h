@@ -20,7 +20,7 @@ struct ImportOptions {
   std::function<void(const ConversionReport&)> on_progress;
 };
 
-// Reads `in` (plain, gzip, xz, "-") in memory of the longest row and 16 to 24 bytes an id, and
+// Reads `in` (plain, gzip, xz, "-") in memory of the longest row and at most 16 bytes an id, and
 // hands each trace to `write` in the order of the rows. Every row is kept whole or refused with its
 // place and reason: what the format's reader refuses, an id that came before, is blank or holds
 // control characters, a problem without text. Throws Error for a file that cannot be read or whose

@@ -102,7 +102,7 @@ class Parser {
           case '-':
             return {NodeKind::kSubtract, kSumPower, 1};
           case '*':
-            return {NodeKind::kMultiply, kProductPower, 1};
+            return {NodeKind::kMultiply, IsPowerOfTen() ? Juxtaposition() : kProductPower, 1};
           case '/':
             return {NodeKind::kDivide, kProductPower, 1};
           case '^':
@@ -147,6 +147,14 @@ class Parser {
     return reading_ & kReadJuxtaposedFirst ? kJuxtaposedPower : kProductPower;
   }
 
+  // Whether the sign ahead is that of 2.4 x 10^8.
+  bool IsPowerOfTen() const {
+    const MathToken* ten = Peek(1);
+    const MathToken* power = Peek(2);
+    return ten != nullptr && power != nullptr && ten->kind == TokenKind::kNumber &&
+           TextOf(*ten) == "10" && power->kind == TokenKind::kOperator && power->op == '^';
+  }
+
   // Whether the number ahead is the fraction of a mixed number: 1/2 behind a whole number.
   bool IsMixedPart() const {
     const MathToken& token = *Peek();
@@ -179,6 +187,9 @@ class Parser {
 
   int Join(int left, const Infix& infix, int depth) {
     if (infix.power <= kSumPower) divided_ = 0;
+    if (divided_ > 0 && PeekIs(TokenKind::kOperator, '*') && IsPowerOfTen()) {
+      traits_.ambiguities |= kReadJuxtaposedFirst;
+    }
     at_ += size_t(infix.tokens);
     after_close_ = last_is_whole_ = false;
     ++traits_.operations;
@@ -204,8 +215,12 @@ class Parser {
       return Add(MixedKind(), left, part);
     }
     if (divided_ > 0) traits_.ambiguities |= kReadJuxtaposedFirst;
+    const bool may_be_remark =
+        next.kind == TokenKind::kOpen && next.space_before && !next.in_region;
+    if (may_be_remark) traits_.ambiguities |= kReadBracketAsRemark;
     ++traits_.operations;
     const int right = Expression(infix.power + 1, depth + 1);
+    if (may_be_remark && (reading_ & kReadBracketAsRemark)) return left;
     return Add(NodeKind::kMultiply, left, right);
   }
 

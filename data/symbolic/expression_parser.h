@@ -15,10 +15,11 @@ namespace prm {
 enum Reading : uint8_t {
   kReadMixedAsProduct = 1,     // 2 1/3 is 2/3
   kReadPercentAsNumber = 2,    // 15% is 15
-  kReadJuxtaposedFirst = 4,    // 1/2x is 1/(2x)
+  kReadJuxtaposedFirst = 4,    // 1/2x is 1/(2x), 6/2 x 10^8 is 6/(2 x 10^8)
   kReadDivisionFromRight = 8,  // 14/1/4 is 14/(1/4)
+  kReadBracketAsRemark = 16,   // 25 (30 - 5) is 25
 };
-inline constexpr int kNumReadings = 16;
+inline constexpr int kNumReadings = 32;
 
 // What was seen on the way.
 struct ExpressionTraits {

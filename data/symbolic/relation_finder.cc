@@ -392,6 +392,8 @@ class Finder : private TokenView {
         return false;
       case TokenKind::kComma:
         return !StartsList(i, ceiling);
+      case TokenKind::kOpen:  // 2(length + 5) is a product, 2 (rounded) a remark
+        return next.space_before && !next.in_region;
       case TokenKind::kWord:
         break;
       default:

@@ -13,6 +13,30 @@ bool IsNegatedThing(const TokenView& view, uint32_t i, const FoundRelation& rela
          view.IsForm(i - 1, {"were"});
 }
 
+// "wrong", "impossible": of a whole statement, wherever it stands in the sentence.
+bool IsStrongNegation(const TokenView& view, uint32_t i) {
+  return view.IsWord(i, kWordNegation) &&
+         !view.IsForm(i, {"not", "no", "never", "cannot", "can't", "don't", "doesn't", "won't",
+                          "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
+}
+
+// "Not true!", "This is incorrect", "But that is a contradiction" from token `i` on, of the
+// sentence before.
+bool IsDenial(const TokenView& view, uint32_t i) {
+  const auto is_word = [&](uint32_t at, uint32_t classes) {
+    return at < view.Size() && view.IsWord(at, classes);
+  };
+  if (is_word(i, kWordNegation) || is_word(i + 1, kWordNegation)) return true;
+  while (i < view.Size() &&
+         view.IsForm(i, {"This", "That", "It", "Which", "But", "However", ",", "this", "that", "it",
+                         "which", "is", "was", "clearly", "obviously", "a"})) {
+    ++i;
+  }
+  const bool not_so = is_word(i, kWordNegation) && view.IsForm(i, {"not"}) && i + 1 < view.Size() &&
+                      view.IsForm(i + 1, {"true", "correct", "possible", "valid", "right"});
+  return not_so || (i < view.Size() && IsStrongNegation(view, i));
+}
+
 }  // namespace
 
 bool TokenView::IsForm(uint32_t i, std::initializer_list<std::string_view> words) const {
@@ -56,9 +80,7 @@ SentenceCues CuesOf(const TokenView& view, TokenRange sentence) {
   for (uint32_t i = sentence.first; i < sentence.last; ++i) {
     classes |= view.At(i).word.classes;
     percent |= view.At(i).kind == TokenKind::kPercent;
-    strong |= view.IsWord(i, kWordNegation) &&
-              !view.IsForm(i, {"not", "no", "never", "cannot", "can't", "don't", "doesn't", "won't",
-                               "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
+    strong |= IsStrongNegation(view, i);
   }
   bool base = false;
   for (uint32_t i = sentence.first; i + 1 < sentence.last; ++i) {
@@ -91,11 +113,7 @@ bool IsNegatedNearby(const TokenView& view, const FoundRelation& relation) {
   for (uint32_t i = std::max(first, sentence.first); i < std::min(last, sentence.last); ++i) {
     if (view.IsWord(i, kWordNegation) && !IsNegatedThing(view, i, relation)) return true;
   }
-  // "1 = 2. Not true!"
-  for (uint32_t i = sentence.last + 1; i < std::min(sentence.last + 3, view.Size()); ++i) {
-    if (view.IsWord(i, kWordNegation)) return true;
-  }
-  return false;
+  return IsDenial(view, sentence.last + 1);
 }
 
 bool IsSupposed(const TokenView& view, const FoundRelation& relation) {

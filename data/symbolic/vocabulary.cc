@@ -64,7 +64,8 @@ constexpr std::array kClassWords = {
     ClassWords{kWordAbout,
                "about approximately approx roughly rounded rounding round rounds nearly almost "
                "around estimate estimated estimates nearest ceiling floor whole approximate"},
-    ClassWords{kWordRemainder, "remainder remainders leftover r left remain remains over"},
+    ClassWords{kWordRemainder,
+               "remainder remainders leftover r left remain remains remaining over"},
     ClassWords{kWordModular, "mod modulo binary hexadecimal octal congruent"},
     ClassWords{kWordFunction,
                "sin cos tan cot sec csc log ln exp gcd lcm max min det lim arcsin arccos arctan "

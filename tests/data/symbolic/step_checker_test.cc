@@ -221,6 +221,12 @@ TEST(StepChecker, FormsOfWritersAreNoSlips) {
            "1:57:58 = 1*3600 + 57*60 + 58 = 7078 seconds",               // a clock time
            "She cut half of 6*2 = 6 cakes",                              // a fraction in words
            "She has 5 more than 3 * 2 = 11",                             // a comparison
+           "The sum is $10 = -10$. This is incorrect, so x is not 7.",   // a denial behind
+           "Then 4 = 5. But that is a contradiction.",
+           "So 600 = 2(length + 150)",                              // a factor behind
+           "They had 240 * 25 (30 days - 5 Sundays) = 6000",        // a remark in brackets
+           "That is 100 / 3 = 33 stickers each, with 1 remaining",  // a remainder
+           "t = 0.6 meters / 2.4 x 10^8 meters per second = 2.5 x 10^-9 seconds",
        }) {
     EXPECT_NE(Say(step).substr(0, 7), "refuted") << step;
   }
@@ -240,6 +246,9 @@ TEST(StepChecker, UnitsAndPhrasesBehindAreCleanBorders) {
            "And in the second half 4 * 85 = 320 kilometers.",
            "So 42 marbles / 2 = 22 were not red.",
            "Together they do 1/20 + 1/30 = 1/15 of the work.",
+           "So 2 + 2 = 5 (apples). This is the answer.",
+           "So 2 + 2 = 5. This is not an easy sum.",
+           "Hence 2 (1 + 3) = 9.",
        }) {
     EXPECT_EQ(Say(step), kRefuted) << step;
   }
