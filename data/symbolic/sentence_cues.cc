@@ -13,11 +13,18 @@ bool IsNegatedThing(const TokenView& view, uint32_t i, const FoundRelation& rela
          view.IsForm(i - 1, {"were"});
 }
 
+// "No, we subtract 4 to get x = 5": answers what was said before.
+bool IsInterjection(const TokenView& view, uint32_t i, uint32_t sentence) {
+  return i == sentence && view.IsForm(i, {"No", "no"}) && i + 1 < view.Size() &&
+         view.At(i + 1).kind == TokenKind::kComma;
+}
+
 // "wrong", "impossible": of a whole statement, wherever it stands in the sentence.
 bool IsStrongNegation(const TokenView& view, uint32_t i) {
   return view.IsWord(i, kWordNegation) &&
-         !view.IsForm(i, {"not", "no", "never", "cannot", "can't", "don't", "doesn't", "won't",
-                          "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
+         !view.IsForm(i,
+                      {"not", "no", "No", "never", "cannot", "can't", "don't", "doesn't", "won't",
+                       "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
 }
 
 // "Not true!", "This is incorrect", "But that is a contradiction" from token `i` on, of the
@@ -111,7 +118,10 @@ bool IsNegatedNearby(const TokenView& view, const FoundRelation& relation) {
     last = sentence.last;
   }
   for (uint32_t i = std::max(first, sentence.first); i < std::min(last, sentence.last); ++i) {
-    if (view.IsWord(i, kWordNegation) && !IsNegatedThing(view, i, relation)) return true;
+    if (view.IsWord(i, kWordNegation) && !IsNegatedThing(view, i, relation) &&
+        !IsInterjection(view, i, sentence.first)) {
+      return true;
+    }
   }
   return IsDenial(view, sentence.last + 1);
 }

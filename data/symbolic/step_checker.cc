@@ -292,15 +292,16 @@ void StepChecker::State::CheckSymbolic(const FoundRelation& found, RelationCheck
 // Addends of both sides that are not single terms.
 std::vector<Polynomial> StepChecker::State::Brackets() {
   std::vector<Polynomial> brackets;
-  std::vector<int> open = {left.parsed.root, right.parsed.root};
+  std::vector<std::pair<int, bool>> open = {{left.parsed.root, false}, {right.parsed.root, false}};
   while (!open.empty()) {
-    const int at = open.back();
+    const auto [at, is_bracket] = open.back();
     open.pop_back();
     const ExpressionNode node = arena.nodes[size_t(at)];
-    if (node.kind == NodeKind::kAdd || node.kind == NodeKind::kSubtract) open.push_back(node.b);
-    if (node.kind == NodeKind::kAdd || node.kind == NodeKind::kSubtract ||
-        node.kind == NodeKind::kNegate) {
-      open.push_back(node.a);
+    const bool is_sum = node.kind == NodeKind::kAdd || node.kind == NodeKind::kSubtract;
+    if (!is_bracket && (is_sum || node.kind == NodeKind::kNegate)) {
+      open.push_back({node.a, false});
+      // A sum behind a sign was written in brackets.
+      if (is_sum) open.push_back({node.b, true});
       continue;
     }
     if (node.a < 0) continue;

@@ -73,6 +73,12 @@ TEST(StepChecker, WhatFollowsFromARefutedStepIsNotRefutedAgain) {
   EXPECT_EQ(Say("x = 7/3", {"3x + 6 = 15", "3x = 8"}), "refuted contradicts_context soft");
 }
 
+TEST(StepChecker, ANoThatAnswersDeniesNoRelation) {
+  EXPECT_EQ(Say("So x = 19.", {"No, we subtract 4 to get 3x = 57."}), "arith_ok follows");
+  EXPECT_EQ(Say("No, 2 + 2 = 5."), kRefuted);
+  EXPECT_EQ(Say("No way that 2 + 2 = 5."), "not_checked negation");
+}
+
 TEST(StepChecker, AStepThatCorrectsOthersStartsAnew) {
   EXPECT_EQ(Say("x = 4", {"3x + 6 = 15", "No, the equation was wrong."}),
             "not_checked new_equation");
@@ -97,6 +103,8 @@ TEST(StepChecker, SidesMayBeTurnedRoundAtNoCost) {
 TEST(StepChecker, ABracketASideOrTermsWithoutLikeOnesAreMovedAtOnce) {
   EXPECT_EQ(OperationsFrom("3(x + y) + z = 5", "z = 5 - 3(x + y)"), 1);
   EXPECT_EQ(OperationsFrom("z + 3x + 3y = 5", "z = 5 - 3(x + y)"), 1);
+  EXPECT_EQ(OperationsFrom("4 + (9x + 8y + z) = 7(x + y + z)", "4 = 7(x + y + z) - (9x + 8y + z)"),
+            1);
   EXPECT_EQ(OperationsFrom("3(x + y) + z = 5", "2z = 10 - 6(x + y)"), 2);
   EXPECT_EQ(OperationsFrom("2(x + y) + x = 5 + y", "x = 5 + y - 2(x + y)"), 1);
   EXPECT_EQ(OperationsFrom("x + 1 = 2x + 3", "x + 1 - (2x + 3) = 0"), 1);
