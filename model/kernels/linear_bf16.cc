@@ -211,30 +211,46 @@ struct Avx512Rows {
 
 struct AmxRows {
   static constexpr int kRows = kAmxRows;
-  // Writes all 32 rows, or the first 16 where there are no more.
+  // Reads and writes all 32 rows, or the first 16 where there are no more.
   static void Tile(int rows, Rows x, TiledColumns panel, int64_t pairs, float* out, bool add,
                    Ahead& ahead) {
     const bool top_only = rows <= kAmxTile;
-    if (rows != kAmxTile && rows != kAmxRows) x = Padded(rows, x, 2 * pairs);
     AmxProduct<AmxUnit, BFloat16>(
         {x.data, x.row}, {panel.data, 2 * kAmxTile, TiledColumns::kPairs, TiledColumns::kTile},
         pairs, kPanel, top_only, {out, kPanel}, add, ahead);
-  }
-  // The rows and zeros for those that are missing, until the thread's next call.
-  static Rows Padded(int rows, Rows x, int64_t inputs) {
-    thread_local Scratch<BFloat16> scratch;
-    BFloat16* to = scratch.Get(kAmxRows * inputs);
-    for (int m = 0; m < rows; ++m) {
-      std::memcpy(to + m * inputs, x.data + m * x.row, size_t(inputs) * sizeof(BFloat16));
-    }
-    std::memset(static_cast<void*>(to + rows * inputs), 0,
-                size_t((kAmxRows - rows) * inputs) * sizeof(BFloat16));
-    return {to, inputs, 2};
   }
 };
 
 // By the weight alone, so that sums do not depend on the batch.
 bool UsesAmx(int64_t inputs) { return inputs % (2 * kAmxTile) == 0 && HasAmxBf16(); }
+
+// x [T, K]. On AMX the rows behind the last 32 are read from a copy with zeros for those that are
+// missing.
+struct Input {
+  const BFloat16* x;
+  int64_t inputs;
+  int64_t copied;  // rows from here on are in the copy
+  const BFloat16* copy;
+
+  // The copy lasts until the thread's next call; other threads may read it.
+  static Input Of(const LinearProduct& p) {
+    Input input{static_cast<const BFloat16*>(p.x), p.inputs, p.rows, nullptr};
+    if (!UsesAmx(p.inputs) || p.rows % kAmxTile == 0) return input;
+    thread_local Scratch<BFloat16> scratch;
+    BFloat16* copy = scratch.Get(kAmxRows * p.inputs);
+    input.copied = p.rows / kAmxRows * kAmxRows;
+    input.copy = copy;
+    const size_t row = size_t(p.inputs) * sizeof(BFloat16), rows = size_t(p.rows - input.copied);
+    std::memcpy(static_cast<void*>(copy), input.x + input.copied * p.inputs, rows * row);
+    std::memset(static_cast<void*>(copy + int64_t(rows) * p.inputs), 0, (kAmxRows - rows) * row);
+    return input;
+  }
+
+  Rows At(int64_t row, int64_t k) const {
+    const BFloat16* from = row < copied ? x + row * inputs : copy + (row - copied) * inputs;
+    return {from + k, inputs, 2};
+  }
+};
 
 // Inputs [k, k + depth) of a panel for rows [begin, end), whose sums are kept where there are more.
 struct Part {
@@ -243,8 +259,8 @@ struct Part {
 };
 
 template <class Unit, class Right, class Epilogue>
-void MultiplyPart(const LinearProduct& p, const Part& part, const Right& right, Ahead ahead,
-                  const Epilogue& epilogue) {
+void MultiplyPart(const LinearProduct& p, const Input& input, const Part& part, const Right& right,
+                  Ahead ahead, const Epilogue& epilogue) {
   const int64_t n = part.panel * kPanel;
   const int width = int(std::min<int64_t>(kPanel, p.outputs - n));
   const bool last = part.k + part.depth == p.inputs, keep = part.k > 0 || !last;
@@ -255,8 +271,7 @@ void MultiplyPart(const LinearProduct& p, const Part& part, const Right& right, 
     const int rows = int(std::min<int64_t>(Unit::kRows, part.end - row));
     float* tile = keep ? part.sums + (row - part.begin) * kPanel : part.sums;
     if (last) epilogue.Prefetch(row, rows, n, width);
-    const Rows x{static_cast<const BFloat16*>(p.x) + row * p.inputs + part.k, p.inputs, 2};
-    Unit::Tile(rows, x, right, part.depth / 2, tile, part.k > 0, ahead);
+    Unit::Tile(rows, input.At(row, part.k), right, part.depth / 2, tile, part.k > 0, ahead);
     if (last) epilogue(tile, row, rows, n, width);
   }
 }
@@ -275,15 +290,15 @@ Ahead AheadOf(const LinearProduct& p, const Part& part) {
 }
 
 template <class Epilogue>
-void MultiplyPanel(const LinearProduct& p, int64_t panel, int64_t begin, int64_t end,
-                   const Epilogue& epilogue) {
+void MultiplyPanel(const LinearProduct& p, const Input& input, int64_t panel, int64_t begin,
+                   int64_t end, const Epilogue& epilogue) {
   thread_local Scratch<float> scratch;
   float* sums = scratch.Get(RoundUp(p.inputs > kDepth ? end - begin : 1, kAmxRows) * kPanel);
   std::optional<AmxTiles> amx;
   if (UsesAmx(p.inputs)) amx.emplace();
   const auto multiply = [&](const Part& part, const BFloat16* words, Ahead ahead) {
-    amx ? MultiplyPart<AmxRows>(p, part, TiledColumns{words}, ahead, epilogue)
-        : MultiplyPart<Avx512Rows>(p, part, Columns{words, kPair}, ahead, epilogue);
+    amx ? MultiplyPart<AmxRows>(p, input, part, TiledColumns{words}, ahead, epilogue)
+        : MultiplyPart<Avx512Rows>(p, input, part, Columns{words, kPair}, ahead, epilogue);
   };
   for (int64_t k = 0; k < p.inputs; k += kDepth) {
     const Part part{panel, begin, end, k, std::min(kDepth, p.inputs - k), sums};
@@ -295,7 +310,7 @@ void MultiplyPanel(const LinearProduct& p, int64_t panel, int64_t begin, int64_t
     }
     const Int8Columns columns{static_cast<const int8_t*>(p.panels) + at};
     if (!amx && end - begin <= kWidenRows) {
-      MultiplyPart<Avx512Rows>(p, part, columns, {}, epilogue);
+      MultiplyPart<Avx512Rows>(p, input, part, columns, {}, epilogue);
     } else {
       multiply(part, Widen(columns, part.depth / 2, amx.has_value()), {});
     }
@@ -310,9 +325,10 @@ void Multiply(const LinearProduct& p, const Epilogue& epilogue) {
   const int64_t chunks = std::max<int64_t>(1, (p.rows + kChunkRows - 1) / kChunkRows);
   const int64_t rows = RoundUp((p.rows + chunks - 1) / chunks,
                                UsesAmx(p.inputs) ? AmxRows::kRows : Avx512Rows::kRows);
+  const Input input = Input::Of(p);
   ForEachItem(panels * chunks, [&](int64_t i) {
     const int64_t begin = i / panels * rows, end = std::min(p.rows, begin + rows);
-    if (begin < end) MultiplyPanel(p, i % panels, begin, end, epilogue);
+    if (begin < end) MultiplyPanel(p, input, i % panels, begin, end, epilogue);
   });
 }
 
