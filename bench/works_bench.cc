@@ -46,11 +46,13 @@ using Work = std::vector<Request>;
 
 class TraceMaker {
  public:
-  TraceMaker(uint64_t seed, int vocab_size) : random_(seed), vocab_size_(uint64_t(vocab_size)) {}
+  TraceMaker(uint64_t seed, int vocab_size)
+      : random_(seed), vocab_size_(uint64_t(vocab_size)), problem_(seed * 2 * kCandidates) {}
 
+  // Begins as no other does, of this seed or the next ones.
   TraceTokens Problem() {
-    TraceTokens trace;
-    Append(kProblemTokens, &trace);
+    TraceTokens trace{.ids = {TokenId(problem_++ % vocab_size_)}, .step_reads = {}};
+    Append(kProblemTokens - 1, &trace);
     return trace;
   }
   void Append(int64_t tokens, TraceTokens* trace) {
@@ -71,6 +73,7 @@ class TraceMaker {
  private:
   SynthRandom random_;
   uint64_t vocab_size_;
+  uint64_t problem_;
 };
 
 // Tokens of each step of each candidate: 3 to 12 steps of 16 to 48.

@@ -12,7 +12,8 @@
 // same either way; their scale is applied with the bias.
 //
 // On AMX the tile is of 32 rows (amx_tiles.h) and a panel's words lie in tiles of 16 by 16; int8 is
-// widened first. While a panel's part is multiplied, the one that comes next is fetched.
+// widened first. While a panel's part is multiplied, the one that comes next is fetched. Where rows
+// of many inputs meet several panels, each part of the rows meets all of them in turn.
 // Source: Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", section 4.
 #include <optional>
 
@@ -25,7 +26,7 @@ namespace prm::ops {
 #if PRM_HAS_AVX512_BF16
 namespace {
 
-constexpr int64_t kDepth = 2048;    // inputs
+constexpr int64_t kDepth = 2048;    // inputs of a panel's part, where it is alone
 constexpr int64_t kWidenRows = 24;  // up to which each tile widens int8 for itself
 
 // x * sigmoid(a(x)), as in cpu_math.h.
@@ -276,59 +277,105 @@ void MultiplyPart(const LinearProduct& p, const Input& input, const Part& part, 
   }
 }
 
-// The panel's next part, or the first of the panel that the thread is likely to take next.
-Ahead AheadOf(const LinearProduct& p, const Part& part) {
-  int64_t panel = part.panel, k = part.k + part.depth;
-  if (k == p.inputs) {
-    k = 0;
-    panel += at::get_num_threads();
-    if (panel * kPanel >= p.outputs) return {};
+// How a product is cut into tasks.
+struct Tiling {
+  int64_t panels = 0, group = 1;  // in all; of a task
+  int64_t chunks = 1, rows = 0;   // of rows; of each chunk
+  int64_t depth = kDepth;         // inputs at a time
+};
+
+// What a thread takes at once: panels [first, last) for rows [begin, end), `depth` inputs at a
+// time.
+struct Task {
+  int64_t first, last, begin, end, depth;
+};
+
+// What comes after panel `panel` at input k.
+Ahead AheadOf(const LinearProduct& p, const Task& task, int64_t panel, int64_t k) {
+  if (++panel == task.last) {
+    panel = task.first;
+    k += task.depth;
   }
+  if (k >= p.inputs) {
+    // The task that this thread is likely to take next.
+    panel += (task.last - task.first) * at::get_num_threads();
+    k = 0;
+  }
+  if (panel * kPanel >= p.outputs) return {};
   const auto* next = static_cast<const BFloat16*>(p.panels) + (panel * p.inputs + k) * kPanel;
   return {reinterpret_cast<const char*>(next),
-          std::min(kDepth, p.inputs - k) * kPanel * int64_t(sizeof(BFloat16))};
+          std::min(task.depth, p.inputs - k) * kPanel * int64_t(sizeof(BFloat16))};
 }
 
 template <class Epilogue>
-void MultiplyPanel(const LinearProduct& p, const Input& input, int64_t panel, int64_t begin,
-                   int64_t end, const Epilogue& epilogue) {
+void MultiplyTask(const LinearProduct& p, const Input& input, const Task& task,
+                  const Epilogue& epilogue) {
   thread_local Scratch<float> scratch;
-  float* sums = scratch.Get(RoundUp(p.inputs > kDepth ? end - begin : 1, kAmxRows) * kPanel);
+  const int64_t sums_of_panel =
+      RoundUp(p.inputs > task.depth ? task.end - task.begin : 1, kAmxRows) * kPanel;
+  float* sums = scratch.Get((task.last - task.first) * sums_of_panel);
   std::optional<AmxTiles> amx;
   if (UsesAmx(p.inputs)) amx.emplace();
   const auto multiply = [&](const Part& part, const BFloat16* words, Ahead ahead) {
     amx ? MultiplyPart<AmxRows>(p, input, part, TiledColumns{words}, ahead, epilogue)
         : MultiplyPart<Avx512Rows>(p, input, part, Columns{words, kPair}, ahead, epilogue);
   };
-  for (int64_t k = 0; k < p.inputs; k += kDepth) {
-    const Part part{panel, begin, end, k, std::min(kDepth, p.inputs - k), sums};
+  const auto multiply_at = [&](int64_t panel, int64_t k) {
+    const Part part{panel,
+                    task.begin,
+                    task.end,
+                    k,
+                    std::min(task.depth, p.inputs - k),
+                    sums + (panel - task.first) * sums_of_panel};
     const int64_t at = (panel * p.inputs + k) * kPanel;
     if (!p.int8) {
       const auto* words = static_cast<const BFloat16*>(p.panels);
-      multiply(part, words + at, amx ? AheadOf(p, part) : Ahead{});
-      continue;
+      return multiply(part, words + at, amx ? AheadOf(p, task, panel, k) : Ahead{});
     }
     const Int8Columns columns{static_cast<const int8_t*>(p.panels) + at};
-    if (!amx && end - begin <= kWidenRows) {
+    if (!amx && task.end - task.begin <= kWidenRows) {
       MultiplyPart<Avx512Rows>(p, input, part, columns, {}, epilogue);
     } else {
       multiply(part, Widen(columns, part.depth / 2, amx.has_value()), {});
     }
+  };
+  for (int64_t k = 0; k < p.inputs; k += task.depth) {
+    for (int64_t panel = task.first; panel < task.last; ++panel) multiply_at(panel, k);
   }
+}
+
+// Where AMX would wait for x [rows, K], which no second-level cache holds, a task has several
+// panels whose sums fit there, and takes fewer inputs at a time: x is read once for all of them.
+Tiling TilingOf(const LinearProduct& p) {
+  constexpr int64_t kChunkRows = 516, kCachedInputs = 1 << 19, kCachedSums = 1 << 18;
+  constexpr int64_t kGroupDepth = 512;
+  const bool amx = UsesAmx(p.inputs);
+  Tiling tiling{.panels = (p.outputs + kPanel - 1) / kPanel};
+  // Of one size: a last one of few rows would read all panels for them.
+  tiling.chunks = std::max<int64_t>(1, (p.rows + kChunkRows - 1) / kChunkRows);
+  tiling.rows = RoundUp((p.rows + tiling.chunks - 1) / tiling.chunks,
+                        amx ? AmxRows::kRows : Avx512Rows::kRows);
+  if (!amx || tiling.rows * p.inputs <= kCachedInputs) return tiling;
+  // Several tasks a thread, so that none waits for another long.
+  const int64_t most = std::max<int64_t>(1, kCachedSums / (tiling.rows * kPanel)),
+                tasks = 4 * at::get_num_threads(),
+                groups = std::max((tiling.panels + most - 1) / most,
+                                  (tasks + tiling.chunks - 1) / tiling.chunks);
+  tiling.group = (tiling.panels + groups - 1) / groups;
+  if (tiling.group > 1) tiling.depth = kGroupDepth;
+  return tiling;
 }
 
 template <class Epilogue>
 void Multiply(const LinearProduct& p, const Epilogue& epilogue) {
-  constexpr int64_t kChunkRows = 516;
-  const int64_t panels = (p.outputs + kPanel - 1) / kPanel;
-  // Of one size: a last one of few rows would read all panels for them.
-  const int64_t chunks = std::max<int64_t>(1, (p.rows + kChunkRows - 1) / kChunkRows);
-  const int64_t rows = RoundUp((p.rows + chunks - 1) / chunks,
-                               UsesAmx(p.inputs) ? AmxRows::kRows : Avx512Rows::kRows);
+  const Tiling tiling = TilingOf(p);
+  const int64_t groups = (tiling.panels + tiling.group - 1) / tiling.group;
   const Input input = Input::Of(p);
-  ForEachItem(panels * chunks, [&](int64_t i) {
-    const int64_t begin = i / panels * rows, end = std::min(p.rows, begin + rows);
-    if (begin < end) MultiplyPanel(p, input, i % panels, begin, end, epilogue);
+  ForEachItem(groups * tiling.chunks, [&](int64_t i) {
+    const int64_t panel = i % groups * tiling.group, row = i / groups * tiling.rows;
+    const Task task{panel, std::min(tiling.panels, panel + tiling.group), row,
+                    std::min(p.rows, row + tiling.rows), tiling.depth};
+    if (task.begin < task.end) MultiplyTask(p, input, task, epilogue);
   });
 }
 

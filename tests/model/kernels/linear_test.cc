@@ -147,6 +147,7 @@ int main() {
       TestLinear(c, format, 13, 2048, 70);
       TestLinear(c, format, 13, 4864, 128);
       TestLinear(c, format, 40, 2112, 128);
+      TestLinear(c, format, 270, 2112, 1290);
     }
     TestInt8InAnyCompany(c);
     TestFaultsShow(c);
