@@ -398,7 +398,9 @@ bool StepChecker::State::IsExcused(const FoundRelation& found, const Equation& e
 }
 
 bool StepChecker::State::HoldsInOtherReading() {
-  const uint8_t open = left.parsed.traits.ambiguities | right.parsed.traits.ambiguities;
+  // 5 (x - 1) = 5 is an equation.
+  const uint8_t open = (left.parsed.traits.ambiguities | right.parsed.traits.ambiguities) &
+                       uint8_t(~kReadBracketAsRemark);
   for (int reading = 1; open != 0 && reading < kNumReadings; ++reading) {
     if ((reading & ~open) != 0) continue;
     const ParsedExpression a = ParseMath(text, left.tokens, uint8_t(reading), &symbols, &arena);

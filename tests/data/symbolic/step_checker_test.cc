@@ -152,6 +152,7 @@ TEST(StepChecker, MixedNumbersHaveTwoReadings) {
 }
 
 TEST(StepChecker, IdentitiesAndEquations) {
+  EXPECT_EQ(Say("5 (x - 1) = 5"), "not_checked new_equation");
   EXPECT_EQ(Say("(x-1)(x+1) = x^2 - 1"), "arith_ok identity");
   EXPECT_EQ(Say("Expanding, (x+2)^2 = x^2 + 4"), "refuted false_identity hard");
   EXPECT_EQ(Say("x + x + 30 = 160"), "not_checked new_equation");
