@@ -15,7 +15,7 @@
 namespace prm {
 namespace {
 
-constexpr size_t kChunkBytes = 1 << 18;
+constexpr size_t kChunkBytes = 1 << 16;
 
 class FileSource : public ByteSource {
  public:
