@@ -347,8 +347,8 @@ void MultiplyTask(const LinearProduct& p, const Input& input, const Task& task,
 // Where AMX would wait for x [rows, K], which no second-level cache holds, a task has several
 // panels whose sums fit there, and takes fewer inputs at a time: x is read once for all of them.
 Tiling TilingOf(const LinearProduct& p) {
-  constexpr int64_t kChunkRows = 516, kCachedInputs = 1 << 19, kCachedSums = 1 << 18;
-  constexpr int64_t kGroupDepth = 512;
+  constexpr int64_t kChunkRows = 516, kGroupDepth = 512;
+  constexpr int64_t kCachedInputs = 1 << 19, kCachedSums = 1 << 18;  // values; 1 MB each
   const bool amx = UsesAmx(p.inputs);
   Tiling tiling{.panels = (p.outputs + kPanel - 1) / kPanel};
   // Of one size: a last one of few rows would read all panels for them.
