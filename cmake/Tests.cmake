@@ -82,8 +82,9 @@ if(NOT PRM_SANITIZE)
 endif()
 
 # Tests that run the program itself.
-if(TARGET prm_program AND EXISTS "${PROJECT_SOURCE_DIR}/tests/prm_test.cc")
-  prm_add_test(prm_test tests/prm_test.cc)
+if(TARGET prm_program)
+  file(GLOB sources CONFIGURE_DEPENDS tests/program/*_test.cc)
+  prm_add_test(prm_test ${sources})
   target_link_libraries(prm_test PRIVATE prm_model)
   target_compile_definitions(prm_test PRIVATE PRM_PROGRAM="$<TARGET_FILE:prm_program>")
   add_dependencies(prm_test prm_program)

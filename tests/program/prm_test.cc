@@ -1,99 +1,18 @@
 // The program as a user runs it, on a tiny random backbone.
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "data/bpe_tokenizer.h"
 #include "data/step_format.h"
-#include "data/text_io.h"
 #include "data/trace_reader.h"
 #include "model/prm_json.h"
 #include "tests/file_size_limit.h"
-#include "tests/model/tiny_files.h"
+#include "tests/program/program.h"
 
 namespace prm {
 namespace {
-
-struct Outcome {
-  int status;
-  std::string out, err;
-};
-
-class PrmProgram : public testing::Test {
- protected:
-  // A Llama of 2 layers over bytes, and a little synthesized data.
-  static void SetUpTestSuite() {
-    folder_ = new TempFolder;
-    ModelConfig config = TinyConfig();
-    config.hidden_size = 32;
-    config.intermediate_size = 48;
-    config.head_dim = 8;
-    config.vocab_size = 256;
-    config.max_position_embeddings = 1024;
-    WriteTinyFolder(*folder_ / "backbone", config, TinyTensors(config));
-    BpeSpec bytes;
-    bytes.where = "test";
-    for (int i = 0; i < 256; ++i) bytes.tokens.push_back(std::string(1, char(i)));
-    MakeBpeTokenizer(std::move(bytes))->Save(*folder_ / "backbone");
-    ASSERT_EQ(Run("data synth --out " + Path("data") + " --train 40 --dev 12 --rerank 2").status,
-              0);
-    const Outcome train = Run(Train("run") + " --save-minutes 0");
-    ASSERT_EQ(train.status, 0) << train.err;
-  }
-  static void TearDownTestSuite() { delete folder_; }
-
-  static std::string Path(const std::string& name) { return (*folder_ / name).string(); }
-
-  static std::string Train(const std::string& out, int epochs = 2, int batch_tokens = 2048) {
-    return "train --model " + Path("backbone") + " --data " + Path("data/train.jsonl") + " --dev " +
-           Path("data/dev.jsonl") + " --out " + Path(out) + " --epochs " + std::to_string(epochs) +
-           " --batch-tokens " + std::to_string(batch_tokens) +
-           " --micro-tokens 1024 --lr 1e-3 --dtype float32 --threads 1";
-  }
-
-  static Outcome Run(const std::string& arguments) {
-    const std::string err = Path("stderr.txt");
-    FILE* pipe = popen((std::string(PRM_PROGRAM) + " " + arguments + " 2>" + err).c_str(), "r");
-    Outcome outcome;
-    std::array<char, 4096> buffer;
-    while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) {
-      outcome.out.append(buffer.data(), n);
-    }
-    const int status = pclose(pipe);
-    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    outcome.err = ReadText(err);
-    return outcome;
-  }
-
-  // Leaves OUT/last after the first steps of Train(out, 4, 256).
-  static void TrainUntilStopped(const std::string& out) {
-    const std::string stop = std::string(PRM_PROGRAM) + " " + Train(out, 4, 256) +
-                             " 2>/dev/null & pid=$!; until [ -s " + Path(out + "/metrics.jsonl") +
-                             " ]; do sleep 0.01; done; kill -TERM $pid; wait $pid";
-    ASSERT_EQ(WEXITSTATUS(std::system(stop.c_str())), 1);
-  }
-
-  static void ExpectRefused(const std::string& arguments, const std::vector<std::string>& says) {
-    const Outcome outcome = Run(arguments);
-    EXPECT_EQ(outcome.status, 1) << outcome.err;
-    for (const std::string& part : says) {
-      EXPECT_NE(outcome.err.find(part), std::string::npos)
-          << "\"" << part << "\" in: " << outcome.err;
-    }
-  }
-
-  static TempFolder* folder_;
-};
-TempFolder* PrmProgram::folder_ = nullptr;
 
 TEST_F(PrmProgram, TrainingLeavesCheckpointsAndMetrics) {
   for (const char* name : {"best", "last"}) {
@@ -462,28 +381,6 @@ TEST_F(PrmProgram, WhatCannotBeExportedIsRefusedWithTheReason) {
   ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "is no checkpoint"});
   ExpectRefused("export --to hf --model " + Path("backbone") + " --out " + Path("x"), {"prm.json"});
 }
-
-// A loopback port that somebody else holds, who never answers.
-class TakenPort {
- public:
-  TakenPort() : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(bind(socket_, any, size), 0);
-    EXPECT_EQ(listen(socket_, 8), 0);
-    EXPECT_EQ(getsockname(socket_, any, &size), 0);
-    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-  }
-  ~TakenPort() { close(socket_); }
-  const std::string& address() const { return address_; }
-
- private:
-  int socket_;
-  std::string address_;
-};
 
 TEST_F(PrmProgram, APortThatIsTakenOrMuteIsNamed) {
   const TakenPort port;

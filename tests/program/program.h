@@ -1,0 +1,185 @@
+// Runs the program as a user does, on a tiny random backbone.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/bpe_tokenizer.h"
+#include "data/text_io.h"
+#include "tests/model/tiny_files.h"
+#include "tests/temp_folder.h"
+
+namespace prm {
+
+struct Outcome {
+  int status;
+  std::string out, err;
+};
+
+class PrmProgram : public testing::Test {
+ protected:
+  // A Llama of 2 layers over bytes, and a little synthesized data.
+  static void SetUpTestSuite() {
+    folder_ = new TempFolder;
+    ModelConfig config = TinyConfig();
+    config.hidden_size = 32;
+    config.intermediate_size = 48;
+    config.head_dim = 8;
+    config.vocab_size = 256;
+    config.max_position_embeddings = 1024;
+    WriteTinyFolder(*folder_ / "backbone", config, TinyTensors(config));
+    BpeSpec bytes;
+    bytes.where = "test";
+    for (int i = 0; i < 256; ++i) bytes.tokens.push_back(std::string(1, char(i)));
+    MakeBpeTokenizer(std::move(bytes))->Save(*folder_ / "backbone");
+    ASSERT_EQ(Run("data synth --out " + Path("data") + " --train 40 --dev 12 --rerank 2").status,
+              0);
+    const Outcome train = Run(Train("run") + " --save-minutes 0");
+    ASSERT_EQ(train.status, 0) << train.err;
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  static std::string Path(const std::string& name) { return (*folder_ / name).string(); }
+
+  static std::string Train(const std::string& out, int epochs = 2, int batch_tokens = 2048) {
+    return "train --model " + Path("backbone") + " --data " + Path("data/train.jsonl") + " --dev " +
+           Path("data/dev.jsonl") + " --out " + Path(out) + " --epochs " + std::to_string(epochs) +
+           " --batch-tokens " + std::to_string(batch_tokens) +
+           " --micro-tokens 1024 --lr 1e-3 --dtype float32 --threads 1";
+  }
+
+  static Outcome Run(const std::string& arguments) {
+    const std::string err = Path("stderr.txt");
+    FILE* pipe = popen((std::string(PRM_PROGRAM) + " " + arguments + " 2>" + err).c_str(), "r");
+    Outcome outcome;
+    std::array<char, 4096> buffer;
+    while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) {
+      outcome.out.append(buffer.data(), n);
+    }
+    const int status = pclose(pipe);
+    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    outcome.err = ReadText(err);
+    return outcome;
+  }
+
+  // Leaves OUT/last after the first steps of Train(out, 4, 256).
+  static void TrainUntilStopped(const std::string& out) {
+    const std::string stop = std::string(PRM_PROGRAM) + " " + Train(out, 4, 256) +
+                             " 2>/dev/null & pid=$!; until [ -s " + Path(out + "/metrics.jsonl") +
+                             " ]; do sleep 0.01; done; kill -TERM $pid; wait $pid";
+    ASSERT_EQ(WEXITSTATUS(std::system(stop.c_str())), 1);
+  }
+
+  static void ExpectRefused(const std::string& arguments, const std::vector<std::string>& says) {
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.status, 1) << outcome.err;
+    for (const std::string& part : says) {
+      EXPECT_NE(outcome.err.find(part), std::string::npos)
+          << "\"" << part << "\" in: " << outcome.err;
+    }
+  }
+
+  static inline TempFolder* folder_ = nullptr;
+};
+
+// A `prm` that runs beside the test, with what it says of itself on standard error in `log()`.
+// Killed when the object goes, if it still runs.
+class RunningProgram {
+ public:
+  // `log` is a file that is made anew. `shell` comes before the program's name: `ulimit -n 64;`.
+  RunningProgram(const std::string& arguments, std::string log, const std::string& shell = "")
+      : log_(std::move(log)) {
+    const std::string command =
+        shell + " exec " + PRM_PROGRAM + " " + arguments + " >" + log_ + " 2>&1";
+    pid_ = fork();
+    if (pid_ == 0) {
+      execl("/bin/bash", "bash", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+  }
+  ~RunningProgram() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+
+  pid_t pid() const { return pid_; }
+  std::string log() const { return ReadText(log_); }
+  void Signal(int number) const { kill(pid_, number); }
+
+  // Waits until the log holds `text`, or the program has ended; what follows `text` on its line, up
+  // to a space.
+  std::string WaitFor(const std::string& text) {
+    for (;;) {
+      const bool ended = Ended();
+      const std::string all = log();
+      const size_t at = all.find(text);
+      if (at != std::string::npos) {
+        const size_t end = all.find_first_of(" \n", at + text.size());
+        if (end != std::string::npos) return all.substr(at + text.size(), end - at - text.size());
+      }
+      if (ended) {
+        ADD_FAILURE() << "ended with " << status_ << " before \"" << text << "\": " << all;
+        return "";
+      }
+      usleep(10'000);
+    }
+  }
+
+  // The exit code, or 128 + the signal that ended it.
+  int Wait() {
+    while (!Ended()) usleep(10'000);
+    return status_;
+  }
+
+ private:
+  bool Ended() {
+    int status = 0;
+    if (pid_ > 0 && waitpid(pid_, &status, WNOHANG) == pid_) {
+      pid_ = -1;
+      status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+    return pid_ < 0;
+  }
+
+  const std::string log_;
+  pid_t pid_ = -1;
+  int status_ = -1;
+};
+
+// A loopback port that somebody else holds, who never answers.
+class TakenPort {
+ public:
+  TakenPort() : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(socket_, any, size), 0);
+    EXPECT_EQ(listen(socket_, 8), 0);
+    EXPECT_EQ(getsockname(socket_, any, &size), 0);
+    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~TakenPort() { close(socket_); }
+  const std::string& address() const { return address_; }
+
+ private:
+  int socket_;
+  std::string address_;
+};
+
+}  // namespace prm
