@@ -43,14 +43,6 @@ class UsageError : public Error {
   explicit UsageError(const std::string& message) : Error(ErrorCode::kInvalidArgument, message) {}
 };
 
-// The device that computes is lost to this process, as after a CUDA error that sticks: whatever is
-// tried on it fails from now on. A scorer throws it; a server then ends. The work was not done and
-// may be tried elsewhere, so its code is kUnavailable.
-class DeviceLost : public Error {
- public:
-  explicit DeviceLost(const std::string& message) : Error(ErrorCode::kUnavailable, message) {}
-};
-
 // "step 3 of trace p17" from StrCat("step ", 3, " of trace ", id).
 template <class... Parts>
 std::string StrCat(const Parts&... parts) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/error.h"
 #include "data/tokenizer.h"
 #include "data/trace.h"
 #include "model/scoring_format.h"
@@ -36,6 +37,14 @@ struct ModelDescription {
 struct TraceScore {
   StepScores scores;  // [S]
   int64_t tokens_computed = 0, tokens_reused = 0;
+};
+
+// The device that computes is lost to this process, as after a CUDA error that sticks: whatever is
+// tried on it fails from now on. A server then ends. The work was not done and may be tried
+// elsewhere, so the code is kUnavailable.
+class DeviceLost : public Error {
+ public:
+  explicit DeviceLost(const std::string& message) : Error(ErrorCode::kUnavailable, message) {}
 };
 
 // One owner thread at a time calls Score; the const accessors may be called from any thread.
