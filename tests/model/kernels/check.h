@@ -4,10 +4,28 @@
 #include <ATen/ATen.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
 
 namespace prm {
 
 inline int failures = 0;
+
+// What a run is asked for by an environment variable that is set, and not to 0:
+//   PRM_REQUIRE_CUDA  what would be skipped for want of a GPU, or of its kernels, is a failure
+//   PRM_GPU_ONLY      nothing of the CPU and nothing emulated
+//   PRM_SMALL         sizes for sanitizers
+inline bool Asked(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value && *value && std::string_view(value) != "0";
+}
+
+// Says that the GPU's part did not run, and why.
+inline void SkipCuda(const char* why) {
+  const bool fails = Asked("PRM_REQUIRE_CUDA");
+  if (fails) ++failures;
+  std::printf("%s  %s: the CUDA cases did not run\n", fails ? "FAIL" : "skip", why);
+}
 
 inline void ExpectClose(const char* what, const at::Tensor& actual, const at::Tensor& expected,
                         double tolerance) {
@@ -22,6 +40,19 @@ inline void ExpectClose(const char* what, const at::Tensor& actual, const at::Te
   const bool ok = difference <= tolerance;
   if (!ok) ++failures;
   std::printf("%s  %-60s max difference %.2e, allowed %.2e\n", ok ? "ok  " : "FAIL", what,
+              difference, tolerance);
+}
+
+// That a planted error would show: something is further off than is allowed.
+inline void ExpectFar(const char* what, const at::Tensor& actual, const at::Tensor& planted,
+                      double tolerance) {
+  const double difference = (actual.to(at::kCPU, at::kDouble) - planted.to(at::kCPU, at::kDouble))
+                                .abs()
+                                .max()
+                                .item<double>();
+  const bool ok = difference > tolerance;
+  if (!ok) ++failures;
+  std::printf("%s  %-60s max difference %.2e, would show above %.2e\n", ok ? "ok  " : "FAIL", what,
               difference, tolerance);
 }
 

@@ -83,6 +83,7 @@ struct Fiber {
 struct Machine {
   std::mt19937 random{1};
   bool eager_copies = false;
+  bool truncates = false;  // sums of products, as tensor cores do
   std::vector<Fiber> fibers;
   std::vector<Warp> warps;
   Barrier all;
@@ -244,6 +245,20 @@ inline void LoadMatricesTransposed(uint32_t (&r)[4], const uint16_t* row) {
   }
 }
 
+// The sum of 16 products and what was there before, each cut off below the 24 bits of the largest
+// of them, and so the sum.
+inline float SumTruncated(const double (&products)[16], float before) {
+  const auto cut = [](double x, int exponent) {
+    return std::ldexp(std::trunc(std::ldexp(x, 23 - exponent)), exponent - 23);
+  };
+  double largest = std::abs(before);
+  for (const double p : products) largest = std::max(largest, std::abs(p));
+  if (!(largest > 0 && std::isfinite(largest))) return before;
+  double sum = cut(before, std::ilogb(largest));
+  for (const double p : products) sum += cut(p, std::ilogb(largest));
+  return sum == 0 ? 0.0f : float(cut(sum, std::ilogb(sum)));
+}
+
 inline void MultiplyAdd(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   struct Fragments {
     uint32_t a[4], b[2];
@@ -252,11 +267,17 @@ inline void MultiplyAdd(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint
   const int lane = int(threadIdx.x % 32);
   for (int i = 0; i < 4; ++i) {
     const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+    double products[16];
     for (int k = 0; k < 16; ++k) {
       const auto& left = emulation::OfLane<Fragments>(row % 8 * 4 + k % 8 / 2);
       const auto& right = emulation::OfLane<Fragments>(column * 4 + k % 8 / 2);
-      d[i] += emulation::FloatOf(left.a[row / 8 + k / 8 * 2], k % 2) *
-              emulation::FloatOf(right.b[k / 8], k % 2);
+      products[k] = double(emulation::FloatOf(left.a[row / 8 + k / 8 * 2], k % 2)) *
+                    double(emulation::FloatOf(right.b[k / 8], k % 2));
+    }
+    if (emulation::machine.truncates) {
+      d[i] = SumTruncated(products, d[i]);
+    } else {
+      for (const double p : products) d[i] += float(p);
     }
   }
 }

@@ -209,22 +209,20 @@ void TestDecoder(const TinyDecoder& decoder, const std::string& name, int rounds
 
 int main() {
   using namespace prm;
-  at::manual_seed(3);
-  {
+  Seed(3);
+  if (!Asked("PRM_GPU_ONLY")) {
     const cuda::EmulatedKernels kernels;
     TestDecoder(TinyDecoder({.width = 72, .units = 40, .heads = 3, .kv_heads = 1, .head_dim = 64},
                             at::kCPU),
                 "emulated", 2, 70);
   }
-  if (!HasCuda()) {
-    std::printf("skip  no CUDA device: the CUDA cases did not run\n");
-    return Failures();
-  }
+  if (!RunsCuda()) return Failures();
   const at::Device gpu(at::kCUDA, 0);
-  std::printf("kernels on the GPU: %s\n", ops::DescribeKernels(gpu).c_str());
+  const bool small = Asked("PRM_SMALL");
   TestDecoder(
       TinyDecoder({.width = 896, .units = 4864, .heads = 14, .kv_heads = 2, .head_dim = 64}, gpu),
-      "cuda:0", 20, 700);
+      "cuda:0", small ? 1 : 20, small ? 70 : 700);
+  if (small) return Failures();
   TestDecoder(
       TinyDecoder({.width = 1024, .units = 2816, .heads = 8, .kv_heads = 4, .head_dim = 128}, gpu),
       "cuda:0, wide heads", 10, 700);

@@ -33,8 +33,8 @@ int main() {
   const auto path =
       std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libprm_cuda.so";
   if (!std::filesystem::exists(path)) {
-    std::printf("skip  %s: not built\n", path.c_str());
-    return 77;
+    SkipCuda((path.string() + " is not built").c_str());
+    return failures > 0 ? Failures() : 77;
   }
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   Expect("it loads", library != nullptr);
@@ -58,7 +58,18 @@ int main() {
                                                 table.add_rms_norm({}, nullptr) == nullptr &&
                                                 table.linear({}, nullptr) == nullptr);
   Expect("the CPU has kernels of its own", ops::DescribeKernels(at::kCPU) == "CPU");
-  if (HasCuda()) {
+  const auto attention = [](int head_dim, at::ScalarType dtype) {
+    return ops::DescribeAttention({2, 1, head_dim}, dtype, {at::kCUDA, 0});
+  };
+  Expect(
+      "attention without a kernel is named, with the reason",
+      attention(64, at::kFloat) ==
+              "LibTorch's operators, gathering in float32, since the CUDA kernel is of bfloat16" &&
+          attention(112, at::kBFloat16) ==
+              "LibTorch's operators, gathering in float32, since no CUDA kernel is of heads of "
+              "112 channels");
+  if (RunsCuda()) {
+    Expect("attention has a kernel", attention(128, at::kBFloat16) == "CUDA kernel");
     Expect("the ops use the module", ops::DescribeKernels({at::kCUDA, 0}) == "CUDA");
     TestGraph();
   }

@@ -41,8 +41,10 @@ inline std::unique_ptr<GraphRecorder> NewEmulatedGraphRecorder() {
 // While it lives, kernels run on the CPU. One at a time, on one thread.
 class EmulatedKernels {
  public:
-  explicit EmulatedKernels(NewGraphRecorder new_graph_recorder = NewEmulatedGraphRecorder)
-      : emulation_{Launchers(), new_graph_recorder} {
+  // `kernels` may be others, with faults.
+  explicit EmulatedKernels(NewGraphRecorder new_graph_recorder = NewEmulatedGraphRecorder,
+                           const KernelTable& kernels = Launchers())
+      : emulation_{kernels, new_graph_recorder} {
     EmulateOnCpu(&emulation_);
   }
   ~EmulatedKernels() { EmulateOnCpu(nullptr); }

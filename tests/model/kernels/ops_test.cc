@@ -169,7 +169,7 @@ void TestRefusals() {
 
 int main() {
   using namespace prm;
-  at::manual_seed(3);
+  Seed(3);
   for (const Case& c : AllCases()) {
     TestRmsNorm(c);
     TestGlu(c, Activation::kSilu);
