@@ -18,17 +18,25 @@ if(NOT PRM_CUDART OR NOT PRM_CUDA_INCLUDE)
     "${PRM_CUDA_INCLUDE}): run scripts/setup, or configure with -DPRM_CUDA_KERNELS=OFF")
 endif()
 
-set(_prm_cuda_code "")
-foreach(sm ${PRM_CUDA_ARCHITECTURES})
-  list(APPEND _prm_cuda_code "-gencode=arch=compute_${sm},code=sm_${sm}")
-endforeach()
-list(GET PRM_CUDA_ARCHITECTURES -1 sm)
-list(APPEND _prm_cuda_code "-gencode=arch=compute_${sm},code=compute_${sm}")
+include(CudaCode)
+prm_cuda_code(_prm_cuda_code ${PRM_CUDA_ARCHITECTURES})
+
+# A warning stops the build where the compilers are those that the code was tested with: the nvcc
+# that scripts/setup installs. Another one, or its g++, may warn of other things.
+set(_prm_cuda_tested OFF)
+if(_prm_cuda_wheel AND PRM_NVCC MATCHES "^${PROJECT_SOURCE_DIR}/\\.venv/")
+  set(_prm_cuda_tested ON)
+endif()
+option(PRM_CUDA_WERROR "Warnings of nvcc are errors" ${_prm_cuda_tested})
+set(_prm_cuda_warnings "")
+if(PRM_CUDA_WERROR)
+  set(_prm_cuda_warnings -Werror=all-warnings)
+endif()
 
 set(_prm_cuda_object "${PROJECT_BINARY_DIR}/prm_cuda_kernels.o")
 add_custom_command(OUTPUT "${_prm_cuda_object}"
   COMMAND "${PRM_NVCC}" -c -std=c++20 -O3 ${_prm_cuda_code} -Xptxas=-warn-spills
-    -Werror=all-warnings --compiler-bindir "${CMAKE_CXX_COMPILER}"
+    ${_prm_cuda_warnings} --compiler-bindir "${CMAKE_CXX_COMPILER}"
     -Xcompiler=-fPIC,-fvisibility=hidden "-I${PROJECT_SOURCE_DIR}" "-I${PRM_CUDA_INCLUDE}"
     -MD -MF "${_prm_cuda_object}.d" -o "${_prm_cuda_object}"
     "${PROJECT_SOURCE_DIR}/model/kernels/cuda/kernels.cu"

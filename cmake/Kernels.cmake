@@ -29,12 +29,37 @@ endfunction()
 
 if(PRM_TESTS)
   enable_testing()
+  # What stands for a GPU where a program asks whether one is there: the driver's device file, and
+  # LibTorch's CUDA half.
+  set(PRM_FAKE_CUDA "${PROJECT_BINARY_DIR}/fake_cuda")
+  foreach(part driver hooks)
+    add_library(fake_cuda_${part} SHARED tests/model/kernels/fake_cuda/${part}.cc)
+    set_target_properties(fake_cuda_${part} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PRM_FAKE_CUDA}")
+    target_compile_options(fake_cuda_${part} PRIVATE ${PRM_WARNINGS})
+  endforeach()
+  set_target_properties(fake_cuda_hooks PROPERTIES OUTPUT_NAME torch_cuda)
+  target_link_libraries(fake_cuda_hooks PRIVATE prm_libtorch)
+  target_link_libraries(fake_cuda_driver PRIVATE ${CMAKE_DL_LIBS})
+  set(PRM_WITH_FAKE_CUDA "LD_PRELOAD=${PRM_FAKE_CUDA}/libfake_cuda_driver.so"
+    "LD_LIBRARY_PATH=${PRM_FAKE_CUDA}")
+
+  add_test(NAME kernels.cuda_code COMMAND "${CMAKE_COMMAND}" -P
+    "${PROJECT_SOURCE_DIR}/tests/model/kernels/cuda_code_test.cmake")
   file(GLOB _prm_kernel_tests CONFIGURE_DEPENDS tests/model/kernels/*_test.cc)
   foreach(source ${_prm_kernel_tests})
     prm_add_kernel_program("${source}")
     get_filename_component(name "${source}" NAME_WE)
     add_test(NAME kernels.${name} COMMAND kernel_${name})
     set_tests_properties(kernels.${name} PROPERTIES SKIP_RETURN_CODE 77)
+    # A program with cases of a GPU finds one that is there, whatever else its main does first.
+    file(STRINGS "${source}" asks REGEX "RunsCuda|AllCases")
+    if(asks)
+      add_dependencies(kernel_${name} fake_cuda_driver fake_cuda_hooks)
+      add_test(NAME kernels.${name}.finds_a_gpu COMMAND kernel_${name})
+      set_tests_properties(kernels.${name}.finds_a_gpu PROPERTIES TIMEOUT 60
+        PASS_REGULAR_EXPRESSION "the fake GPU was asked for"
+        ENVIRONMENT "${PRM_WITH_FAKE_CUDA};FAKE_CUDA_ENDS=1;PRM_GPU_ONLY=1")
+    endif()
   endforeach()
 endif()
 if(PRM_BENCH)

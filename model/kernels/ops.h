@@ -184,6 +184,8 @@ enum class KvBody {
 };
 // The fastest for these.
 KvBody ChooseKvBody(AttentionShape shape, at::ScalarType dtype, at::Device device);
+// Its name, and why it is kTorch on a GPU.
+std::string DescribeAttention(AttentionShape shape, at::ScalarType dtype, at::Device device);
 
 // Keys and values of one layer, [N, K, kKvBlockTokens * C] each: block n of key/value head k.
 struct KvBlocks {

@@ -302,6 +302,26 @@ KvBody ChooseKvBody(AttentionShape shape, at::ScalarType dtype, at::Device devic
   return dtype == at::kBFloat16 || dtype == at::kFloat ? KvBody::kPortable : KvBody::kTorch;
 }
 
+std::string DescribeAttention(AttentionShape shape, at::ScalarType dtype, at::Device device) {
+  switch (ChooseKvBody(shape, dtype, device)) {
+    case KvBody::kCuda:
+      return "CUDA kernel";
+    case KvBody::kAvx512Bf16:
+      return "AVX512-BF16 kernel";
+    case KvBody::kPortable:
+      return "portable CPU loops";
+    case KvBody::kTorch:
+      break;
+  }
+  std::string why;
+  if (device.is_cuda() && dtype != at::kBFloat16) {
+    why = ", since the CUDA kernel is of bfloat16";
+  } else if (device.is_cuda() && !cuda::TakesHeadSize(shape.head_dim)) {
+    why = ", since no CUDA kernel is of heads of " + std::to_string(shape.head_dim) + " channels";
+  }
+  return "LibTorch's operators, gathering in float32" + why;
+}
+
 KvBlocks MakeKvBlocks(int64_t blocks, AttentionShape shape, at::ScalarType dtype, at::Device device,
                       KvBody body) {
   const std::vector<int64_t> sizes = {blocks, shape.kv_heads, int64_t(kTokens) * shape.head_dim};

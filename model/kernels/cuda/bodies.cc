@@ -33,13 +33,12 @@ PlanPlace AddPlan(const PrefixPlan& plan, Words* words) {
 
 DeviceRuns::Attention AttentionAt(const at::Tensor& memory, const PlanPlace& place,
                                   const PrefixPlan& plan) {
-  DeviceRuns::Attention attention{.memory = memory, .args = {}, .slots = plan.slots};
+  DeviceRuns::Attention attention{
+      .memory = memory, .args = {}, .launches = plan.launches, .slots = plan.slots};
   attention.args.rows = At<TileRow>(memory, place.rows);
   attention.args.visits = At<KeyVisit>(memory, place.visits);
   attention.args.splits = At<Split>(memory, place.splits);
   attention.args.merges = At<Merge>(memory, place.merges);
-  attention.args.split_count = int(plan.splits.size());
-  attention.args.merge_count = int(plan.merges.size());
   return attention;
 }
 
@@ -63,7 +62,7 @@ const DeviceRuns::Attention& DeviceRuns::AttentionOn(at::Device device, ops::Att
   for (const auto& [made, attention] : attentions_) {
     if (made == key) return attention;
   }
-  const PrefixPlan plan = PlanPrefixAttention(runs_, key.group, key.window);
+  const PrefixPlan plan = key.PlanFor(runs_);
   Words words;
   const PlanPlace place = AddPlan(plan, &words);
   return attentions_.emplace_back(key, AttentionAt(words.On(device), place, plan)).second;
@@ -126,8 +125,8 @@ at::Tensor PrefixAttention(const at::Tensor& qkv, const ops::KvRuns& runs,
       at::empty({qkv.size(0), int64_t(shape.heads) * shape.head_dim}, qkv.options());
   // Rows of partial results and their statistics behind them.
   const int64_t rows = int64_t(planned.slots) * shape.kv_heads * kTileRows;
-  const at::Tensor partial =
-      at::empty({rows * (shape.head_dim + 2)}, qkv.options().dtype(at::kFloat));
+  const at::Tensor partial = at::empty({planned.slots * SlotBytes(shape) / int64_t(sizeof(float))},
+                                       qkv.options().dtype(at::kFloat));
   PrefixAttentionArgs args = planned.args;
   args.qkv = Data<uint16_t>(qkv);
   args.keys = Data<uint16_t>(kv.keys);
@@ -139,8 +138,14 @@ at::Tensor PrefixAttention(const at::Tensor& qkv, const ops::KvRuns& runs,
   args.window = shape.window;
   args.scale = shape.scale > 0 ? float(shape.scale) : 1.0f / std::sqrt(float(shape.head_dim));
   args.softcap = float(shape.softcap);
-  LaunchOn(qkv.device(),
-           [&](void* stream) { return Kernels(qkv.device())->prefix_attention(args, stream); });
+  for (const Launch& launch : planned.launches) {
+    args.splits = planned.args.splits + launch.split_begin;
+    args.merges = planned.args.merges + launch.merge_begin;
+    args.split_count = launch.split_end - launch.split_begin;
+    args.merge_count = launch.merge_end - launch.merge_begin;
+    LaunchOn(qkv.device(),
+             [&](void* stream) { return Kernels(qkv.device())->prefix_attention(args, stream); });
+  }
   return out;
 }
 

@@ -33,11 +33,26 @@ class Words {
   std::vector<int32_t> words_;
 };
 
+// Partial sums of attention over long contexts lie in memory of at most so many bytes; of one
+// tile's in any case, which is 33 KB for each key/value head of 128 channels and 512 tokens of its
+// context.
+inline constexpr int64_t kPartialBytes = int64_t{256} << 20;
+// Those of a slot: kTileRows rows of values and two statistics for each head, in float32.
+constexpr int64_t SlotBytes(ops::AttentionShape s) {
+  return int64_t(s.kv_heads) * kTileRows * (s.head_dim + 2) * int64_t(sizeof(float));
+}
+
 // What layers with the same plan have in common: some have a window, others none.
 struct PlanKey {
-  explicit PlanKey(ops::AttentionShape s) : group(s.heads / s.kv_heads), window(s.window) {}
+  explicit PlanKey(ops::AttentionShape s)
+      : group(s.heads / s.kv_heads),
+        window(s.window),
+        most_slots(int(kPartialBytes / SlotBytes(s))) {}
   bool operator==(const PlanKey&) const = default;
-  int group, window;
+  PrefixPlan PlanFor(std::span<const ops::KvRun> runs) const {
+    return PlanPrefixAttention(runs, group, window, most_slots);
+  }
+  int group, window, most_slots;
 };
 
 // What the kernels read of a batch's runs, in device memory: each plan is made and copied once.
@@ -51,6 +66,7 @@ class DeviceRuns {
   struct Attention {
     at::Tensor memory;
     PrefixAttentionArgs args;  // rows, visits, splits, merges
+    std::vector<Launch> launches;
     int slots = 0;
   };
   using Attentions = std::vector<std::pair<PlanKey, Attention>>;

@@ -84,6 +84,24 @@ PRM_DEVICE int64_t SlotOf(const RotateAndKeepArgs& a, int slot, int kv_head) {
   return (block * kBlockTokens + slot % kBlockTokens) * a.head_dim;
 }
 
+// Values [at, at + 2 * kPairs) of a token to those kept of it. What is no finite number is kept as
+// zero, and marks the token's key, at `mark`, as no number: rows that see the token then have none,
+// and to others, whose tiles meet it with a weight of zero, it does nothing.
+PRM_DEVICE void KeepValues(const uint16_t* from, uint16_t* to, uint16_t* mark) {
+  constexpr uint16_t kExponent = 0x7f80, kNotANumber = 0x7fff;
+  PRM_UNROLL
+  for (int half = 0; half < 2 * kPairs; half += kPairs) {
+    Vector<uint16_t, kPairs> x = Load<kPairs>(from + half);
+    PRM_UNROLL
+    for (int i = 0; i < kPairs; ++i) {
+      if ((x.at[i] & kExponent) != kExponent) continue;
+      x.at[i] = 0;
+      *mark = kNotANumber;
+    }
+    Store<kPairs>(to + half, x);
+  }
+}
+
 // Grid [tokens + kept_count]: a thread block turns the queries of a row, or fills a slot. Those of
 // the second kind read keys and values from rows that the first kind leaves alone, and from slots
 // that none fills.
@@ -105,20 +123,20 @@ __global__ void RotateAndKeepKernel(const RotateAndKeepArgs a) {
   for (int i = threadIdx.x; i < a.kv_heads * per_head; i += blockDim.x) {
     const int head = i / per_head, pair = i % per_head * kPairs;
     const int64_t to = SlotOf(a, kept.slot, head);
-    const uint16_t *key, *value;
     if (kept.source >= 0) {
-      key = a.qkv + kept.source * stride + (a.heads + head) * C;
-      value = key + a.kv_heads * C;
+      const uint16_t* key = a.qkv + kept.source * stride + (a.heads + head) * C;
       const int64_t turn = a.cos != nullptr ? a.positions[kept.source] : 0;
       TurnPairs<kInterleaved>(a, key, turn, pair, a.keys + to);
+      // The mark is one of the channels that this thread has written.
+      KeepValues(key + a.kv_heads * C + 2 * pair, a.values + to + 2 * pair,
+                 a.keys + to + (kInterleaved ? 2 * pair : pair));
     } else {
-      key = a.keys + SlotOf(a, -1 - kept.source, head);
-      value = a.values + SlotOf(a, -1 - kept.source, head);
-      Store<kPairs>(a.keys + to + 2 * pair, Load<kPairs>(key + 2 * pair));
-      Store<kPairs>(a.keys + to + 2 * pair + kPairs, Load<kPairs>(key + 2 * pair + kPairs));
+      const int64_t from = SlotOf(a, -1 - kept.source, head);
+      for (int at = 2 * pair; at <= 2 * pair + kPairs; at += kPairs) {
+        Store<kPairs>(a.keys + to + at, Load<kPairs>(a.keys + from + at));
+        Store<kPairs>(a.values + to + at, Load<kPairs>(a.values + from + at));
+      }
     }
-    Store<kPairs>(a.values + to + 2 * pair, Load<kPairs>(value + 2 * pair));
-    Store<kPairs>(a.values + to + 2 * pair + kPairs, Load<kPairs>(value + 2 * pair + kPairs));
   }
 }
 

@@ -1,25 +1,53 @@
 // libprm_cuda.so: the kernels, compiled by nvcc for sm_80 and sm_90, and its one symbol.
 #include <cuda_runtime.h>
 
+#include <mutex>
+#include <set>
+#include <utility>
+
 #include "model/kernels/cuda/launchers.cuh"
 
 namespace prm::cuda {
+namespace {
+
+// Null, or the error in words; then it is told, and is not left for the next who asks for the last.
+const char* Told(cudaError_t error) {
+  if (error == cudaSuccess) return nullptr;
+  cudaGetLastError();
+  return cudaGetErrorString(error);
+}
+
+// More than a kernel is granted must be asked for, once on each device.
+const char* AllowSharedMemory(const void* kernel, int bytes) {
+  constexpr int kGranted = 48 * 1024;
+  if (bytes <= kGranted) return nullptr;
+  static std::mutex mutex;
+  static std::set<std::pair<const void*, int>> allowed;
+  int device = 0;
+  if (const char* error = Told(cudaGetDevice(&device))) return error;
+  const std::scoped_lock lock(mutex);
+  if (allowed.contains({kernel, device})) return nullptr;
+  const char* error =
+      Told(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+  if (error == nullptr) allowed.emplace(kernel, device);
+  return error;
+}
+
+}  // namespace
 
 template <class Args>
 const char* Start(void (*kernel)(Args), Grid grid, int threads, int bytes, void* stream,
                   const Args& args) {
-  constexpr int kGranted = 48 * 1024;  // more must be asked for
   constexpr int64_t kMostY = 65535;
   if (grid.x > INT32_MAX || grid.y > kMostY) return "a batch of more thread blocks than a grid has";
-  if (bytes > kGranted) {
-    const cudaError_t error =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-    if (error != cudaSuccess) return cudaGetErrorString(error);
+  if (const char* error = AllowSharedMemory(reinterpret_cast<const void*>(kernel), bytes)) {
+    return error;
   }
-  kernel<<<dim3(unsigned(grid.x), unsigned(grid.y)), unsigned(threads), size_t(bytes),
-           static_cast<cudaStream_t>(stream)>>>(args);
-  const cudaError_t error = cudaGetLastError();
-  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
+  void* arguments[] = {const_cast<Args*>(&args)};
+  // Its own result: cudaGetLastError would also tell what others left there.
+  return Told(cudaLaunchKernel(reinterpret_cast<const void*>(kernel),
+                               dim3(unsigned(grid.x), unsigned(grid.y)), dim3(unsigned(threads)),
+                               arguments, size_t(bytes), static_cast<cudaStream_t>(stream)));
 }
 
 namespace {
@@ -27,9 +55,7 @@ namespace {
 // No code for this device is the one fault that shows before a launch.
 const char* WhyNot() {
   cudaFuncAttributes attributes;
-  const cudaError_t error = cudaFuncGetAttributes(&attributes, PrefixAttentionKernel<64>);
-  cudaGetLastError();  // it is told here, not by the next launch
-  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
+  return Told(cudaFuncGetAttributes(&attributes, PrefixAttentionKernel<64>));
 }
 
 }  // namespace

@@ -73,7 +73,8 @@ struct KeptToken {
   int32_t source = 0, slot = -1;
 };
 // Turns the queries of each row in place and writes turned keys, and values, to their blocks; the
-// keys in qkv stay as they are. Without cos nothing is turned.
+// keys in qkv stay as they are. Without cos nothing is turned. Values that are not finite make rows
+// that see their token no numbers, and no others.
 struct RotateAndKeepArgs {
   uint16_t* qkv = nullptr;  // [T, (H + 2K)*C] bfloat16
   uint16_t* keys = nullptr;

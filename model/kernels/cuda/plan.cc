@@ -20,8 +20,9 @@ struct Piece {
 };
 
 struct Planner {
-  int group, window;
+  int group, window, most_slots;
   PrefixPlan plan = {};
+  int slots = 0;                   // of the open launch
   std::vector<Piece> pieces = {};  // of the open tile
 
   int FirstBlock(int64_t position) const {
@@ -98,26 +99,47 @@ struct Planner {
     pieces.clear();
   }
 
+  void CloseLaunch() {
+    const Launch begin = plan.launches.empty() ? Launch() : plan.launches.back();
+    const int splits = int(plan.splits.size()), merges = int(plan.merges.size());
+    if (splits == begin.split_end) return;
+    plan.launches.push_back({begin.split_end, splits, begin.merge_end, merges});
+    std::stable_sort(plan.splits.begin() + begin.split_end, plan.splits.end(),
+                     [](const Split& a, const Split& b) {
+                       return a.visit_end - a.visit_begin > b.visit_end - b.visit_begin;
+                     });
+    plan.slots = std::max(plan.slots, slots);
+    slots = 0;
+  }
+
   // Of the splits from `first` on, those of a tile; without visits there is nothing to add.
   void NumberSlots(int tile, size_t first) {
     const auto begin = plan.splits.begin() + int64_t(first);
     plan.splits.erase(std::remove_if(begin, plan.splits.end(),
                                      [](const Split& s) { return s.visit_begin == s.visit_end; }),
                       plan.splits.end());
-    if (plan.splits.size() - first < 2) return;
-    plan.merges.push_back({tile, plan.slots, plan.slots + int(plan.splits.size() - first)});
-    for (size_t i = first; i < plan.splits.size(); ++i) plan.splits[i].slot = plan.slots++;
+    const int count = int(plan.splits.size() - first);
+    if (count < 2) return;
+    if (slots > 0 && slots + count > most_slots) {
+      // This tile's splits open the next launch.
+      const std::vector<Split> own(plan.splits.begin() + int64_t(first), plan.splits.end());
+      plan.splits.resize(first);
+      CloseLaunch();
+      plan.splits.insert(plan.splits.end(), own.begin(), own.end());
+    }
+    plan.merges.push_back({tile, slots, slots + count});
+    for (size_t i = first; i < plan.splits.size(); ++i) plan.splits[i].slot = slots++;
   }
 };
 
 }  // namespace
 
-PrefixPlan PlanPrefixAttention(std::span<const KvRun> runs, int group, int window) {
+PrefixPlan PlanPrefixAttention(std::span<const KvRun> runs, int group, int window, int most_slots) {
   std::vector<size_t> order(runs.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return runs[a].blocks < runs[b].blocks; });
-  Planner planner{group, window};
+  Planner planner{group, window, most_slots};
   const KvRun* before = nullptr;
   for (const size_t i : order) {
     if (before && !planner.Shares(*before, runs[i])) planner.CloseTile();
@@ -125,17 +147,15 @@ PrefixPlan PlanPrefixAttention(std::span<const KvRun> runs, int group, int windo
     before = &runs[i];
   }
   planner.CloseTile();
-  std::stable_sort(planner.plan.splits.begin(), planner.plan.splits.end(),
-                   [](const Split& a, const Split& b) {
-                     return a.visit_end - a.visit_begin > b.visit_end - b.visit_begin;
-                   });
+  planner.CloseLaunch();
   return std::move(planner.plan);
 }
 
 bool FillUp(int entries, PrefixPlan* plan) {
   const size_t most = size_t(entries);
-  if (plan->rows.size() > most * kTileRows || plan->visits.size() > most * kVisits ||
-      plan->splits.size() > most || plan->merges.size() > most || plan->slots > entries) {
+  if (plan->launches.size() > 1 || plan->rows.size() > most * kTileRows ||
+      plan->visits.size() > most * kVisits || plan->splits.size() > most ||
+      plan->merges.size() > most || plan->slots > entries) {
     return false;
   }
   plan->rows.resize(most * kTileRows);
@@ -143,6 +163,7 @@ bool FillUp(int entries, PrefixPlan* plan) {
   plan->splits.resize(most);
   plan->merges.resize(most);
   plan->slots = entries;
+  plan->launches = {{0, entries, 0, entries}};
   return true;
 }
 

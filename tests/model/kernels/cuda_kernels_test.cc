@@ -42,36 +42,38 @@ at::Tensor Keep(const at::Tensor& qkv, const std::vector<ops::KvRun>& runs,
 
 template <int C>
 at::Tensor Attend(const at::Tensor& qkv, const std::vector<ops::KvRun>& runs,
-                  ops::AttentionShape shape, const ops::KvBlocks& kv) {
+                  ops::AttentionShape shape, const ops::KvBlocks& kv, int most_slots = INT32_MAX) {
   const cuda::PrefixPlan plan =
-      cuda::PlanPrefixAttention(runs, shape.heads / shape.kv_heads, shape.window);
+      cuda::PlanPrefixAttention(runs, shape.heads / shape.kv_heads, shape.window, most_slots);
   const at::Tensor out = at::full({qkv.size(0), shape.heads * C}, NAN, qkv.options());
   const int64_t rows = int64_t(plan.slots) * shape.kv_heads * cuda::kTileRows;
   const at::Tensor sums = at::full({rows, C}, NAN), stats = at::full({rows, 2}, NAN);
-  const cuda::PrefixAttentionArgs args{
-      .qkv = Bits(qkv),
-      .keys = Bits(kv.keys),
-      .values = Bits(kv.values),
-      .out = Bits(out),
-      .sums = Pointer<float>(sums),
-      .stats = Pointer<float>(stats),
-      .rows = plan.rows.data(),
-      .visits = plan.visits.data(),
-      .splits = plan.splits.data(),
-      .merges = plan.merges.data(),
-      .split_count = int(plan.splits.size()),
-      .merge_count = int(plan.merges.size()),
-      .heads = shape.heads,
-      .kv_heads = shape.kv_heads,
-      .head_dim = C,
-      .window = shape.window,
-      .scale = shape.scale > 0 ? float(shape.scale) : 1 / std::sqrt(float(C)),
-      .softcap = float(shape.softcap)};
-  const unsigned heads = unsigned(shape.kv_heads);
-  emulation::Launch(cuda::PrefixAttentionKernel<C>, unsigned(args.split_count), heads,
-                    cuda::kAttentionThreads, args);
-  emulation::Launch(cuda::MergeSplitsKernel<C>, unsigned(args.merge_count), heads,
-                    cuda::kAttentionThreads, args);
+  for (const cuda::Launch& launch : plan.launches) {
+    const cuda::PrefixAttentionArgs args{
+        .qkv = Bits(qkv),
+        .keys = Bits(kv.keys),
+        .values = Bits(kv.values),
+        .out = Bits(out),
+        .sums = Pointer<float>(sums),
+        .stats = Pointer<float>(stats),
+        .rows = plan.rows.data(),
+        .visits = plan.visits.data(),
+        .splits = plan.splits.data() + launch.split_begin,
+        .merges = plan.merges.data() + launch.merge_begin,
+        .split_count = launch.split_end - launch.split_begin,
+        .merge_count = launch.merge_end - launch.merge_begin,
+        .heads = shape.heads,
+        .kv_heads = shape.kv_heads,
+        .head_dim = C,
+        .window = shape.window,
+        .scale = shape.scale > 0 ? float(shape.scale) : 1 / std::sqrt(float(C)),
+        .softcap = float(shape.softcap)};
+    const unsigned heads = unsigned(shape.kv_heads);
+    emulation::Launch(cuda::PrefixAttentionKernel<C>, unsigned(args.split_count), heads,
+                      cuda::kAttentionThreads, args);
+    emulation::Launch(cuda::MergeSplitsKernel<C>, unsigned(args.merge_count), heads,
+                      cuda::kAttentionThreads, args);
+  }
   return out;
 }
 
@@ -182,6 +184,53 @@ void TestSplits(ops::AttentionShape shape, unsigned seed) {
   ExpectClose((name + "the same bits alone").c_str(),
               Attend<16>(qkv, {batches[1].runs[0]}, shape, blocks.emulated).narrow(0, 0, 9),
               out.narrow(0, 0, 9), 0);
+  ExpectClose((name + "the same bits in several launches").c_str(),
+              Attend<16>(qkv, batches[1].runs, shape, blocks.emulated, 3), out, 0);
+}
+
+// What a batch gives when the values of its first run's tokens are no numbers.
+struct Infected {
+  at::Tensor healthy, infected;
+};
+Infected InfectFirstRun(const RunBatch& before, const RunBatch& batch, ops::AttentionShape shape) {
+  const int64_t C = shape.head_dim, queries = shape.heads * C, K = shape.kv_heads;
+  const at::Tensor trunk = RandomQkv(before.rows, shape), qkv = RandomQkv(batch.rows, shape),
+                   bad = qkv.clone();
+  const ops::KvRun& first = batch.runs[0];
+  bad.narrow(0, first.row, first.count).narrow(1, queries + K * C, K * C).fill_(INFINITY);
+  const auto attend = [&](const at::Tensor& x) {
+    BothBlocks blocks(shape, 50);
+    Keep(trunk, before.runs, shape, &blocks.emulated);
+    Keep(x, batch.runs, shape, &blocks.emulated);
+    return Attend<16>(x, batch.runs, shape, blocks.emulated);
+  };
+  return {attend(qkv), attend(bad)};
+}
+
+// Tiles are shared by traces with common blocks; what is no number stays in its own trace.
+void TestInfection() {
+  const ops::AttentionShape shape{.heads = 6, .kv_heads = 2, .head_dim = 16};
+  for (const auto& [where, leaves] :
+       {std::pair("branches", int64_t{128}), {"branches inside of a block", int64_t{100}}}) {
+    RandomRuns tree(2, 50);
+    RunBatch before, batch;
+    tree.Start(128, &before);
+    for (int i = 0; i < 3; ++i) tree.Fork(0, leaves, 5, &batch);
+    const Infected x = InfectFirstRun(before, batch, shape);
+    const std::string name = std::string("emulated attention, ") + where + ": ";
+    Expect((name + "the infected trace has no numbers").c_str(),
+           !x.infected.narrow(0, 0, 5).isfinite().any().item<bool>());
+    ExpectClose((name + "its neighbours have their bits").c_str(), x.infected.narrow(0, 5, 10),
+                x.healthy.narrow(0, 5, 10), 0);
+  }
+  RandomRuns tree(3, 50);
+  RunBatch before, batch;
+  tree.Start(100, &before);
+  tree.Append(0, 10, &batch);
+  tree.LookAgain(0, 70, &batch);
+  const Infected x = InfectFirstRun(before, batch, shape);
+  ExpectClose("emulated attention: a token looked at again beside what follows it in its block",
+              x.infected.narrow(0, 10, 1), x.healthy.narrow(0, 10, 1), 0);
 }
 
 // --- by rows -------------------------------------------------------------------------------------
@@ -310,10 +359,11 @@ void TestReadHead(bool has_delta, at::ScalarType delta_type, int outputs,
 
 int main() {
   using namespace prm;
-  at::manual_seed(3);
+  Seed(3);
   TestAttention();
   TestSplits({.heads = 4, .kv_heads = 2}, 1);
   TestSplits({.heads = 14, .kv_heads = 2, .window = 600}, 2);
+  TestInfection();
   TestRmsNorm<cuda::Bf16, cuda::Bf16, 4>(132, true, at::kBFloat16, at::kBFloat16);
   TestRmsNorm<float, float, 1>(37, true, at::kFloat, at::kFloat);
   TestRmsNorm<cuda::Bf16, float, 4>(64, true, at::kBFloat16, at::kFloat);

@@ -225,6 +225,49 @@ void TestFillUp() {
   Expect("but not cut", refused);
 }
 
+// The partial sums of a launch have slots of their own, few enough, and nothing else changes.
+void TestLaunches() {
+  bool few = true, whole = true, same = true;
+  int several = 0;
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    RandomRuns tree(seed, 4000);
+    const int most = int(2 + seed % 9);
+    RunBatch batch;
+    for (int i = 0; i < 3; ++i) tree.Start(500 + tree.Below(2500), &batch);
+    const PrefixPlan all = cuda::PlanPrefixAttention(batch.runs, 3, 0),
+                     plan = cuda::PlanPrefixAttention(batch.runs, 3, 0, most);
+    several += plan.launches.size() > 1;
+    int split = 0, merge = 0, largest = 0;
+    for (const cuda::Launch& launch : plan.launches) {
+      whole = whole && launch.split_begin == split && launch.merge_begin == merge;
+      std::set<int> slots, tiles;
+      for (; split < launch.split_end; ++split) {
+        const cuda::Split& s = plan.splits[size_t(split)];
+        if (s.slot < 0) continue;
+        whole = whole && slots.insert(s.slot).second;
+        tiles.insert(s.tile);
+      }
+      int merged = 0;
+      for (; merge < launch.merge_end; ++merge) {
+        const cuda::Merge& m = plan.merges[size_t(merge)];
+        whole = whole && tiles.contains(m.tile) && m.slot_begin == merged;
+        merged = m.slot_end;
+      }
+      whole =
+          whole && merged == int(slots.size()) && (slots.empty() || *slots.rbegin() + 1 == merged);
+      few = few && (merged <= most || tiles.size() == 1);
+      largest = std::max(largest, merged);
+    }
+    whole = whole && split == int(plan.splits.size()) && merge == int(plan.merges.size());
+    same = same && plan.slots == largest && all.launches.size() == 1 &&
+           plan.splits.size() == all.splits.size() && FaultOf(plan, batch.runs, 3, 0).empty();
+  }
+  Expect("a launch has few slots, or one tile", few);
+  Expect("launches take every split and merge once", whole);
+  Expect("and every row meets the keys that it sees", same);
+  Expect("there were several launches", several > 20);
+}
+
 }  // namespace
 }  // namespace prm
 
@@ -235,5 +278,6 @@ int main() {
   TestBranchesShareReads();
   TestKeeping();
   TestFillUp();
+  TestLaunches();
   return Failures();
 }

@@ -1,0 +1,20 @@
+# prm_cuda_code(OUT ARCHITECTURES...): nvcc's flags for code of each architecture ("80", "90a") and
+# PTX of the newest plain one, which GPUs to come compile for themselves. Of architectures with a
+# letter there is none: "90a" is of sm_90 alone.
+function(prm_cuda_code out)
+  set(flags "")
+  set(newest 0)
+  foreach(sm ${ARGN})
+    if(NOT sm MATCHES "^([0-9]+)[a-z]?$")
+      message(FATAL_ERROR "PRM_CUDA_ARCHITECTURES: expected numbers such as 80;90;90a, got '${sm}'")
+    endif()
+    list(APPEND flags "-gencode=arch=compute_${sm},code=sm_${sm}")
+    if(sm MATCHES "^[0-9]+$" AND sm GREATER newest)
+      set(newest ${sm})
+    endif()
+  endforeach()
+  if(newest)
+    list(APPEND flags "-gencode=arch=compute_${newest},code=compute_${newest}")
+  endif()
+  set(${out} "${flags}" PARENT_SCOPE)
+endfunction()

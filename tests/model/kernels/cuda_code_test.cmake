@@ -1,0 +1,23 @@
+# cmake -P: what prm_cuda_code makes of lists of architectures.
+include("${CMAKE_CURRENT_LIST_DIR}/../../../cmake/CudaCode.cmake")
+
+function(expect architectures code ptx)
+  prm_cuda_code(flags ${architectures})
+  set(expected "")
+  foreach(sm ${code})
+    list(APPEND expected "-gencode=arch=compute_${sm},code=sm_${sm}")
+  endforeach()
+  foreach(sm ${ptx})
+    list(APPEND expected "-gencode=arch=compute_${sm},code=compute_${sm}")
+  endforeach()
+  if(NOT flags STREQUAL expected)
+    message(SEND_ERROR "of ${architectures}: expected ${expected}, got ${flags}")
+  endif()
+endfunction()
+
+expect("80;90" "80;90" "90")
+expect("90" "90" "90")
+expect("80;90;90a" "80;90;90a" "90")
+expect("90a;80" "90a;80" "80")
+expect("90;120;100" "90;120;100" "120")
+expect("90a" "90a" "")
