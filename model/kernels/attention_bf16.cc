@@ -261,12 +261,11 @@ void Bf16Attention(const BFloat16* qkv, const std::vector<int64_t>& offsets, Att
                    [](const Item& a, const Item& b) { return a.end > b.end; });
   const Layout layout(shape);
   ForEachItem(int64_t(items.size()), [&](int64_t i) {
-    thread_local ForwardScratch scratch;
     const Item& item = items[i];
     ForwardQueries(qkv + item.trace * layout.row, layout, item.head, item.begin, item.end,
                    out + item.trace * layout.out_row,
                    log_sum_exp ? log_sum_exp + item.head * offsets.back() + item.trace : nullptr,
-                   scratch);
+                   OfThisThread<ForwardScratch>());
   });
 }
 
@@ -280,13 +279,12 @@ void Bf16AttentionBackward(const BFloat16* grad_out, const BFloat16* qkv, const 
     return offsets[a + 1] - offsets[a] > offsets[b + 1] - offsets[b];
   });
   ForEachItem(int64_t(traces.size()) * shape.kv_heads, [&](int64_t i) {
-    thread_local BackwardScratch scratch;
     const size_t b = traces[i / shape.kv_heads];
     const int64_t begin = offsets[b];
     BackwardHead(grad_out + begin * layout.out_row, qkv + begin * layout.row,
                  out + begin * layout.out_row, log_sum_exp + begin, offsets.back(), layout,
                  int(i % shape.kv_heads), offsets[b + 1] - begin, grad_qkv + begin * layout.row,
-                 scratch);
+                 OfThisThread<BackwardScratch>());
   });
 }
 

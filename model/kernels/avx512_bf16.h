@@ -62,6 +62,15 @@ class Scratch {
   int64_t capacity_ = 0;
 };
 
+// The T of this thread, on the heap: a large thread_local would be taken out of the stack of every
+// thread of the process, and threads with small ones could not start. T: a type of the caller's
+// alone.
+template <class T>
+T& OfThisThread() {
+  thread_local const auto value = std::make_unique<T>();
+  return *value;
+}
+
 inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 inline __m512i Load(const void* p) { return _mm512_loadu_si512(p); }

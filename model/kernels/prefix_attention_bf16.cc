@@ -56,10 +56,7 @@ class LaneBlock {
     alignas(64) BFloat16 rows[kAmxRows * kBlock];  // weights [lanes, keys]
     SoftmaxBlock softmax;
   };
-  static Buffers& buffers() {
-    thread_local Buffers buffers;
-    return buffers;
-  }
+  static Buffers& buffers() { return OfThisThread<Buffers>(); }
 
   const PrefixLayout& l_;
   const QueryBlock& q_;
