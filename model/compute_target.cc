@@ -6,11 +6,16 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
 #include <sched.h>
+#include <sys/sysinfo.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <latch>
+#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "data/error.h"
 #include "model/buffer_pool.h"
@@ -63,6 +68,23 @@ c10::ScalarType ChooseDtype(const std::string& name, c10::Device device) {
   return multiplies ? c10::kBFloat16 : c10::kFloat;
 }
 
+// LibTorch waits for ever for threads of its own that do not start, so it is tried before.
+void TryThreads(int count) {
+  std::latch tried(1);
+  std::vector<std::jthread> threads;
+  try {
+    for (int i = 1; i < count; ++i) threads.emplace_back([&] { tried.wait(); });
+  } catch (const std::system_error& error) {
+    tried.count_down();
+    throw Error(ErrorCode::kResourceExhausted,
+                StrCat("threads: ", error.code().message(), ": the machine gives ",
+                       threads.size() + 1, " of ", count,
+                       "; expected fewer --threads, or higher limits of threads (ulimit -u) and "
+                       "memory (ulimit -v)"));
+  }
+  tried.count_down();
+}
+
 }  // namespace
 
 ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype,
@@ -70,7 +92,9 @@ ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& 
   if (threads < 0) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("threads: expected 0 or more, got ", threads));
   }
-  at::set_num_threads(threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency()));
+  const int count = threads > 0 ? threads : int(std::max(1u, std::thread::hardware_concurrency()));
+  TryThreads(count);
+  at::set_num_threads(count);
   InstallBufferPool();
   const c10::Device chosen = ChooseDevice(device);
   return {chosen, ChooseDtype(dtype, chosen)};
@@ -134,7 +158,14 @@ int64_t FreeMemoryBytes(c10::Device device) {
   for (std::string line; std::getline(memory, line);) {
     if (line.starts_with("MemAvailable:")) return std::stoll(line.substr(13)) * 1024;
   }
-  throw Error(ErrorCode::kInternal, "/proc/meminfo: no MemAvailable");
+  // What is free at all: less, as files that are kept in memory would make room.
+  struct sysinfo machine = {};
+  sysinfo(&machine);
+  const int64_t free = int64_t(machine.freeram) * machine.mem_unit;
+  std::fprintf(stderr,
+               "note: /proc/meminfo says nothing of MemAvailable; taken: free memory, %lld MB\n",
+               static_cast<long long>(free >> 20));
+  return free;
 }
 
 std::string DtypeName(c10::ScalarType dtype) {

@@ -36,7 +36,8 @@ void PinThreads(std::span<const int> cores);
 ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarget& target);
 std::string WeightFormatName(ops::WeightFormat format);
 
-// Memory that a new user of the device may take now.
+// Memory that a new user of the device may take now. Where /proc/meminfo cannot be read, as in a
+// chroot without /proc, a note on standard error says what is taken instead.
 int64_t FreeMemoryBytes(c10::Device device);
 
 std::string DtypeName(c10::ScalarType dtype);
