@@ -1,13 +1,18 @@
 // The prm program: joins the verbs of every folder.
+#include <signal.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <new>
 #include <set>
 #include <string>
+#include <system_error>
 
 #include "data/commands.h"
 #include "data/error.h"
@@ -16,6 +21,15 @@
 #include "train/commands.h"
 
 namespace {
+
+// Where this program lies; empty where nobody says.
+std::string ProgramPath() {
+  std::error_code without_proc;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", without_proc);
+  if (!without_proc) return path.string();
+  const auto* started_as = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+  return started_as ? started_as : "";
+}
 
 // libgomp, whose threads LibTorch computes on, spins for milliseconds at every barrier. Where cores
 // are shared that starves the very thread it waits for: training beside one busy process ran at a
@@ -27,14 +41,54 @@ void BoundSpinning(int argc, char** argv) {
   if (argc < 2 || !kComputes.count(argv[1])) return;
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "20000", 0);
-  std::error_code ignored;  // where this fails, slower but right
-  execv(std::filesystem::read_symlink("/proc/self/exe", ignored).c_str(), argv);
+  execv(ProgramPath().c_str(), argv);  // where this fails, slower but right
+}
+
+// What to say of an exception; without a new allocation, as there may be no memory.
+const char* WordsFor(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error)) {
+    return "out of memory; expected more of it, or a higher limit (ulimit -v)";
+  }
+  const auto* system = dynamic_cast<const std::system_error*>(&error);
+  if (system && system->code() == std::errc::resource_unavailable_try_again) {
+    return "cannot start a thread; expected higher limits of threads (ulimit -u) and memory "
+           "(ulimit -v)";
+  }
+  return error.what();
+}
+
+// For exceptions that leave a thread, as where a library's thread finds no memory.
+[[noreturn]] void SayWhyAndEnd() {
+  try {
+    if (const auto current = std::current_exception()) std::rethrow_exception(current);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "prm: %s\n", WordsFor(error));
+    std::_Exit(1);
+  } catch (...) {
+  }
+  std::abort();
+}
+
+// A library that cannot go on may end the program without a word.
+void OnAbort(int) {
+  constexpr char kWhy[] =
+      "prm: a library ended the program: mostly for want of memory or threads (ulimit -v, -u)\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kWhy, sizeof(kWhy) - 1);
+}
+
+void NeverEndWithoutAWord() {
+  std::set_terminate(SayWhyAndEnd);
+  struct sigaction action = {};
+  action.sa_handler = OnAbort;
+  action.sa_flags = int(SA_RESETHAND);
+  sigaction(SIGABRT, &action, nullptr);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   BoundSpinning(argc, argv);
+  NeverEndWithoutAWord();
   CLI::App app("Trains step-level process reward models and serves step scores.", "prm");
   app.require_subcommand(1);
   prm::AddDataCommands(app);
@@ -51,7 +105,7 @@ int main(int argc, char** argv) {
     std::cerr << "prm: " << error.what() << "\n";
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "prm: " << error.what() << "\n";
+    std::cerr << "prm: " << WordsFor(error) << "\n";
     return 1;
   }
   return 0;

@@ -109,8 +109,13 @@ Batcher::Batcher(const BatcherOptions& options, std::vector<std::unique_ptr<Step
       }()),
       homes_(scorers_.size()) {
   if (scorers_.empty()) throw Error(ErrorCode::kInvalidArgument, "a batcher needs a scorer");
-  for (size_t worker = 0; worker < scorers_.size(); ++worker) {
-    threads_.emplace_back([this, worker] { Work(worker); });
+  try {
+    for (size_t worker = 0; worker < scorers_.size(); ++worker) {
+      threads_.emplace_back([this, worker] { Work(worker); });
+    }
+  } catch (...) {  // the machine gives no more of them
+    Stop();
+    throw;
   }
 }
 

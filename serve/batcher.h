@@ -94,7 +94,8 @@ struct BatcherOptions {
 // All public methods may be called from any thread, but not from a callback (Submit excepted).
 class Batcher {
  public:
-  // Throws Error(kInvalidArgument) for no scorers.
+  // Throws Error(kInvalidArgument) for no scorers, std::system_error where a thread cannot be
+  // started.
   Batcher(const BatcherOptions& options, std::vector<std::unique_ptr<StepScorer>> scorers);
   // Stop().
   ~Batcher();

@@ -4,6 +4,7 @@
 namespace prm {
 
 // Silences them unless GRPC_VERBOSITY is set in the environment: what matters arrives as a status.
+// What gRPC says before it aborts is still written.
 // Any thread, any number of times.
 void QuietGrpcLog();
 

@@ -14,6 +14,7 @@ namespace prm {
 // Any thread may post. Tasks must not throw.
 class ThreadPool {
  public:
+  // Throws std::system_error where a thread cannot be started.
   ThreadPool(int threads, size_t max_waiting);
   // Finishes what was accepted, then joins.
   ~ThreadPool();
@@ -27,6 +28,7 @@ class ThreadPool {
 
  private:
   void Work();
+  void Stop();
 
   const size_t max_waiting_;
   std::mutex mutex_;
