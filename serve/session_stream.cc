@@ -272,8 +272,12 @@ void SessionStream::CarryOut(const PendingPtr& pending) {
       },
       [&](const ForkSession& fork) {
         Open(id, [&] {
-          const Session& from = Live(fork.from);
-          return from.Fork(fork.steps.value_or(from.steps()));
+          const Session* const from = Find(fork.from);
+          if (from == nullptr) {
+            throw Error(ErrorCode::kNotFound,
+                        StrCat("no session ", fork.from, " to fork: ", WhyGone(fork.from)));
+          }
+          return from->Fork(fork.steps.value_or(from->steps()));
         });
         done();
       },
@@ -414,10 +418,12 @@ Session* SessionStream::Find(const std::string& id) {
 
 Session& SessionStream::Live(const std::string& id) {
   if (Session* session = Find(id)) return *session;
+  throw Error(ErrorCode::kNotFound, WhyGone(id));
+}
+
+std::string SessionStream::WhyGone(const std::string& id) const {
   const auto gone = gone_.find(id);
-  throw Error(ErrorCode::kNotFound,
-              StrCat("no session ", id, " on this stream: ",
-                     gone == gone_.end() ? "it was not opened here" : gone->second));
+  return gone == gone_.end() ? "it was not opened on this stream" : gone->second;
 }
 
 void SessionStream::FailAppend(Pending& pending, Session& session, const Error& error) {

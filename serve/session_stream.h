@@ -127,6 +127,7 @@ class SessionStream {
   void EndSession(const std::string& id, std::string why);
   void ExpireIdle();
   Session& Live(const std::string& id);
+  std::string WhyGone(const std::string& id) const;
   Session* Find(const std::string& id);
   void Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome, bool more);
   void FailAppend(Pending& pending, Session& session, const Error& error);
