@@ -116,10 +116,11 @@ std::string FormatLoadTable(const LoadReport& r) {
   std::string out = fmt::format(
       "{} calls in {:.1f} s: {} OK, {:.1f} OK calls/s{}, {:.1f} steps/s, {:.0f} tokens/s, {} "
       "traces "
-      "failed, generator late by at most {:.1f} ms\n",
+      "failed, generator late by at most {:.1f} ms{}\n",
       r.calls, r.seconds, r.ok, r.Rate(r.ok),
       r.offered_rate > 0 ? fmt::format(" of {:.1f} offered", r.offered_rate) : "", r.Rate(r.steps),
-      r.Rate(r.tokens), r.failed_traces, double(r.max_lag_us) * 1e-3);
+      r.Rate(r.tokens), r.failed_traces, double(r.max_lag_us) * 1e-3,
+      r.unsent > 0 ? fmt::format(", {} calls that fell due were not sent", r.unsent) : "");
   out += fmt::format("{:<8}{:>9}{:>12}{:>12}{:>12}{:>12}  {}\n", "kind", "calls", "p50 ms",
                      "p95 ms", "p99 ms", "max ms", "status");
   for (size_t i = 0; i < r.kinds.size(); ++i) {
@@ -144,6 +145,7 @@ std::string LoadReportToJson(const LoadReport& r) {
                                  {"steps_per_second", r.Rate(r.steps)},
                                  {"tokens_per_second", r.Rate(r.tokens)},
                                  {"max_lag_us", r.max_lag_us},
+                                 {"unsent", r.unsent},
                                  {"kinds", nlohmann::ordered_json::object()}};
   for (size_t i = 0; i < r.kinds.size(); ++i) {
     const LoadKindReport& k = r.kinds[i];

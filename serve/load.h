@@ -76,6 +76,9 @@ struct LoadReport {
   // The longest that the generator itself was late: far above 0, the numbers say more of it, or of
   // its limit of calls under way, than of the server.
   int64_t max_lag_us = 0;
+  // About how many calls fell due and were not sent, as too many were under way when the time was
+  // over.
+  int64_t unsent = 0;
   std::array<LoadKindReport, kNumLoadKinds> kinds;
 
   double Rate(int64_t count) const { return seconds > 0 ? double(count) / seconds : 0; }

@@ -1,5 +1,6 @@
 #include "serve/load_run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -62,6 +63,9 @@ class Generator {
                                                  ended.code = code;
                                                  End(ended);
                                                });
+    // A server that stops reading must not hold the writer for longer than the run.
+    sessions_->EndStreamsAfter(std::chrono::duration<double>(
+        options.warmup_seconds + options.seconds + 2.0 * options.timeout_seconds));
   }
 
   LoadReport Run() {
@@ -69,21 +73,25 @@ class Generator {
     const int64_t end_us = warmup_us_ + int64_t(options_.seconds * 1e6);
     if (warmup_us_ > 0 && options_.mix[size_t(LoadKind::kAppend)] > 0) OpenSessions();
     start_ = Clock::now();
+    const Clock::time_point end = start_ + std::chrono::microseconds(end_us);
+    int64_t unsent = 0;
     for (int64_t sent = 0; options_.max_calls == 0 || sent < options_.max_calls; ++sent) {
       LoadArrival arrival = schedule.Next();
       if (options_.rate > 0) {
         if (arrival.at_us >= end_us) break;
         std::this_thread::sleep_until(start_ + std::chrono::microseconds(arrival.at_us));
       }
-      AwaitBelow(options_.max_outstanding);
-      if (options_.rate <= 0) {
-        arrival.at_us = NowUs();
-        if (arrival.at_us >= end_us) break;
+      if (!AwaitBelow(options_.max_outstanding, end) || NowUs() >= end_us) {
+        unsent = DueSince(arrival.at_us, end_us, sent);
+        break;
       }
+      if (options_.rate <= 0) arrival.at_us = NowUs();
       Send(arrival);
     }
     AwaitBelow(1);
-    return SummarizeLoad(calls_, options_.rate);
+    LoadReport report = SummarizeLoad(calls_, options_.rate);
+    report.unsent = unsent;
+    return report;
   }
 
  private:
@@ -108,15 +116,27 @@ class Generator {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start_).count();
   }
 
-  // Calls end by their deadlines; what then still waits are steps on streams, which have none.
-  void AwaitBelow(int count) {
+  // About how many of the calls that count fall due from `from_us` on.
+  int64_t DueSince(int64_t from_us, int64_t end_us, int64_t sent) const {
+    if (options_.rate <= 0) return 0;
+    const int64_t due =
+        1 + int64_t(options_.rate * double(end_us - std::max(from_us, warmup_us_)) * 1e-6);
+    return options_.max_calls == 0 ? due : std::min(due, options_.max_calls - sent);
+  }
+
+  // Waits until fewer than `count` calls are under way; false: not before `end`. Calls end by their
+  // deadlines; what then still waits are steps on streams, which have none of their own.
+  bool AwaitBelow(int count, Clock::time_point end = Clock::time_point::max()) {
     std::unique_lock lock(mutex_);
     const auto below = [&] { return outstanding_ < count; };
-    if (changed_.wait_for(lock, std::chrono::seconds(options_.timeout_seconds), below)) return;
+    const auto patience = Clock::now() + std::chrono::seconds(options_.timeout_seconds);
+    if (changed_.wait_until(lock, std::min(patience, end), below)) return true;
+    if (end < patience) return false;
     lock.unlock();
     sessions_->Cancel();
     lock.lock();
     changed_.wait(lock, below);
+    return true;
   }
 
   void Send(const LoadArrival& arrival) {

@@ -14,8 +14,9 @@ namespace prm {
 struct LoadOptions {
   std::string server = "127.0.0.1:50051";
   double rate = 0;  // calls a second; 0: always max_outstanding under way
-  int max_outstanding =
-      64;  // calls under way at most; the next is sent late, and its latency says so
+  // Calls under way at most; the next is sent late, and its latency says so, or not at all where
+  // the time is over first.
+  int max_outstanding = 64;
   int connections = 4;
   // Of calls that are sent before those that count; sessions are opened before that, and the traces
   // that they begin with end at different times.

@@ -1,5 +1,6 @@
 #include "serve/load_sessions.h"
 
+#include <algorithm>
 #include <map>
 #include <thread>
 
@@ -27,6 +28,12 @@ LoadSessions::LoadSessions(std::vector<v1::ScoringService::Stub*> stubs,
     streams_.push_back(std::make_unique<Stream>());
     streams_.back()->stub = stub;
   }
+}
+
+void LoadSessions::EndStreamsAfter(std::chrono::duration<double> time) {
+  constexpr std::chrono::duration<double> kMost(1e9);  // the clock's range
+  give_up_ = std::chrono::system_clock::now() +
+             std::chrono::duration_cast<std::chrono::system_clock::duration>(std::min(time, kMost));
 }
 
 LoadSessions::~LoadSessions() {
@@ -134,6 +141,7 @@ void LoadSessions::EnsureOpen(Stream* stream) {
   }
   if (stream->reader.joinable()) stream->reader.join();
   auto context = std::make_unique<grpc::ClientContext>();
+  context->set_deadline(give_up_);
   stream->calls = stream->stub->ScoreStream(context.get());
   {
     std::lock_guard lock(mutex_);

@@ -1,6 +1,7 @@
 // The traces of a load generator that grow a step at a time, on streams.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -42,6 +43,9 @@ class LoadSessions {
   // follow do not all begin at once. Before the first Append, by its thread.
   void Stagger() { staggered_ = true; }
 
+  // The deadline of streams that are opened from now on. Before the first Append, by its thread.
+  void EndStreamsAfter(std::chrono::duration<double> time);
+
   // Ends the streams under way, and with them what waits for an answer. Any thread.
   void Cancel();
 
@@ -79,6 +83,7 @@ class LoadSessions {
   // Of Append's thread:
   size_t begun_ = 0;  // sessions
   bool staggered_ = false;
+  std::chrono::system_clock::time_point give_up_ = std::chrono::system_clock::time_point::max();
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Stream>> streams_;  // fixed; of them, guarded by mutex_: their state

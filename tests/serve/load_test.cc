@@ -210,6 +210,22 @@ TEST(RunLoad, EndsWithItsTimeAndAwaitsWhatIsUnderWay) {
   }
 }
 
+TEST(RunLoad, WhatCannotBeSentInTimeIsNotSentAndCounted) {
+  const auto gate = std::make_shared<Gate>();
+  const auto server = std::make_unique<Server>(QuietOptions(), std::make_unique<FakeScorer>(gate));
+  LoadOptions options;
+  options.server = server->address();
+  options.rate = 1000;
+  options.seconds = 0.2;
+  options.max_outstanding = 2;
+  options.timeout_seconds = 1;
+  const LoadReport report = RunLoad(options, Work());
+  gate->Open();
+  EXPECT_EQ(report.calls, 2);
+  EXPECT_NEAR(double(report.unsent), 200, 100);  // Poisson with a mean of 198
+  EXPECT_THAT(FormatLoadTable(report), HasSubstr("calls that fell due were not sent"));
+}
+
 TEST(RunLoad, RefusalsAreCountedNotTriedAgain) {
   const auto gate = std::make_shared<Gate>();
   ServerOptions small = QuietOptions();
