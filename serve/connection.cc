@@ -10,9 +10,11 @@
 namespace prm {
 namespace {
 
+// CANCELLED: nobody here cancels a call, so it is a server or a proxy that goes away.
 bool IsTransient(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-         status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+         status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
+         status.error_code() == grpc::StatusCode::CANCELLED;
 }
 
 double Jitter() {

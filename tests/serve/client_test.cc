@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "serve/connection.h"
 #include "tests/error_of.h"
 #include "tests/serve/server_fixture.h"
 
@@ -86,6 +87,25 @@ TEST(ScoringClient, KeepsToTheServersLimits) {
   EXPECT_THAT(answers[5].line.error.value(), HasSubstr("at most 400"));
   EXPECT_THAT(answers[6].line.error.value(), HasSubstr("150 tokens"));
   EXPECT_EQ(answers[7].line.scores, OfflineLine(traces[7]).scores);
+}
+
+// CANCELLED: servers that shut down say so, and nobody here cancels.
+TEST(Connection, TriesAgainWhatAServerSaysThatGoesAwayOrIsFull) {
+  ClientOptions options;
+  options.sleep = [](milliseconds) {};
+  const auto calls_after = [&](grpc::StatusCode first) {
+    int calls = 0;
+    const grpc::Status last = Connection(options).WithRetries("", [&](grpc::ClientContext*) {
+      return ++calls == 1 ? grpc::Status(first, "first") : grpc::Status::OK;
+    });
+    EXPECT_EQ(last.ok(), calls > 1);
+    return calls;
+  };
+  EXPECT_EQ(calls_after(grpc::StatusCode::UNAVAILABLE), 2);
+  EXPECT_EQ(calls_after(grpc::StatusCode::RESOURCE_EXHAUSTED), 2);
+  EXPECT_EQ(calls_after(grpc::StatusCode::CANCELLED), 2);
+  EXPECT_EQ(calls_after(grpc::StatusCode::INTERNAL), 1);
+  EXPECT_EQ(calls_after(grpc::StatusCode::DEADLINE_EXCEEDED), 1);
 }
 
 TEST(ScoringClient, WaitsForAServerThatIsNotThereYet) {
