@@ -64,4 +64,6 @@ bool StopSignal::Received() const { return HasByte(read_end_, 0); }
 
 void StopSignal::Wait() const { HasByte(read_end_, -1); }
 
+void StopSignal::Stop() const { OnSignal(0); }
+
 }  // namespace prm

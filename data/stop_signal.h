@@ -21,6 +21,8 @@ class StopSignal {
   bool Received() const;
   // Blocks until one came.
   void Wait() const;
+  // As if one came, from any thread: a later signal still has a first one's effect.
+  void Stop() const;
 
  private:
   int read_end_ = -1;

@@ -7,7 +7,6 @@
 
 #include "data/rerank_file.h"
 #include "data/score_output.h"
-#include "data/stop_signal.h"
 #include "data/trace_reader.h"
 #include "model/commands.h"
 #include "model/step_scorer.h"
@@ -26,15 +25,7 @@ struct ServeOptions {
 };
 
 void RunServe(const ServeOptions& options) {
-  auto scorers = LoadStepScorers(options.model, options.scorer);
-  StopSignal stop;
-  Server server(options.server, std::move(scorers));
-  stop.Wait();
-  if (!server.Drain()) {
-    throw Error(ErrorCode::kDeadlineExceeded,
-                StrCat("calls were still running after ", options.server.drain_seconds,
-                       " s of draining and were dropped"));
-  }
+  ServeUntilStopped(options.server, LoadStepScorers(options.model, options.scorer));
 }
 
 void AddServeCommand(CLI::App& app) {
@@ -82,6 +73,14 @@ void AddServeCommand(CLI::App& app) {
   number("--text-threads", s.text_threads, "Threads that parse and tokenise calls");
   number("--waiting-calls", s.max_waiting_calls, "Calls that may wait for those threads");
   number("--drain-seconds", s.drain_seconds, "How long SIGTERM waits for accepted calls");
+  number("--max-connections", s.max_connections, "Connections at once; more are closed");
+  number("--connection-idle-seconds", s.connection_idle_seconds,
+         "When a connection without calls is closed");
+  serve
+      ->add_option("--watchdog-seconds", s.watchdog_seconds,
+                   "Between calls of its own health over the wire; three in vain: exit 1; 0: never")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   AddScorerFlags(serve, &o->scorer);
   serve->get_option("--device")
       ->description(

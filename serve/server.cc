@@ -5,15 +5,23 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <stop_token>
 #include <thread>
 
+#include "data/stop_signal.h"
 #include "serve/grpc_log.h"
+#include "serve/listener.h"
+#include "serve/metrics_endpoint.h"
 #include "serve/scoring_service.h"
 #include "serve/server_log.h"
 #include "serve/server_metrics.h"
+#include "serve/watchdog.h"
+#include "serve/watched_scorer.h"
 
 namespace prm {
 namespace {
@@ -22,6 +30,9 @@ namespace {
 constexpr std::chrono::seconds kCloseGrace{1};
 // How often streams are looked after; their limits are whole seconds.
 constexpr std::chrono::seconds kTickPeriod{1};
+constexpr int kHandshakeMs = 20'000;  // until a connection has said what HTTP/2 says first
+constexpr int kPingMs = 60'000;       // of quiet before a ping
+constexpr int kPingAnswerMs = 20'000;
 
 void CheckLimits(const ServerOptions& o) {
   const auto at_least = [](const char* name, int64_t value, int64_t bound) {
@@ -47,6 +58,9 @@ void CheckLimits(const ServerOptions& o) {
   at_least("aging in ms", o.batch.aging.count(), 1);
   at_least("text_threads", o.text_threads, 1);
   at_least("max_waiting_calls", o.max_waiting_calls, 1);
+  at_least("max_connections", o.max_connections, 1);
+  at_least("connection_idle_seconds", o.connection_idle_seconds, 1);
+  at_least("watchdog_seconds", o.watchdog_seconds, 0);
   // A call that meets its own limits must fit into an empty queue.
   at_least("max_queue_traces", o.max_queue_traces, o.limits.max_traces);
   at_least("max_queue_tokens", o.max_queue_tokens, o.limits.max_call_tokens);
@@ -75,10 +89,8 @@ struct Server::State {
   State(const ServerOptions& o, std::vector<std::unique_ptr<StepScorer>> scorers)
       : options(o),
         log(o.log_level),
-        metrics(o.metrics),
-        scorer(scorers.empty() ? nullptr : scorers[0].get()),
         workers(scorers.size()),
-        batcher(BatcherSettings(), std::move(scorers)),
+        batcher(BatcherSettings(), Watched(std::move(scorers))),
         pool(o.text_threads, size_t(o.max_waiting_calls)),
         service({.scorer = scorer,
                  .batcher = &batcher,
@@ -110,19 +122,37 @@ struct Server::State {
     return settings;
   }
 
+  std::vector<std::unique_ptr<StepScorer>> Watched(std::vector<std::unique_ptr<StepScorer>> all) {
+    for (auto& one : all) {
+      one = std::make_unique<WatchedScorer>(
+          std::move(one), [this](const DeviceLost& error) { LoseDevice(error.what()); });
+    }
+    if (!all.empty()) scorer = all[0].get();
+    return all;
+  }
+
   void Listen();
+  void BuildServer();
   void TickUntil(std::stop_token stop);
+  void SetGauges();
+  void LoseDevice(const std::string& what);
+  void Fail(ServerFailure kind, const std::string& why);
 
   const ServerOptions options;
   ServerLog log;
   ServerMetrics metrics;
-  const StepScorer* scorer;  // the batcher's first: all are of one model
+  const StepScorer* scorer = nullptr;  // the batcher's first: all are of one model
   const size_t workers;
   Batcher batcher;
   ThreadPool pool;
   ScoringService service;
   std::unique_ptr<grpc::Server> server;
-  std::string address;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
+  std::unique_ptr<Listener> listener;
+  std::unique_ptr<MetricsEndpoint> endpoint;
+  std::unique_ptr<Watchdog> watchdog;
+  std::mutex failure_mutex;
+  std::optional<std::string> failure;  // guarded by failure_mutex
   std::once_flag drain_once;
   bool drained_whole = true;  // written once, under drain_once
   std::jthread ticker;
@@ -134,28 +164,85 @@ void Server::State::TickUntil(std::stop_token stop) {
   std::unique_lock lock(mutex);
   while (!stopped.wait_for(lock, stop, kTickPeriod, [&] { return stop.stop_requested(); })) {
     service.Tick();
-    metrics.SetSessions(service.sessions());
+    SetGauges();
   }
 }
 
-void Server::State::Listen() {
+void Server::State::SetGauges() {
+  metrics.SetSessions(service.sessions());
+  metrics.SetQueue(batcher.queue_traces(), batcher.queue_tokens());
+  metrics.SetConnections(listener->connections());
+}
+
+void Server::State::LoseDevice(const std::string& what) {
+  server->GetHealthCheckService()->SetServingStatus(false);
+  service.RefuseNew();
+  Fail(ServerFailure::kDeviceLost, what);
+}
+
+void Server::State::Fail(ServerFailure kind, const std::string& why) {
+  {
+    std::lock_guard lock(failure_mutex);
+    if (failure) return;
+    failure = why;
+  }
+  log.Error(
+      fmt::format("event={} why={:?}", kind == ServerFailure::kDeaf ? "deaf" : "device_lost", why));
+  if (options.on_failure) options.on_failure(kind);
+}
+
+// gRPC does not accept itself: once accept(2) fails, as it does for want of descriptors, gRPC 1.51
+// never calls it again.
+void Server::State::BuildServer() {
   EnableHealthAndReflection();
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
-  // Otherwise a second server on the same port would start and take half of the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
   builder.SetMaxReceiveMessageSize(options.limits.max_message_bytes);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                             int(std::min<int64_t>(1000 * int64_t(options.connection_idle_seconds),
+                                                   std::numeric_limits<int>::max())));
+  // Peers that are gone without a word are found by pings.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.RegisterService(&service);
   server = builder.BuildAndStart();
-  if (!server || port == 0) {
-    throw Error(ErrorCode::kFailedPrecondition,
-                StrCat("server: cannot listen on ", options.listen,
-                       "; expected host:port of this machine, the port free and permitted"));
+  if (!server) throw Error(ErrorCode::kInternal, "server: gRPC does not start");
+}
+
+void Server::State::Listen() {
+  const auto warn = [this](const std::string& line) { log.Warning(line); };
+  listener = std::make_unique<Listener>(ListenerOptions{
+      .name = "server", .address = options.listen, .max_connections = options.max_connections});
+  if (!options.metrics.empty()) {
+    endpoint = std::make_unique<MetricsEndpoint>(
+        options.metrics,
+        [this] {
+          SetGauges();
+          return metrics.Text();
+        },
+        warn);
   }
-  address = options.listen.substr(0, options.listen.rfind(':') + 1) + std::to_string(port);
+  BuildServer();
   server->GetHealthCheckService()->SetServingStatus(v1::ScoringService::service_full_name(), true);
+  listener->Start(
+      [this](int socket) {
+        grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+        connection.fd = socket;
+        acceptor->HandleNewConnection(&connection);
+      },
+      warn);
   ticker = std::jthread([this](std::stop_token stop) { TickUntil(stop); });
+  if (options.watchdog_seconds == 0) return;
+  watchdog = std::make_unique<Watchdog>(
+      WatchdogOptions{.address = listener->address(),
+                      .period = std::chrono::seconds(options.watchdog_seconds),
+                      .refused = [this] { return listener->refused(); }},
+      [this](const std::string& why) { Fail(ServerFailure::kDeaf, why); });
 }
 
 Server::Server(const ServerOptions& options, std::unique_ptr<StepScorer> scorer)
@@ -169,24 +256,32 @@ Server::Server(const ServerOptions& options, std::vector<std::unique_ptr<StepSco
   state_->log.Info(fmt::format(
       "event=start listen={} metrics={:?} model={:?} dtype={} weights={} device={} kernels={:?} "
       "workers={}",
-      state_->address, options.metrics, model.name, model.dtype, model.weights, model.device,
+      address(), metrics_address(), model.name, model.dtype, model.weights, model.device,
       model.kernels, state_->workers));
 }
 
 Server::~Server() { Drain(); }
 
-const std::string& Server::address() const { return state_->address; }
+const std::string& Server::address() const { return state_->listener->address(); }
+
+std::string Server::metrics_address() const {
+  return state_->endpoint ? state_->endpoint->address() : "";
+}
 
 bool Server::Drain() {
   State& s = *state_;
   std::call_once(s.drain_once, [&] {
     s.log.Info("event=drain");
+    s.watchdog.reset();
     s.service.RefuseNew();
     s.server->GetHealthCheckService()->Shutdown();
     const SteadyTime give_up =
         std::chrono::steady_clock::now() + std::chrono::seconds(s.options.drain_seconds);
     s.drained_whole = s.service.AwaitAnswers(give_up);
     if (!s.drained_whole) s.log.Warning("event=drain_timeout dropped=true");
+    // While gRPC shuts down, it answers calls that come on an open connection with CANCELLED, which
+    // clients do not repeat. A connection that is closed is UNAVAILABLE to them.
+    s.listener->Close(std::chrono::steady_clock::now() + kCloseGrace);
     // Past its grace Shutdown cancels what is left: those calls leave the queue at the next batch.
     s.server->Shutdown(std::chrono::system_clock::now() + kCloseGrace);
     s.batcher.Stop();
@@ -196,10 +291,31 @@ bool Server::Drain() {
   return s.drained_whole;
 }
 
+std::optional<std::string> Server::failure() const {
+  std::lock_guard lock(state_->failure_mutex);
+  return state_->failure;
+}
+
 std::string Server::MetricsText() const {
-  state_->metrics.SetSessions(state_->service.sessions());
-  state_->metrics.SetQueue(state_->batcher.queue_traces(), state_->batcher.queue_tokens());
+  state_->SetGauges();
   return state_->metrics.Text();
+}
+
+void ServeUntilStopped(ServerOptions options, std::vector<std::unique_ptr<StepScorer>> scorers) {
+  RaiseDescriptorLimit();
+  StopSignal stop;
+  options.on_failure = [&stop](ServerFailure failure) {
+    if (failure == ServerFailure::kDeaf) std::_Exit(1);
+    stop.Stop();
+  };
+  Server server(options, std::move(scorers));
+  stop.Wait();
+  const bool whole = server.Drain();
+  if (const auto failure = server.failure()) throw Error(ErrorCode::kUnavailable, *failure);
+  if (whole) return;
+  throw Error(ErrorCode::kDeadlineExceeded,
+              StrCat("calls were still running after ", options.drain_seconds,
+                     " s of draining and were dropped"));
 }
 
 }  // namespace prm

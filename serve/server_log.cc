@@ -30,5 +30,6 @@ void ServerLog::Batch(const BatchReport& r) {
 
 void ServerLog::Info(const std::string& line) { logger_->info(line); }
 void ServerLog::Warning(const std::string& line) { logger_->warn(line); }
+void ServerLog::Error(const std::string& line) { logger_->error(line); }
 
 }  // namespace prm

@@ -25,6 +25,7 @@ class ServerLog {
   // `line`: "event=..."
   void Info(const std::string& line);
   void Warning(const std::string& line);
+  void Error(const std::string& line);
 
  private:
   std::shared_ptr<spdlog::logger> logger_;

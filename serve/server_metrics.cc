@@ -1,7 +1,6 @@
 #include "serve/server_metrics.h"
 
 #include <prometheus/counter.h>
-#include <prometheus/exposer.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
@@ -65,6 +64,8 @@ struct ServerMetrics::State {
   prometheus::Counter& stream_failed = Counter(*registry, "prm_stream_failed_requests_total",
                                                "Requests of ended streams with an error");
   prometheus::Gauge& sessions = Gauge(*registry, "prm_sessions", "Sessions open on streams");
+  prometheus::Gauge& connections =
+      Gauge(*registry, "prm_connections", "Connections of clients that are open");
   prometheus::Counter& steps =
       Counter(*registry, "prm_session_steps_total", "Steps scored in sessions");
   prometheus::Counter& session_computed = Counter(*registry, "prm_session_tokens_computed_total",
@@ -81,20 +82,9 @@ struct ServerMetrics::State {
       Distribution(*registry, "prm_batch_tokens", "Tokens in a batch", PowersOfTwo(16));
   Histogram& batch_traces =
       Distribution(*registry, "prm_batch_traces", "Traces in a batch", PowersOfTwo(10));
-  std::unique_ptr<prometheus::Exposer> exposer;
 };
 
-ServerMetrics::ServerMetrics(const std::string& listen) : state_(std::make_unique<State>()) {
-  if (listen.empty()) return;
-  try {
-    state_->exposer = std::make_unique<prometheus::Exposer>(listen);
-    state_->exposer->RegisterCollectable(state_->registry);
-  } catch (const std::exception& error) {
-    throw Error(ErrorCode::kFailedPrecondition,
-                StrCat("metrics: cannot listen on ", listen, ": ", error.what(),
-                       "; expected host:port of this machine, the port free"));
-  }
-}
+ServerMetrics::ServerMetrics() : state_(std::make_unique<State>()) {}
 
 ServerMetrics::~ServerMetrics() = default;
 
@@ -131,6 +121,8 @@ void ServerMetrics::CountStep(const ScoredStep& score) {
 }
 
 void ServerMetrics::SetSessions(int sessions) { state_->sessions.Set(sessions); }
+
+void ServerMetrics::SetConnections(int connections) { state_->connections.Set(connections); }
 
 void ServerMetrics::SetQueue(int64_t traces, int64_t tokens) {
   state_->queue_traces.Set(double(traces));

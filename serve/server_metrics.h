@@ -13,9 +13,7 @@ namespace prm {
 // Any thread may call any method.
 class ServerMetrics {
  public:
-  // `listen`: address of the HTTP endpoint /metrics, such as "127.0.0.1:9464"; empty: none. Throws
-  // Error(kFailedPrecondition) where it cannot listen there.
-  explicit ServerMetrics(const std::string& listen);
+  ServerMetrics();
   ~ServerMetrics();
 
   void CountCall(const CallRecord& record);
@@ -25,8 +23,9 @@ class ServerMetrics {
   void CountStream(const CallRecord& record);
   void CountStep(const ScoredStep& score);
   void SetSessions(int sessions);
+  void SetConnections(int connections);
 
-  // What the endpoint serves.
+  // The page /metrics.
   std::string Text() const;
 
  private:

@@ -100,6 +100,7 @@ class RunningProgram {
   // `log` is a file that is made anew. `shell` comes before the program's name: `ulimit -n 64;`.
   RunningProgram(const std::string& arguments, std::string log, const std::string& shell = "")
       : log_(std::move(log)) {
+    WriteText(log_, "");  // nothing of a former program is read
     const std::string command =
         shell + " exec " + PRM_PROGRAM + " " + arguments + " >" + log_ + " 2>&1";
     pid_ = fork();
@@ -120,23 +121,29 @@ class RunningProgram {
   std::string log() const { return ReadText(log_); }
   void Signal(int number) const { kill(pid_, number); }
 
-  // Waits until the log holds `text`, or the program has ended; what follows `text` on its line, up
-  // to a space.
-  std::string WaitFor(const std::string& text) {
+  // Waits until the log holds `text` and the word after it, or the program has ended: false.
+  bool Says(const std::string& text) {
     for (;;) {
       const bool ended = Ended();
       const std::string all = log();
       const size_t at = all.find(text);
-      if (at != std::string::npos) {
-        const size_t end = all.find_first_of(" \n", at + text.size());
-        if (end != std::string::npos) return all.substr(at + text.size(), end - at - text.size());
+      if (at != std::string::npos && all.find_first_of(" \n", at + text.size()) != all.npos) {
+        return true;
       }
-      if (ended) {
-        ADD_FAILURE() << "ended with " << status_ << " before \"" << text << "\": " << all;
-        return "";
-      }
+      if (ended) return false;
       usleep(10'000);
     }
+  }
+  // Waits as Says, and fails where that is false; what follows `text` on its line, up to a space.
+  std::string WaitFor(const std::string& text) {
+    const bool says = Says(text);
+    const std::string all = log();
+    if (!says) {
+      ADD_FAILURE() << "ended with " << status_ << " before \"" << text << "\": " << all;
+      return "";
+    }
+    const size_t begin = all.find(text) + text.size();
+    return all.substr(begin, all.find_first_of(" \n", begin) - begin);
   }
 
   // The exit code, or 128 + the signal that ended it.

@@ -1,20 +1,47 @@
 // A server with a fake scorer, for tests that need a process of its own to kill. Writes its address
-// as a line; at SIGTERM drains and writes how many tokens it computed.
+// as a line; at SIGTERM drains and writes how many tokens it computed. With an argument N its
+// device is lost at the Nth batch.
+#include <cstdlib>
 #include <iostream>
 
 #include "data/stop_signal.h"
 #include "serve/server.h"
 #include "tests/serve/fake_scorer.h"
 
-int main() {
+namespace {
+
+prm::ServerOptions Options() {
+  prm::ServerOptions options;
+  options.listen = "127.0.0.1:0";
+  options.log_level = "off";
+  return options;
+}
+
+int ServeUntilTheDeviceIsLost(int batches) {
+  auto scorer = std::make_unique<prm::FakeScorer>();
+  scorer->on_score = [batches](auto) mutable {
+    if (--batches == 0) throw prm::DeviceLost("CUDA error: an illegal memory access");
+  };
+  prm::ServerOptions options = Options();
+  options.log_level = "info";
+  try {
+    prm::ServeUntilStopped(options, prm::OneScorer(std::move(scorer)));
+  } catch (const prm::Error& error) {
+    std::cerr << "prm: " << error.what() << "\n";
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1) return ServeUntilTheDeviceIsLost(std::atoi(argv[1]));
   auto owned = std::make_unique<prm::FakeScorer>();
   owned->ReusePrefixes();
   const prm::FakeScorer* scorer = owned.get();
   prm::StopSignal stop;
-  prm::ServerOptions options;
-  options.listen = "127.0.0.1:0";
-  options.log_level = "off";
-  prm::Server server(options, std::move(owned));
+  prm::Server server(Options(), std::move(owned));
   std::cout << server.address() << std::endl;
   stop.Wait();
   server.Drain();

@@ -5,15 +5,13 @@
 
 #include <thread>
 
-#include "tests/error_of.h"
-
 namespace prm {
 namespace {
 
 using testing::HasSubstr;
 
 TEST(ServerMetrics, CountCallsByStatusAndTheirTraces) {
-  ServerMetrics metrics("");
+  ServerMetrics metrics;
   CallRecord record{.traces = 3, .failed_traces = 1};
   metrics.CountCall(record);
   metrics.CountCall(record);
@@ -30,7 +28,7 @@ TEST(ServerMetrics, CountCallsByStatusAndTheirTraces) {
 }
 
 TEST(ServerMetrics, DescribeBatchesAndTheQueueBehindThem) {
-  ServerMetrics metrics("");
+  ServerMetrics metrics;
   metrics.CountBatch({.traces = 4,
                       .chunks = 1,
                       .tokens = 300,
@@ -55,7 +53,7 @@ TEST(ServerMetrics, DescribeBatchesAndTheQueueBehindThem) {
 }
 
 TEST(ServerMetrics, CountStreamsTheirStepsAndTheSessionsThatAreOpen) {
-  ServerMetrics metrics("");
+  ServerMetrics metrics;
   CallRecord record{.traces = 3, .failed_traces = 2};
   metrics.CountStream(record);
   record.status = ErrorCode::kUnavailable;
@@ -66,6 +64,7 @@ TEST(ServerMetrics, CountStreamsTheirStepsAndTheSessionsThatAreOpen) {
   metrics.CountStep(score);
   metrics.CountStep(score);
   metrics.SetSessions(4);
+  metrics.SetConnections(5);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("prm_streams_total{status=\"OK\"} 1"));
   EXPECT_THAT(text, HasSubstr("prm_streams_total{status=\"UNAVAILABLE\"} 1"));
@@ -74,10 +73,11 @@ TEST(ServerMetrics, CountStreamsTheirStepsAndTheSessionsThatAreOpen) {
   EXPECT_THAT(text, HasSubstr("prm_session_tokens_computed_total 10"));
   EXPECT_THAT(text, HasSubstr("prm_session_tokens_reused_total 140"));
   EXPECT_THAT(text, HasSubstr("prm_sessions 4"));
+  EXPECT_THAT(text, HasSubstr("prm_connections 5"));
 }
 
 TEST(ServerMetrics, ManyThreadsLoseNoCount) {
-  ServerMetrics metrics("");
+  ServerMetrics metrics;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
@@ -86,12 +86,6 @@ TEST(ServerMetrics, ManyThreadsLoseNoCount) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_THAT(metrics.Text(), HasSubstr("prm_calls_total{status=\"OK\"} 1000"));
-}
-
-TEST(ServerMetrics, AnAddressThatCannotBeHadIsAnErrorThatNamesIt) {
-  EXPECT_THAT(
-      MessageOf([] { ServerMetrics metrics("192.0.2.1:9464"); }, ErrorCode::kFailedPrecondition),
-      HasSubstr("192.0.2.1:9464"));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "serve/server.h"
 
 #include <gmock/gmock.h>
-#include <google/protobuf/wrappers.pb.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +8,7 @@
 #include <thread>
 
 #include "tests/error_of.h"
+#include "tests/serve/asking.h"
 #include "tests/serve/server_fixture.h"
 
 namespace prm {
@@ -16,76 +16,6 @@ namespace {
 
 using grpc::StatusCode;
 using testing::HasSubstr;
-
-struct Reply {
-  grpc::Status status;
-  v1::ScoreTracesResponse response;
-  std::string pushback_ms;  // empty: the server said nothing
-};
-
-Reply Ask(v1::ScoringService::Stub& stub, const v1::ScoreTracesRequest& request) {
-  Reply reply;
-  grpc::ClientContext context;
-  reply.status = stub.ScoreTraces(&context, request, &reply.response);
-  for (const auto& [key, value] : context.GetServerTrailingMetadata()) {
-    if (key == "grpc-retry-pushback-ms") reply.pushback_ms = {value.begin(), value.end()};
-  }
-  return reply;
-}
-
-Reply Ask(const Server& server, const std::vector<Trace>& traces) {
-  return Ask(*StubFor(server.address()), RequestOf(traces));
-}
-
-// Sends bytes as they are to a unary method.
-grpc::Status AskRaw(const Server& server, const std::string& method, const std::string& bytes,
-                    std::string* reply) {
-  grpc::GenericStub stub(ConnectTo(server.address()));
-  grpc::ClientContext context;
-  const grpc::Slice slice(bytes);
-  const grpc::ByteBuffer request(&slice, 1);
-  grpc::ByteBuffer response;
-  grpc::Status status;
-  std::latch done(1);
-  stub.UnaryCall(&context, method, {}, &request, &response, [&](grpc::Status s) {
-    status = std::move(s);
-    done.count_down();
-  });
-  done.wait();
-  std::vector<grpc::Slice> slices;
-  if (status.ok() && response.Dump(&slices).ok()) {
-    for (const grpc::Slice& s : slices) {
-      reply->append(reinterpret_cast<const char*>(s.begin()), s.size());
-    }
-  }
-  return status;
-}
-
-constexpr const char* kScoreTraces = "/prm.v1.ScoringService/ScoreTraces";
-
-// grpc.health.v1 has one string in the request and one enum in the response, both field 1.
-int Health(const Server& server, const std::string& service) {
-  google::protobuf::StringValue request;
-  request.set_value(service);
-  std::string reply;
-  const grpc::Status status =
-      AskRaw(server, "/grpc.health.v1.Health/Check", request.SerializeAsString(), &reply);
-  google::protobuf::Int32Value response;
-  if (!status.ok() || !response.ParseFromString(reply)) return -1;
-  return response.value();
-}
-constexpr int kServing = 1, kNotServing = 2;
-
-void ExpectOfflineScores(const v1::TraceResult& result, const Trace& trace) {
-  ASSERT_TRUE(result.has_scores()) << result.error().message();
-  const ScoreLine line = ToAnswer(result).line;
-  const ScoreLine expected = OfflineLine(trace);
-  EXPECT_EQ(line.id, expected.id);
-  EXPECT_EQ(line.scores, expected.scores);
-  EXPECT_EQ(line.label_probs, expected.label_probs);
-  EXPECT_EQ(line.aggregate, expected.aggregate);
-  EXPECT_EQ(line.first_error, expected.first_error);
-}
 
 TEST(Server, SixtyFourClientsGetTheOfflineScoresAndNoneIsLost) {
   constexpr int kClients = 64, kCalls = 4, kTraces = 4;
@@ -394,31 +324,6 @@ TEST(Server, LimitsThatNoCallCouldMeetAreRefused) {
   ServerOptions options = QuietOptions();
   options.max_queue_traces = options.limits.max_traces - 1;
   EXPECT_THROW(Start(options), Error);
-}
-
-TEST(Server, DrainFinishesAcceptedCallsRefusesNewOnesAndSaysSo) {
-  const auto gate = std::make_shared<Gate>();
-  const auto server = Start(QuietOptions(), gate);
-  EXPECT_EQ(Health(*server, ""), kServing);
-  EXPECT_EQ(Health(*server, "prm.v1.ScoringService"), kServing);
-  const Trace trace = MakeTrace("accepted", "p", {"a"});
-  const auto open = StubFor(server->address());
-  Reply accepted;
-  std::thread running([&] { accepted = Ask(*server, {trace}); });
-  gate->AwaitArrivals(1);
-  bool drained = false;
-  std::thread drain([&] { drained = server->Drain(); });
-  while (Health(*server, "") == kServing) std::this_thread::yield();
-  EXPECT_EQ(Health(*server, ""), kNotServing);
-  EXPECT_EQ(Health(*server, "prm.v1.ScoringService"), kNotServing);
-  EXPECT_EQ(Ask(*server, {trace}).status.error_code(), StatusCode::UNAVAILABLE);
-  gate->Open();
-  running.join();
-  drain.join();
-  EXPECT_TRUE(drained);
-  ASSERT_TRUE(accepted.status.ok()) << accepted.status.error_message();
-  ExpectOfflineScores(accepted.response.results(0), trace);
-  EXPECT_EQ(Ask(*open, RequestOf({trace})).status.error_code(), StatusCode::UNAVAILABLE);
 }
 
 TEST(Server, ReflectionListsTheService) {

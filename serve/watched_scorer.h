@@ -1,0 +1,48 @@
+// A scorer that tells when its device is lost.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "model/step_scorer.h"
+
+namespace prm {
+
+// As the scorer it holds, until that throws DeviceLost: then `on_lost` is called, once, on the
+// thread that called Score; from then on Score throws the same without asking the device.
+class WatchedScorer final : public StepScorer {
+ public:
+  using OnLost = std::function<void(const DeviceLost&)>;
+
+  WatchedScorer(std::unique_ptr<StepScorer> scorer, OnLost on_lost)
+      : scorer_(std::move(scorer)), on_lost_(std::move(on_lost)) {}
+
+  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
+    if (lost_) throw DeviceLost(*lost_);
+    try {
+      return scorer_->Score(traces);
+    } catch (const DeviceLost& error) {
+      lost_ = error;
+    }
+    on_lost_(*lost_);
+    throw DeviceLost(*lost_);
+  }
+  int64_t TokensToCompute(const TraceTokens& trace) const override {
+    return scorer_->TokensToCompute(trace);
+  }
+  bool ReusesPrefixOf(const TraceTokens& trace) const override {
+    return scorer_->ReusesPrefixOf(trace);
+  }
+  const Tokenizer& tokenizer() const override { return scorer_->tokenizer(); }
+  const ScoringFormat& scoring() const override { return scorer_->scoring(); }
+  const ModelDescription& description() const override { return scorer_->description(); }
+
+ private:
+  const std::unique_ptr<StepScorer> scorer_;
+  const OnLost on_lost_;
+  std::optional<DeviceLost> lost_;  // of the thread that calls Score
+};
+
+}  // namespace prm
