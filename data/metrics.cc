@@ -101,10 +101,31 @@ std::vector<size_t> OrderOf(std::span<const float> scores) {
   return order;
 }
 
-void CheckSizes(size_t scores, size_t labels) {
-  if (scores != labels) {
+// NaN is not even equal to itself: a sort by it is undefined, a search for its end has none.
+void CheckFinite(std::span<const float> scores) {
+  const auto bad = std::ranges::find_if(scores, [](float s) { return !std::isfinite(s); });
+  if (bad == scores.end()) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("metrics: score ", bad - scores.begin(), " of ", scores.size(), " is ", *bad,
+                     "; expected finite numbers"));
+}
+
+void CheckScores(std::span<const float> scores, const std::vector<bool>& labels) {
+  if (scores.size() != labels.size()) {
     throw Error(ErrorCode::kInternal,
-                StrCat("metrics: ", scores, " scores for ", labels, " labels"));
+                StrCat("metrics: ", scores.size(), " scores for ", labels.size(), " labels"));
+  }
+  CheckFinite(scores);
+}
+
+void CheckFinite(std::span<const ScoredTrace> traces) {
+  for (size_t t = 0; t < traces.size(); ++t) {
+    try {
+      CheckFinite(traces[t].p_correct);
+      for (const LabelProbs& probs : traces[t].label_probs) CheckFinite(probs);
+    } catch (const Error& error) {
+      throw Error(error.code(), StrCat("trace ", t, " of ", traces.size(), ": ", error.what()));
+    }
   }
 }
 
@@ -131,7 +152,7 @@ ScoredTrace WithScores(const Trace& trace, StepScores scores) {
 }
 
 std::optional<double> Auroc(std::span<const float> scores, const std::vector<bool>& positive) {
-  CheckSizes(scores.size(), positive.size());
+  CheckScores(scores, positive);
   const std::vector<size_t> order = OrderOf(scores);
   double rank_sum = 0.0, positives = 0.0;
   for (size_t begin = 0; begin < order.size();) {
@@ -152,7 +173,7 @@ std::optional<double> Auroc(std::span<const float> scores, const std::vector<boo
 
 std::optional<double> AveragePrecision(std::span<const float> scores,
                                        const std::vector<bool>& positive) {
-  CheckSizes(scores.size(), positive.size());
+  CheckScores(scores, positive);
   const double total = double(std::count(positive.begin(), positive.end(), true));
   if (total == 0) return std::nullopt;
   std::vector<size_t> order = OrderOf(scores);
@@ -169,12 +190,12 @@ std::optional<double> AveragePrecision(std::span<const float> scores,
 
 std::optional<double> ExpectedCalibrationError(std::span<const float> p,
                                                const std::vector<bool>& outcome, int bins) {
-  CheckSizes(p.size(), outcome.size());
+  CheckScores(p, outcome);
   if (p.empty()) return std::nullopt;
   std::vector<double> gap(bins, 0.0);
   for (size_t i = 0; i < p.size(); ++i) {
     // In float32: 0.7f * 10 rounds to the 7 that its decimal form means.
-    const int bin = std::clamp(int(p[i] * float(bins)), 0, bins - 1);
+    const int bin = int(std::clamp(p[i] * float(bins), 0.0f, float(bins - 1)));
     gap[bin] += double(p[i]) - double(outcome[i]);
   }
   double sum = 0.0;
@@ -183,7 +204,7 @@ std::optional<double> ExpectedCalibrationError(std::span<const float> p,
 }
 
 std::optional<double> Brier(std::span<const float> p, const std::vector<bool>& outcome) {
-  CheckSizes(p.size(), outcome.size());
+  CheckScores(p, outcome);
   if (p.empty()) return std::nullopt;
   double sum = 0.0;
   for (size_t i = 0; i < p.size(); ++i) sum += std::pow(double(p[i]) - double(outcome[i]), 2);
@@ -191,6 +212,7 @@ std::optional<double> Brier(std::span<const float> p, const std::vector<bool>& o
 }
 
 int FirstErrorBelow(std::span<const float> p_correct, double threshold) {
+  CheckFinite(p_correct);
   const auto found = std::find_if(p_correct.begin(), p_correct.end(),
                                   [&](float p) { return double(p) < threshold; });
   return found == p_correct.end() ? -1 : int(found - p_correct.begin());
@@ -216,6 +238,7 @@ FirstErrorResult FirstErrorF1(std::span<const ScoredTrace> traces, double thresh
 }
 
 double TuneThreshold(std::span<const ScoredTrace> dev) {
+  CheckFinite(dev);
   // Going up with the threshold, a trace begins or ceases to be a hit where the threshold passes a
   // new minimum of its scores.
   struct Change {
@@ -258,7 +281,9 @@ double TuneThreshold(std::span<const ScoredTrace> dev) {
   return best;
 }
 
-EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredTrace> dev) {
+EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredTrace> dev,
+                    std::optional<double> checkpoint_threshold) {
+  CheckFinite(traces);
   const JudgedSteps steps = Judged(traces);
   EvalReport report;
   report.traces = int64_t(traces.size());
@@ -274,11 +299,16 @@ EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredT
   report.prm_score = PrmScore(steps);
   FirstErrorResult first = FirstErrorF1(traces, 0.5);
   report.f1_at_half = first.f1;
+  if (checkpoint_threshold) {
+    first = FirstErrorF1(traces, *checkpoint_threshold);
+    report.checkpoint_threshold = checkpoint_threshold;
+    report.f1_at_checkpoint = first.f1;
+  }
   if (!dev.empty()) {
     first = FirstErrorF1(traces, TuneThreshold(dev));
     report.f1_tuned = first.f1;
-    report.threshold = first.threshold;
   }
+  report.threshold = first.threshold;
   report.acc_error = first.acc_error;
   report.acc_correct = first.acc_correct;
   return report;
@@ -295,6 +325,8 @@ std::string EvalReportToJson(const EvalReport& r) {
   add("average_precision", r.average_precision);
   add("f1_at_half", r.f1_at_half);
   add("f1_tuned", r.f1_tuned);
+  add("checkpoint_threshold", r.checkpoint_threshold);
+  add("f1_at_checkpoint", r.f1_at_checkpoint);
   add("threshold", r.threshold);
   add("acc_error", r.acc_error);
   add("acc_correct", r.acc_correct);

@@ -1,4 +1,5 @@
-// How good step scores are: pure functions of labels and probabilities.
+// How good step scores are: pure functions of labels and probabilities. Each throws
+// Error(kInvalidArgument) for a score that is not finite, naming which.
 #pragma once
 
 #include <optional>
@@ -61,16 +62,20 @@ struct EvalReport {
   // or it was cut away.
   int64_t first_error_undecidable = 0;
   std::optional<double> step_auroc, average_precision;  // of finding errors
-  std::optional<double> f1_at_half, f1_tuned, threshold, acc_error, acc_correct;
+  std::optional<double> f1_at_half, f1_tuned;
+  std::optional<double> checkpoint_threshold, f1_at_checkpoint;
+  std::optional<double> threshold, acc_error, acc_correct;  // acc_* are at `threshold`
   std::optional<double> ece, brier;
   std::optional<double> macro_f1;          // argmax of four, necessity known
   std::optional<double> redundancy_auroc;  // P(redundant)/p_correct among valid, necessity known
   std::optional<double> prm_score;         // mean of the F1 of both classes at 0.5
   std::optional<double> floor_online_auroc, floor_whole_auroc;
 };
-// `dev`: where the threshold is tuned; empty: f1_tuned and threshold stay undefined and acc_* are
-// at 0.5, else acc_* are at the tuned threshold.
-EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredTrace> dev);
+// `dev`: where the threshold is tuned; empty: f1_tuned stays undefined. `checkpoint_threshold`: the
+// one that the model's checkpoint names, where it is known. acc_* are at the tuned threshold, else
+// at the checkpoint's, else at 0.5.
+EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredTrace> dev,
+                    std::optional<double> checkpoint_threshold = std::nullopt);
 
 // One JSON object with exactly the keys above; undefined values are null.
 std::string EvalReportToJson(const EvalReport& report);

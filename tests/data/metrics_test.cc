@@ -1,13 +1,16 @@
 #include "data/metrics.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
 
 #include "data/text_io.h"
+#include "tests/error_of.h"
 #include "tests/shared_data.h"
 
 namespace prm {
@@ -56,6 +59,30 @@ TEST(FirstErrorF1, IsTheHarmonicMeanOfBothHitRatesAndSkipsTheUndecidable) {
   EXPECT_DOUBLE_EQ(*result.acc_correct, 1.0);
   EXPECT_NEAR(*result.f1, 2 * 0.5 / 1.5, 1e-12);
   EXPECT_EQ(FirstErrorBelow(std::vector<float>{0.5f, 0.4f}, 0.5), 1) << "0.5 itself is not below";
+}
+
+TEST(Metrics, AScoreThatIsNotFiniteIsNamedByEachOfThem) {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    const std::vector<float> scores = {0.5f, bad, 0.25f};
+    const std::vector<bool> labels = {true, false, true};
+    const std::vector<ScoredTrace> traces = {Scored({kGood}, {0.5f}, -1),
+                                             Scored({kGood, kBad, kGood}, scores, 1)};
+    std::vector<ScoredTrace> labelled = {traces[0]};
+    labelled[0].label_probs = {{0.5f, 0.0f, bad, 0.0f}};
+    for (const auto& [metric, says] : std::vector<std::pair<std::function<void()>, std::string>>{
+             {[&] { Auroc(scores, labels); }, "score 1 of 3"},
+             {[&] { AveragePrecision(scores, labels); }, "score 1 of 3"},
+             {[&] { ExpectedCalibrationError(scores, labels); }, "score 1 of 3"},
+             {[&] { Brier(scores, labels); }, "score 1 of 3"},
+             {[&] { FirstErrorBelow(scores, 0.5); }, "score 1 of 3"},
+             {[&] { FirstErrorF1(traces, 0.5); }, "score 1 of 3"},
+             {[&] { TuneThreshold(traces); }, "trace 1 of 2: metrics: score 1 of 3"},
+             {[&] { Evaluate(traces, {}); }, "trace 1 of 2: metrics: score 1 of 3"},
+             {[&] { Evaluate({}, traces); }, "trace 1 of 2: metrics: score 1 of 3"},
+             {[&] { Evaluate(labelled, {}); }, "trace 0 of 1: metrics: score 2 of 4"}}) {
+      EXPECT_THAT(MessageOf(metric, ErrorCode::kInvalidArgument), testing::HasSubstr(says));
+    }
+  }
 }
 
 // Every threshold that could matter: below, between and above the scores.
@@ -114,7 +141,24 @@ TEST(Evaluate, TheThresholdIsTunedOnDevOnly) {
   EXPECT_DOUBLE_EQ(*tuned.f1_tuned, 1.0);
   EXPECT_DOUBLE_EQ(*tuned.f1_at_half, 0.0);
   EXPECT_FALSE(untuned.f1_tuned);
-  EXPECT_FALSE(untuned.threshold);
+  EXPECT_DOUBLE_EQ(*untuned.threshold, 0.5);
+}
+
+TEST(Evaluate, ACheckpointsThresholdIsUsedUnlessOneIsTuned) {
+  const std::vector<ScoredTrace> test = {Scored({kGood, kBad}, {0.9f, 0.55f}, 1),
+                                         Scored({kGood}, {0.58f}, -1)};
+  const EvalReport at_checkpoint = Evaluate(test, {}, 0.6), unknown = Evaluate(test, {});
+  EXPECT_DOUBLE_EQ(*at_checkpoint.checkpoint_threshold, 0.6);
+  EXPECT_DOUBLE_EQ(*at_checkpoint.threshold, 0.6);
+  EXPECT_DOUBLE_EQ(*at_checkpoint.acc_error, 1.0);
+  EXPECT_DOUBLE_EQ(*at_checkpoint.acc_correct, 0.0);
+  EXPECT_DOUBLE_EQ(*at_checkpoint.f1_at_checkpoint, 0.0);
+  EXPECT_DOUBLE_EQ(*unknown.acc_correct, 1.0);
+  EXPECT_FALSE(unknown.f1_at_checkpoint);
+  const EvalReport tuned = Evaluate(test, test, 0.6);
+  EXPECT_DOUBLE_EQ(*tuned.f1_at_checkpoint, 0.0);
+  EXPECT_NEAR(*tuned.threshold, 0.565, 1e-7);
+  EXPECT_DOUBLE_EQ(*tuned.acc_correct, 1.0);
 }
 
 TEST(Evaluate, SetsThatAreNeitherRightNorWrongAreNotJudged) {
@@ -146,6 +190,8 @@ TEST(EvalReport, HasExactlyTheKeysOfTheFormatAndNullWhereUndefined) {
                                          "average_precision",
                                          "f1_at_half",
                                          "f1_tuned",
+                                         "checkpoint_threshold",
+                                         "f1_at_checkpoint",
                                          "threshold",
                                          "acc_error",
                                          "acc_correct",
