@@ -1,0 +1,47 @@
+// Numbers of the command line and the values they may have.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "data/error.h"
+
+namespace prm {
+
+// Of every verb; more than a machine has, and fewer than a system gives to one user.
+inline constexpr int kMaxThreads = 1024;
+
+// A check for an option of the command line's parser: "" for a number in [min, max], in decimal;
+// else what is wrong with the text. Not a number in `Number`, NaN, -1 for an unsigned one, and
+// 010, which the parser reads as 8, are wrong.
+template <class Number>
+struct NumberRange {
+  Number min, max;
+
+  std::string Text() const { return StrCat("[", min, " - ", max, "]"); }
+
+  std::string operator()(const std::string& text) const {
+    std::string_view digits = text;
+    if (digits.starts_with('+')) digits.remove_prefix(1);
+    Number value{};
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const bool octal = std::integral<Number> && digits.size() > 1 && digits.starts_with('0');
+    const bool parsed = error == std::errc() && end == digits.data() + digits.size() && !octal;
+    if (parsed && value >= min && value <= max) return "";  // not for NaN
+    return StrCat("expected a ", std::integral<Number> ? "whole number" : "number", " from ", min,
+                  " to ", max, ", got \"", text, "\"");
+  }
+};
+
+// Adds an option to `app`, a CLI::App, with its default in the help.
+template <class App, class Number>
+auto* AddNumber(App* app, const char* flag, Number& value, std::type_identity_t<Number> min,
+                std::type_identity_t<Number> max, const char* help) {
+  const NumberRange<Number> range{min, max};
+  return app->add_option(flag, value, help)->capture_default_str()->check(range, range.Text());
+}
+
+}  // namespace prm
