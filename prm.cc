@@ -1,9 +1,11 @@
 // The prm program: joins the verbs of every folder.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -16,6 +18,8 @@
 
 #include "data/commands.h"
 #include "data/error.h"
+#include "data/file_error.h"
+#include "data/temporary.h"
 #include "model/commands.h"
 #include "serve/commands.h"
 #include "train/commands.h"
@@ -29,6 +33,15 @@ std::string ProgramPath() {
   if (!without_proc) return path.string();
   const auto* started_as = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
   return started_as ? started_as : "";
+}
+
+// Where a descriptor of these is closed, the next file opened would take its number, and get what
+// is meant for it. Reading from standard input and writing to the others then fails, as it should.
+void OpenStandardDescriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // the lowest number that is free
+  }
 }
 
 // libgomp, whose threads LibTorch computes on, spins for milliseconds at every barrier. Where cores
@@ -84,11 +97,7 @@ void NeverEndWithoutAWord() {
   sigaction(SIGABRT, &action, nullptr);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  BoundSpinning(argc, argv);
-  NeverEndWithoutAWord();
+int RunVerb(int argc, char** argv) {
   CLI::App app("Trains step-level process reward models and serves step scores.", "prm");
   app.require_subcommand(1);
   prm::AddDataCommands(app);
@@ -96,7 +105,12 @@ int main(int argc, char** argv) {
   prm::AddTrainCommands(app);
   prm::AddServeCommands(app);
   try {
+    prm::RemoveTemporariesOnSignals();
     app.parse(argc, argv);
+    errno = 0;
+    if (std::cout.flush().fail() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      throw prm::FileError("write", "standard output", errno == 0 ? EIO : errno);
+    }
   } catch (const CLI::RuntimeError& error) {
     return error.get_exit_code();  // a verb that did its work and has something to say of it
   } catch (const CLI::ParseError& error) {
@@ -109,4 +123,17 @@ int main(int argc, char** argv) {
     return 1;
   }
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  OpenStandardDescriptors();
+  // What is written to a pipe without a reader, or beyond a limit of the file's size, then fails
+  // with a reason, which is said, and nothing is left half-written.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+  BoundSpinning(argc, argv);
+  NeverEndWithoutAWord();
+  return RunVerb(argc, argv);
 }

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -12,14 +14,27 @@
 namespace prm {
 namespace {
 
-constexpr std::array kSignals = {SIGTERM, SIGINT};
+constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
 
 // Written by the constructor before the handler is installed, read by the handler.
 int write_end = -1;
+std::array<struct sigaction, kSignals.size()> former;
+volatile sig_atomic_t received = 0;
 
-void OnSignal(int) {
+void WriteByte() { [[maybe_unused]] const ssize_t written = write(write_end, "", 1); }
+
+void OnSignal(int number) {
   const int saved = errno;
-  [[maybe_unused]] const ssize_t written = write(write_end, "", 1);
+  if (!received) {
+    received = 1;
+    WriteByte();
+  } else if (number != SIGHUP) {
+    // Delivered again, to what was there before, once this handler has returned.
+    for (size_t i = 0; i < kSignals.size(); ++i) {
+      if (kSignals[i] == number) sigaction(number, &former[i], nullptr);
+    }
+    raise(number);
+  }
   errno = saved;
 }
 
@@ -45,17 +60,21 @@ StopSignal::StopSignal() {
   if (pipe2(ends, O_CLOEXEC) != 0) ThrowErrno("pipe2");
   read_end_ = ends[0];
   write_end = ends[1];
+  received = 0;
   struct sigaction action = {};
   action.sa_handler = OnSignal;
-  action.sa_flags = SA_RESTART | int(SA_RESETHAND);
+  action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
+  for (const int number : kSignals) sigaddset(&action.sa_mask, number);
   for (size_t i = 0; i < kSignals.size(); ++i) {
-    if (sigaction(kSignals[i], &action, &former_[i]) != 0) ThrowErrno("sigaction");
+    if (sigaction(kSignals[i], nullptr, &former[i]) != 0) ThrowErrno("sigaction");
+    if (kSignals[i] == SIGHUP && former[i].sa_handler == SIG_IGN) continue;
+    if (sigaction(kSignals[i], &action, nullptr) != 0) ThrowErrno("sigaction");
   }
 }
 
 StopSignal::~StopSignal() {
-  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &former_[i], nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &former[i], nullptr);
   close(read_end_);
   close(write_end);
 }
@@ -64,6 +83,6 @@ bool StopSignal::Received() const { return HasByte(read_end_, 0); }
 
 void StopSignal::Wait() const { HasByte(read_end_, -1); }
 
-void StopSignal::Stop() const { OnSignal(0); }
+void StopSignal::Stop() const { WriteByte(); }
 
 }  // namespace prm

@@ -1,15 +1,12 @@
-// SIGTERM and SIGINT as something to wait for or to ask about.
+// SIGTERM, SIGINT and SIGHUP as something to wait for or to ask about.
 #pragma once
-
-#include <signal.h>
-
-#include <array>
 
 namespace prm {
 
-// From construction the first SIGTERM and the first SIGINT are caught; a second one has its usual
-// effect, so an impatient user can end a drain. One at a time in a process; destruction restores
-// what was set before.
+// From construction the first SIGTERM, SIGINT or SIGHUP is caught; a SIGTERM or SIGINT after it has
+// the effect it had before, so an impatient user can end a drain. A SIGHUP after it has none, for a
+// terminal that goes away and its shell send one each; where it is ignored (nohup) it stays so. One
+// at a time in a process; destruction restores what was set before.
 class StopSignal {
  public:
   // Throws Error(kInternal) with the system's reason.
@@ -26,7 +23,6 @@ class StopSignal {
 
  private:
   int read_end_ = -1;
-  std::array<struct sigaction, 2> former_;
 };
 
 }  // namespace prm

@@ -167,15 +167,15 @@ OutputFile::OutputFile(const std::filesystem::path& path)
     return;
   }
   const std::filesystem::path temporary = NewTemporaryName(target_);
-  fd_ = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd_ < 0) ThrowErrno("create a file in its folder");
-  temporary_ = temporary;
+  temporary_.emplace(temporary, [&] {
+    fd_ = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd_ < 0) ThrowErrno("create a file in its folder");
+  });
   if (exists) fchmod(fd_, status.st_mode & 07777);
 }
 
 OutputFile::~OutputFile() {
   if (fd_ >= 0 && fd_ != STDOUT_FILENO) close(fd_);
-  if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
 void OutputFile::ThrowErrno(std::string_view doing) const { throw FileError(doing, name_, errno); }
@@ -206,13 +206,14 @@ void OutputFile::Flush() {
 void OutputFile::Commit() {
   Encode({}, true);
   if (fd_ == STDOUT_FILENO) return;
-  if (!temporary_.empty() && fsync(fd_) != 0) ThrowErrno("write");
+  if (temporary_ && fsync(fd_) != 0) ThrowErrno("write");
   const int fd = fd_;
   fd_ = -1;
   if (close(fd) != 0) ThrowErrno("write");
-  if (temporary_.empty()) return;
-  if (rename(temporary_.c_str(), target_.c_str()) != 0) ThrowErrno("replace");
-  temporary_.clear();
+  if (!temporary_) return;
+  temporary_->Commit([this] {
+    if (rename(temporary_->path().c_str(), target_.c_str()) != 0) ThrowErrno("replace");
+  });
   const std::filesystem::path parent = target_.parent_path();
   const int folder =
       open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

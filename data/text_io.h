@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "data/compression.h"
+#include "data/temporary.h"
 
 namespace prm {
 
@@ -56,9 +58,9 @@ class LineReader {
 
 // A file that appears complete or not at all: bytes go to a temporary beside the target, which
 // Commit syncs and renames over it; without Commit the target is untouched and the temporary is
-// removed. The name's ending .gz or .xz compresses. "-" is standard output, and a target that is
-// no regular file (a device, a pipe) is written in place. Every failure throws Error naming the
-// path and the system's reason. Used by one thread at a time.
+// removed (Temporary). The name's ending .gz or .xz compresses. "-" is standard output, and a
+// target that is no regular file (a device, a pipe) is written in place. Every failure throws Error
+// naming the path and the system's reason. Used by one thread at a time.
 class OutputFile {
  public:
   explicit OutputFile(const std::filesystem::path& path);
@@ -79,7 +81,7 @@ class OutputFile {
 
   std::string name_;
   std::filesystem::path target_;
-  std::filesystem::path temporary_;  // empty: written in place
+  std::optional<Temporary> temporary_;  // nullopt: written in place
   int fd_ = -1;
   std::unique_ptr<Compressor> compressor_;
   std::string pending_;

@@ -114,15 +114,21 @@ void CheckReplaceable(const fs::path& target) {
              "empty folder, or a checkpoint (a folder with config.json) to replace"));
 }
 
-fs::path CreateTemporary(const fs::path& target) {
+void CreateTemporary(const fs::path& target, std::optional<Temporary>* temporary) {
   std::random_device random;
   std::uniform_int_distribution<size_t> letter(0, kSuffixLetters.size() - 1);
   for (int attempt = 0; attempt < kNameAttempts; ++attempt) {
     std::string ending(kTemporary);
     for (size_t i = 0; i < kSuffixLength; ++i) ending += kSuffixLetters[letter(random)];
     const fs::path path = Beside(target, ending);
-    if (mkdir(path.c_str(), 0777) == 0) return path;
-    if (errno != EEXIST) throw FileError("create folder", path, errno);
+    try {
+      temporary->emplace(path, [&] {
+        if (mkdir(path.c_str(), 0777) != 0) throw FileError("create folder", path, errno);
+      });
+      return;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kAlreadyExists) throw;
+    }
   }
   throw FileError("create a temporary folder beside it", target, EEXIST);
 }
@@ -174,37 +180,34 @@ CheckpointWriter::CheckpointWriter(const fs::path& target) try : target_(Absolut
   RemoveStale(target_);
   RecoverPrevious(target_);
   CheckReplaceable(target_);
-  folder_ = CreateTemporary(target_);
-  lock_fd_ = LockFolder(folder_);
+  CreateTemporary(target_, &temporary_);
+  lock_fd_ = LockFolder(folder());
 } catch (const fs::filesystem_error& error) {
   throw FromFilesystem(error);
 }
 
 CheckpointWriter::~CheckpointWriter() {
-  if (!committed_) {
-    std::error_code ignored;  // a later writer of the same target tries again
-    fs::remove_all(folder_, ignored);
-  }
+  temporary_.reset();  // before the lock: who has it removes what is there without one
   if (lock_fd_ >= 0) close(lock_fd_);
 }
 
 void CheckpointWriter::WriteFile(std::string_view name, std::string_view content) {
-  SyncedFile file(folder_ / name);
+  SyncedFile file(folder() / name);
   file.Write(content.data(), content.size());
   file.Finish();
 }
 
 void CheckpointWriter::Commit() try {
-  SyncTree(folder_);
-  if (!fs::exists(target_)) {
-    fs::rename(folder_, target_);
-  } else if (!ExchangeFolders(folder_, target_)) {
-    ReplaceInTwoSteps(folder_, target_);
-  }
-  committed_ = true;
+  SyncTree(folder());
+  temporary_->Commit([this] {
+    if (!fs::exists(target_)) {
+      fs::rename(folder(), target_);
+    } else if (!ExchangeFolders(folder(), target_)) {
+      ReplaceInTwoSteps(folder(), target_);
+    }
+  });
   SyncFolder(target_.parent_path());
-  std::error_code ignored;  // the new checkpoint is in place; the next writer removes the rest
-  fs::remove_all(folder_, ignored);
+  temporary_.reset();  // what was the target
 } catch (const fs::filesystem_error& error) {
   throw FromFilesystem(error);
 }

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "data/temporary.h"
 
 namespace prm {
 
@@ -25,7 +28,7 @@ class CheckpointWriter {
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
   // Where files are to be written before Commit().
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return temporary_->path(); }
 
   // Writes and syncs one file. Throws Error(kResourceExhausted on a full disk) with the path.
   void WriteFile(std::string_view name, std::string_view content);
@@ -36,9 +39,8 @@ class CheckpointWriter {
 
  private:
   std::filesystem::path target_;
-  std::filesystem::path folder_;
+  std::optional<Temporary> temporary_;  // until Commit() has succeeded
   int lock_fd_ = -1;
-  bool committed_ = false;
 };
 
 // The two ways in which Commit() puts `folder` in the place of the folder `target`, which then has

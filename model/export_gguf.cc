@@ -1,9 +1,12 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "data/error.h"
 #include "data/file_error.h"
+#include "data/temporary.h"
 #include "model/export.h"
 #include "model/families.h"
 #include "model/gguf_model.h"
@@ -11,6 +14,7 @@
 #include "model/mapped_file.h"
 #include "model/prm_json.h"
 #include "model/rope.h"
+#include "model/synced_file.h"
 #include "model/weights.h"
 
 namespace prm {
@@ -274,26 +278,13 @@ class TensorCopier {
 
 // --- the file ------------------------------------------------------------------------------------
 
-// A name beside the target, which takes its place; removed if it did not.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(fs::path target) : target_(std::move(target)), path_(target_) {
-    path_ += ".tmp";
-    if (target_.has_parent_path()) fs::create_directories(target_.parent_path());
-    if (fs::is_directory(target_)) throw FileError("write", target_, EISDIR);
-  }
-  ~TemporaryFile() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  const fs::path& path() const { return path_; }
-  void Commit() { fs::rename(path_, target_); }
-
- private:
-  fs::path target_, path_;
-};
+fs::path TemporaryName(const fs::path& target) {
+  if (target.has_parent_path()) fs::create_directories(target.parent_path());
+  if (fs::is_directory(target)) throw FileError("write", target, EISDIR);
+  fs::path name = target;
+  name += StrCat(".tmp-", getpid());
+  return name;
+}
 
 std::string Omissions(const WeightSource& source, bool has_head) {
   const ModelConfig& config = source.config();
@@ -327,11 +318,12 @@ std::string ExportGguf(const fs::path& model, const fs::path& out,
   GgufMetadata metadata =
       ModelMetadata(source->config(), architecture, name.string(), tensors.matrix_dtype());
   AddTokenizer(*source, &metadata);
-  TemporaryFile file(out);
-  GgufWriter writer(file.path(), metadata, tensors.Headers());
+  const fs::path path = TemporaryName(out);
+  Temporary file(path, [&] { SyncedFile created(path); });
+  GgufWriter writer(path, metadata, tensors.Headers());
   tensors.WriteTo(&writer);
   writer.Finish();
-  file.Commit();
+  file.Commit([&] { fs::rename(path, out); });
   return Omissions(*source, prm.has_value());
 } catch (const fs::filesystem_error& error) {
   throw FileError("write", error.path1(), error.code().value());

@@ -1,14 +1,24 @@
 #include "data/stop_signal.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <thread>
 
 namespace prm {
 namespace {
 
-class StopSignalOf : public testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Both, StopSignalOf, testing::Values(SIGTERM, SIGINT));
+// With the signal's usual effect at first, also under nohup.
+class StopSignalOf : public testing::TestWithParam<int> {
+ protected:
+  void SetUp() override { former_ = signal(GetParam(), SIG_DFL); }
+  void TearDown() override { signal(GetParam(), former_); }
+
+ private:
+  sighandler_t former_;
+};
+INSTANTIATE_TEST_SUITE_P(All, StopSignalOf, testing::Values(SIGTERM, SIGINT, SIGHUP));
 
 TEST_P(StopSignalOf, OnceReceivedStaysReceived) {
   const StopSignal stop;
@@ -32,9 +42,33 @@ TEST_P(StopSignalOf, ASecondSignalEndsTheProgram) {
   const auto raise_twice = [] {
     const StopSignal stop;
     raise(GetParam());
-    raise(GetParam());
+    if (GetParam() == SIGHUP) raise(SIGHUP);  // comes in twos, and ends nothing
+    raise(GetParam() == SIGHUP ? SIGTERM : GetParam());
   };
-  EXPECT_EXIT(raise_twice(), testing::KilledBySignal(GetParam()), "");
+  EXPECT_EXIT(raise_twice(), testing::KilledBySignal(GetParam() == SIGHUP ? SIGTERM : GetParam()),
+              "");
+}
+
+TEST(StopSignal, AfterAStopByTheProgramASignalIsStillTheFirst) {
+  const auto former = signal(SIGTERM, SIG_DFL);
+  {
+    const StopSignal stop;
+    stop.Stop();
+    stop.Wait();
+    EXPECT_TRUE(stop.Received());
+    raise(SIGTERM);
+  }
+  signal(SIGTERM, former);
+}
+
+TEST(StopSignal, AHangUpThatIsIgnoredStaysIgnored) {
+  const auto former = signal(SIGHUP, SIG_IGN);
+  {
+    const StopSignal stop;
+    raise(SIGHUP);
+    EXPECT_FALSE(stop.Received());
+  }
+  signal(SIGHUP, former);
 }
 
 int caught_by_former = 0;
