@@ -111,6 +111,32 @@ StepFormat NewlineFormat(const Tokenizer& tokenizer, bool prepend_bos) {
   return format;
 }
 
+StepFormat SeparatorFormat(const Tokenizer& tokenizer, bool prepend_bos,
+                           std::string_view separator) {
+  StepFormat format = NewlineFormat(tokenizer, prepend_bos);
+  const std::optional<TokenId> id = tokenizer.PieceToId(separator);
+  const TokenizerParts parts = tokenizer.Parts();
+  const auto is_free = [&](size_t candidate) {
+    return parts.tokens[candidate].kind == TokenizerParts::Kind::kControl &&
+           !(prepend_bos && TokenId(candidate) == tokenizer.bos_id());
+  };
+  if (!id || size_t(*id) >= parts.tokens.size() || !is_free(size_t(*id))) {
+    constexpr int kMostNamed = 8;
+    std::string names;
+    int named = 0;
+    for (size_t candidate = 0; candidate < parts.tokens.size() && named < kMostNamed; ++candidate) {
+      if (!is_free(candidate)) continue;
+      names += StrCat(named++ ? ", " : "", parts.tokens[candidate].text);
+    }
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("separator \"", separator, "\": expected a special token of the tokenizer, ",
+                       "which no text becomes and none begins with",
+                       names.empty() ? "; it has none" : StrCat(", such as ", names)));
+  }
+  format.step.back().ids = {*id};
+  return format;
+}
+
 std::string StepDelimiter(const StepFormat& format, const Tokenizer& tokenizer) {
   constexpr const char* kBlankLine = "\n\n";
   if (format.by_line) return kBlankLine;  // a step is several lines

@@ -54,6 +54,12 @@ struct TraceTokens {
 // that its model expects (`prepend_bos`), and the id of "\n" after the problem and after each step.
 StepFormat NewlineFormat(const Tokenizer& tokenizer, bool prepend_bos);
 
+// The same with a special token behind each step instead of "\n", so that nothing but the end of a
+// step has its id. Throws Error(kInvalidArgument) for what is no special token of the tokenizer,
+// naming some that are, and for one that stands before every text.
+StepFormat SeparatorFormat(const Tokenizer& tokenizer, bool prepend_bos,
+                           std::string_view separator);
+
 // Where a generator of steps ends one: the line feeds that the format, as text or as ids, puts
 // between a step and the next; "\n\n" where it puts anything else there or nothing.
 std::string StepDelimiter(const StepFormat& format, const Tokenizer& tokenizer);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
+#include "data/number_range.h"
 #include "data/score_output.h"
 #include "data/trace_reader.h"
 #include "model/export.h"
@@ -16,6 +17,8 @@
 
 namespace prm {
 namespace {
+
+constexpr int64_t kMaxBatchTokens = 1'000'000'000;
 
 struct ScoreOptions {
   std::string model, in = "-", out = "-";
@@ -43,9 +46,8 @@ void AddScoreCommand(CLI::App& app) {
   score->add_option("--in", o->in, "Native trace file; - is standard input")->capture_default_str();
   score->add_option("--out", o->out, "Where score lines go; - is standard output")
       ->capture_default_str();
-  score->add_option("--batch-tokens", o->scoring.batch_tokens, "Tokens of one packed batch")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  AddNumber(score, "--batch-tokens", o->scoring.batch_tokens, 1, kMaxBatchTokens,
+            "Tokens of one packed batch");
   AddScorerFlags(score, &o->scorer);
   score->callback([o] { RunScore(*o); });
 }
@@ -135,7 +137,7 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
                   "as-stored (in --dtype) | int8 (half of bfloat16's memory) | fp8 (CUDA): of the "
                   "layers' matrices; prm check says what that changes")
       ->capture_default_str();
-  app->add_option("--threads", scorer->threads, "On CPUs; 0: all cores")->capture_default_str();
+  AddNumber(app, "--threads", scorer->threads, 0, kMaxThreads, "On CPUs; 0: all cores");
   app->add_flag("--pin-threads", scorer->pin_threads, "Each of them stays on a core of its own");
   app->add_option("--cache-bytes", scorer->cache_bytes,
                   "Of keys and values kept for traces that begin alike, as 4GB; 0: keep none")
@@ -156,12 +158,10 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
 }
 
 void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer) {
-  app->add_option("--batch-tokens", scoring->batch_tokens, "Tokens of one packed batch")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  app->add_option("--max-tokens", scoring->max_tokens, "Longest trace; 0: the model's limit")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  AddNumber(app, "--batch-tokens", scoring->batch_tokens, 1, kMaxBatchTokens,
+            "Tokens of one packed batch");
+  AddNumber(app, "--max-tokens", scoring->max_tokens, 0, 1 << 28,
+            "Longest trace; 0: the model's limit");
   const std::map<std::string, TooLong> policies = {
       {"error", TooLong::kError}, {"skip", TooLong::kSkip}, {"cut", TooLong::kCut}};
   app->add_option("--too-long", scoring->too_long,

@@ -8,6 +8,7 @@
 
 #include "data/error.h"
 #include "model/safetensors.h"
+#include "train/loss.h"
 
 namespace prm {
 namespace {
@@ -48,9 +49,8 @@ double AdamW::Step(DecoderWeights* weights, DecoderWeights* grads, double lr_fac
   const std::vector<at::Tensor> all = weights->Trained(), all_grads = grads->Trained();
   const double norm = GlobalNorm(all_grads);
   if (!std::isfinite(norm)) {
-    throw Error(ErrorCode::kOutOfRange,
-                StrCat("step ", steps_ + 1, ": the gradient norm is ", norm,
-                       "; lower the learning rate or look at the data of this step"));
+    throw Error(ErrorCode::kOutOfRange, StrCat("step ", steps_ + 1, ": the gradient norm is ", norm,
+                                               "; ", kNotFiniteAdvice));
   }
   ++steps_;
   const double shrink = options_.clip > 0 && norm > options_.clip ? norm / options_.clip : 1.0;

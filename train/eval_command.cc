@@ -98,9 +98,9 @@ std::vector<ScoredTrace> JoinScores(const std::string& scores_file, const std::s
 void PrintTable(const EvalReport& r, const LeftOut& left_out, bool has_train, bool has_dev) {
   const auto row = [](const char* name, const std::optional<double>& value, const char* note) {
     if (value) {
-      std::printf("  %-34s %7.4f  %s\n", name, *value, note);
+      std::printf("  %-38s %7.4f  %s\n", name, *value, note);
     } else {
-      std::printf("  %-34s       -  %s\n", name, note);
+      std::printf("  %-38s       -  %s\n", name, note);
     }
   };
   std::printf("%lld traces, %lld annotated steps\n", (long long)r.traces, (long long)r.steps);
@@ -117,15 +117,35 @@ void PrintTable(const EvalReport& r, const LeftOut& left_out, bool has_train, bo
   row("  floor, whole, without text", r.floor_whole_auroc, has_train ? "" : "needs --train");
   row("average precision (errors)", r.average_precision, "");
   row("first-error F1 at 0.5", r.f1_at_half, "");
+  if (r.checkpoint_threshold) {
+    const std::string at = StrCat("at ", *r.checkpoint_threshold);
+    row("first-error F1, checkpoint's threshold", r.f1_at_checkpoint, at.c_str());
+  }
   row("first-error F1, tuned", r.f1_tuned, has_dev ? "threshold from --dev" : "needs --dev");
-  row("  threshold", r.threshold, "");
-  row("  exact on traces with an error", r.acc_error, has_dev ? "tuned" : "at 0.5");
-  row("  exact on traces without", r.acc_correct, has_dev ? "tuned" : "at 0.5");
+  const char* threshold = has_dev                  ? "tuned on --dev"
+                          : r.checkpoint_threshold ? "the checkpoint's"
+                                                   : "without --model or --dev";
+  row("threshold", r.threshold, threshold);
+  row("  exact on traces with an error", r.acc_error, "at this threshold");
+  row("  exact on traces without", r.acc_correct, "at this threshold");
   row("calibration error (10 bins)", r.ece, "");
   row("Brier", r.brier, "");
   row("macro F1 of four labels", r.macro_f1, "where necessity is known");
   row("redundancy AUROC", r.redundancy_auroc, "where necessity is known");
   row("PRMScore", r.prm_score, "");
+}
+
+// A model that reads the steps must judge better than one that only sees how long they are.
+void WarnBelowFloors(const EvalReport& r) {
+  const auto compare = [&](const char* name, const std::optional<double>& floor) {
+    if (!r.step_auroc || !floor || *r.step_auroc >= *floor) return;
+    std::fprintf(stderr,
+                 "warning: the step AUROC %.4f is below the %s floor %.4f, which sees numbers and "
+                 "lengths of steps and no text\n",
+                 *r.step_auroc, name, *floor);
+  };
+  compare("online", r.floor_online_auroc);
+  compare("whole", r.floor_whole_auroc);
 }
 
 void CheckOptions(const EvalOptions& o) {
@@ -144,15 +164,17 @@ void RunEval(const EvalOptions& options) {
   CheckOptions(options);
   LeftOut left_out, dev_left_out;
   std::vector<ScoredTrace> scored, dev;
+  std::optional<double> checkpoint_threshold;
   if (!options.model.empty()) {
     const auto scorer = LoadStepScorer(options.model, options.scorer);
+    checkpoint_threshold = scorer->description().threshold;
     scored = ScoreWithModel(*scorer, options, options.data, &left_out);
     if (!options.dev.empty()) dev = ScoreWithModel(*scorer, options, options.dev, &dev_left_out);
   } else {
     scored = JoinScores(options.scores, options.data, &left_out);
     if (!options.dev.empty()) dev = JoinScores(options.dev_scores, options.dev, &dev_left_out);
   }
-  EvalReport report = Evaluate(scored, dev);
+  EvalReport report = Evaluate(scored, dev, checkpoint_threshold);
   if (!options.train.empty()) {
     std::vector<Trace> train;
     for (const std::string& file : options.train) {
@@ -161,6 +183,7 @@ void RunEval(const EvalOptions& options) {
     const Floors floors = TextFreeFloors(train, ReadTraces(options.data));
     report.floor_online_auroc = floors.online_auroc;
     report.floor_whole_auroc = floors.whole_auroc;
+    WarnBelowFloors(report);
   } else {
     std::fprintf(stderr, "no --train file: the text-free floors are left out\n");
   }

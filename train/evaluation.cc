@@ -3,14 +3,24 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/error.h"
 #include "data/metrics.h"
 #include "model/batching.h"
 #include "model/checkpoint.h"
 
 namespace prm {
 
-DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> examples,
-                           int64_t batch_tokens) {
+void CheckFinite(const StepScores& scores, const std::string& where) {
+  for (size_t s = 0; s < scores.p_correct.size(); ++s) {
+    if (std::isfinite(scores.p_correct[s])) continue;
+    throw Error(ErrorCode::kOutOfRange, StrCat(where, ", step ", s, ": the score is ",
+                                               scores.p_correct[s], "; ", kNotFiniteAdvice));
+  }
+}
+
+std::optional<DevScores> EvaluateExamples(const Decoder& decoder, std::span<const Example> examples,
+                                          int64_t batch_tokens,
+                                          const std::function<bool()>& stopped) {
   std::vector<TraceTokens> traces;
   std::vector<int64_t> lengths;
   for (const Example& e : examples) {
@@ -22,9 +32,11 @@ DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> exam
   std::vector<float> p_correct;
   std::vector<bool> correct;
   for (const BatchRange range : GroupByTokens(lengths, batch_tokens)) {
+    if (stopped()) return std::nullopt;
     const std::vector<StepScores> scores = ScoreSteps(
         decoder, Head(), std::span(traces).subspan(range.begin, range.end - range.begin));
     for (size_t b = range.begin; b < range.end; ++b) {
+      CheckFinite(scores[b - range.begin], StrCat("trace \"", examples[b].id, "\""));
       for (size_t s = 0; s < examples[b].targets.size(); ++s) {
         const LabelSet set = examples[b].targets[s].labels;
         if (set.empty()) continue;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -17,7 +18,13 @@ struct DevScores {
 };
 
 // Steps whose admissible labels are neither all correct nor all wrong count in the loss only.
-DevScores EvaluateExamples(const Decoder& decoder, std::span<const Example> examples,
-                           int64_t batch_tokens);
+// `stopped` is asked before each batch; nullopt where it says yes. Throws Error(kOutOfRange) naming
+// trace and step of a probability that is not finite.
+std::optional<DevScores> EvaluateExamples(const Decoder& decoder, std::span<const Example> examples,
+                                          int64_t batch_tokens,
+                                          const std::function<bool()>& stopped);
+
+// Throws Error(kOutOfRange) "`where`, step 2: ..." for a probability that is not finite.
+void CheckFinite(const StepScores& scores, const std::string& where);
 
 }  // namespace prm

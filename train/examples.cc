@@ -51,7 +51,7 @@ std::vector<Example> MakeExamples(std::span<const Trace> traces, const StepForma
                                   ExampleCounts* counts) {
   std::vector<Example> examples;
   for (const Trace& trace : traces) {
-    Example example{TokenizeTrace(format, tokenizer, trace), TargetsOf(trace, options)};
+    Example example{TokenizeTrace(format, tokenizer, trace), TargetsOf(trace, options), trace.id};
     if (!FitLength(trace, options, &example.tokens, counts)) continue;
     example.targets.resize(example.tokens.step_reads.size());
     const auto labelled = std::count_if(example.targets.begin(), example.targets.end(),

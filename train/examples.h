@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/step_format.h"
@@ -22,6 +23,7 @@ struct ExampleOptions {
 struct Example {
   TraceTokens tokens;
   std::vector<StepTarget> targets;  // one a read
+  std::string id{};                 // of the trace, for messages
 };
 
 struct ExampleCounts {

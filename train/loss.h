@@ -10,6 +10,10 @@
 
 namespace prm {
 
+// What to do about a loss, a gradient or a score that is not finite.
+inline constexpr const char* kNotFiniteAdvice =
+    "expected a finite number: lower the learning rates, or look at the data of this step";
+
 // What one read position is trained towards. Both empty: the step does not count.
 struct StepTarget {
   LabelSet labels;

@@ -1,21 +1,25 @@
 #include "train/run.h"
 
+#include <ATen/Parallel.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "data/error.h"
 #include "data/file_error.h"
 #include "data/stop_signal.h"
-#include "data/text_io.h"
 #include "data/trace_reader.h"
 #include "model/checkpoint_files.h"
 #include "model/kernels/ops.h"
+#include "train/data_warnings.h"
 #include "train/evaluation.h"
+#include "train/metrics_log.h"
 
 namespace prm {
 namespace {
@@ -24,34 +28,6 @@ using Clock = std::chrono::steady_clock;
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-// One JSON object a line; on resuming, what came after the saved step is dropped.
-class MetricsLog {
- public:
-  MetricsLog(const std::filesystem::path& path, int64_t resumed_step) : path_(path) {
-    std::string kept;
-    if (resumed_step > 0 && std::filesystem::exists(path)) {
-      LineReader reader(path);
-      std::string_view line;
-      while (reader.Next(&line)) {
-        const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-        if (entry.is_object() && entry.value("step", int64_t{0}) <= resumed_step) {
-          kept.append(line).append("\n");
-        }
-      }
-    }
-    WriteFileAtomically(path, kept);
-    file_.open(path, std::ios::app);
-  }
-  void Write(const nlohmann::json& entry) {
-    file_ << entry.dump() << std::endl;
-    if (!file_) throw FileError("append", path_, errno);
-  }
-
- private:
-  std::filesystem::path path_;
-  std::ofstream file_;
-};
 
 std::vector<Trace> ReadAll(const std::vector<std::string>& files) {
   std::vector<Trace> traces;
@@ -75,29 +51,79 @@ void ReportCounts(const char* what, const ExampleCounts& c) {
   }
 }
 
+const char* TooLongName(TooLong policy) {
+  return policy == TooLong::kError ? "error" : policy == TooLong::kSkip ? "skip" : "cut";
+}
+
+std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
+
+// Those that change the result and that Trainer::Options does not know. Every option belongs into
+// one of the two, but for paths, --resume and how often OUT/last is written.
+nlohmann::ordered_json OptionsOf(const RunOptions& o) {
+  return {{"max_tokens", o.examples.max_tokens},
+          {"too_long", TooLongName(o.examples.too_long)},
+          {"soft", o.examples.use_soft},
+          {"negative_after_first_error", o.examples.negative_after_first_error},
+          {"separator", OrNone(o.separator)},
+          {"dev_sha256", o.dev.empty() ? "none" : Sha256OfFile(o.dev)},
+          {"eval_tokens", o.eval_tokens}};
+}
+
+// Results are the same to the last bit only where these are.
+nlohmann::ordered_json MachineOf(const ComputeTarget& target) {
+  return {{"device", target.device.str()},
+          {"threads", at::get_num_threads()},
+          {"kernels", ops::DescribeKernels(target.device)}};
+}
+
+StepFormat FormatOf(const RunOptions& options, const LoadedModel& model) {
+  if (!model.prm) {
+    return options.separator.empty()
+               ? NewlineFormat(*model.tokenizer, model.prepend_bos)
+               : SeparatorFormat(*model.tokenizer, model.prepend_bos, options.separator);
+  }
+  if (!options.separator.empty() && !options.resume) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                StrCat("--separator ", options.separator, ": ", options.model,
+                       " is a checkpoint that says itself how a step ends (prm describe); "
+                       "expected a backbone, or no --separator"));
+  }
+  return model.prm->format;
+}
+
 PrmJson DescribeCheckpoint(const RunOptions& options, const LoadedModel& model, int max_tokens) {
   PrmJson prm;
-  prm.format = model.prm ? model.prm->format : NewlineFormat(*model.tokenizer, model.prepend_bos);
+  prm.format = FormatOf(options, model);
   prm.max_tokens = max_tokens;
   prm.base_model = std::filesystem::path(options.model).filename().string();
+  if (options.resume) prm.base_model = model.prm->base_model;
   if (options.examples.negative_after_first_error) prm.label_policy.after_first_error = "negative";
   for (const std::string& file : options.data) {
     prm.training_data.push_back(
         {std::filesystem::path(file).filename().string(), Sha256OfFile(file)});
   }
-  const TrainerOptions& t = options.trainer;
-  prm.training_options_json = nlohmann::json({{"epochs", t.epochs},
-                                              {"tokens", t.tokens},
-                                              {"batch_tokens", t.batch_tokens},
-                                              {"lr", t.adamw.lr},
-                                              {"head_lr", t.adamw.head_lr},
-                                              {"weight_decay", t.adamw.weight_decay},
-                                              {"warmup", t.warmup},
-                                              {"class_weights", t.loss.class_weights},
-                                              {"max_tokens", options.examples.max_tokens},
-                                              {"seed", t.seed}})
-                                  .dump();
   return prm;
+}
+
+void CheckOut(const RunOptions& options) {
+  const std::filesystem::path out = options.out, state = out / "last" / "trainer.json";
+  if (options.resume) {
+    if (std::filesystem::exists(state)) return;
+    throw Error(ErrorCode::kNotFound, state.string() + ": nothing to resume");
+  }
+  for (const char* name : {"last", "best", "metrics.jsonl"}) {
+    if (!std::filesystem::exists(std::filesystem::symlink_status(out / name))) continue;
+    throw Error(
+        ErrorCode::kAlreadyExists,
+        StrCat((out / name).string(), ": is there already; expected a new --out",
+               std::filesystem::exists(state) ? ", or --resume to go on with this run" : ""));
+  }
+}
+
+void Warn(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
 }
 
 class Run {
@@ -106,39 +132,71 @@ class Run {
   void Train();
 
  private:
-  void Evaluate();
+  void LoadDev(const std::vector<Trace>& train);
+  bool Evaluate();
   void Save(const char* name, bool with_state);
+  void SaveLast();
   void Progress(const StepReport& report, double seconds);
+  bool Stopped() const { return (stop_ && stop_->Received()) || pipe_closed_; }
+  [[noreturn]] void SaveAndStop();
+  std::string Best() const;
+  __attribute__((format(printf, 2, 3))) void Say(const char* format, ...);
 
+  std::optional<StopSignal> stop_;  // while it trains: until then there is nothing to save
+  bool pipe_closed_ = false;        // nobody reads standard error any more
   RunOptions options_;
   std::filesystem::path out_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   PrmJson prm_;
-  std::vector<Trace> dev_traces_;
   std::vector<Example> dev_;
   std::vector<TraceTokens> self_test_tokens_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<MetricsLog> metrics_;
-  std::optional<double> best_;  // metric of best/
-  double loss_average_ = 0.0;
+  TrainerState state_;  // but for the trainer's own counts
+  int64_t saved_steps_ = -1;
   Clock::time_point last_save_ = Clock::now();
   int64_t tokens_at_start_ = 0;
   Clock::time_point started_ = Clock::now();
 };
 
+void Run::Say(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  if (std::vfprintf(stderr, format, arguments) < 0 && errno == EPIPE) pipe_closed_ = true;
+  va_end(arguments);
+}
+
+void Run::LoadDev(const std::vector<Trace>& train) {
+  if (options_.dev.empty()) return;
+  const std::vector<Trace> traces = ReadAll({options_.dev});
+  ExampleCounts counts;
+  dev_ = MakeExamples(traces, prm_.format, *tokenizer_, options_.examples, &counts);
+  ReportCounts("dev", counts);
+  const bool judges = std::ranges::any_of(dev_, [](const Example& example) {
+    return std::ranges::any_of(example.targets,
+                               [](const StepTarget& target) { return !target.labels.empty(); });
+  });
+  if (!judges) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("--dev ", options_.dev, ": ", traces.size(), " traces, none of them with a ",
+                       "labelled step; expected labels to judge by, or no --dev"));
+  }
+  Warn(ClassWarnings(dev_, "--dev"));
+  Warn(OverlapWarnings(train, traces));
+}
+
 Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
-  const std::filesystem::path last = out_ / "last";
-  if (!options.resume && std::filesystem::exists(last)) {
-    throw Error(ErrorCode::kAlreadyExists,
-                out_.string() + ": holds a training run; --resume goes on with it");
-  }
-  if (options.resume && !std::filesystem::exists(last / "trainer.json")) {
-    throw Error(ErrorCode::kNotFound, (last / "trainer.json").string() + ": nothing to resume");
-  }
+  CheckOut(options);
   std::error_code error;
   std::filesystem::create_directories(out_, error);
   if (error) throw FileError("create the folder", out_, error.value());
-  const ComputeTarget target = ChooseComputeTarget(options.device, options.dtype, options.threads);
+  const std::filesystem::path last = out_ / "last";
+  if (options.resume && options.dtype == "auto") {  // as it was chosen when the run began
+    const nlohmann::ordered_json saved = ReadTrainerState(last / "trainer.json").options;
+    const auto dtype = saved.find("dtype");
+    if (dtype != saved.end() && dtype->is_string()) options_.dtype = dtype->get<std::string>();
+  }
+  const ComputeTarget target = ChooseComputeTarget(options.device, options_.dtype, options.threads);
   const std::vector<Trace> traces = ReadAll(options.data);
   LoadedModel model = LoadModel(options.resume ? last.string() : options.model);
   if (model.prm && model.prm->head != Head()) {
@@ -147,44 +205,52 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
                        "this one has another (prm describe)"));
   }
   tokenizer_ = model.tokenizer;
-  const int max_tokens = std::min(options.examples.max_tokens, model.config.max_positions());
-  options_.examples.max_tokens = max_tokens;
+  options_.examples.max_tokens =
+      std::min(options.examples.max_tokens, model.config.max_positions());
   prm_ = DescribeCheckpoint(options_, model, model.config.max_positions());
-  if (options.resume) prm_.base_model = model.prm->base_model;
 
   ExampleCounts counts;
   std::vector<Example> examples =
       MakeExamples(traces, prm_.format, *tokenizer_, options_.examples, &counts);
   ReportCounts("train", counts);
-  if (!options.dev.empty()) {
-    ExampleCounts dev_counts;
-    dev_traces_ = ReadAll({options.dev});
-    dev_ = MakeExamples(dev_traces_, prm_.format, *tokenizer_, options_.examples, &dev_counts);
-    ReportCounts("dev", dev_counts);
-  }
+  Warn(ClassWarnings(examples, "--data"));
+  LoadDev(traces);
   for (size_t i = 0; i < std::min<size_t>(3, examples.size()); ++i) {
     self_test_tokens_.push_back(examples[i * examples.size() / 3].tokens);
   }
   trainer_ =
       std::make_unique<Trainer>(std::move(model), std::move(examples), target, options_.trainer);
-  if (options.resume) best_ = trainer_->Resume(last);
+  const nlohmann::ordered_json run_options = OptionsOf(options_), machine = MachineOf(target);
+  if (options.resume) {
+    state_ = trainer_->Resume(last, run_options);
+    if (const std::string changes = OptionChanges(state_.machine, machine); !changes.empty()) {
+      Warn({StrCat("--resume: ", changes, ": the last bits of the result may be others")});
+    }
+    saved_steps_ = trainer_->steps();
+  }
+  state_.options = run_options;
+  state_.machine = machine;
+  nlohmann::ordered_json all = trainer_->Options();
+  all.update(run_options);
+  all.update(machine);
+  prm_.training_options_json = all.dump();
   metrics_ = std::make_unique<MetricsLog>(out_ / "metrics.jsonl", trainer_->steps());
   tokens_at_start_ = trainer_->tokens_seen();
-  std::fprintf(stderr, "training %lld tokens on %s in %s, kernels: %s\n",
-               (long long)trainer_->total_tokens(), target.device.str().c_str(),
-               DtypeName(target.dtype).c_str(), ops::DescribeKernels(target.device).c_str());
+  Say("training %lld tokens on %s in %s, kernels: %s\n", (long long)trainer_->total_tokens(),
+      target.device.str().c_str(), DtypeName(target.dtype).c_str(),
+      ops::DescribeKernels(target.device).c_str());
 }
 
 void Run::Progress(const StepReport& report, double seconds) {
-  loss_average_ = report.step == 1 || loss_average_ == 0.0
-                      ? report.loss
-                      : 0.95 * loss_average_ + 0.05 * report.loss;
-  const double elapsed = SecondsSince(started_);
+  double& average = state_.loss_average.emplace(
+      state_.loss_average ? 0.95 * *state_.loss_average + 0.05 * report.loss : report.loss);
+  const double elapsed = std::max(1e-9, SecondsSince(started_));
   const double rate = double(report.tokens - tokens_at_start_) / elapsed;
-  const double left = double(trainer_->total_tokens() - report.tokens) / rate;
-  std::fprintf(stderr, "step %lld  %5.1f%%  loss %.4f  %.0f tokens/s  %d:%02d left\n",
-               (long long)report.step, 100 * trainer_->Progress(), loss_average_, rate,
-               int(left) / 60, int(left) % 60);
+  // The last step may go beyond the tokens that were asked for.
+  const double tokens_left = double(std::max<int64_t>(0, trainer_->total_tokens() - report.tokens));
+  const auto left = (long long)(trainer_->Done() ? 0 : tokens_left / rate);
+  Say("step %lld  %5.1f%%  loss %.4f  %.0f tokens/s  %lld:%02lld left\n", (long long)report.step,
+      100 * trainer_->Progress(), average, rate, left / 60, left % 60);
   metrics_->Write({{"step", report.step},
                    {"tokens", report.tokens},
                    {"loss", report.loss},
@@ -205,47 +271,87 @@ void Run::Save(const char* name, bool with_state) {
   prm_.self_tests.clear();
   const std::vector<StepScores> scores = ScoreSteps(exact, prm_.head, self_test_tokens_);
   for (size_t i = 0; i < scores.size(); ++i) {
+    CheckFinite(scores[i], StrCat("step ", trainer_->steps(), ": self-test trace ", i));
     prm_.self_tests.push_back({self_test_tokens_[i], scores[i]});
   }
   try {
     CheckSelfTests(exported, prm_, name);
   } catch (const Error& error) {
-    std::fprintf(stderr, "warning: will load with --dtype float32 only: %s\n", error.what());
+    Say("warning: will load with --dtype float32 only: %s\n", error.what());
   }
   CheckpointWriter writer(out_ / name);
   WriteCheckpoint(exported, *tokenizer_, prm_, &writer);
-  if (with_state) trainer_->SaveState(&writer, best_);
+  if (with_state) trainer_->SaveState(&writer, state_);
   writer.Commit();
-  if (with_state) last_save_ = Clock::now();
 }
 
-void Run::Evaluate() {
+void Run::SaveLast() {
+  if (saved_steps_ == trainer_->steps()) return;
+  Save("last", /*with_state=*/true);
+  saved_steps_ = trainer_->steps();
+  last_save_ = Clock::now();
+}
+
+void Run::SaveAndStop() {
+  SaveLast();
+  throw Error(ErrorCode::kCancelled,
+              StrCat("stopped ", pipe_closed_ ? "as nobody reads standard error" : "by a signal",
+                     " after step ", trainer_->steps(), "; saved in ", (out_ / "last").string(),
+                     ", --resume goes on"));
+}
+
+// False where the run was stopped meanwhile; the evaluation is then still due.
+bool Run::Evaluate() {
   double metric = double(trainer_->steps());  // without dev data the latest is the best
+  state_.evaluation_due = true;
   if (!dev_.empty()) {
     const Clock::time_point start = Clock::now();
-    const DevScores dev =
-        EvaluateExamples(trainer_->Exported(), dev_, options_.trainer.micro_tokens);
-    metric = dev.step_auroc.value_or(-dev.loss);
-    std::fprintf(stderr, "dev: loss %.4f, step AUROC %.4f, Brier %.4f (%.0f s)\n", dev.loss,
-                 dev.step_auroc.value_or(NAN), dev.brier, SecondsSince(start));
+    std::optional<DevScores> dev;
+    try {
+      dev = EvaluateExamples(trainer_->Exported(), dev_, options_.trainer.micro_tokens,
+                             [this] { return Stopped(); });
+    } catch (const Error& error) {
+      throw Error(error.code(), StrCat("step ", trainer_->steps(), ": --dev: ", error.what()));
+    }
+    if (!dev) return false;
+    metric = dev->step_auroc.value_or(-dev->loss);
+    char auroc[16] = "undefined";
+    if (dev->step_auroc) std::snprintf(auroc, sizeof(auroc), "%.4f", *dev->step_auroc);
+    Say("dev: loss %.4f, step AUROC %s, Brier %.4f (%.0f s)\n", dev->loss, auroc, dev->brier,
+        SecondsSince(start));
     nlohmann::json entry = {{"step", trainer_->steps()},
                             {"tokens", trainer_->tokens_seen()},
-                            {"dev_loss", dev.loss},
-                            {"dev_brier", dev.brier},
+                            {"dev_loss", dev->loss},
+                            {"dev_brier", dev->brier},
                             {"dev_step_auroc", nullptr}};
-    if (dev.step_auroc) entry["dev_step_auroc"] = *dev.step_auroc;
+    if (dev->step_auroc) entry["dev_step_auroc"] = *dev->step_auroc;
     metrics_->Write(entry);
     started_ += Clock::now() - start;  // tokens/s is of training alone
   }
-  const bool is_best = !best_ || metric > *best_;
-  if (is_best) best_ = metric;
+  const bool is_best = !state_.best_metric || metric > *state_.best_metric;
+  if (is_best) state_.best_metric = metric;
   if (is_best) Save("best", /*with_state=*/false);
-  Save("last", /*with_state=*/true);
+  state_.evaluation_due = false;
+  saved_steps_ = -1;  // before the evaluation, if at all
+  SaveLast();
+  return true;
+}
+
+std::string Run::Best() const {
+  if (dev_.empty() || !state_.best_metric) return "without --dev best/ is last/";
+  const double metric = *state_.best_metric;
+  return StrCat("best dev ", metric < 0 ? "loss " : "step AUROC ", std::abs(metric), ", in ",
+                (out_ / "best").string());
 }
 
 void Run::Train() {
-  const StopSignal stop;
+  if (trainer_->Done() && !state_.evaluation_due) {
+    Say("already finished at step %lld; %s\n", (long long)trainer_->steps(), Best().c_str());
+    return;
+  }
+  stop_.emplace();
   started_ = Clock::now();
+  if (state_.evaluation_due && !Evaluate()) SaveAndStop();
   // Multiples of the interval, wherever the run was interrupted.
   const auto evaluations = [&] {
     return options_.eval_tokens > 0 ? trainer_->tokens_seen() / options_.eval_tokens : 0;
@@ -255,17 +361,19 @@ void Run::Train() {
     const int64_t evaluated = evaluations();
     const Clock::time_point start = Clock::now();
     const StepReport report = trainer_->Step();
-    Progress(report, SecondsSince(start));
-    if (trainer_->Done() || trainer_->epoch() != epoch || evaluations() > evaluated) {
-      Evaluate();
-    } else if (options_.save_minutes > 0 && SecondsSince(last_save_) > 60 * options_.save_minutes) {
-      Save("last", /*with_state=*/true);
+    const double seconds = SecondsSince(start);
+    state_.evaluation_due =
+        trainer_->Done() || trainer_->epoch() != epoch || evaluations() > evaluated;
+    try {
+      Progress(report, seconds);
+    } catch (const Error&) {  // of metrics.jsonl
+      SaveLast();
+      throw;
     }
-    if (stop.Received() && !trainer_->Done()) {
-      Save("last", /*with_state=*/true);
-      throw Error(ErrorCode::kCancelled,
-                  StrCat("stopped by a signal after step ", report.step, "; saved in ",
-                         (out_ / "last").string(), ", --resume goes on"));
+    if (state_.evaluation_due && !Evaluate()) SaveAndStop();
+    if (Stopped() && !trainer_->Done()) SaveAndStop();
+    if (options_.save_minutes > 0 && SecondsSince(last_save_) > 60 * options_.save_minutes) {
+      SaveLast();
     }
   }
 }

@@ -15,8 +15,11 @@ struct RunOptions {
   std::string dev;                // native trace file; empty: no evaluation, best = last
   std::string out;                // folder: best/, last/, metrics.jsonl
   bool resume = false;            // go on from out/last
-  int64_t eval_tokens = 0;        // evaluate every so many training tokens; 0: after each epoch
-  double save_minutes = 15;       // write out/last at least so often; 0: at evaluations only
+  // A special token that ends each step, instead of a line feed; only where the model has no step
+  // format of its own. vLLM finds steps by such a token alone.
+  std::string separator;
+  int64_t eval_tokens = 0;   // evaluate every so many training tokens; 0: after each epoch
+  double save_minutes = 15;  // write out/last at least so often; 0: at evaluations only
   std::string device = "auto";
   std::string dtype = "auto";
   int threads = 0;
@@ -25,8 +28,11 @@ struct RunOptions {
 };
 
 // Trains and leaves `out`/best and `out`/last. Progress goes to stderr, one JSON object a step or
-// evaluation to `out`/metrics.jsonl. SIGINT and SIGTERM save `out`/last and throw
-// Error(kCancelled). Refuses an `out` that holds a run unless `resume` is set.
+// evaluation to `out`/metrics.jsonl. SIGINT, SIGTERM, SIGHUP and a standard error that nobody reads
+// any more save `out`/last and throw Error(kCancelled); so does an error of metrics.jsonl, with its
+// own code. A loss, gradient or score that is not finite throws Error(kOutOfRange) naming the step,
+// and what was saved before stays. Refuses an `out` that holds a run, or part of one, unless
+// `resume` is set; resuming a run that is done says so and returns.
 void RunTraining(const RunOptions& options);
 
 }  // namespace prm

@@ -1,51 +1,45 @@
 // prm train
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <map>
 
-#include "data/error.h"
+#include "data/number_range.h"
 #include "train/commands.h"
 #include "train/run.h"
 
 namespace prm {
 namespace {
 
+constexpr int64_t kMaxTokens = 1'000'000'000'000'000;
+constexpr int64_t kMaxBatchTokens = 1'000'000'000;
+constexpr double kMaxRate = 1e38;  // of what is a float32 at last
+constexpr float kMinWeight = 1e-6f, kMaxWeight = 1e6f;
+
 void AddScheduleFlags(CLI::App* train, RunOptions* o) {
-  train->add_option("--epochs", o->trainer.epochs, "Passes over the data")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
+  TrainerOptions& t = o->trainer;
+  AddNumber(train, "--epochs", t.epochs, 1, 1000, "Passes over the data");
+  AddNumber(train, "--tokens", t.tokens, 0, kMaxTokens,
+            "Stop after so many training tokens; 0: all epochs");
+  AddNumber(train, "--batch-tokens", t.batch_tokens, 1, kMaxBatchTokens,
+            "Tokens of an optimizer step");
+  AddNumber(train, "--micro-tokens", t.micro_tokens, 1, kMaxBatchTokens,
+            "Tokens of a forward and backward pass; bounds memory");
+  AddNumber(train, "--lr", t.adamw.lr, 0, kMaxRate, "Learning rate of the backbone");
+  AddNumber(train, "--head-lr", t.adamw.head_lr, 0, kMaxRate, "Learning rate of the step head");
+  AddNumber(train, "--weight-decay", t.adamw.weight_decay, 0, kMaxRate,
+            "Of the linear layers, as a share of the learning rate");
+  AddNumber(train, "--clip", t.adamw.clip, 0, kMaxRate, "Largest global gradient norm; 0: none");
+  AddNumber(train, "--warmup", t.warmup, 0, 1, "Share of the run that warms up");
+  AddNumber(train, "--lr-floor", t.lr_floor, 0, 1, "Share of the learning rate at the end");
+  const NumberRange<float> weights{kMinWeight, kMaxWeight};
   train
-      ->add_option("--tokens", o->trainer.tokens,
-                   "Stop after so many training tokens; 0: all epochs")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  train->add_option("--batch-tokens", o->trainer.batch_tokens, "Tokens of an optimizer step")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  train
-      ->add_option("--micro-tokens", o->trainer.micro_tokens,
-                   "Tokens of a forward and backward pass; bounds memory")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  train->add_option("--lr", o->trainer.adamw.lr, "Learning rate of the backbone")
-      ->capture_default_str();
-  train->add_option("--head-lr", o->trainer.adamw.head_lr, "Learning rate of the step head")
-      ->capture_default_str();
-  train->add_option("--weight-decay", o->trainer.adamw.weight_decay)->capture_default_str();
-  train->add_option("--clip", o->trainer.adamw.clip, "Largest global gradient norm; 0: none")
-      ->capture_default_str();
-  train->add_option("--warmup", o->trainer.warmup, "Share of the run that warms up")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
-  train->add_option("--lr-floor", o->trainer.lr_floor, "Share of the learning rate at the end")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
-  train
-      ->add_option("--class-weights", o->trainer.loss.class_weights,
-                   "Loss weights: necessary redundant incorrect incomplete")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  train->add_option("--seed", o->trainer.seed, "Order of the traces and the new head")
-      ->capture_default_str();
+      ->add_option("--class-weights", t.loss.class_weights,
+                   "Loss weights: necessary,redundant,incorrect,incomplete")
+      ->delimiter(',')
+      ->default_str("1,1,2,2")
+      ->check(weights, weights.Text());
+  AddNumber(train, "--seed", t.seed, 0, std::numeric_limits<uint64_t>::max(),
+            "Order of the traces and the new head");
 }
 
 void AddDataFlags(CLI::App* train, RunOptions* o) {
@@ -57,9 +51,11 @@ void AddDataFlags(CLI::App* train, RunOptions* o) {
   train->add_option("--dev", o->dev, "Native trace file that chooses the best checkpoint");
   train->add_option("--out", o->out, "Folder for best/, last/ and metrics.jsonl")->required();
   train->add_flag("--resume", o->resume, "Go on from OUT/last");
-  train->add_option("--max-tokens", o->examples.max_tokens, "Longest trace")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  train->add_option(
+      "--separator", o->separator,
+      "Special token that ends each step, as '<|endoftext|>', instead of a line feed; "
+      "prm export --to vllm needs one");
+  AddNumber(train, "--max-tokens", o->examples.max_tokens, 1, 1 << 28, "Longest trace");
   const std::map<std::string, TooLong> policies = {
       {"error", TooLong::kError}, {"skip", TooLong::kSkip}, {"cut", TooLong::kCut}};
   train
@@ -79,18 +75,14 @@ void AddTrainCommand(CLI::App& app) {
   CLI::App* train = app.add_subcommand("train", "Train a step-level PRM on labelled traces");
   AddDataFlags(train, options.get());
   AddScheduleFlags(train, options.get());
-  train
-      ->add_option("--eval-tokens", options->eval_tokens,
-                   "Evaluate every so many training tokens; 0: after each epoch")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  train->add_option("--save-minutes", options->save_minutes, "Write OUT/last at least so often")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  AddNumber(train, "--eval-tokens", options->eval_tokens, 0, kMaxTokens,
+            "Evaluate every so many training tokens; 0: after each epoch");
+  AddNumber(train, "--save-minutes", options->save_minutes, 0, 1e6,
+            "Write OUT/last at least so often; 0: at evaluations only");
   train->add_option("--device", options->device, "auto | cpu | cuda | cuda:N")
       ->capture_default_str();
   train->add_option("--dtype", options->dtype, "auto | float32 | bfloat16")->capture_default_str();
-  train->add_option("--threads", options->threads, "0: all cores")->capture_default_str();
+  AddNumber(train, "--threads", options->threads, 0, kMaxThreads, "0: all cores");
   train->callback([options] { RunTraining(*options); });
 }
 

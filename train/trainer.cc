@@ -5,17 +5,13 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "data/error.h"
-#include "data/text_io.h"
 #include "model/torch_error.h"
 
 namespace prm {
 namespace {
-
-constexpr int kStateVersion = 2;  // of trainer.json and optimizer.safetensors
 
 DecoderWeights MasterOf(LoadedModel* model, const ComputeTarget& target, uint64_t seed) {
   if (!model->weights.head_weight.defined()) InitializeHead(&model->weights, seed);
@@ -90,6 +86,10 @@ StepReport Trainer::Step() {
     for (const auto& members : plan.micro_batches) {
       report.loss += MicroBatch(members, 1.0 / weight) / weight;
     }
+    if (!std::isfinite(report.loss)) {
+      throw Error(ErrorCode::kOutOfRange, StrCat("step ", steps() + 1, ": the loss is ",
+                                                 report.loss, "; ", kNotFiniteAdvice));
+    }
     tokens_seen_ += plan.tokens;
     const double progress = double(tokens_seen_) / double(total_tokens_);
     const double factor = LearningRateFactor(progress, options_.warmup, options_.lr_floor);
@@ -122,7 +122,7 @@ Decoder Trainer::Exported() const {
   return Decoder(config_, std::move(weights));
 }
 
-std::string Trainer::Fingerprint() const {
+nlohmann::ordered_json Trainer::Options() const {
   uint64_t hash = 1469598103934665603ull;  // FNV-1a over all ids and targets
   const auto mix = [&](uint64_t value) { hash = (hash ^ value) * 1099511628211ull; };
   for (const Example& example : examples_) {
@@ -132,59 +132,77 @@ std::string Trainer::Fingerprint() const {
       if (t.soft) mix(std::bit_cast<uint32_t>(*t.soft));
     }
   }
-  std::string weights;
-  for (const double w : options_.loss.class_weights)
-    weights += StrCat(weights.empty() ? "" : ",", w);
-  return StrCat("seed=", options_.seed, " epochs=", options_.epochs, " tokens=", options_.tokens,
-                " batch_tokens=", options_.batch_tokens, " micro_tokens=", options_.micro_tokens,
-                " lr=", options_.adamw.lr, " head_lr=", options_.adamw.head_lr,
-                " weight_decay=", options_.adamw.weight_decay, " clip=", options_.adamw.clip,
-                " warmup=", options_.warmup, " lr_floor=", options_.lr_floor,
-                " class_weights=", weights, " dtype=", DtypeName(target_.dtype),
-                " examples=", examples_.size(), " data=", hash);
+  return {{"epochs", options_.epochs},
+          {"tokens", options_.tokens},
+          {"batch_tokens", options_.batch_tokens},
+          {"micro_tokens", options_.micro_tokens},
+          {"lr", options_.adamw.lr},
+          {"head_lr", options_.adamw.head_lr},
+          {"weight_decay", options_.adamw.weight_decay},
+          {"clip", options_.adamw.clip},
+          {"warmup", options_.warmup},
+          {"lr_floor", options_.lr_floor},
+          {"class_weights", options_.loss.class_weights},
+          {"seed", options_.seed},
+          {"dtype", DtypeName(target_.dtype)},
+          {"examples", StrCat(examples_.size(), " (hash ", std::hex, hash, ")")}};
 }
 
-void Trainer::SaveState(CheckpointWriter* writer, std::optional<double> best_metric) const {
+void Trainer::SaveState(CheckpointWriter* writer, TrainerState run) const {
   optimizer_.Save(master_, writer->folder() / "optimizer.safetensors");
-  nlohmann::json state = {{"version", kStateVersion},   {"fingerprint", Fingerprint()},
-                          {"optimizer_steps", steps()}, {"epoch", epoch_},
-                          {"next_step", next_step_},    {"tokens_seen", tokens_seen_},
-                          {"best_metric", nullptr}};
-  if (best_metric) state["best_metric"] = *best_metric;
-  writer->WriteFile("trainer.json", state.dump(1) + "\n");
+  run.optimizer_steps = steps();
+  run.epoch = epoch_;
+  run.next_step = int64_t(next_step_);
+  run.tokens_seen = tokens_seen_;
+  nlohmann::ordered_json options = Options();
+  options.update(run.options);
+  run.options = std::move(options);
+  writer->WriteFile("trainer.json", WriteTrainerState(run));
 }
 
-std::optional<double> Trainer::Resume(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "trainer.json";
-  std::optional<double> best;
-  try {
-    const nlohmann::json state = nlohmann::json::parse(ReadFile(file));
-    if (state.at("version") != kStateVersion) {
-      throw Error(ErrorCode::kFailedPrecondition,
-                  StrCat(file.string(), ": version: ", state.at("version").dump(), ", expected ",
-                         kStateVersion));
-    }
-    const std::string fingerprint = state.at("fingerprint");
-    if (fingerprint != Fingerprint()) {
-      throw Error(ErrorCode::kFailedPrecondition,
-                  StrCat(file.string(), ": the run was started with \"", fingerprint,
-                         "\", not with \"", Fingerprint(), "\""));
-    }
-    epoch_ = state.at("epoch");
-    tokens_seen_ = state.at("tokens_seen");
-    if (!state.at("best_metric").is_null()) best = state.at("best_metric").get<double>();
-    StartEpoch();
-    next_step_ = state.at("next_step");
-    if (next_step_ >= plan_.size()) {
-      throw Error(ErrorCode::kDataLoss, StrCat(file.string(), ": next_step: ", next_step_, " of ",
-                                               plan_.size(), " steps"));
-    }
-    optimizer_.Load(folder / "optimizer.safetensors", state.at("optimizer_steps"), &master_);
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorCode::kDataLoss, StrCat(file.string(), ": ", error.what()));
+// All counts follow from the place in the plan, which follows from options and data.
+void Trainer::CheckPosition(const TrainerState& saved, const std::filesystem::path& file) const {
+  const auto expect = [&](const char* field, int64_t value, int64_t min, int64_t max) {
+    if (value >= min && value <= max) return;
+    throw Error(ErrorCode::kDataLoss,
+                StrCat(file.string(), ": field '", field, "' is ", value, "; expected ",
+                       min == max ? "" : StrCat(min, " to "), max));
+  };
+  expect("epoch", saved.epoch, 0, options_.epochs);
+  int64_t steps = 0, tokens = 0;
+  for (int epoch = 0;; ++epoch) {
+    const auto plan =
+        PlanEpoch(lengths_, options_.seed, epoch, options_.batch_tokens, options_.micro_tokens);
+    const bool last = epoch == saved.epoch;
+    const bool done = epoch == options_.epochs;
+    if (last) expect("next_step", saved.next_step, 0, done ? 0 : int64_t(plan.size()) - 1);
+    const int64_t count = last ? saved.next_step : int64_t(plan.size());
+    steps += count;
+    for (int64_t i = 0; i < count; ++i) tokens += plan[size_t(i)].tokens;
+    if (last) break;
   }
+  expect("optimizer_steps", saved.optimizer_steps, steps, steps);
+  expect("tokens_seen", saved.tokens_seen, tokens, tokens);
+}
+
+TrainerState Trainer::Resume(const std::filesystem::path& folder,
+                             const nlohmann::ordered_json& run_options) {
+  const std::filesystem::path file = folder / "trainer.json";
+  TrainerState saved = ReadTrainerState(file);
+  nlohmann::ordered_json options = Options();
+  options.update(run_options);
+  if (const std::string changes = OptionChanges(saved.options, options); !changes.empty()) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                StrCat(file.string(), ": the run was started with other options: ", changes));
+  }
+  CheckPosition(saved, file);
+  optimizer_.Load(folder / "optimizer.safetensors", saved.optimizer_steps, &master_);
+  epoch_ = int(saved.epoch);
+  StartEpoch();
+  next_step_ = size_t(saved.next_step);
+  tokens_seen_ = saved.tokens_seen;
   RefreshComputeWeights();
-  return best;
+  return saved;
 }
 
 }  // namespace prm

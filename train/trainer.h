@@ -13,6 +13,7 @@
 #include "train/examples.h"
 #include "train/loss.h"
 #include "train/schedule.h"
+#include "train/trainer_state.h"
 
 namespace prm {
 
@@ -53,6 +54,8 @@ class Trainer {
   int64_t steps() const { return optimizer_.steps(); }
   int epoch() const { return epoch_; }
 
+  // Throws Error naming the step whose loss or gradient norm is not finite; the weights are then as
+  // before it.
   StepReport Step();
 
   // The model as it is now in the compute dtype, with the class weights taken out of the head's
@@ -62,19 +65,22 @@ class Trainer {
   // The float32 weights that the optimizer moves; class weights are in the head's bias.
   const DecoderWeights& master() const { return master_; }
 
+  // What decides which numbers come next: options, number format and data, by name.
+  nlohmann::ordered_json Options() const;
+
   // Writes optimizer.safetensors (the float32 weights and both moments) and trainer.json beside a
-  // checkpoint, for Resume. The best metric
-  // is absent before the first evaluation.
-  void SaveState(CheckpointWriter* writer, std::optional<double> best_metric) const;
-  // Continues from a folder with both: returns the saved best metric. Throws Error naming what does
-  // not fit (options or data that change the order of examples).
-  std::optional<double> Resume(const std::filesystem::path& folder);
+  // checkpoint, for Resume: `run` with this object's counts, and Options() before its options.
+  void SaveState(CheckpointWriter* writer, TrainerState run) const;
+  // Continues from a folder with both, which it returns. Throws Error naming each option that is
+  // another one now (`run_options`: those of SaveState's `run`), and what does not fit in the
+  // files.
+  TrainerState Resume(const std::filesystem::path& folder,
+                      const nlohmann::ordered_json& run_options = nlohmann::ordered_json::object());
 
  private:
   void StartEpoch();
   void RefreshComputeWeights();
-  // Options and data that decide which numbers come next, as text.
-  std::string Fingerprint() const;
+  void CheckPosition(const TrainerState& saved, const std::filesystem::path& file) const;
   double MicroBatch(const std::vector<size_t>& members, double scale);
 
   TrainerOptions options_;

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "data/bpe_tokenizer.h"
 #include "data/error.h"
 #include "tests/error_of.h"
 
@@ -102,6 +105,30 @@ TEST(NewlineFormat, EndsProblemAndStepsWithTheNewlineToken) {
 
 TEST(NewlineFormat, TheSpaceMarkIsNoPartOfTheSeparator) {
   EXPECT_EQ(NewlineFormat(MarkingTokenizer(), false).step.back(), Ids({'\n'}));
+}
+
+TEST(SeparatorFormat, EndsStepsWithASpecialTokenThatNoTextBecomes) {
+  BpeSpec spec;
+  spec.where = "test";
+  for (int i = 0; i < 256; ++i) spec.tokens.push_back(std::string(1, char(i)));
+  spec.special_tokens = {{"<bos>", 256}, {"<added>", 257, /*special=*/false}, {"<sep>", 258}};
+  spec.bos_id = 256;
+  const auto tokenizer = MakeBpeTokenizer(std::move(spec));
+  const StepFormat format = SeparatorFormat(*tokenizer, true, "<sep>");
+  EXPECT_EQ(format.prompt, NewlineFormat(*tokenizer, true).prompt);
+  EXPECT_EQ(format.step.back(), Ids({258}));
+  Trace trace;
+  trace.problem = "a<sep>";
+  trace.steps = {{"b<sep>", {}, {}}, {"c", {}, {}}};
+  const TraceTokens tokens = TokenizeTrace(format, *tokenizer, trace);
+  EXPECT_EQ(std::ranges::count(tokens.ids, 258), 2);
+  for (const int32_t read : tokens.step_reads) EXPECT_EQ(tokens.ids[size_t(read)], 258);
+  for (const char* separator : {"<bos>", "<added>", "x", "<nowhere>", ""}) {
+    EXPECT_EQ(MessageOf([&] { SeparatorFormat(*tokenizer, true, separator); }),
+              StrCat("separator \"", separator, "\": expected a special token of the tokenizer, ",
+                     "which no text becomes and none begins with, such as <sep>"));
+  }
+  EXPECT_EQ(SeparatorFormat(*tokenizer, false, "<bos>").step.back(), Ids({256}));
 }
 
 TEST(NewlineFormat, BosComesFirstWhereTheModelExpectsIt) {

@@ -124,6 +124,23 @@ TEST_F(CheckpointWriterTest, AKilledWriterLeavesTheFormerCheckpointAndIsCleanedU
   EXPECT_THAT(Names(folder_.path()), ElementsAre("out"));
 }
 
+TEST_F(CheckpointWriterTest, ASignalLeavesTheFormerCheckpointAndNothingElse) {
+  Commit(target_, "old");
+  const pid_t child = fork();
+  if (child == 0) {
+    RemoveTemporariesOnSignals();
+    CheckpointWriter writer(target_);
+    writer.WriteFile("config.json", "new");
+    kill(getpid(), SIGTERM);
+    for (;;) pause();
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) << status;
+  EXPECT_EQ(ReadText(target_ / "config.json"), "old");
+  EXPECT_THAT(Names(folder_.path()), ElementsAre("out"));
+}
+
 TEST_F(CheckpointWriterTest, CleansUpOnlyItsOwnLeftovers) {
   for (const char* name :
        {"out.tmp-abc123", "out.tmp-abc1234", "out.tmp-ABC123", "other.tmp-abc123", "out.tmp-"}) {

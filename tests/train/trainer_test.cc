@@ -1,18 +1,26 @@
 #include "train/trainer.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include <filesystem>
+#include <limits>
 #include <random>
 
 #include "data/error.h"
 #include "tests/byte_tokenizer.h"
+#include "tests/error_of.h"
 #include "tests/model/reference_decoder.h"
 #include "tests/temp_folder.h"
 
 namespace prm {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
 
 // Steps whose label can be read off their last token: learnable in a few dozen updates.
 std::vector<Example> Examples(int count) {
@@ -64,7 +72,7 @@ void SaveTo(const Trainer& trainer, const std::filesystem::path& folder) {
   SaveDecoderWeights(trainer.Exported().weights(), TinyDecoderConfig(),
                      writer.folder() / "model.safetensors");
   writer.WriteFile("config.json", WriteConfigJson(TinyDecoderConfig()));
-  trainer.SaveState(&writer, 0.5);
+  trainer.SaveState(&writer, {.best_metric = 0.5, .loss_average = 0.1});
   writer.Commit();
 }
 
@@ -99,7 +107,9 @@ TEST_P(TrainerDtypes, ResumingEqualsNeverHavingStoppedBitForBit) {
   for (int i = 0; i < 3; ++i) first.Step();
   SaveTo(first, folder / "last");
   Trainer second(LoadFrom(folder / "last"), Examples(40), target, Options());
-  EXPECT_EQ(second.Resume(folder / "last"), 0.5);
+  const TrainerState state = second.Resume(folder / "last");
+  EXPECT_EQ(state.best_metric, 0.5);
+  EXPECT_EQ(state.loss_average, 0.1);
   EXPECT_EQ(second.steps(), 3);
   while (!second.Done()) second.Step();
   EXPECT_EQ(AllWeights(whole), AllWeights(second));
@@ -120,21 +130,79 @@ TEST(Trainer, TheCheckpointHoldsTheRoundedWeightsThatWereTrained) {
   EXPECT_TRUE(loaded.weights.head_weight.equal(trainer.master().head_weight));
 }
 
-TEST(Trainer, ResumingRefusesOtherDataOrOptions) {
+TEST(Trainer, ResumingNamesEachOptionThatIsAnotherNow) {
   const TempFolder folder;
   Trainer first(Model(), Examples(40), kCpu, Options());
   first.Step();
   SaveTo(first, folder / "last");
-  Trainer other_data(LoadFrom(folder / "last"), Examples(41), kCpu, Options());
-  EXPECT_THROW(other_data.Resume(folder / "last"), Error);
+  const auto says = [&](int examples, const TrainerOptions& options,
+                        const nlohmann::ordered_json& run_options =
+                            nlohmann::ordered_json::object()) {
+    Trainer again(LoadFrom(folder / "last"), Examples(examples), kCpu, options);
+    return MessageOf([&] { again.Resume(folder / "last", run_options); },
+                     ErrorCode::kFailedPrecondition);
+  };
   TrainerOptions options = Options();
   options.seed = 9;
-  Trainer other_seed(LoadFrom(folder / "last"), Examples(40), kCpu, options);
-  EXPECT_THROW(other_seed.Resume(folder / "last"), Error);
+  options.tokens = 8000;
+  EXPECT_THAT(says(40, options),
+              EndsWith("options: tokens: 0 then, 8000 now; seed: 1 then, 9 now"));
   options = Options();
   options.loss.class_weights[2] += 1;
-  Trainer other_weights(LoadFrom(folder / "last"), Examples(40), kCpu, options);
-  EXPECT_THROW(other_weights.Resume(folder / "last"), Error);
+  EXPECT_THAT(says(40, options),
+              EndsWith("class_weights: [1.0,1.0,2.0,2.0] then, [1.0,1.0,3.0,2.0] now"));
+  EXPECT_THAT(says(41, Options()), ContainsRegex("options: examples: 40 .* then, 41 .* now$"));
+  EXPECT_THAT(says(40, Options(), {{"soft", true}}),
+              EndsWith("options: soft: none then, true now"));
+}
+
+TEST(Trainer, ResumingRefusesAStateThatCannotBeByFileAndField) {
+  const TempFolder folder;
+  Trainer first(Model(), Examples(40), kCpu, Options());
+  for (int i = 0; i < 3; ++i) first.Step();
+  SaveTo(first, folder / "last");
+  const std::filesystem::path file = folder / "last" / "trainer.json";
+  const auto saved = nlohmann::ordered_json::parse(ReadText(file));
+  const auto refuse = [&](const std::string& field, const nlohmann::ordered_json& value) {
+    auto state = saved;
+    state[field] = value;
+    if (value == "missing") state.erase(field);
+    WriteText(file, state.dump());
+    Trainer again(LoadFrom(folder / "last"), Examples(40), kCpu, Options());
+    EXPECT_THAT(MessageOf([&] { again.Resume(folder / "last"); }),
+                AllOf(HasSubstr(file.string()), HasSubstr("'" + field + "'")))
+        << value;
+    EXPECT_EQ(again.steps(), 0);
+  };
+  for (const char* field :
+       {"version", "optimizer_steps", "epoch", "next_step", "tokens_seen", "best_metric",
+        "loss_average", "evaluation_due", "options", "machine"}) {
+    refuse(field, "missing");
+    refuse(field, {1, 2});
+    refuse(field, "1");
+  }
+  for (const auto& value : {nlohmann::ordered_json(-5), {1000000000}, {0.5}, {1e18}, {nullptr}}) {
+    for (const char* field : {"optimizer_steps", "epoch", "next_step", "tokens_seen"}) {
+      refuse(field, value.is_array() ? value[0] : value);
+    }
+  }
+  refuse("tokens_seen", first.tokens_seen() + 1);
+  refuse("optimizer_steps", 2);
+  refuse("another", 1);
+  WriteText(file, saved.dump());
+  Trainer again(LoadFrom(folder / "last"), Examples(40), kCpu, Options());
+  again.Resume(folder / "last");
+  EXPECT_EQ(again.steps(), 3);
+}
+
+TEST(Trainer, ALossThatIsNotFiniteNamesItsStepAndLeavesTheWeights) {
+  LoadedModel model = Model();
+  model.weights.final_norm[0] = std::numeric_limits<float>::infinity();
+  Trainer trainer(std::move(model), Examples(40), kCpu, Options());
+  const auto before = AllWeights(trainer);
+  EXPECT_THAT(MessageOf([&] { trainer.Step(); }, ErrorCode::kOutOfRange),
+              AllOf(HasSubstr("step 1: the loss is"), HasSubstr("nan")));
+  EXPECT_TRUE(before == AllWeights(trainer));
 }
 
 TEST(Trainer, ResumingRefusesATruncatedState) {
