@@ -97,7 +97,9 @@ TEST_F(PrmProgram, EvaluatingAModelEqualsEvaluatingItsScoreLines) {
   const auto from_model = nlohmann::json::parse(a.out), from_lines = nlohmann::json::parse(b.out);
   EXPECT_EQ(from_model.size(), from_lines.size());
   for (const auto& [key, value] : from_model.items()) {
-    if (value.is_null()) {
+    if (key.ends_with("checkpoint") || key.starts_with("checkpoint")) {
+      EXPECT_TRUE(from_lines[key].is_null()) << "lines do not know it: " << key;
+    } else if (value.is_null()) {
       EXPECT_TRUE(from_lines[key].is_null()) << key;
     } else {
       EXPECT_NEAR(value.get<double>(), from_lines[key].get<double>(), 1e-4) << key;
