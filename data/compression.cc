@@ -11,7 +11,8 @@ namespace prm {
 namespace {
 
 constexpr size_t kChunkBytes = 1 << 16;
-constexpr uint64_t kXzMemoryLimitBytes = uint64_t{1} << 30;
+// xz -9 needs 65 MiB.
+constexpr uint64_t kXzMemoryLimitBytes = uint64_t{128} << 20;
 
 [[noreturn]] void ThrowCorrupt(const std::string& name, std::string_view format,
                                std::string_view what) {

@@ -25,7 +25,7 @@ class ByteSource {
 
 // Decompresses `input`. Members that follow each other are joined, as the gzip and xz programs do.
 // Throws Error(kDataLoss) naming `name` for corrupt or truncated data, bytes after the last member,
-// and xz streams that need more than 1 GiB of memory.
+// and xz streams that need more than 128 MiB of memory (xz -9 needs 65).
 std::unique_ptr<ByteSource> Decompress(Compression compression, std::unique_ptr<ByteSource> input,
                                        const std::string& name);
 

@@ -20,7 +20,31 @@ std::string Clip(std::string text, size_t max_bytes) {
   return text.substr(0, end) + "...";
 }
 
-// simdjson names the kind of error only; nlohmann knows its place as well, counted from 1.
+// Keeps nothing but where and why a text is no JSON.
+struct ErrorFinder : nlohmann::json_sax<nlohmann::json> {
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t at, const std::string&, const nlohmann::detail::exception& e) override {
+    byte = at;
+    message = e.what();
+    return false;
+  }
+
+  size_t byte = 0;  // from 1
+  std::string message;
+};
+
+// simdjson names the kind of error only; nlohmann knows its place as well.
 std::string ExplainInvalidJson(std::string_view json, simdjson::error_code error) {
   if (const std::optional<size_t> offset = FindInvalidUtf8(json)) {
     return StrCat("not UTF-8 at byte ", *offset);
@@ -29,15 +53,11 @@ std::string ExplainInvalidJson(std::string_view json, simdjson::error_code error
     return "not valid JSON: a number that is malformed or does not fit 64 bits";
   }
   if (error != simdjson::DEPTH_ERROR && error != simdjson::CAPACITY) {
-    try {
-      const auto ignored = nlohmann::json::parse(json);
-    } catch (const nlohmann::json::parse_error& precise) {
-      const std::string message = precise.what();
-      const size_t start = std::min(message.find(": "), message.size());
-      return StrCat("not valid JSON at byte ", precise.byte - 1,
-                    Clip(message.substr(start), kMaxCauseBytes));
-    } catch (const nlohmann::json::exception&) {
-      return StrCat("not valid JSON: ", simdjson::error_message(error));
+    ErrorFinder finder;
+    if (!nlohmann::json::sax_parse(json, &finder) && finder.byte > 0) {
+      const size_t start = std::min(finder.message.find(": "), finder.message.size());
+      return StrCat("not valid JSON at byte ", finder.byte - 1,
+                    Clip(finder.message.substr(start), kMaxCauseBytes));
     }
   }
   return StrCat("not valid JSON: ", simdjson::error_message(error));

@@ -89,27 +89,22 @@ std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
   std::string name;
   const std::unique_ptr<ByteSource> source = OpenBytes(path, &name);
   std::string bytes;
-  size_t size = 0;
-  while (true) {
-    if (bytes.size() - size < kChunkBytes) bytes.resize(std::max(2 * size, kChunkBytes));
-    const size_t count = source->Read(bytes.data() + size, bytes.size() - size);
-    if (count == 0) break;
-    size += count;
-    if (size > max_bytes) {
+  size_t begin = 0;
+  while (ReadMore(source.get(), &bytes, &begin)) {
+    if (bytes.size() > max_bytes) {
       throw Error(ErrorCode::kResourceExhausted,
                   StrCat(name, ": more than the ", max_bytes, " bytes that are read at once"));
     }
   }
-  bytes.resize(size);
   return bytes;
 }
 
 bool ReadMore(ByteSource* source, std::string* buffer, size_t* begin) {
   buffer->erase(0, std::exchange(*begin, 0));
   const size_t size = buffer->size();
-  // Growing by the size so far keeps a long line linear.
-  buffer->resize(size + std::max(size, kChunkBytes));
-  const size_t count = source->Read(buffer->data() + size, buffer->size() - size);
+  // The string's own doubling keeps a long line linear; what is resized over is cleared each time.
+  buffer->resize(size + kChunkBytes);
+  const size_t count = source->Read(buffer->data() + size, kChunkBytes);
   buffer->resize(size + count);
   return count > 0;
 }
@@ -220,6 +215,30 @@ void OutputFile::Commit() {
   if (folder >= 0) {
     fsync(folder);
     close(folder);
+  }
+}
+
+void CheckOutputs(const std::vector<std::filesystem::path>& inputs,
+                  const std::vector<std::filesystem::path>& outputs) {
+  std::error_code ignored;
+  const auto same = [&](const std::filesystem::path& a, const std::filesystem::path& b) {
+    return std::filesystem::equivalent(a, b, ignored) ||
+           std::filesystem::weakly_canonical(a, ignored) ==
+               std::filesystem::weakly_canonical(b, ignored);
+  };
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const std::filesystem::path& out = outputs[i];
+    const auto status = std::filesystem::status(out, ignored);
+    if (out.empty() || out == "-") continue;
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) continue;
+    for (const std::filesystem::path& in : inputs) {
+      if (in.empty() || in == "-" || !same(in, out)) continue;
+      throw UsageError(StrCat(out.string(), ": this file is read; expected another to write to"));
+    }
+    for (size_t j = 0; j < i; ++j) {
+      if (outputs[j].empty() || outputs[j] == "-" || !same(outputs[j], out)) continue;
+      throw UsageError(StrCat(out.string(), ": two outputs are to be written to this file"));
+    }
   }
 }
 

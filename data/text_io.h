@@ -8,16 +8,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/compression.h"
 #include "data/temporary.h"
 
 namespace prm {
 
+// The longest line, row or block of text that is read: what is kept in memory at once is bounded by
+// it, whatever a file holds. A trace of a million steps has some 40 MB.
+inline constexpr size_t kMaxLineBytes = size_t{64} << 20;
+
 // The whole of `path`, decompressed (gzip and xz are known by their leading bytes); "-" reads
 // standard input. Throws Error naming the file: kNotFound, kPermissionDenied, kDataLoss for a
-// corrupt or truncated stream, kResourceExhausted for more than `max_bytes` decompressed.
-std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{4} << 30);
+// corrupt or truncated stream, kResourceExhausted for more than `max_bytes` decompressed. The
+// default is for vocabularies and settings; the largest of these have 35 MB.
+std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{128} << 20);
 
 // The bytes of `path` as they come, decompressed; same inputs and errors as ReadFile. `*name`
 // becomes the path as given, or "standard input".
@@ -31,8 +37,6 @@ bool ReadMore(ByteSource* source, std::string* buffer, size_t* begin);
 // byte order mark at the start of the file is dropped. Used by one thread at a time.
 class LineReader {
  public:
-  static constexpr size_t kMaxLineBytes = size_t{1} << 30;
-
   explicit LineReader(const std::filesystem::path& path, size_t max_line_bytes = kMaxLineBytes);
 
   // False at the end. `*line` has no newline and is valid until the next call; a last line without
@@ -86,6 +90,11 @@ class OutputFile {
   std::unique_ptr<Compressor> compressor_;
   std::string pending_;
 };
+
+// For what a verb reads and writes: throws UsageError where a regular file that is to be written is
+// read, too, or named for two outputs, by whatever name or link. "" and "-" are no files.
+void CheckOutputs(const std::vector<std::filesystem::path>& inputs,
+                  const std::vector<std::filesystem::path>& outputs);
 
 // OutputFile with one Write.
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);

@@ -24,6 +24,7 @@ std::string TextOfLine(const JsonField& line) {
 }
 
 void Tokenize(const TokenizeOptions& options) {
+  CheckOutputs({options.in, options.tokenizer}, {options.out});
   const std::shared_ptr<const Tokenizer> tokenizer = LoadTokenizer(options.tokenizer);
   const SpecialTokens special =
       options.special == "parse" ? SpecialTokens::kParse : SpecialTokens::kText;

@@ -27,6 +27,7 @@ struct ScoreOptions {
 };
 
 void RunScore(const ScoreOptions& options) {
+  CheckOutputs({options.in}, {options.out});
   const auto scorer = LoadStepScorer(options.model, options.scorer);
   TraceReader reader(options.in);
   ScoreOutput out(options.out);

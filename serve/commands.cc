@@ -98,6 +98,7 @@ struct AskOptions {
 
 template <class Client>
 void Ask(const AskOptions& options) {
+  CheckOutputs({options.in}, {options.out});
   TraceReader reader(options.in);
   ScoreOutput out(options.out);
   Client client(options.client, [&](TraceAnswer answer) { out.Write(answer.line, answer.tokens); });
@@ -142,6 +143,7 @@ std::vector<T> ReadAll(const std::string& path) {
 }
 
 void RunLoadCommand(LoadCommandOptions options) {
+  CheckOutputs({options.in, options.problems}, {options.json});
   options.load.mix = ParseLoadMix(options.mix);
   const LoadReport report =
       RunLoad(options.load, {ReadAll<Trace, TraceReader>(options.in),

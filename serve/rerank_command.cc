@@ -89,6 +89,7 @@ void RunRerank(RerankOptions options) {
   if (options.view.width < 0) options.view.width = TerminalWidth();
   options.view.color = WantsColor(options.color);
   options.client.server = options.server;
+  CheckOutputs({options.in}, {options.out});
 
   RerankReader reader(options.in);
   std::optional<OutputFile> out;

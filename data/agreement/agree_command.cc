@@ -20,6 +20,12 @@ struct Flags {
 };
 
 void Agree(const Flags& flags) {
+  CheckOutputs({flags.file, flags.gold, flags.scores}, {flags.html, flags.json, flags.csv});
+  // Opened first: the intervals may take long.
+  std::optional<OutputFile> json, html, csv;
+  if (!flags.json.empty()) json.emplace(flags.json);
+  if (!flags.html.empty()) html.emplace(flags.html);
+  if (!flags.csv.empty()) csv.emplace(flags.csv);
   const Ratings ratings = ReadRatings(flags.file, flags.input);
   std::optional<Gold> gold;
   if (!flags.gold.empty()) gold = ReadGold(flags.gold, ratings);
@@ -28,14 +34,16 @@ void Agree(const Flags& flags) {
     ranking = RankForReview(ratings, ReadModelProbs(flags.scores, ratings));
   }
   const AgreementReport report = MakeAgreementReport(ratings, gold, flags.report);
-  if (!flags.json.empty()) WriteFileAtomically(flags.json, AgreementJson(report, ratings));
-  if (!flags.html.empty()) {
-    WriteFileAtomically(
-        flags.html,
-        AgreementHtml(report, ratings, std::filesystem::path(flags.file).filename().string(),
-                      ranking ? &*ranking : nullptr));
+  if (json) json->Write(AgreementJson(report, ratings));
+  if (html) {
+    html->Write(AgreementHtml(report, ratings,
+                              std::filesystem::path(flags.file).filename().string(),
+                              ranking ? &*ranking : nullptr));
   }
-  if (!flags.csv.empty()) WriteFileAtomically(flags.csv, RatingsCsv(ratings));
+  if (csv) csv->Write(RatingsCsv(ratings));
+  for (std::optional<OutputFile>* file : {&json, &html, &csv}) {
+    if (*file) (*file)->Commit();
+  }
   if (flags.csv != "-" && flags.json != "-" && flags.html != "-")
     std::cout << AgreementText(report, ratings);
 }

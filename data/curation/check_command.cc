@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "data/commands.h"
@@ -34,9 +35,18 @@ void AddCheckCommand(CLI::App& data) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   check->callback([flags] {
+    std::vector<std::filesystem::path> inputs = flags->options.against;
+    inputs.insert(inputs.end(),
+                  {flags->options.in, flags->options.guidelines, flags->options.plan});
+    CheckOutputs(inputs, {flags->html, flags->json});
+    std::optional<OutputFile> json, html;  // opened first: the work may take long
+    if (!flags->json.empty()) json.emplace(flags->json);
+    if (!flags->html.empty()) html.emplace(flags->html);
     const CheckReport report = CheckTraces(flags->options);
-    if (!flags->json.empty()) WriteFileAtomically(flags->json, CheckJson(report));
-    if (!flags->html.empty()) WriteFileAtomically(flags->html, CheckHtml(report));
+    if (json) json->Write(CheckJson(report));
+    if (html) html->Write(CheckHtml(report));
+    if (json) json->Commit();
+    if (html) html->Commit();
     std::cout << CheckText(report);
   });
 }
@@ -53,6 +63,7 @@ void AddQaCommand(CLI::App& data) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   qa->callback([options] {
+    CheckOutputs({options->in, options->guidelines}, {options->out});
     const QaResult result = WriteQaLines(*options);
     for (size_t i = 0; i < kNumQaStatuses; ++i) {
       std::cerr << QaStatusName(QaStatus(i)) << ": " << result.statuses[i] << "\n";

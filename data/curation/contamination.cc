@@ -8,7 +8,7 @@
 #include "data/answers.h"
 #include "data/error.h"
 #include "data/exact_number.h"
-#include "data/json_lines.h"
+#include "data/formats/json_rows.h"
 
 namespace prm {
 namespace {
@@ -68,8 +68,8 @@ std::vector<LongGram> LongGramsOf(std::string_view normal) {
 void EvaluationProblems::AddFile(const std::filesystem::path& path) {
   constexpr std::array<std::string_view, 5> kNames = {"id", "problem", "reference_answer",
                                                       "ground_truth", "answer"};
-  JsonLines lines(path);
-  for (JsonField object; lines.Next(&object);) {
+  JsonRows rows(path);
+  for (JsonField object; rows.Next(&object);) {
     const std::vector<JsonMember> members = ReadMembers(object, kNames, nullptr);
     Problem problem;
     problem.file = path.filename().string();

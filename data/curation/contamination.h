@@ -46,8 +46,8 @@ class EvaluationProblems {
   static constexpr size_t kPhrase = 8;
   static constexpr int kBoilerplate = 10;
 
-  // Adds native trace files and rerank files, told apart by their fields; only "id", "problem" and
-  // the answers are read. Throws Error for a line that is neither.
+  // Adds native trace files, rerank files and benchmarks, as JSON lines or one array; only "id",
+  // "problem" and the answers are read. Throws Error for a row without the first two.
   void AddFile(const std::filesystem::path& path);
   size_t size() const { return problems_.size(); }
 

@@ -5,6 +5,7 @@
 
 #include "data/commands.h"
 #include "data/curation/curate.h"
+#include "data/text_io.h"
 
 namespace prm {
 
@@ -33,6 +34,9 @@ void AddCurateCommand(CLI::App& data) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   curate->callback([options] {
+    std::vector<std::filesystem::path> inputs = options->against;
+    inputs.insert(inputs.end(), {options->in, options->guidelines, options->plan});
+    CheckOutputs(inputs, {options->out});
     const CurateResult result = Curate(*options);
     const CurateChoice& choice = result.choice;
     std::cerr << result.rows << " traces, " << result.passed << " passed QA; left out "

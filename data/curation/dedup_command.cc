@@ -8,6 +8,7 @@
 #include "data/curation/duplicates.h"
 #include "data/curation/split.h"
 #include "data/error.h"
+#include "data/text_io.h"
 
 namespace prm {
 namespace {
@@ -35,6 +36,7 @@ void AddDedupCommand(CLI::App& data) {
       ->capture_default_str();
   dedup->callback([options, exact] {
     options->near = !*exact;
+    CheckOutputs({options->in}, {options->out, options->report});
     const DedupResult result = Deduplicate(*options);
     std::cerr << result.rows << " traces, " << result.kept << " kept; found";
     for (size_t kind = 0; kind < kNumDuplicateKinds; ++kind) {
@@ -68,6 +70,8 @@ void AddSplitCommand(CLI::App& data) {
     for (size_t part = 0; part < kNumParts; ++part) {
       if (options->out[part].empty()) options->shares[part] = 0;
     }
+    CheckOutputs({options->in},
+                 std::vector<std::filesystem::path>(options->out.begin(), options->out.end()));
     const SplitResult result = SplitByGroup(*options);
     std::cerr << result.problems << " problems; largest group " << result.largest_group
               << " traces\n";

@@ -1,5 +1,6 @@
 // prm data export
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -35,26 +36,36 @@ std::string FormatsThatAreWritten() {
   return text;
 }
 
-// "train=file.jsonl", or a file that is named after its split.
-Split ParseSplit(const std::string& text) {
+// "train=file.jsonl", or a file that is named after its split. One file alone whose name is no
+// usual one of a split is `train`, which is what `datasets` and trainers ask for.
+Split ParseSplit(const std::string& text, bool alone) {
   const size_t sign = text.find('=');
   if (sign != std::string::npos) return {text.substr(0, sign), text.substr(sign + 1)};
-  const std::string name = std::filesystem::path(text).filename().string();
-  return {name.substr(0, name.find('.')), text};
+  constexpr std::string_view kUsual[] = {"train", "validation", "valid", "val", "dev", "test"};
+  const std::string file = std::filesystem::path(text).filename().string();
+  const std::string name = file.substr(0, file.find('.'));
+  const bool usual = std::find(std::begin(kUsual), std::end(kUsual), name) != std::end(kUsual);
+  return {alone && !usual ? "train" : name, text};
 }
 
 std::vector<ConversionReport> Run(const ExportFlags& flags, const Format& format) {
   if (format.name == "huggingface") {
     std::vector<Split> splits;
-    for (const std::string& text : flags.in) splits.push_back(ParseSplit(text));
+    std::vector<std::filesystem::path> files;
+    for (const std::string& text : flags.in) {
+      splits.push_back(ParseSplit(text, flags.in.size() == 1));
+      files.push_back(splits.back().file);
+    }
+    CheckOutputs(files, {flags.report});
     return ExportHuggingFaceFolder(splits, flags.out, flags.options);
   }
+  const std::vector<std::filesystem::path> in(flags.in.begin(), flags.in.end());
+  CheckOutputs(in, {flags.out, flags.report});
   OutputFile out(flags.out);
   const auto write = [&out](std::string_view row) {
     out.Write(row);
     out.Write("\n");
   };
-  const std::vector<std::filesystem::path> in(flags.in.begin(), flags.in.end());
   std::vector<ConversionReport> reports = {ExportTraces(in, format, flags.options, write)};
   out.Commit();
   return reports;
@@ -76,6 +87,8 @@ void Export(ExportFlags flags) {
   flags.options.on_progress = [&](const ConversionReport& so_far) {
     progress.Update([&] { return StrCat(so_far.rows_in, " rows, ", so_far.refused, " refused"); });
   };
+  std::optional<OutputFile> report_file;  // opened before anything is written
+  if (!flags.report.empty()) report_file.emplace(flags.report);
   const std::vector<ConversionReport> reports = Run(flags, format);
   std::string text, json;
   int64_t refused = 0, rows = 0;
@@ -85,7 +98,10 @@ void Export(ExportFlags flags) {
     refused += report.refused;
     rows += report.rows_in;
   }
-  if (!flags.report.empty()) WriteFileAtomically(flags.report, json);
+  if (report_file) {
+    report_file->Write(json);
+    report_file->Commit();
+  }
   progress.Finish(StrCat(rows, " rows, ", refused, " refused"));
   (flags.out == "-" ? std::cerr : std::cout) << (flags.json ? json : text);
   if (refused > 0) throw CLI::RuntimeError(kExitRefused);
@@ -99,21 +115,20 @@ void AddExportCommand(CLI::App& data) {
       "export", "Turns native traces into another format; exits 3 where traces were refused.");
   verb->add_option("files", flags->in,
                    "Native files, plain, gzip or xz; - for standard input. huggingface: "
-                   "SPLIT=FILE each")
+                   "SPLIT=FILE each; one file alone is the split train, unless it is named after "
+                   "another, as dev.jsonl")
       ->capture_default_str();
   verb->add_option("--to", flags->to, FormatsThatAreWritten())->required();
   verb->add_option("--out", flags->out,
                    "JSON lines, .gz and .xz compress; - for standard output, the report then goes "
                    "to standard error. huggingface: a new or empty folder")
       ->required();
-  const auto add_fate = [&](const char* name, std::optional<LabelFate>* fate, const char* what) {
-    verb->add_option(name, *fate, what)->transform(CLI::CheckedTransformer(LabelFates()));
-  };
-  add_fate("--redundant", &flags->redundant, "Redundant steps become; default: by the format");
-  add_fate("--incomplete", &flags->incomplete,
-           "Incomplete steps become (not positive); default: by the format");
-  add_fate("--after-first-error", &flags->after_first_error,
-           "Steps behind the first error become (not positive); default: by the format");
+  AddFateFlag(verb, "--redundant", &flags->redundant,
+              "Redundant steps become; default: by the format");
+  AddFateFlag(verb, "--incomplete", &flags->incomplete,
+              "Incomplete steps become (not positive); default: by the format");
+  AddFateFlag(verb, "--after-first-error", &flags->after_first_error,
+              "Steps behind the first error become (not positive); default: by the format");
   WriteOptions& write = flags->options.write;
   verb->add_flag("--keep-masked", write.keep_masked,
                  "trl, math-shepherd: steps without a label stay, as null or as the bare tag");

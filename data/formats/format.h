@@ -20,9 +20,9 @@ namespace prm {
 // --- in -----------------------------------------------------------------------------------------
 
 // How plain text is cut into steps.
-enum class SplitRule : uint8_t { kNumbered, kLines, kParagraphs, kSentences };
+enum class SplitRule { kNumbered, kLines, kParagraphs, kSentences };
 // What becomes of GSM8K's calculator marks <<16-3=13>>.
-enum class CalculatorMarks : uint8_t { kMeta, kStrip, kKeep };
+enum class CalculatorMarks { kMeta, kStrip, kKeep };
 
 struct ReadOptions {
   // The `source` of traces whose rows name none, and the head of ids of rows that have none;
@@ -97,6 +97,8 @@ enum TracePart : uint32_t {
   kPartAnnotations = 512,
   kPartMeta = 1024,
   kAllParts = 2047,
+  // Of a format: the first error is carried where the labels decide it.
+  kPartDecidedFirstError = 2048,
 };
 // The parts that are there, by name. `carried`: TraceParts bits to leave out.
 std::vector<std::string_view> PartsNotCarried(const Trace& trace, uint32_t carried);

@@ -44,9 +44,12 @@ void Import(ImportFlags flags) {
   if (flags.out == "-" && flags.json) {
     throw UsageError("--json writes to standard output, and so does --out -: choose one");
   }
+  CheckOutputs({flags.in}, {flags.out, flags.report, flags.refused});
   if (FindInvalidUtf8(flags.options.read.source)) throw UsageError("--source is not UTF-8");
   ProgressLine progress;
-  std::optional<OutputFile> refused;
+  // Opened first: what cannot be written is known before hours of work.
+  std::optional<OutputFile> report_file, refused;
+  if (!flags.report.empty()) report_file.emplace(flags.report);
   if (!flags.refused.empty()) refused.emplace(flags.refused);
   flags.options.on_refusal = [&](const Refusal& refusal) {
     if (refused) refused->Write(RefusalLine(refusal));
@@ -59,7 +62,10 @@ void Import(ImportFlags flags) {
       ImportTraces(flags.in, flags.options, [&out](const Trace& trace) { out.Write(trace); });
   out.Close();
   if (refused) refused->Commit();
-  if (!flags.report.empty()) WriteFileAtomically(flags.report, ReportToJson(report) + "\n");
+  if (report_file) {
+    report_file->Write(ReportToJson(report) + "\n");
+    report_file->Commit();
+  }
   progress.Finish(StrCat(report.rows_in, " rows, ", report.refused, " refused"));
   (flags.out == "-" ? std::cerr : std::cout)
       << (flags.json ? ReportToJson(report) + "\n" : ReportToText(report));
@@ -81,11 +87,13 @@ void AddReadFlags(CLI::App* verb, ReadOptions* read) {
   verb->add_flag("--alternatives", read->alternatives,
                  "prm800k: rated alternatives become traces of their own, beside meta.prm800k");
   verb->add_option("--split", read->split, "text: where steps begin")
-      ->transform(CLI::CheckedTransformer(kSplits))
+      ->transform(CLI::CheckedTransformer(kSplits).description(""))
+      ->type_name("numbered|lines|paragraphs|sentences")
       ->default_str("numbered");
   verb->add_option("--calculator", read->calculator_marks,
                    "gsm8k: marks <<a=b>> go to meta.calculator, or are stripped or kept")
-      ->transform(CLI::CheckedTransformer(kMarks))
+      ->transform(CLI::CheckedTransformer(kMarks).description(""))
+      ->type_name("meta|strip|keep")
       ->default_str("meta");
   verb->add_option("--first-step", read->first_step_mark,
                    "math-shepherd, er-prm, rlhflow: what the first step begins with")
@@ -107,15 +115,12 @@ void AddImportCommand(CLI::App& data) {
       ->required();
   AddReadFlags(verb, &flags->options.read);
   LabelPolicy& policy = flags->options.policy;
-  verb->add_option("--redundant", policy.redundant, "Redundant or neutral steps become")
-      ->transform(CLI::CheckedTransformer(LabelFates()))
+  AddFateFlag(verb, "--redundant", &policy.redundant, "Redundant or neutral steps become")
       ->default_str("own");
-  verb->add_option("--incomplete", policy.incomplete, "Incomplete steps become (not positive)")
-      ->transform(CLI::CheckedTransformer(LabelFates()))
+  AddFateFlag(verb, "--incomplete", &policy.incomplete, "Incomplete steps become (not positive)")
       ->default_str("own");
-  verb->add_option("--after-first-error", policy.after_first_error,
-                   "Steps behind the first error become, labelled or not (not positive)")
-      ->transform(CLI::CheckedTransformer(LabelFates()))
+  AddFateFlag(verb, "--after-first-error", &policy.after_first_error,
+              "Steps behind the first error become, labelled or not (not positive)")
       ->default_str("own");
   verb->add_flag("--strict", flags->options.strict, "Stop at the first refusal with exit code 1");
   verb->add_flag("--json", flags->json, "The report as JSON");

@@ -44,9 +44,9 @@ void JsonRows::Consume(size_t end) {
 }
 
 void JsonRows::CheckSize(size_t size) const {
-  if (size <= kMaxRowBytes) return;
+  if (size <= kMaxLineBytes) return;
   throw Error(ErrorCode::kResourceExhausted,
-              StrCat(name_, ":", line_, ": a row of more than ", kMaxRowBytes, " bytes"));
+              StrCat(name_, ":", line_, ": a row of more than ", kMaxLineBytes, " bytes"));
 }
 
 // False at the end of the file.
@@ -68,11 +68,13 @@ void JsonRows::DetectLayout() {
     Consume(begin_ + 1);
     return;
   }
+  size_t searched = begin_;
   size_t end = 0;
-  while ((end = buffer_.find_first_of("\r\n", begin_)) == std::string::npos ||
+  while ((end = buffer_.find_first_of("\r\n", searched)) == std::string::npos ||
          (buffer_[end] == '\r' && end + 1 == buffer_.size())) {
+    searched = std::min(end, buffer_.size()) - begin_;
     CheckSize(buffer_.size() - begin_);
-    if (!Fill()) break;
+    if (!Fill()) break;  // moves the unread part to the front
   }
   end = std::min(end, buffer_.size());
   // A carriage return that ends a line by itself; inside a string JSON allows none.
@@ -110,6 +112,7 @@ bool JsonRows::BeginItem() {
     throw Error(ErrorCode::kDataLoss, StrCat(name_, ":", line_, ": expected ", expected,
                                              " of the array that the file is, got ", got));
   };
+  if (array_closed_) return false;
   if (!SkipSpace()) refuse("another item or the end", "the end of the file");
   if (items_ > 0 && buffer_[begin_] == ',') {
     Consume(begin_ + 1);
@@ -119,6 +122,7 @@ bool JsonRows::BeginItem() {
   }
   if (buffer_[begin_] != ']') return true;
   Consume(begin_ + 1);
+  array_closed_ = true;
   if (SkipSpace()) refuse("nothing behind the end", std::string(1, buffer_[begin_]));
   return false;
 }

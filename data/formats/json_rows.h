@@ -19,13 +19,12 @@ namespace prm {
 // mark is dropped; lines may end in LF, CR LF or CR. Used by one thread at a time.
 class JsonRows {
  public:
-  static constexpr size_t kMaxRowBytes = size_t{1} << 30;
-
   // Throws Error as LineReader does, and Error(kInvalidArgument) for a file in UTF-16 or UTF-32.
   explicit JsonRows(const std::filesystem::path& path);
 
-  // False at the end. `*object` is valid until the next call. Throws Error(kInvalidArgument) for
-  // what is no JSON object; the next call goes on behind it. Other errors are final.
+  // False at the end, however often it is asked. `*object` is valid until the next call. Throws
+  // Error(kInvalidArgument) for what is no JSON object; the next call goes on behind it. Other
+  // errors are final.
   bool Next(JsonField* object);
 
   // The text of the object that Next gave last; valid as long.
@@ -59,6 +58,7 @@ class JsonRows {
   bool cr_lines_ = false;
   int64_t line_ = 1;
   int64_t items_ = 0;
+  bool array_closed_ = false;
   std::string where_;
   std::string_view text_;
   simdjson::dom::parser parser_;

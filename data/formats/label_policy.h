@@ -10,7 +10,7 @@
 namespace prm {
 
 // What a label becomes. kOwn: it stays what it is.
-enum class LabelFate : uint8_t { kOwn, kPositive, kNegative, kMasked };
+enum class LabelFate { kOwn, kPositive, kNegative, kMasked };
 // "own", "positive", "negative", "masked".
 std::string_view LabelFateName(LabelFate fate);
 

@@ -42,9 +42,9 @@ bool TextBlocks::Next(std::string* block) {
     }
     *block += line;
     *block += '\n';
-    if (block->size() > LineReader::kMaxLineBytes) {
+    if (block->size() > kMaxLineBytes) {
       throw Error(ErrorCode::kResourceExhausted,
-                  StrCat(Where(), ": a block of more than ", LineReader::kMaxLineBytes, " bytes"));
+                  StrCat(Where(), ": a block of more than ", kMaxLineBytes, " bytes"));
     }
   }
   return !block->empty();

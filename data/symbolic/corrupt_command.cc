@@ -28,6 +28,7 @@ void AddCorruptCommand(CLI::App& data) {
       ->required();
   corrupt->add_option("--seed", flags->seed, "Equal seeds give equal files")->capture_default_str();
   corrupt->callback([flags] {
+    CheckOutputs({flags->file}, {flags->out});
     TraceReader reader(flags->file);
     TraceWriter writer(flags->out);
     std::array<int64_t, kNumCorruptions> written{};

@@ -101,6 +101,7 @@ void PrintSummary(const std::map<std::string, VerdictCounts>& by_source, const V
 }
 
 void Verify(const VerifyFlags& flags) {
+  CheckOutputs({flags.file, flags.confirmed}, {flags.json});
   const StepCheckOptions options{.describe = !flags.json.empty() || flags.audit};
   std::optional<CheckWorker> worker;
   if (!flags.in_process) worker.emplace(WorkerLimits{}, options);

@@ -247,5 +247,36 @@ TEST(OutputFile, AWriteThatFailsHalfwayLeavesTheOldFile) {
   EXPECT_THAT(Names(folder.path()), ElementsAre("out"));
 }
 
+TEST(CheckOutputs, RefusesWhatIsReadAndWhatIsNamedTwice) {
+  const TempFolder folder;
+  const auto in = folder.Write("in", "text");
+  std::filesystem::create_symlink(in, folder / "link");
+  std::filesystem::create_hard_link(in, folder / "hard");
+  for (const std::filesystem::path& out :
+       {in, folder / "link", folder / "hard", folder.path() / "x" / ".." / "in"}) {
+    EXPECT_THROW(CheckOutputs({"-", in}, {"", out}), UsageError) << out;
+  }
+  EXPECT_THROW(CheckOutputs({in}, {folder / "new", folder / "." / "new"}), UsageError);
+  EXPECT_NO_THROW(CheckOutputs({in, "", "-"}, {folder / "new", "-", "-", "", ""}));
+  EXPECT_NO_THROW(CheckOutputs({"/dev/null"}, {"/dev/null", "/dev/null"}));
+}
+
+TEST(LineReader, ALineOfABombIsRefusedWhileItIsRead) {
+  const TempFolder folder;
+  for (const char* name : {"bomb.gz", "bomb.xz"}) {
+    OutputFile file(folder / name);
+    file.Write("short\n");
+    for (int i = 0; i < 160; ++i) file.Write(std::string(1 << 20, '\0'));
+    file.Commit();
+    LineReader reader(folder / name);
+    std::string_view line;
+    EXPECT_TRUE(reader.Next(&line));
+    EXPECT_THAT(MessageOf([&] { reader.Next(&line); }, ErrorCode::kResourceExhausted),
+                HasSubstr(std::string(name) + ":2: a line of more than 67108864 bytes"));
+    EXPECT_THAT(MessageOf([&] { ReadFile(folder / name); }, ErrorCode::kResourceExhausted),
+                HasSubstr("134217728"));
+  }
+}
+
 }  // namespace
 }  // namespace prm

@@ -99,5 +99,17 @@ TEST(JsonRows, BracketsNestedDeepAreRefusedAlone) {
       << "an open bracket at the end of a line begins an object over several lines";
 }
 
+TEST(JsonRows, TheEndStaysTheEnd) {
+  const TempFolder folder;
+  for (const char* text : {"[{\"a\":1}]", "[]", "[{\"a\":1},]\n", "{\"a\":1}\n", "{\n\"a\":1\n}"}) {
+    JsonRows rows(folder.Write("f", text));
+    JsonField object;
+    while (rows.Next(&object)) {
+    }
+    EXPECT_FALSE(rows.Next(&object)) << text;
+    EXPECT_FALSE(rows.Next(&object)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace prm
