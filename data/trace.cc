@@ -20,6 +20,15 @@ int FirstLabelledError(const Trace& trace) {
   return -1;
 }
 
+std::optional<int> DecidedFirstError(const Trace& trace) {
+  for (size_t i = 0; i < trace.steps.size(); ++i) {
+    const std::optional<StepLabel>& label = trace.steps[i].label;
+    if (!label) return std::nullopt;
+    if (IsError(*label)) return int(i);
+  }
+  return -1;
+}
+
 std::optional<StepLabel> ParseLabel(std::string_view name) {
   const auto found = std::find(kLabelNames.begin(), kLabelNames.end(), name);
   if (found == kLabelNames.end()) return std::nullopt;

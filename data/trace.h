@@ -100,8 +100,12 @@ struct Trace {
 // Admissible labels of step `index` under trace.necessity_known (formats: "Label sets").
 LabelSet AdmissibleLabels(const Trace& trace, int index);
 
-// Index of the first step labelled incorrect or incomplete; -1 if none.
+// Index of the first step labelled incorrect or incomplete; -1 if none. A step before it that has
+// no label may be wrong, too.
 int FirstLabelledError(const Trace& trace);
+// The first error as far as the labels decide it: FirstLabelledError where every step before it, or
+// of the whole trace, has a label; else nullopt.
+std::optional<int> DecidedFirstError(const Trace& trace);
 
 // nullopt if `name` is not one of kLabelNames.
 std::optional<StepLabel> ParseLabel(std::string_view name);

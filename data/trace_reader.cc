@@ -108,10 +108,7 @@ void ReadFirstError(const JsonMember& member, Trace* trace) {
     trace->first_error = int(stated);
     CheckFirstError(member.field, *trace);
   } else if (!member.present) {
-    const int labelled = FirstLabelledError(*trace);
-    const bool all_labelled = std::all_of(trace->steps.begin(), trace->steps.end(),
-                                          [](const Step& step) { return step.label.has_value(); });
-    if (labelled >= 0 || all_labelled) trace->first_error = labelled;
+    trace->first_error = DecidedFirstError(*trace);
   }
 }
 

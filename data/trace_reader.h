@@ -15,8 +15,8 @@ namespace prm {
 struct JsonField;
 
 // The trace that one JSON object describes. `id`, `problem` and `steps` are required. Where
-// `first_error` is absent it is taken from the labels (first step labelled as an error; -1 only
-// where every step is labelled); an explicit null stays "not decidable". Unknown fields go to
+// `first_error` is absent it is taken from the labels as far as they decide it (see
+// DecidedFirstError); an explicit null stays "not decidable". Unknown fields go to
 // `meta_json`. Throws Error(kInvalidArgument) "`where`: field: expected .., got ..".
 Trace ParseTrace(std::string_view json, std::string_view where);
 // The same of an object that is parsed already.

@@ -33,7 +33,13 @@ std::vector<std::vector<std::optional<int>>> FirstErrors(const Ratings& ratings,
   for (size_t t = 0; t < traces.size(); ++t) {
     first[t].assign(annotators, std::nullopt);
     is_open.assign(annotators, true);
+    int expected = 0;
     for (const auto& [step, unit] : traces[t]) {
+      // A step that nobody looked at may be the first error of every annotator.
+      if (step != expected++) {
+        is_open.assign(annotators, false);
+        break;
+      }
       has_label.assign(annotators, false);
       for (const Rating& rating : ratings.Of(unit)) {
         const size_t a = size_t(rating.annotator);

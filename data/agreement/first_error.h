@@ -11,7 +11,8 @@ namespace prm {
 
 // Index of the first step that the annotator labelled as an error, per trace and annotator; -1:
 // every unit of the trace is labelled and none as an error. nullopt: not decidable, for a step
-// before the first error (or any, where there is none) has no label. [traces][annotators]; of the
+// before the first error (or any, where there is none) has no label, or no unit, where a later one
+// has. [traces][annotators]; of the
 // latest text version of each step. `is_error` [labels].
 std::vector<std::vector<std::optional<int>>> FirstErrors(const Ratings& ratings,
                                                          const std::vector<bool>& is_error);

@@ -60,7 +60,7 @@ void LabelErrorSteps(const JsonField& field, StepLabel label, Trace* trace) {
   }
   if (index == 0) RefuseField(field, "expected at least one error step, got none");
   trace->necessity_known = label == StepLabel::kCorrectRedundant;
-  SettleFirstError(trace);
+  trace->first_error = DecidedFirstError(*trace);
 }
 
 // --- ROSCOE -------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ RowTraces ReadRoscoeRow(const Row& row, const ReadOptions& options) {
   SetSteps(std::move(steps), field, &trace);
   if (!instance.judged.empty()) {
     LabelJudgedSteps(row.objects, lines, &trace);
-    SettleFirstError(&trace);
+    trace.first_error = DecidedFirstError(trace);
   }
   std::string instances;
   for (const JsonField& object : row.objects) {

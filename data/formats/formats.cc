@@ -47,7 +47,7 @@ std::vector<Format> MakeFormats() {
        .new_writer = NewPrm800kWriter,
        .write_policy = kRatings,
        .keeps_incomplete = false,
-       .carries = kPartId | kPartFirstError | kPartReferenceAnswer},
+       .carries = kPartId | kPartDecidedFirstError | kPartReferenceAnswer},
       {.name = "math-shepherd",
        .rows = "{input, label}: one text, each step ends with its tag",
        .members = {{"input", Member::kString}, {"label", Member::kString}},
@@ -56,7 +56,7 @@ std::vector<Format> MakeFormats() {
        .write_policy = kTwoClasses,
        .keeps_redundant = false,
        .keeps_incomplete = false,
-       .carries = kPartId | kPartFirstError},
+       .carries = kPartId | kPartDecidedFirstError},
       {.name = "trl",
        .rows = "{prompt, completions[], labels[true|false]}: stepwise supervision",
        .members = {{"prompt", Member::kString},
@@ -67,7 +67,7 @@ std::vector<Format> MakeFormats() {
        .write_policy = kTwoClasses,
        .keeps_redundant = false,
        .keeps_incomplete = false,
-       .carries = kPartId | kPartFirstError},
+       .carries = kPartId | kPartDecidedFirstError},
       {.name = "math-aps",
        .rows = "{question, reasoning_steps: [{solution_prefix, mc_value}] or a tree}",
        .members = {{"question", Member::kString}, {"reasoning_steps"}},
@@ -145,14 +145,14 @@ std::vector<Format> MakeFormats() {
        .write_policy = kTwoClasses,
        .keeps_redundant = false,
        .keeps_incomplete = false,
-       .carries = kPartId | kPartFirstError | kPartFinalCorrect},
+       .carries = kPartId | kPartDecidedFirstError | kPartFinalCorrect},
       {.name = "pairs",
        .rows = "{prompt, chosen, rejected, ..}: a valid against an invalid step",
        .new_writer = NewPairsWriter,
        .write_policy = kTwoClasses,
        .keeps_redundant = false,
        .keeps_incomplete = false,
-       .carries = kPartId | kPartFirstError},
+       .carries = kPartId | kPartDecidedFirstError},
   };
 }
 
@@ -259,10 +259,12 @@ const Format& DetectFormat(std::span<const JsonField> objects) {
 
 std::vector<std::string_view> PartsNotCarried(const Trace& trace, uint32_t carried) {
   const auto has_soft = [](const Step& step) { return step.soft.has_value(); };
+  const bool decided =
+      (carried & kPartDecidedFirstError) != 0 && DecidedFirstError(trace) == trace.first_error;
   const std::pair<uint32_t, std::pair<std::string_view, bool>> parts[] = {
       {kPartId, {"id", true}},
       {kPartSoft, {"soft", std::any_of(trace.steps.begin(), trace.steps.end(), has_soft)}},
-      {kPartFirstError, {"first_error", trace.first_error.has_value()}},
+      {kPartFirstError, {"first_error", trace.first_error.has_value() && !decided}},
       {kPartFinalCorrect, {"final_correct", trace.final_correct.has_value()}},
       {kPartAnswer, {"answer", trace.answer.has_value()}},
       {kPartReferenceAnswer, {"reference_answer", trace.reference_answer.has_value()}},

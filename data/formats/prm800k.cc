@@ -171,7 +171,7 @@ RowTraces ReadPrm800kRow(const Row& row, const ReadOptions& options) {
     trace.steps.push_back({completion.text, completion.label, std::nullopt});
   }
   if (trace.steps.empty()) RefuseField(label.Need("steps"), "no step was chosen, written or rated");
-  SettleFirstError(&trace);
+  trace.first_error = DecidedFirstError(trace);
   trace.meta_json = MetaOf(object, steps);
   RowTraces result;
   if (options.alternatives) AddAlternatives(trace, steps, label.Need("steps"), &result.traces);

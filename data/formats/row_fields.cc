@@ -140,13 +140,6 @@ void LabelAroundFirstError(int first_error, Trace* trace) {
   trace->necessity_known = false;
 }
 
-void SettleFirstError(Trace* trace) {
-  const int labelled = FirstLabelledError(*trace);
-  const bool all_labelled = std::all_of(trace->steps.begin(), trace->steps.end(),
-                                        [](const Step& step) { return step.label.has_value(); });
-  if (labelled >= 0 || all_labelled) trace->first_error = labelled;
-}
-
 std::string_view Trimmed(std::string_view text) {
   constexpr std::string_view kSpace = " \t\n\v\f\r";
   const size_t begin = text.find_first_not_of(kSpace);

@@ -99,10 +99,6 @@ class TraceBudget {
 // step was needed stays unknown.
 void LabelAroundFirstError(int first_error, Trace* trace);
 
-// Sets first_error as far as the labels decide it: the first step labelled as an error; -1 where
-// all are labelled and none is.
-void SettleFirstError(Trace* trace);
-
 // White space at both ends taken off.
 std::string_view Trimmed(std::string_view text);
 

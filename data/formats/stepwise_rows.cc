@@ -52,7 +52,7 @@ RowTraces ReadTwoClassRow(const Row& row, const ReadOptions& options, const TwoC
   const JsonField& steps = fields.Need(names.steps);
   SetSteps(ReadStrings(steps), steps, &trace);
   SetTwoClassLabels(fields.Need(names.labels), &trace);
-  SettleFirstError(&trace);
+  trace.first_error = DecidedFirstError(trace);
   trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }

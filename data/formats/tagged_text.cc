@@ -109,7 +109,7 @@ RowTraces ReadMathShepherdRow(const Row& row, const ReadOptions& options) {
   SetProblemAndSteps(fields.Need("input"), std::move(texts), options, &trace);
   for (size_t i = 0; i < tags.size(); ++i) trace.steps[i].label = tags[i];
   trace.necessity_known = false;
-  SettleFirstError(&trace);
+  trace.first_error = DecidedFirstError(trace);
   trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }
@@ -157,7 +157,7 @@ RowTraces ReadRlhflowRow(const Row& row, const ReadOptions& options) {
   SetProblemAndSteps(turns, std::move(texts), options, &trace);
   for (size_t i = 0; i < labels.size(); ++i) trace.steps[i].label = labels[i];
   trace.necessity_known = false;
-  SettleFirstError(&trace);
+  trace.first_error = DecidedFirstError(trace);
   trace.meta_json = fields.OthersAsMeta();
   return {{std::move(trace)}, {}};
 }

@@ -76,6 +76,8 @@ TEST(ParseTrace, AnAbsentFirstErrorFollowsFromTheLabels) {
   EXPECT_EQ(WithField("labels", {"correct_redundant", "incomplete"}).first_error, 1);
   EXPECT_EQ(WithField("labels", {"incorrect", nullptr}).first_error, 0);
   EXPECT_EQ(WithField("labels", {"correct_necessary", "correct_necessary"}).first_error, -1);
+  EXPECT_EQ(WithField("labels", {nullptr, "incorrect"}).first_error, std::nullopt)
+      << "the step without a label may be wrong, too";
   EXPECT_EQ(WithField("labels", {"correct_necessary", nullptr}).first_error, std::nullopt)
       << "the step without a label may be wrong";
 }

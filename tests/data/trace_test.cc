@@ -69,5 +69,14 @@ TEST(IsBlank, OnlyWhiteSpaceIsBlank) {
   EXPECT_FALSE(IsBlank(std::string_view("\0", 1)));
 }
 
+TEST(FirstError, IsDecidedWhereEveryStepBeforeItHasALabel) {
+  constexpr auto kRight = StepLabel::kCorrectNecessary, kWrong = StepLabel::kIncorrect;
+  EXPECT_EQ(DecidedFirstError(WithLabels({kRight, kWrong, std::nullopt})), 1);
+  EXPECT_EQ(DecidedFirstError(WithLabels({kRight, kRight})), -1);
+  EXPECT_EQ(DecidedFirstError(WithLabels({std::nullopt, kWrong})), std::nullopt);
+  EXPECT_EQ(DecidedFirstError(WithLabels({kRight, std::nullopt, kWrong})), std::nullopt);
+  EXPECT_EQ(DecidedFirstError(WithLabels({kRight, std::nullopt})), std::nullopt);
+}
+
 }  // namespace
 }  // namespace prm

@@ -69,5 +69,22 @@ TEST(FirstError, UndefinedWithoutTwoAnnotators) {
             "no trace has a first error decidable for two annotators");
 }
 
+TEST(FirstError, AStepThatNobodyLookedAtMayBeTheFirst) {
+  Ratings ratings({"+", "-"});
+  const int a = ratings.Annotator("a");
+  const auto rate = [&](const char* trace, int step, int label) {
+    ratings.Add(ratings.Unit({ratings.Trace(trace), step, 1, 0, ""}), {a, label, {}});
+  };
+  rate("no step 0", 1, 1);
+  rate("no step 1", 0, 0);
+  rate("no step 1", 2, 1);
+  rate("error before", 0, 1);
+  rate("error before", 2, 0);
+  const auto first = FirstErrors(ratings, {false, true});
+  EXPECT_THAT(first[0], ElementsAre(Index()));
+  EXPECT_THAT(first[1], ElementsAre(Index()));
+  EXPECT_THAT(first[2], ElementsAre(Index(0)));
+}
+
 }  // namespace
 }  // namespace prm

@@ -75,8 +75,7 @@ inline Trace TraceWith(std::string_view id, std::string_view labels) {
     if (labels[i] != '.') step.label = StepLabel(std::string_view("NRXI").find(labels[i]));
     trace.steps.push_back(std::move(step));
   }
-  const int labelled = FirstLabelledError(trace);
-  if (labelled >= 0 || labels.find('.') == labels.npos) trace.first_error = labelled;
+  trace.first_error = DecidedFirstError(trace);
   return trace;
 }
 
