@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "data/curation/exact_text.h"
 #include "data/curation/trace_stream.h"
 #include "data/exact_number.h"
 #include "data/json_text.h"
@@ -20,14 +21,18 @@ uint64_t LabelHash(const Trace& trace) {
   return hash;
 }
 
-// The numbers of all steps and the words of the last: traces that differ there differ in what they
-// say, however alike they read.
-uint64_t FactsHash(const std::vector<std::string>& normal_steps) {
+// The numbers and signs of all steps, the signs of the problem and the words of the last step:
+// traces that differ there differ in what they say, however alike they read.
+uint64_t FactsHash(std::string_view exact_problem, const std::vector<std::string>& exact_steps) {
   uint64_t hash = 0;
-  for (const std::string& step : normal_steps) {
-    const bool last = &step == &normal_steps.back();
+  const auto add = [&hash](std::string_view word) { hash = Scramble(hash ^ HashText(word)); };
+  for (const std::string_view word : NormalWords(exact_problem)) {
+    if (IsSign(word)) add(word);
+  }
+  for (const std::string& step : exact_steps) {
+    const bool last = &step == &exact_steps.back();
     for (const std::string_view word : NormalWords(step)) {
-      if (IsNumberWord(word) || (last && IsLetter(word[0]))) hash = Scramble(hash ^ HashText(word));
+      if (IsNumberWord(word) || IsSign(word) || (last && IsLetter(word[0]))) add(word);
     }
   }
   return hash;
@@ -53,20 +58,21 @@ std::string_view DuplicateKindName(DuplicateKind kind) {
 
 TracePrint PrintOf(const Trace& trace, std::string_view normal_problem) {
   std::string text(normal_problem);
-  std::string bounded = text;  // with the bounds of steps, which exact equality respects
+  const std::string problem = ExactText(trace.problem);
+  std::string exact = problem;  // with the bounds of steps
   std::vector<std::string> steps;
   for (const Step& step : trace.steps) {
-    steps.push_back(NormalText(step.text));
-    const std::string& normal = steps.back();
+    const std::string normal = NormalText(step.text);
     if (!text.empty() && !normal.empty()) text += ' ';
     text += normal;
-    bounded += '\n';
-    bounded += normal;
+    steps.push_back(ExactText(step.text));
+    exact += '\n';
+    exact += steps.back();
   }
   TracePrint print;
-  print.text = KeyOf(bounded);
+  print.text = KeyOf(exact);
   print.labels = LabelHash(trace);
-  print.facts = FactsHash(steps);
+  print.facts = FactsHash(problem, steps);
   print.grams = GramSet(text);
   print.sketch = SketchOf(print.grams);
   return print;

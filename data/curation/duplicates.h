@@ -34,7 +34,7 @@ constexpr bool IsRemovable(DuplicateKind kind) {
 struct TracePrint {
   TextKey text;
   uint64_t labels = 0;
-  uint64_t facts = 0;  // numbers of all steps, words of the last
+  uint64_t facts = 0;  // numbers and signs of all steps, words of the last
   std::vector<uint32_t> grams;
   MinHashSketch sketch;
 };

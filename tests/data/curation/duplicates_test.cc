@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "data/error.h"
 #include "data/json_text.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"
@@ -146,7 +147,7 @@ TEST(Deduplicate, KeepsTheFirstOfEachByteForByte) {
   const std::string other = Line("c\u0001", "x", "incorrect");
   const auto in = folder.Write("in.jsonl", first + Line("b", "3+4=7", "correct_necessary") + "\n" +
                                                other + Line("d", "3+4 = 7.", "incorrect") +
-                                               Line("e", "X", "incorrect"));
+                                               Line("e", "x.", "incorrect"));
   const DedupResult result =
       Deduplicate({.in = in, .out = folder / "out.jsonl", .report = folder / "report.jsonl"});
   EXPECT_EQ(result.rows, 5);
@@ -201,6 +202,23 @@ TEST(Deduplicate, ARefusedLineLeavesNothingWritten) {
                 }),
                 HasSubstr("in.jsonl:2: "));
     EXPECT_EQ(Names(folder.path()), std::vector<std::string>{"in.jsonl"});
+  }
+}
+
+TEST(Duplicates, TracesThatDifferInASignAreKept) {
+  for (const auto& [a, b] : {std::pair("So 2\u00b3 is left.", "So 23 is left."),
+                             {"So n! is left.", "So n is left."},
+                             {"It is 5' long.", "It is 5'' long."},
+                             {"So a < b holds.", "So a > b holds."}}) {
+    for (const bool in_problem : {false, true}) {
+      DuplicateFinder finder;
+      for (const char* text : {a, b}) {
+        const std::string step = StrCat(kStep, " ", in_problem ? "" : text);
+        const auto found = Add(&finder, MakeTrace(in_problem ? text : "p", {step, "So 7."}));
+        EXPECT_TRUE(!found || found->kind == DuplicateKind::kContrast) << text;
+      }
+      EXPECT_EQ(finder.kept(), 2u) << a;
+    }
   }
 }
 
