@@ -3,13 +3,18 @@
 //   step, or stripped, or left in the text. A reference solution: all correct, necessity unknown.
 //   Source: GSM8K, arXiv 2110.14168.
 // text: blocks of plain text between lines of three or more - or =; each block is a problem and its
-//   solution. numbered: the problem ends before the line that starts with 1, and a step starts at
-//   each line with the next number ("1.", "1)", "(1)", "Step 1:"); the numbers are taken off.
+//   solution. numbered: the problem ends before the first head, and a step starts at each; heads
+//   are taken off. Where a line begins with "Step 1" (or 第1步, 步骤1, in any case, as a heading,
+//   item or in bold: "**Step 1:** Add", "### Step 1 - Add", "Step 1" alone on its line), such lines
+//   are the heads, and lists inside a step belong to it; a head out of its turn is refused. Else
+//   the heads are lines with the next number ("1.", "1)", "(1)", "1:"), written and indented as the
+//   first where one such follows.
 //   lines, paragraphs, sentences: the problem ends at the first blank line; each line, paragraph or
 //   sentence behind it is a step. A sentence ends at . ! or ? before white space, but not behind an
 //   abbreviation, an initial or a bare number ("3. ").
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "data/error.h"
 #include "data/formats/readers.h"
@@ -58,24 +63,116 @@ void AppendStrings(const std::vector<std::string>& texts, std::string* json) {
 
 // --- text ---------------------------------------------------------------------------------------
 
-// What follows the mark of step `number` at the start of `line`; nullopt if there is none.
-std::optional<std::string_view> BehindNumber(std::string_view line, size_t number) {
-  const std::string digits = std::to_string(number);
-  std::string_view rest = Trimmed(line);
-  const bool bracket = rest.starts_with('(');
-  if (bracket) {
-    rest.remove_prefix(1);
-  } else if (rest.starts_with("Step ")) {
-    rest.remove_prefix(5);
+constexpr std::string_view kBlanks = " \t";
+
+bool TakePrefix(std::string_view prefix, std::string_view* text) {
+  if (!text->starts_with(prefix)) return false;
+  text->remove_prefix(prefix.size());
+  return true;
+}
+
+void SkipBlanks(std::string_view* text) {
+  text->remove_prefix(std::min(text->find_first_not_of(kBlanks), text->size()));
+}
+
+// The digits that `text` starts with, taken off; 0 if there are none or more than 9.
+size_t TakeNumber(std::string_view* text) {
+  const size_t size = std::min(text->find_first_not_of("0123456789"), text->size());
+  size_t number = 0;
+  if (size > 9) return 0;
+  for (const char digit : text->substr(0, size)) number = 10 * number + size_t(digit - '0');
+  text->remove_prefix(size);
+  return number;
+}
+
+// The head of a step, taken off its line.
+struct Head {
+  size_t number = 0;
+  std::string text;  // what follows on the line
+  // How it is written: heads written otherwise, or indented otherwise, belong to a list of a step.
+  std::string style;
+};
+
+// "Step 3", "第3步", "步骤3" taken off; 0 if `text` does not start so.
+size_t TakeStepWord(std::string_view* text) {
+  constexpr std::string_view kStep = "step";
+  if (TakePrefix("\u7b2c", text)) {
+    SkipBlanks(text);
+    const size_t number = TakeNumber(text);
+    SkipBlanks(text);
+    return TakePrefix("\u6b65", text) ? number : 0;
   }
-  if (!rest.starts_with(digits)) return std::nullopt;
-  rest.remove_prefix(digits.size());
+  const bool english =
+      text->size() > kStep.size() &&
+      std::equal(kStep.begin(), kStep.end(), text->begin(),
+                 [](char lower, char c) { return c == lower || c == lower - 'a' + 'A'; });
+  if (english) text->remove_prefix(kStep.size());
+  if (!english && !TakePrefix("\u6b65\u9aa4", text)) return 0;
+  SkipBlanks(text);
+  return TakeNumber(text);
+}
+
+// A line that says which step begins: nullopt where that is not sure, as in "Step 1 gives 5".
+std::optional<Head> StepHead(std::string_view line) {
+  constexpr std::array<std::string_view, 9> kMarks = {":",      ".",      ")",      "-", "\u2013",
+                                                      "\u2014", "\uff1a", "\u3001", "|"};
+  std::string_view rest = Trimmed(line);
+  for (const std::string_view item : {"- ", "* ", "+ ", "> ", "\u2022 "}) {
+    if (TakePrefix(item, &rest)) break;
+  }
+  SkipBlanks(&rest);
+  const size_t hashes = std::min(rest.find_first_not_of('#'), rest.size());
+  rest.remove_prefix(hashes);
+  SkipBlanks(&rest);
+  std::string_view bold;
+  for (const std::string_view mark : {"***", "**", "__", "*", "_"}) {
+    if (!bold.empty() || !TakePrefix(mark, &rest)) continue;
+    bold = mark;
+  }
+  Head head;
+  head.number = TakeStepWord(&rest);
+  if (head.number == 0) return std::nullopt;
+  bool closed = !bold.empty() && TakePrefix(bold, &rest);
+  const bool sure = hashes > 0 || closed;
+  SkipBlanks(&rest);
+  const bool marked = std::any_of(kMarks.begin(), kMarks.end(),
+                                  [&](std::string_view mark) { return TakePrefix(mark, &rest); });
+  if (!bold.empty() && !closed) closed = TakePrefix(bold, &rest);
+  if (!rest.empty() && !marked && !sure && !closed) return std::nullopt;
+  // "Step 1.5" and "Step 1:30" name no step.
+  if (marked && !rest.empty() && rest[0] >= '0' && rest[0] <= '9') return std::nullopt;
+  head.text = Trimmed(rest);
+  // "**Step 1: Add.** Then .." is bold up to its own end.
+  const size_t end = bold.empty() || closed ? head.text.npos : head.text.find(bold);
+  if (end != head.text.npos) head.text.erase(end, bold.size());
+  if (hashes > 0) head.text.erase(head.text.find_last_not_of('#') + 1);
+  return head;
+}
+
+// "1.", "1)", "(1)" or "1:", also as a heading or in bold.
+std::optional<Head> NumberHead(std::string_view line) {
+  std::string_view rest = line;
+  Head head;
+  const size_t indent = std::min(line.find_first_not_of(kBlanks), line.size());
+  rest.remove_prefix(indent);
+  const size_t hashes = std::min(rest.find_first_not_of('#'), rest.size());
+  rest.remove_prefix(hashes);
+  SkipBlanks(&rest);
+  const bool bold = TakePrefix("**", &rest);
+  const bool bracket = TakePrefix("(", &rest);
+  head.number = TakeNumber(&rest);
+  if (head.number == 0 || rest.empty()) return std::nullopt;
   const std::string_view marks = bracket ? ")" : ".):";
-  if (rest.empty() || marks.find(rest[0]) == marks.npos) return std::nullopt;
+  if (marks.find(rest[0]) == marks.npos) return std::nullopt;
+  head.style = StrCat(line.substr(0, indent), hashes, bold, bracket, rest[0]);
   rest.remove_prefix(1);
+  const bool closed = bold && TakePrefix("**", &rest);
   // "3.5 kg" and "1:30" start no step.
-  if (!rest.empty() && rest[0] != ' ' && rest[0] != '\t') return std::nullopt;
-  return Trimmed(rest);
+  if (!rest.empty() && kBlanks.find(rest[0]) == kBlanks.npos) return std::nullopt;
+  head.text = Trimmed(rest);
+  const size_t end = bold && !closed ? head.text.find("**") : head.text.npos;
+  if (end != head.text.npos) head.text.erase(end, 2);
+  return head;
 }
 
 struct Solution {
@@ -88,13 +185,35 @@ void AppendLine(std::string_view line, std::string* text) {
   *text += line;
 }
 
-Solution SplitNumbered(const std::vector<std::string_view>& lines) {
+// A head of another style than the first is one where its number does not come in that style behind
+// it: "(2)" in a list of step 1 is none where "2." follows.
+Solution SplitNumbered(const std::vector<std::string_view>& lines, const JsonField& field) {
+  std::vector<std::optional<Head>> heads;
+  for (const std::string_view line : lines) heads.push_back(StepHead(line));
+  const bool worded = std::any_of(heads.begin(), heads.end(), [](const std::optional<Head>& head) {
+    return head && head->number == 1;
+  });
+  std::map<std::pair<std::string, size_t>, size_t> last;  // line of a style and number
+  for (size_t i = 0; i < lines.size() && !worded; ++i) {
+    heads[i] = NumberHead(lines[i]);
+    if (heads[i]) last[{heads[i]->style, heads[i]->number}] = i;
+  }
   Solution solution;
-  for (const std::string_view line : lines) {
-    if (const auto rest = BehindNumber(line, solution.steps.size() + 1)) {
-      solution.steps.emplace_back(*rest);
+  std::string style;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const std::optional<Head>& head = heads[i];
+    const size_t next = solution.steps.size() + 1;
+    const bool is_next = head && head->number == next;
+    if (head && worded && !is_next) {
+      RefuseField(field,
+                  StrCat("expected the head of step ", next, ", got that of step ", head->number));
+    }
+    const bool in_style = is_next && (next == 1 || head->style == style);
+    if (in_style || (is_next && last[{style, next}] <= i)) {
+      if (next == 1) style = head->style;
+      solution.steps.push_back(head->text);
     } else {
-      AppendLine(line, solution.steps.empty() ? &solution.problem : &solution.steps.back());
+      AppendLine(lines[i], solution.steps.empty() ? &solution.problem : &solution.steps.back());
     }
   }
   return solution;
@@ -203,10 +322,12 @@ RowTraces ReadTextBlock(const Row& row, const ReadOptions& options) {
   }
   const std::vector<std::string_view> lines = SplitLines(row.text);
   const bool numbered = options.split == SplitRule::kNumbered;
-  Solution solution = numbered ? SplitNumbered(lines) : SplitBehindBlankLine(lines, options.split);
+  Solution solution =
+      numbered ? SplitNumbered(lines, field) : SplitBehindBlankLine(lines, options.split);
   if (solution.steps.empty()) {
-    RefuseField(field, numbered ? "expected a line that starts with the number 1, got none"
-                                : "expected a problem, a blank line and steps, got no steps");
+    RefuseField(field,
+                numbered ? "expected a line that starts with the number 1 or with Step 1, got none"
+                         : "expected a problem, a blank line and steps, got no steps");
   }
   Trace trace;
   trace.id = NumberedId(row, options, "text");

@@ -456,6 +456,56 @@ TEST(PlainText, NumberedStepsStartWithTheNextNumber) {
   EXPECT_THAT(imported.report.refusals[1].reason, HasSubstr("in.jsonl:12: expected a line that"));
 }
 
+std::vector<std::string> Steps(const std::string& solution) {
+  const Imported imported = Text("What is x?\n\n" + solution, SplitRule::kNumbered);
+  if (imported.traces.empty()) return {"refused: " + imported.report.refusals.at(0).reason};
+  EXPECT_EQ(imported.traces[0].problem, "What is x?") << solution;
+  return Texts(imported.traces[0]);
+}
+
+TEST(PlainText, StepHeadsAreReadAsPeopleWriteThem) {
+  for (const char* solution : {
+           "Step 1: Add.\nStep 2: Halve.",
+           "STEP 1. Add.\nstep 2) Halve.",
+           "Step 1 - Add.\nStep 2 \u2013 Halve.",
+           "Step 1\nAdd.\nStep 2\nHalve.",
+           "**Step 1:** Add.\n\n**Step 2:** Halve.",
+           "**Step 1**: Add.\n**Step 2** Halve.",
+           "**Step 1: Add.**\n**Step 2: Halve.**",
+           "*Step 1* - Add.\n__Step 2__: Halve.",
+           "### Step 1: Add.\n### Step 2: Halve. ###",
+           "## **Step 1**\nAdd.\n## **Step 2**\nHalve.",
+           "- Step 1: Add.\n> Step 2: Halve.",
+           "\u7b2c1\u6b65\uff1aAdd.\n\u7b2c 2 \u6b65\u3001Halve.",
+           "\u6b65\u9aa41\uff1aAdd.\n\u6b65\u9aa42: Halve.",
+           "**1.** Add.\n**2.** Halve.",
+           "### 1. Add.\n### 2. Halve.",
+       }) {
+    EXPECT_THAT(Steps(solution), ElementsAre("Add.", "Halve.")) << solution;
+  }
+}
+
+TEST(PlainText, AListInsideAStepBelongsToIt) {
+  EXPECT_THAT(Steps("Step 1: We know\n1. a = 1\n2. b = 2\nStep 2: Add.\n2) no\n(3) no"),
+              ElementsAre("We know\n1. a = 1\n2. b = 2", "Add.\n2) no\n(3) no"));
+  EXPECT_THAT(Steps("1. We know\n  1. a = 1\n  2. b = 2\n2. Add."),
+              ElementsAre("We know\n  1. a = 1\n  2. b = 2", "Add."));
+  EXPECT_THAT(Steps("1. We know\n(1) a = 1\n(2) b = 2\n2. Add."),
+              ElementsAre("We know\n(1) a = 1\n(2) b = 2", "Add."));
+}
+
+TEST(PlainText, WhatOnlySpeaksOfAStepIsNoHead) {
+  EXPECT_THAT(Steps("Step 1: Add.\nStep 1 gives 5.\nStep 2: Halve.\nSteps 3: no.\nStep 2.5: no."),
+              ElementsAre("Add.\nStep 1 gives 5.", "Halve.\nSteps 3: no.\nStep 2.5: no."));
+}
+
+TEST(PlainText, AHeadOutOfItsTurnIsRefused) {
+  EXPECT_THAT(Steps("Step 1: a\nStep 3: b"),
+              ElementsAre(HasSubstr("expected the head of step 2, got that of step 3")));
+  EXPECT_THAT(Steps("Step 1: a\nStep 2: b\nStep 1: c"),
+              ElementsAre(HasSubstr("expected the head of step 3, got that of step 1")));
+}
+
 TEST(PlainText, OtherRulesSplitBehindTheFirstBlankLine) {
   constexpr std::string_view kText =
       "A problem.\nIt goes on.\n\nMr. A has 3.5 kg. Is it so? Yes\nit is.\n\n2. Done (e.g. this). "
