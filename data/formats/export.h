@@ -35,13 +35,13 @@ ConversionReport ExportTraces(const std::vector<std::filesystem::path>& in, cons
                               const std::function<void(std::string_view)>& write);
 
 struct Split {
-  std::string name;  // letters, digits, - and _
+  std::string name;  // letters, digits and _, not "all"
   std::filesystem::path file;
 };
 
-// Makes the folder with data/<split>.jsonl, report.json and, last, README.md: a data card with
-// counts of rows and labels, the policy and the SHA-256 of each file. Throws Error(kAlreadyExists)
-// for a folder that holds anything. Returns one report a split.
+// Makes the folder, whole or not at all, with data/<split>.jsonl, report.json and README.md: a data
+// card with the columns' types, counts of rows and labels, the policy and the SHA-256 of each file.
+// Throws Error(kAlreadyExists) for a folder that holds anything. Returns one report a split.
 // Source: Hugging Face Hub, "Dataset Cards" and "Manual Configuration".
 std::vector<ConversionReport> ExportHuggingFaceFolder(const std::vector<Split>& splits,
                                                       const std::filesystem::path& folder,

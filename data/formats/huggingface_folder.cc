@@ -1,6 +1,10 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "data/error.h"
+#include "data/file_error.h"
 #include "data/formats/digest.h"
 #include "data/formats/export.h"
 #include "data/text_io.h"
@@ -22,26 +26,52 @@ void CheckSplits(const std::vector<Split>& splits) {
   for (size_t i = 0; i < splits.size(); ++i) {
     const std::string& name = splits[i].name;
     const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             c == '-' || c == '_';
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     });
-    if (!plain) {
-      throw UsageError(StrCat("a split's name has letters, digits, - and _, got \"", name, "\""));
+    // "all" means all splits to `datasets`.
+    if (!plain || name == "all") {
+      throw UsageError(StrCat("a split's name has letters, digits and _ and is not all, got \"",
+                              name, "\"; name it as SPLIT=FILE"));
     }
     for (size_t j = 0; j < i; ++j) {
-      if (splits[j].name == name) throw UsageError(StrCat("two splits are named ", name));
+      if (splits[j].name != name) continue;
+      throw UsageError(StrCat("two splits are named ", name, "; name them as SPLIT=FILE"));
     }
   }
 }
 
-void MakeEmptyFolder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder / "data", error);
-  if (error) {
-    throw Error(ErrorCode::kPermissionDenied,
-                StrCat("cannot make ", (folder / "data").string(), ": ", error.message()));
+// A folder beside `target`, which it becomes with Commit; without it, it is removed.
+class NewFolder {
+ public:
+  explicit NewFolder(const fs::path& target) : target_(fs::absolute(target).lexically_normal()) {
+    if (!target_.has_filename()) target_ = target_.parent_path();
+    path_ = target_;
+    path_ += StrCat(".tmp-", getpid());
+    Check([&](std::error_code& error) { fs::create_directories(path_ / "data", error); }, "make");
   }
-}
+  ~NewFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  void Commit() {
+    Check([&](std::error_code& error) { fs::rename(path_, target_, error); }, "make");
+    path_.clear();
+  }
+
+ private:
+  template <class Act>
+  void Check(const Act& act, std::string_view doing) const {
+    std::error_code error;
+    act(error);
+    if (error) throw FileError(doing, target_, error.value());
+  }
+
+  fs::path target_, path_;
+};
 
 void RefuseUsedFolder(const fs::path& folder) {
   std::error_code error;
@@ -64,6 +94,11 @@ WrittenSplit WriteSplit(const Split& split, const fs::path& folder, const Export
     written.bytes += row.size() + 1;
   };
   written.report = ExportTraces({split.file}, FormatNamed("huggingface"), options, write);
+  // `datasets` cannot read a split without rows.
+  if (written.report.rows_out == 0) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat(split.file.string(), ": split ", split.name, ": no trace to write"));
+  }
   file.Commit();
   written.sha256 = hash.TakeHex();
   return written;
@@ -71,10 +106,34 @@ WrittenSplit WriteSplit(const Split& split, const fs::path& folder, const Export
 
 // --- the card -----------------------------------------------------------------------------------
 
+// The types of the columns, which `datasets` else takes from the first rows of each split: a column
+// that is null there would get a type of its own.
+constexpr std::pair<std::string_view, std::string_view> kFeatures[] = {
+    {"id", "dtype: string"},
+    {"problem", "dtype: string"},
+    {"steps", "sequence: string"},
+    {"labels", "sequence: string"},
+    {"necessity_known", "dtype: bool"},
+    {"soft", "sequence: float32"},
+    {"first_error", "dtype: int64"},
+    {"final_correct", "dtype: bool"},
+    {"answer", "dtype: string"},
+    {"reference_answer", "dtype: string"},
+    {"domain", "dtype: string"},
+    {"strategy", "dtype: string"},
+    {"source", "dtype: string"},
+    {"annotations_json", "dtype: string"},
+    {"meta_json", "dtype: string"},
+};
+
 std::string FrontMatter(const std::vector<WrittenSplit>& splits) {
   std::string text = "---\nconfigs:\n- config_name: default\n  data_files:\n";
   for (const WrittenSplit& split : splits) {
     text += StrCat("  - split: ", split.name, "\n    path: data/", split.name, ".jsonl\n");
+  }
+  text += "dataset_info:\n  config_name: default\n  features:\n";
+  for (const auto& [name, type] : kFeatures) {
+    text += StrCat("  - name: ", name, "\n    ", type, "\n");
   }
   return text + "tags:\n- process-reward-model\n- step-labels\n---\n";
 }
@@ -143,11 +202,12 @@ std::vector<ConversionReport> ExportHuggingFaceFolder(const std::vector<Split>& 
   CheckPolicy(FormatNamed("huggingface"), options.policy);
   CheckSplits(splits);
   RefuseUsedFolder(folder);
-  MakeEmptyFolder(folder);
+  NewFolder made(folder);
   std::vector<WrittenSplit> written;
-  for (const Split& split : splits) written.push_back(WriteSplit(split, folder, options));
-  WriteFileAtomically(folder / "report.json", Reports(written));
-  WriteFileAtomically(folder / "README.md", Card(written, options.policy));
+  for (const Split& split : splits) written.push_back(WriteSplit(split, made.path(), options));
+  WriteFileAtomically(made.path() / "report.json", Reports(written));
+  WriteFileAtomically(made.path() / "README.md", Card(written, options.policy));
+  made.Commit();
   std::vector<ConversionReport> reports;
   for (WrittenSplit& split : written) reports.push_back(std::move(split.report));
   return reports;

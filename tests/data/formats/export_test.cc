@@ -60,12 +60,9 @@ class RandomTraces {
       step.soft.reset();
     }
     const int error = FirstLabelledError(trace);
-    trace.first_error.reset();
     for (size_t i = error < 0 ? trace.steps.size() : size_t(error) + 1; i < trace.steps.size(); ++i)
       trace.steps[i].label.reset();
-    const bool all = std::all_of(trace.steps.begin(), trace.steps.end(),
-                                 [](const Step& step) { return step.label.has_value(); });
-    if (error >= 0 || all) trace.first_error = error;
+    trace.first_error = DecidedFirstError(trace);
     trace.necessity_known = false;
     trace.final_correct.reset();
     trace.answer = trace.reference_answer = std::nullopt;
@@ -379,11 +376,55 @@ TEST(HuggingFaceFolder, RefusesAFolderInUseAndBadNamesOfSplits) {
                   },
                   ErrorCode::kAlreadyExists),
               HasSubstr("new or empty"));
-  for (const char* name : {"", "../train", "a b"}) {
+  for (const char* name : {"", "../train", "a b", "a-b", "all"}) {
     EXPECT_THROW(ExportHuggingFaceFolder({{name, file}}, folder / "out", {}), UsageError) << name;
   }
   EXPECT_THROW(ExportHuggingFaceFolder({{"a", file}, {"a", file}}, folder / "out", {}), UsageError);
   EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+}
+
+TEST(HuggingFaceFolder, DeclaresATypeForEveryColumnThatIsWritten) {
+  const TempFolder folder;
+  const auto file = folder.Write("t.jsonl", TraceToJson(TraceWith("a", "N.X")) + "\n");
+  ExportHuggingFaceFolder({{"train", file}}, folder / "out", {});
+  const std::string card = ReadText(folder / "out" / "README.md");
+  std::string declared, written;
+  for (size_t at = card.find("  - name: "); at != card.npos; at = card.find("  - name: ", at + 1)) {
+    const std::string name = card.substr(at + 10, card.find('\n', at) - at - 10);
+    declared += name + " ";
+    const std::string type = card.substr(card.find('\n', at) + 1, 100);
+    const bool list = name == "steps" || name == "labels" || name == "soft";
+    EXPECT_EQ(type.starts_with("    sequence: "), list) << name;
+  }
+  const auto row = nlohmann::ordered_json::parse(ReadText(folder / "out" / "data" / "train.jsonl"));
+  for (const auto& [name, value] : row.items()) written += name + " ";
+  EXPECT_EQ(declared, written);
+  EXPECT_NE(written.find("meta_json"), written.npos);
+}
+
+TEST(HuggingFaceFolder, IsWholeOrNotThere) {
+  const TempFolder folder;
+  const auto good = folder.Write("good.jsonl", TraceToJson(TraceWith("a", "N")) + "\n");
+  const auto empty = folder.Write("empty.jsonl", "");
+  const std::vector<std::string> before = Names(folder.path());
+  const auto make = [&](const std::filesystem::path& dev) {
+    ExportHuggingFaceFolder({{"train", good}, {"dev", dev}}, folder / "out", {});
+  };
+  EXPECT_THAT(MessageOf([&] { make(empty); }, ErrorCode::kInvalidArgument),
+              HasSubstr("dev: no trace to write"));
+  EXPECT_THAT(MessageOf([&] { make(folder / "none.jsonl"); }, ErrorCode::kNotFound),
+              HasSubstr("none.jsonl"));
+  EXPECT_EQ(Names(folder.path()), before);
+  std::filesystem::create_directory(folder / "out");
+  make(good);
+  EXPECT_THAT(Names(folder / "out"), ElementsAre("README.md", "data", "report.json"));
+}
+
+TEST(Export, AFirstErrorThatLabelsDoNotDecideIsCountedAsNotCarried) {
+  Trace stated = TraceWith("a", "N..");
+  stated.first_error = 2;
+  EXPECT_EQ(Export({stated}, "trl").report.not_carried.at("first_error"), 1);
+  EXPECT_EQ(Export({TraceWith("b", "NX")}, "trl").report.not_carried.count("first_error"), 0u);
 }
 
 }  // namespace
