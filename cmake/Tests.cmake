@@ -86,8 +86,11 @@ if(TARGET prm_program)
   file(GLOB sources CONFIGURE_DEPENDS tests/program/*_test.cc)
   prm_add_test(prm_test ${sources})
   target_link_libraries(prm_test PRIVATE prm_model)
-  target_compile_definitions(prm_test PRIVATE PRM_PROGRAM="$<TARGET_FILE:prm_program>")
-  add_dependencies(prm_test prm_program)
+  target_compile_definitions(prm_test PRIVATE PRM_PROGRAM="$<TARGET_FILE:prm_program>"
+    PRM_FAKE_CUDA="${PRM_FAKE_CUDA}" PRM_SEEDED_FIRST="$<TARGET_FILE:seeded_first>")
+  add_executable(seeded_first tests/model/kernels/fake_cuda/seeded_first.cc)
+  target_link_libraries(seeded_first PRIVATE prm_model prm_libtorch)
+  add_dependencies(prm_test prm_program seeded_first fake_cuda_driver fake_cuda_hooks)
 endif()
 
 # Installs into a temporary prefix, builds a consumer against it and runs that.

@@ -64,28 +64,6 @@ std::vector<StepScores> ScoreImplicit(const Decoder& decoder, const Decoder& ref
   return result;
 }
 
-double WorstDifference(const StepScores& scores, const SelfTest& test, const std::string& where,
-                       double tolerance) {
-  double worst = 0.0;
-  const auto compare = [&](const std::string& what, float got, float expected) {
-    const double difference = std::abs(got - expected);
-    worst = std::max(worst, difference);
-    if (difference <= tolerance) return;  // not for NaN
-    throw Error(ErrorCode::kDataLoss,
-                StrCat(where, what, " is ", got, ", expected ", expected, " within ", tolerance));
-  };
-  for (size_t s = 0; s < test.scores.p_correct.size(); ++s) {
-    const std::string step = StrCat(", step ", s, ": ");
-    compare(step + "p_correct", scores.p_correct[s], test.scores.p_correct[s]);
-    if (test.scores.label_probs.empty() || scores.label_probs.empty()) continue;
-    for (int k = 0; k < kNumLabels; ++k) {
-      compare(StrCat(step, "P(", kLabelNames[k], ")"), scores.label_probs[s][k],
-              test.scores.label_probs[s][k]);
-    }
-  }
-  return worst;
-}
-
 }  // namespace
 
 LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options,
@@ -174,22 +152,6 @@ void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const P
   writer->WriteFile("config.json", WriteConfigJson(decoder.config()));
   tokenizer.Save(writer->folder());
   writer->WriteFile("prm.json", WritePrmJson(prm));
-}
-
-double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
-                      const Decoder* reference) {
-  const bool narrow = decoder.weights().format != ops::WeightFormat::kAsStored;
-  const bool exact = decoder.compute_dtype() == at::kFloat && prm.self_test_dtype == "float32";
-  const double tolerance = narrow ? kNarrowTolerance : exact ? 1e-4 : 2e-2;
-  double worst = 0.0;
-  for (size_t t = 0; t < prm.self_tests.size(); ++t) {
-    const SelfTest& test = prm.self_tests[t];
-    const std::vector<StepScores> scores =
-        ScoreSteps(decoder, prm.head, {&test.tokens, 1}, reference);
-    worst = std::max(worst,
-                     WorstDifference(scores[0], test, StrCat(where, ": self-test ", t), tolerance));
-  }
-  return worst;
 }
 
 }  // namespace prm

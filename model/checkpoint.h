@@ -50,10 +50,4 @@ Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& 
 void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const PrmJson& prm,
                      CheckpointWriter* writer);
 
-// Largest |p - expected| over the self-tests. Throws Error(kDataLoss) naming `where` and the test
-// when it exceeds 1e-4 (both in float32), 2e-2 (otherwise) or, with narrow weights,
-// kNarrowTolerance.
-double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
-                      const Decoder* reference = nullptr);
-
 }  // namespace prm

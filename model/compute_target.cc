@@ -3,7 +3,9 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/cpu/Utils.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 #include <sched.h>
 #include <sys/sysinfo.h>
@@ -28,12 +30,31 @@ constexpr ops::WeightFormat kWeightFormats[] = {ops::WeightFormat::kAsStored,
                                                 ops::WeightFormat::kInt8, ops::WeightFormat::kFp8};
 
 // The CUDA half of LibTorch registers itself when its library is loaded; the program is not linked
-// to it, so that it starts on machines without it. Returns the loader's reason, or "".
+// to it, so that it starts on machines without it. Returns "", or why no GPU can be used. Throws
+// Error(kFailedPrecondition) where one could, had nobody asked LibTorch before.
 std::string LoadCuda() {
   if (!std::filesystem::exists("/dev/nvidiactl")) return "no NVIDIA driver (/dev/nvidiactl)";
-  static void* const library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
-  if (!library) return dlerror();
-  return at::globalContext().hasCUDA() ? "" : "LibTorch sees no CUDA device";
+  if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return dlerror();
+  if (at::globalContext().hasCUDA()) return "";
+  // LibTorch keeps the hooks that were there when it first looked for some.
+  const auto hooks = at::CUDAHooksRegistry()->Create("CUDAHooks", {});
+  if (!hooks || !hooks->hasCUDA()) return "LibTorch sees no CUDA device";
+  throw Error(ErrorCode::kFailedPrecondition,
+              "a GPU is there, but LibTorch was asked for it before its CUDA half was loaded, and "
+              "keeps the answer: expected that a model is loaded, or ChooseComputeTarget called, "
+              "before at::manual_seed, autograd or at::hasCUDA, or that the program links "
+              "libtorch_cuda.so");
+}
+
+// N of cuda:N.
+int DeviceIndexOf(const std::string& name) {
+  const std::string index = name.substr(name.find(':') + 1);
+  if (index.empty() || index.size() > 3 ||
+      index.find_first_not_of("0123456789") != std::string::npos) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("device: expected cuda:N with a number, got \"", name, "\""));
+  }
+  return std::stoi(index);
 }
 
 c10::Device ChooseDevice(const std::string& name) {
@@ -43,18 +64,18 @@ c10::Device ChooseDevice(const std::string& name) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("device: expected auto, cpu, cuda or cuda:N, got \"", name, "\""));
   }
+  const int index = name.starts_with("cuda:") ? DeviceIndexOf(name) : 0;
   const std::string missing = LoadCuda();
-  if (missing.empty()) {
-    const std::string index = name.starts_with("cuda:") ? name.substr(5) : "0";
-    if (index.empty() || index.size() > 3 ||
-        index.find_first_not_of("0123456789") != std::string::npos) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  StrCat("device: expected cuda:N with a number, got \"", name, "\""));
-    }
-    return c10::Device(c10::kCUDA, c10::DeviceIndex(std::stoi(index)));
+  if (!missing.empty()) {
+    if (is_cuda) throw Error(ErrorCode::kUnavailable, StrCat("device ", name, ": ", missing));
+    return c10::kCPU;
   }
-  if (is_cuda) throw Error(ErrorCode::kUnavailable, StrCat("device ", name, ": ", missing));
-  return c10::kCPU;
+  const int count = at::detail::getCUDAHooks().getNumGPUs();
+  if (index >= count) {
+    throw Error(ErrorCode::kUnavailable, StrCat("device ", name, ": expected a number below ",
+                                                count, ", the CUDA devices that are there"));
+  }
+  return c10::Device(c10::kCUDA, c10::DeviceIndex(index));
 }
 
 c10::ScalarType ChooseDtype(const std::string& name, c10::Device device) {
@@ -150,8 +171,18 @@ std::string WeightFormatName(ops::WeightFormat format) {
   return "";
 }
 
+std::optional<c10::Stream> NewComputeStream(c10::Device device) {
+  if (device.is_cpu()) return std::nullopt;
+  // Streams of the pool do not wait for the one on which weights were made.
+  const c10::impl::VirtualGuardImpl gpu(device.type());
+  gpu.synchronizeDevice(device.index());
+  return gpu.getStreamFromGlobalPool(device);
+}
+
 int64_t FreeMemoryBytes(c10::Device device) {
   if (device.is_cuda()) {
+    // What LibTorch holds but nobody uses, as behind a self-test, counts as free.
+    at::getDeviceAllocator(c10::kCUDA)->emptyCache();
     return int64_t(at::getDeviceAllocator(c10::kCUDA)->getMemoryInfo(device.index()).first);
   }
   std::ifstream memory("/proc/meminfo");

@@ -3,8 +3,10 @@
 
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
+#include <c10/core/Stream.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,7 +23,9 @@ struct ComputeTarget {
 // device: auto | cpu | cuda | cuda:N; dtype: auto | float32 | bfloat16; threads: 0 for all cores.
 // auto takes CUDA when a device is there, and bfloat16 where the hardware multiplies it (GPU, AMX,
 // AVX512-BF16). Sets the number of LibTorch's threads and installs the buffer pool. Throws
-// Error(kInvalidArgument) for an unknown word, Error(kUnavailable) for a device that is not there.
+// Error(kInvalidArgument) for an unknown word, Error(kUnavailable) for a device that is not there,
+// Error(kFailedPrecondition) where the caller asked LibTorch for GPUs, as at::manual_seed does,
+// before its CUDA half was loaded by this.
 // Call before other threads run.
 ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads);
 
@@ -35,6 +39,10 @@ void PinThreads(std::span<const int> cores);
 // where the target does not multiply them.
 ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarget& target);
 std::string WeightFormatName(ops::WeightFormat format);
+
+// A stream of the GPU for one who computes there beside others, behind all that it was asked for
+// until now; none on a CPU.
+std::optional<c10::Stream> NewComputeStream(c10::Device device);
 
 // Memory that a new user of the device may take now. Where /proc/meminfo cannot be read, as in a
 // chroot without /proc, a note on standard error says what is taken instead.

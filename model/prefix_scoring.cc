@@ -101,8 +101,10 @@ PrefixScorer::PrefixScorer(const Decoder& decoder, const Head& head,
     kept_.push_back(
         ops::MakeKvBlocks(tree_.blocks(), shape, decoder.compute_dtype(), device, body));
   }
-  if (options.graphs)
-    graphs_ = StepGraphs::Make(decoder, ActivationOf(head, decoder.config()), kept_);
+  if (options.graphs) {
+    graphs_ = StepGraphs::Make(decoder, ActivationOf(head, decoder.config()), kept_,
+                               options.graphs_at_once);
+  }
 }
 
 void PrefixScorer::AddTrace(const TraceTokens& trace, const PrefixTree::Path& path,

@@ -15,9 +15,10 @@
 namespace prm {
 
 struct PrefixCacheOptions {
-  int64_t bytes = 0;          // of keys and values
-  int64_t chunk_rows = 1024;  // tokens of one forward pass
-  bool graphs = true;         // CUDA graphs of small passes, where a GPU is
+  int64_t bytes = 0;            // of keys and values
+  int64_t chunk_rows = 1024;    // tokens of one forward pass
+  bool graphs = true;           // CUDA graphs of small passes, where a GPU is
+  bool graphs_at_once = false;  // a pass is recorded when it first comes, not when it comes again
 };
 
 // Keys and values of traces in blocks, and the scores read on the way. Score from one thread;
@@ -37,6 +38,12 @@ class PrefixScorer {
   }
   // Null: passes are not recorded.
   const StepGraphs* graphs() const { return graphs_.get(); }
+  // Whether a trace's tokens are read alike in every trace that continues it. Beyond its context, a
+  // dynamic rope scaling turns all keys of a trace by the trace's length.
+  static bool Takes(const ModelConfig& config, const TraceTokens& trace) {
+    return config.rope_scaling.kind != RopeScaling::Kind::kDynamic ||
+           int64_t(trace.ids.size()) <= config.max_position_embeddings;
+  }
   // Of one block in all layers.
   static int64_t BlockBytes(const Decoder& decoder);
 

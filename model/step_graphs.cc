@@ -81,17 +81,21 @@ void StepGraphs::Room::Fill(int rows, const PrefixBatch& batch, Plans plans, at:
 }
 
 std::unique_ptr<StepGraphs> StepGraphs::Make(const Decoder& decoder, ops::HeadActivation activation,
-                                             const std::vector<ops::KvBlocks>& kept) {
+                                             const std::vector<ops::KvBlocks>& kept, bool at_once) {
   const auto of_kernels = [](const ops::KvBlocks& kv) { return kv.body == ops::KvBody::kCuda; };
   if (!std::ranges::all_of(kept, of_kernels)) return nullptr;
   auto recorder = cuda::MakeGraphRecorder(decoder.weights().embedding.device());
   if (!recorder) return nullptr;
-  return std::unique_ptr<StepGraphs>(new StepGraphs(decoder, activation, std::move(recorder)));
+  return std::unique_ptr<StepGraphs>(
+      new StepGraphs(decoder, activation, std::move(recorder), at_once));
 }
 
 StepGraphs::StepGraphs(const Decoder& decoder, ops::HeadActivation activation,
-                       std::unique_ptr<cuda::GraphRecorder> recorder)
-    : decoder_(decoder), activation_(activation), recorder_(std::move(recorder)) {}
+                       std::unique_ptr<cuda::GraphRecorder> recorder, bool at_once)
+    : decoder_(decoder),
+      activation_(activation),
+      recorder_(std::move(recorder)),
+      at_once_(at_once) {}
 
 StepGraphs::~StepGraphs() = default;
 
@@ -101,7 +105,7 @@ StepGraphs::Plans StepGraphs::PlanFor(const PrefixBatch& batch) const {
     const cuda::PlanKey key(decoder_.AttentionOf(size_t(l)));
     const auto made = [&](const auto& plan) { return plan.first == key; };
     if (std::ranges::any_of(plans.attention, made)) continue;
-    plans.attention.emplace_back(key, cuda::PlanPrefixAttention(batch.runs, key.group, key.window));
+    plans.attention.emplace_back(key, key.PlanFor(batch.runs));
   }
   return plans;
 }
@@ -120,7 +124,7 @@ std::optional<at::Tensor> StepGraphs::StepOutputs(const PrefixBatch& batch,
   std::unique_ptr<Room>& room = rooms_[r][e];
   if (!room) {
     room = std::make_unique<Room>();
-    return std::nullopt;
+    if (!at_once_) return std::nullopt;
   }
   if (room->closed) return std::nullopt;
   room->Fill(kRows[r], batch, std::move(plans), decoder_.weights().embedding.device());

@@ -24,14 +24,14 @@ class StepGraphs {
   // Null where passes cannot be recorded: on the CPU, and where keys and values are not those of
   // the CUDA kernels. Borrows the decoder.
   static std::unique_ptr<StepGraphs> Make(const Decoder& decoder, ops::HeadActivation activation,
-                                          const std::vector<ops::KvBlocks>& kept);
+                                          const std::vector<ops::KvBlocks>& kept, bool at_once);
   ~StepGraphs();
 
   // Those of Decoder::StepOutputs [S, outputs], until the next call; `kept` is always the same.
-  // None for a batch that is larger than the rooms, and when a room is asked for the first time:
-  // what comes once is not worth a recording. A recording is used when it gives what the pass gave
-  // that it is of, bit by bit; where it does not, or there is none, the room is closed with a
-  // warning.
+  // None for a batch that is larger than the rooms, and unless `at_once` when a room is asked for
+  // the first time: what comes once is not worth a recording. A recording is used when it gives
+  // what the pass gave that it is of, bit by bit; where it does not, or there is none, the room is
+  // closed with a warning.
   std::optional<at::Tensor> StepOutputs(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept);
 
   int64_t replays() const { return replays_; }
@@ -40,7 +40,7 @@ class StepGraphs {
   struct Plans;
   struct Room;
   StepGraphs(const Decoder& decoder, ops::HeadActivation activation,
-             std::unique_ptr<cuda::GraphRecorder> recorder);
+             std::unique_ptr<cuda::GraphRecorder> recorder, bool at_once);
   Plans PlanFor(const PrefixBatch& batch) const;
   bool Record(std::vector<ops::KvBlocks>* kept, Room* room);
 
@@ -51,6 +51,7 @@ class StepGraphs {
   const Decoder& decoder_;
   const ops::HeadActivation activation_;
   const std::unique_ptr<cuda::GraphRecorder> recorder_;
+  const bool at_once_;
   std::array<std::array<std::unique_ptr<Room>, kEntries.size()>, kRows.size()> rooms_;
   int64_t replays_ = 0;
 };

@@ -22,7 +22,8 @@ struct ModelDescription {
   std::string dtype;                  // of the matrix products: float32, bfloat16
   std::string weights = "as-stored";  // of the layers' matrices, also int8, fp8: other scores
   std::string device;                 // cpu, cuda:0
-  std::string kernels;                // that run there: CPU, CUDA, or LibTorch (why not CUDA)
+  // That run there: CPU, CUDA, or LibTorch (why not CUDA); then attention's and the products'.
+  std::string kernels;
   int vocab_size = 0;
   int max_tokens = 0;            // longest trace
   double threshold = 0.5;        // p_correct below it: the step is judged wrong

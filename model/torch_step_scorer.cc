@@ -1,5 +1,6 @@
 // The StepScorer on LibTorch: a checkpoint folder opened for scoring.
 #include <ATen/ATen.h>
+#include <c10/core/StreamGuard.h>
 
 #include <algorithm>
 #include <ranges>
@@ -10,6 +11,7 @@
 #include "model/checkpoint.h"
 #include "model/compute_target.h"
 #include "model/prefix_scoring.h"
+#include "model/self_test.h"
 #include "model/step_scorer.h"
 #include "model/torch_error.h"
 
@@ -30,11 +32,13 @@ class TorchStepScorer : public StepScorer {
         description_(std::move(description)) {
     description_.reuses_prefixes = cache.bytes > 0 && !reference_;
     if (description_.reuses_prefixes) prefixes_.emplace(decoder_, scoring_.head, cache);
+    stream_ = NewComputeStream(decoder_.weights().embedding.device());
   }
 
   std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
     for (size_t b = 0; b < traces.size(); ++b) CheckTrace(traces[b], b);
     Pin();
+    const c10::OptionalStreamGuard on(stream_);
     const auto is_whole = [&](const TraceTokens& trace) { return !ReusesPrefixOf(trace); };
     if (std::ranges::none_of(traces, is_whole)) return prefixes_->Score(traces);
     if (std::ranges::all_of(traces, is_whole)) return ScoreWhole(traces);
@@ -48,11 +52,8 @@ class TorchStepScorer : public StepScorer {
   int64_t TokensToCompute(const TraceTokens& trace) const override {
     return ReusesPrefixOf(trace) ? prefixes_->TokensToCompute(trace) : int64_t(trace.ids.size());
   }
-  // Beyond its context, a dynamic rope scaling turns all keys of a trace by the trace's length.
   bool ReusesPrefixOf(const TraceTokens& trace) const override {
-    const ModelConfig& config = decoder_.config();
-    return prefixes_ && (config.rope_scaling.kind != RopeScaling::Kind::kDynamic ||
-                         int64_t(trace.ids.size()) <= config.max_position_embeddings);
+    return prefixes_ && PrefixScorer::Takes(decoder_.config(), trace);
   }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   const ScoringFormat& scoring() const override { return scoring_; }
@@ -107,6 +108,7 @@ class TorchStepScorer : public StepScorer {
   ScoringFormat scoring_;
   ModelDescription description_;
   std::optional<PrefixScorer> prefixes_;
+  std::optional<c10::Stream> stream_;  // of a GPU: scorers do not wait for each other
 };
 
 // A scorer's share of the memory of its device.
@@ -163,8 +165,27 @@ Packing PackingFor(const ScorerOptions& options, const ComputeTarget& target) {
   return options.batch_invariant ? Packing::kAll : Packing::kWherePays;
 }
 
+// Whose code computes: the passes by rows, attention and the linear layers.
+std::string DescribeBodies(const LoadedModel& model, const ScorerOptions& options,
+                           const ComputeTarget& target) {
+  const ModelConfig& c = model.config;
+  const bool keeps = options.cache_bytes != 0 && !model.prm->head.implicit_beta;
+  const std::string attention =
+      keeps ? ops::DescribeAttention({c.num_heads, c.num_kv_heads, c.head_dim}, target.dtype,
+                                     target.device)
+            : "that of whole traces";
+  const bool packed = model.weights.layers[0].packed[size_t(LayerPart::kQkv)].has_value();
+  const bool narrow = model.weights.format != ops::WeightFormat::kAsStored;
+  const std::string products = !packed                  ? "LibTorch"
+                               : target.device.is_cpu() ? "packed CPU panels"
+                               : narrow                 ? "LibTorch, of narrow weights"
+                                                        : "CUDA kernels in a fixed order";
+  return StrCat(ops::DescribeKernels(target.device), "; attention: ", attention,
+                "; products: ", products);
+}
+
 ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel& model,
-                          const ComputeTarget& target) {
+                          const ScorerOptions& options, const ComputeTarget& target) {
   ModelDescription d;
   d.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
   if (d.name.empty()) d.name = folder.parent_path().filename().string();
@@ -173,7 +194,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   d.dtype = DtypeName(target.dtype);
   d.weights = WeightFormatName(model.weights.format);
   d.device = target.device.str();
-  d.kernels = ops::DescribeKernels(target.device);
+  d.kernels = DescribeBodies(model, options, target);
   d.vocab_size = model.config.vocab_size;
   d.max_tokens = model.prm->max_tokens;
   d.threshold = model.prm->threshold;
@@ -241,8 +262,12 @@ Decoders MakeDecoders(const std::string& folder, const LoadedModel& model,
   if (model.prm->head.implicit_beta) {
     made.reference = LoadReference(std::filesystem::path(folder) / "reference", target, format);
   }
-  if (options.self_test) {
+  if (!options.self_test) return made;
+  if (made.reference || options.cache_bytes == 0) {
     CheckSelfTests(made.decoder, *model.prm, folder, made.reference ? &*made.reference : nullptr);
+  } else {
+    CheckServedSelfTests(made.decoder, *model.prm, folder,
+                         {.graphs = options.cuda_graphs, .bitwise = options.batch_invariant});
   }
   return made;
 }
@@ -276,7 +301,8 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
         on = loaded.insert(on, MakeDecoders(folder, model, options, format, target));
       }
       scorers.push_back(std::make_unique<TorchStepScorer>(
-          on->decoder, model.tokenizer, *model.prm, Describe(folder, model, target), on->reference,
+          on->decoder, model.tokenizer, *model.prm, Describe(folder, model, options, target),
+          on->reference,
           CacheOf(options, target.device,
                   std::ranges::count(placement.targets, target.device, &ComputeTarget::device)),
           placement.cores[i]));

@@ -17,6 +17,7 @@
 #include "data/trace_reader.h"
 #include "model/checkpoint_files.h"
 #include "model/kernels/ops.h"
+#include "model/self_test.h"
 #include "train/data_warnings.h"
 #include "train/evaluation.h"
 #include "train/metrics_log.h"

@@ -1,6 +1,8 @@
 #include "model/compute_target.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 
@@ -8,6 +10,7 @@
 #include <chrono>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "model/kernels/for_each.h"
@@ -44,6 +47,42 @@ TEST(PinThreads, HoldsForTheKernelsThreadsAndForThoseOfLibTorch) {
               two);
   }).join();
   at::set_num_threads(before);
+}
+
+// Streams of a GPU, by number, and what it was asked to wait for.
+struct FakeStreams : c10::impl::DeviceGuardImplInterface {
+  c10::DeviceType type() const override { return c10::kCUDA; }
+  c10::Device exchangeDevice(c10::Device d) const override { return d; }
+  c10::Device getDevice() const override { return {c10::kCUDA, 0}; }
+  void setDevice(c10::Device) const override {}
+  void uncheckedSetDevice(c10::Device) const noexcept override {}
+  c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+  c10::Stream getStream(c10::Device d) const override {
+    return c10::Stream(c10::Stream::UNSAFE, d, current);
+  }
+  c10::Stream getStreamFromGlobalPool(c10::Device d, bool) const override {
+    return c10::Stream(c10::Stream::UNSAFE, d, ++made);
+  }
+  c10::Stream exchangeStream(c10::Stream s) const override {
+    return c10::Stream(c10::Stream::UNSAFE, s.device(), std::exchange(current, s.id()));
+  }
+  void synchronizeDevice(c10::DeviceIndex) const override { waited_before = made + 1; }
+  static inline c10::StreamId made = 0, current = 0, waited_before = 0;
+};
+C10_REGISTER_GUARD_IMPL(CUDA, FakeStreams);
+
+TEST(NewComputeStream, IsOfItsOwnBehindWhatTheGpuWasAskedFor) {
+  EXPECT_EQ(NewComputeStream(c10::kCPU), std::nullopt);
+  const c10::Device gpu(c10::kCUDA, 0);
+  const auto first = NewComputeStream(gpu), second = NewComputeStream(gpu);
+  ASSERT_TRUE(first && second);
+  EXPECT_NE(*first, *second);
+  EXPECT_EQ(FakeStreams::waited_before, second->id());
+  {
+    const c10::OptionalStreamGuard on(second);
+    EXPECT_EQ(FakeStreams::current, second->id());
+  }
+  EXPECT_EQ(FakeStreams::current, 0);
 }
 
 }  // namespace
