@@ -16,7 +16,7 @@ namespace prm::bench {
 namespace {
 
 struct Options {
-  std::string model, dtype = "auto", weights = "as-stored";
+  std::string model, device = "cpu", dtype = "auto", weights = "as-stored";
   int rounds = 3, threads = 0;
   bool warm = false;
 };
@@ -85,9 +85,10 @@ void Loading(benchmark::State& state, const Options& options) {
     state.ResumeTiming();
     auto scorer = LoadStepScorer(options.model, {.dtype = options.dtype,
                                                  .weights = options.weights,
-                                                 .device = "cpu",
+                                                 .device = options.device,
                                                  .threads = options.threads,
                                                  .self_test = false});
+    AwaitDevice(TargetOf(*scorer).device);
     state.PauseTiming();
     scorer.reset();
     state.ResumeTiming();
@@ -103,8 +104,9 @@ int Main(int argc, char** argv) {
   CLI::App app("Seconds until a checkpoint can score (and Google Benchmark's --benchmark_* flags)");
   Options options;
   app.add_option("--model", options.model, "checkpoint folder")->required();
+  AddDeviceFlag(app, &options.device);
   app.add_option("--dtype", options.dtype)->capture_default_str();
-  app.add_option("--weights", options.weights, "as-stored | int8")->capture_default_str();
+  app.add_option("--weights", options.weights, "as-stored | int8 | fp8")->capture_default_str();
   app.add_option("--threads", options.threads, "0: all cores")->capture_default_str();
   app.add_option("--rounds", options.rounds)->capture_default_str();
   app.add_flag("--warm", options.warm, "leave the files in the page cache");

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -21,6 +23,8 @@
 #include "data/text_io.h"
 #include "data/trace_reader.h"
 #include "model/checkpoint.h"
+#include "model/compute_target.h"
+#include "model/step_scorer.h"
 #include "tests/shared_data.h"
 #include "train/examples.h"
 
@@ -31,15 +35,20 @@ struct InputOptions {
   std::string data = (SharedData() / "steps/train.jsonl.xz").string();  // native trace file
   int traces = 96;        // the first so many with a labelled step
   int max_tokens = 1024;  // longer traces keep their leading whole steps
-  std::string dtype = "auto";
+  std::string device = "cpu", dtype = "auto";
   int threads = 0;  // 0: all cores
 };
+
+inline void AddDeviceFlag(CLI::App& app, std::string* device) {
+  app.add_option("--device", *device, "cpu | cuda | cuda:N")->capture_default_str();
+}
 
 inline void AddInputFlags(CLI::App& app, InputOptions* options) {
   app.add_option("--model", options->model, "checkpoint folder")->required();
   app.add_option("--data", options->data, "native trace file")->capture_default_str();
   app.add_option("--traces", options->traces, "the first N")->capture_default_str();
   app.add_option("--max-tokens", options->max_tokens)->capture_default_str();
+  AddDeviceFlag(app, &options->device);
   app.add_option("--dtype", options->dtype)->capture_default_str();
   app.add_option("--threads", options->threads, "0: all cores")->capture_default_str();
 }
@@ -116,6 +125,25 @@ inline double PeakRssBytes() {
   throw Error(ErrorCode::kInternal, "/proc/self/status: no VmHWM");
 }
 
+// Where and in which number format a scorer computes.
+inline ComputeTarget TargetOf(const StepScorer& scorer) {
+  const ModelDescription& d = scorer.description();
+  return {at::Device(d.device), d.dtype == "float32" ? at::kFloat : at::kBFloat16};
+}
+
+// Until the device has done what it was asked for.
+inline void AwaitDevice(at::Device device) {
+  if (device.is_cuda())
+    c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
+}
+
+// The most that tensors on a GPU have taken at once; 0 on a CPU.
+inline double PeakDeviceBytes(at::Device device) {
+  if (!device.is_cuda()) return 0;
+  const auto stats = at::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  return double(stats.allocated_bytes[0].peak);
+}
+
 // One linear layer of a decoder block: y [rows, out] = x [rows, in] * w^T.
 struct LinearShape {
   int64_t in, out;
@@ -145,30 +173,36 @@ inline double LinearFlops(const ModelConfig& c, int64_t tokens, int64_t reads) {
 
 // Floating-point operations a second of at::mm over the linear shapes with `rows` rows: the forward
 // products, and with `backward` also those of the gradients of inputs and weights. Each product
-// runs for about `seconds_each`.
-inline double MatmulFlopsPerSecond(const ModelConfig& config, at::ScalarType dtype, int64_t rows,
-                                   bool backward, double seconds_each = 0.2) {
+// runs for about `seconds_each`, and is done when the clock is read.
+inline double MatmulFlopsPerSecond(const ModelConfig& config, const ComputeTarget& target,
+                                   int64_t rows, bool backward, double seconds_each = 0.2) {
   using Clock = std::chrono::steady_clock;
   double flops = 0, seconds = 0;
-  const auto measure = [&](const at::Tensor& a, const at::Tensor& b) {
-    at::mm(a, b);
+  const auto time = [&](const at::Tensor& a, const at::Tensor& b, int64_t count) {
     const auto start = Clock::now();
+    for (int64_t i = 0; i < count; ++i) at::mm(a, b);
+    AwaitDevice(target.device);
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  const auto measure = [&](const at::Tensor& a, const at::Tensor& b) {
+    time(a, b, 1);
     double elapsed = 0;
     int64_t count = 0;
-    while (elapsed < seconds_each) {
-      at::mm(a, b);
-      ++count;
-      elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    for (int64_t calls = 1; elapsed < seconds_each; calls = std::max<int64_t>(1, count)) {
+      elapsed += time(a, b, calls);
+      count += calls;
     }
     flops += 2.0 * double(a.size(0)) * double(a.size(1)) * double(b.size(1));
     seconds += elapsed / double(count);
   };
+  const auto random = [&](int64_t n, int64_t m) {
+    return at::randn({n, m}).to(target.device, target.dtype);
+  };
   for (const LinearShape& shape : LinearShapes(config)) {
-    const at::Tensor x = at::randn({rows, shape.in}).to(dtype);
-    const at::Tensor w = at::randn({shape.out, shape.in}).to(dtype);
+    const at::Tensor x = random(rows, shape.in), w = random(shape.out, shape.in);
     measure(x, w.t());
     if (!backward) continue;
-    const at::Tensor grad = at::randn({rows, shape.out}).to(dtype);
+    const at::Tensor grad = random(rows, shape.out);
     measure(grad, w);
     measure(grad.t(), x);
   }

@@ -51,10 +51,9 @@ void Scoring(benchmark::State& state, const Options& options, StepScorer* scorer
   const auto score = [&](const BatchRange& r) {
     return scorer->Score(std::span(traces).subspan(r.begin, r.end - r.begin));
   };
-  const at::ScalarType dtype =
-      scorer->description().dtype == "float32" ? at::kFloat : at::kBFloat16;
+  const ComputeTarget target = TargetOf(*scorer);
   const auto matmul_rate = [&] {
-    return MatmulFlopsPerSecond(config, dtype, options.batch_tokens, /*backward=*/false);
+    return MatmulFlopsPerSecond(config, target, options.batch_tokens, /*backward=*/false);
   };
   for (size_t b = 0; b < std::min(batches.size(), size_t(options.warmup_batches)); ++b) {
     score(batches[b]);
@@ -72,6 +71,7 @@ void Scoring(benchmark::State& state, const Options& options, StepScorer* scorer
   }
   state.counters["peak_rss_bytes"] = PeakRssBytes();
   state.counters["peak_rss_bytes_loaded"] = peak_before;
+  state.counters["peak_device_bytes"] = PeakDeviceBytes(target.device);
   state.SetItemsProcessed(tokens);
   state.counters["tokens"] = double(tokens);
   state.counters["batches"] = double(batches.size());
@@ -90,13 +90,13 @@ int Main(int argc, char** argv) {
   app.add_option("--dump-scores", options.dump_scores, "JSON lines of label probabilities");
   app.add_option("--batch-tokens", options.batch_tokens)->capture_default_str();
   app.add_option("--warmup-batches", options.warmup_batches)->capture_default_str();
-  app.add_option("--weights", options.weights, "as-stored | int8")->capture_default_str();
+  app.add_option("--weights", options.weights, "as-stored | int8 | fp8")->capture_default_str();
   app.add_flag("!--no-self-test", options.self_test, "score even where the self-test fails");
   CLI11_PARSE(app, argc, argv);
 
   const auto scorer = LoadStepScorer(options.input.model, {.dtype = options.input.dtype,
                                                            .weights = options.weights,
-                                                           .device = "cpu",
+                                                           .device = options.input.device,
                                                            .threads = options.input.threads,
                                                            .self_test = options.self_test});
   const ModelConfig config =

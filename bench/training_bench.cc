@@ -53,17 +53,20 @@ void Training(benchmark::State& state, const Options& options, const std::vector
   LoadedModel model = LoadModel(options.input.model);
   const ModelConfig config = model.config;
   const auto matmul_rate = [&] {
-    return MatmulFlopsPerSecond(config, target.dtype, options.trainer.micro_tokens, true);
+    return MatmulFlopsPerSecond(config, target, options.trainer.micro_tokens, true);
   };
   const double rate_before = matmul_rate();
   Trainer trainer(std::move(model), examples, target, options.trainer);
   double seconds = 0, loss = 0;
+  AwaitDevice(target.device);
   for (auto _ : state) {
     const auto start = std::chrono::steady_clock::now();
     while (!trainer.Done()) loss = trainer.Step().loss;
+    AwaitDevice(target.device);
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   state.counters["peak_rss_bytes"] = PeakRssBytes();
+  state.counters["peak_device_bytes"] = PeakDeviceBytes(target.device);
   state.SetItemsProcessed(trainer.tokens_seen());
   state.counters["tokens"] = double(trainer.tokens_seen());
   state.counters["steps"] = double(trainer.steps());
@@ -86,7 +89,7 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   const ComputeTarget target =
-      ChooseComputeTarget("cpu", options.input.dtype, options.input.threads);
+      ChooseComputeTarget(options.input.device, options.input.dtype, options.input.threads);
   const std::vector<Example> examples = ReadTrainingExamples(options.input);
   if (!options.dump_ids.empty()) {
     WriteExamples(examples, options.dump_ids);

@@ -35,7 +35,7 @@ constexpr uint64_t kLengthSeed = 1450;
 const std::vector<std::string> kWorks = {"rerank", "distinct", "stream", "beam"};
 
 struct Options {
-  std::string model, dtype = "auto", weights = "as-stored", dump;
+  std::string model, device = "cpu", dtype = "auto", weights = "as-stored", dump;
   int threads = 0;  // 0: all cores
   uint64_t seed = 1;
   int64_t cache_bytes = int64_t{1} << 30;
@@ -211,9 +211,8 @@ struct MatmulRates {
 
 MatmulRates MeasureMatmul(const StepScorer& scorer, const ModelConfig& config) {
   const auto rate = [&](int64_t rows) {
-    const bool is_float = scorer.description().dtype == "float32";
-    return MatmulFlopsPerSecond(config, is_float ? at::kFloat : at::kBFloat16, rows,
-                                /*backward=*/false, /*seconds_each=*/0.1);
+    return MatmulFlopsPerSecond(config, TargetOf(scorer), rows, /*backward=*/false,
+                                /*seconds_each=*/0.1);
   };
   return {rate(4096), rate(512)};
 }
@@ -249,6 +248,7 @@ nlohmann::json Answer(const std::string& name, uint64_t seed, const ModelConfig&
       {"matmul_flops_per_second", (before.rows4096 + after.rows4096) / 2},
       {"matmul_flops_per_second_512_rows", (before.rows512 + after.rows512) / 2},
       {"peak_rss_bytes", PeakRssBytes()},
+      {"peak_device_bytes", PeakDeviceBytes(TargetOf(*scorer).device)},
       {"scores", ScoresJson(outcome.scores)}};
   AddSize(size, &answer);
   return answer;
@@ -270,8 +270,9 @@ int Main(int argc, char** argv) {
   CLI::App app("The four works, run as standard input commands");
   Options options;
   app.add_option("--model", options.model, "checkpoint folder")->required();
+  AddDeviceFlag(app, &options.device);
   app.add_option("--dtype", options.dtype)->capture_default_str();
-  app.add_option("--weights", options.weights, "as-stored | int8")->capture_default_str();
+  app.add_option("--weights", options.weights, "as-stored | int8 | fp8")->capture_default_str();
   app.add_option("--threads", options.threads, "0: all cores")->capture_default_str();
   app.add_option("--cache-bytes", options.cache_bytes, "0: nothing is reused")
       ->capture_default_str();
@@ -286,7 +287,7 @@ int Main(int argc, char** argv) {
   }
   const auto scorer = LoadStepScorer(options.model, {.dtype = options.dtype,
                                                      .weights = options.weights,
-                                                     .device = "cpu",
+                                                     .device = options.device,
                                                      .threads = options.threads,
                                                      .cache_bytes = options.cache_bytes});
   WarmUp(config, scorer.get());

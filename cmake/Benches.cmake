@@ -20,3 +20,11 @@ foreach(source ${_prm_benches})
     target_link_libraries(${name} PRIVATE prm_serve prm_train prm_model prm_data prm_libtorch)
   endif()
 endforeach()
+
+# Of a day with a GPU: that each of its commands exists, takes its flags and ends well, tiny, on the
+# CPU.
+if(PRM_TESTS)
+  add_test(NAME scripts.gpu_day_rehearsal
+    COMMAND "${PROJECT_SOURCE_DIR}/scripts/gpu_day" rehearse "${PROJECT_BINARY_DIR}")
+  set_tests_properties(scripts.gpu_day_rehearsal PROPERTIES TIMEOUT 300)
+endif()

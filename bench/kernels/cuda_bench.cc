@@ -1,18 +1,24 @@
-// How fast are the CUDA kernels beside LibTorch's operators? Attention of appends and of branches
-// over kept blocks beside scaled_dot_product_attention on the same keys laid out side by side
-// (which is given for nothing: a cache in blocks would have to be gathered first), the passes by
-// rows beside the bodies that run without the module, and the products of `--batch-invariant`
-// beside cuBLASLt's: what the flag costs. Microseconds a call, the best of rounds.
+// How fast are the CUDA kernels beside LibTorch's? Attention of appends and of branches over kept
+// blocks beside flash attention of ragged batches (cu_seqlens) on the same keys laid out side by
+// side (which is given for nothing: a cache in blocks would have to be gathered first), the passes
+// by rows beside the operators that run without the module, and the products of
+// `--batch-invariant` beside cuBLASLt's: what the flag costs.
+//
+// Microseconds a call, the best of rounds. Calls are recorded as a graph and played, so that it is
+// kernels that are timed and not the asking for them; data is random, and of every input there are
+// so many, taken in turn, that no cache holds them.
 //
 //   kernel_cuda_bench
 #include <ATen/ATen.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <functional>
 
+#include "model/kernels/cuda/module.h"
 #include "tests/model/kernels/reference.h"
 
 namespace prm {
@@ -20,17 +26,23 @@ namespace {
 
 const at::Device kGpu(at::kCUDA, 0);
 
-double Microseconds(const std::function<void()>& f) {
-  constexpr int kCalls = 50, kRounds = 5;
+// `f(i)` is the i-th call.
+double Microseconds(const std::function<void(int)>& f) {
+  constexpr int kCalls = 20, kReplays = 5, kRounds = 5;
+  static const auto recorder = cuda::MakeGraphRecorder(kGpu);
+  TORCH_CHECK(recorder, "libprm_cuda_graph.so is not there: without graphs nothing is timed");
+  const auto graph = recorder->Record([&] {
+    for (int i = 0; i < kCalls; ++i) f(i);
+  });
   const c10::impl::VirtualGuardImpl gpu(c10::kCUDA);
   double best = 1e9;
   for (int round = 0; round <= kRounds; ++round) {  // the first is not counted
     gpu.synchronizeDevice(0);
     const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < kCalls; ++i) f();
+    for (int i = 0; i < kReplays; ++i) graph->Replay();
     gpu.synchronizeDevice(0);
     const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;
-    if (round > 0) best = std::min(best, time.count() / kCalls);
+    if (round > 0) best = std::min(best, time.count() / (kCalls * kReplays));
   }
   return best;
 }
@@ -39,10 +51,31 @@ at::Tensor OnGpu(at::IntArrayRef sizes, at::ScalarType dtype = at::kBFloat16) {
   return at::randn(sizes, at::TensorOptions().device(kGpu)).to(dtype);
 }
 
+// As many of what `make` makes, `bytes` large, as no cache holds; taken in turn.
+template <class T>
+class InTurn {
+ public:
+  InTurn(int64_t bytes, const std::function<T()>& make) {
+    constexpr int64_t kBeyondCaches = int64_t{256} << 20;
+    const int64_t count = std::clamp<int64_t>(kBeyondCaches / std::max<int64_t>(1, bytes), 2, 20);
+    for (int64_t i = 0; i < count; ++i) all_.push_back(make());
+  }
+  T& operator[](int call) { return all_[size_t(call) % all_.size()]; }
+
+ private:
+  std::vector<T> all_;
+};
+InTurn<at::Tensor> TensorsOnGpu(at::IntArrayRef sizes, at::ScalarType dtype = at::kBFloat16,
+                                double scale = 1) {
+  const std::vector<int64_t> shape = sizes.vec();
+  return {c10::multiply_integers(shape) * int64_t(at::elementSize(dtype)),
+          [&] { return OnGpu(shape, at::kFloat).mul_(scale).to(dtype); }};
+}
+
 // `branches` of one trunk, `count` new tokens each.
-void Attention(ops::AttentionShape shape, int branches, int64_t trunk, int64_t count) {
+std::vector<ops::KvRun> Branches(int branches, int64_t trunk, int64_t count) {
   constexpr int64_t kTokens = ops::kKvBlockTokens;
-  const int64_t own = (count + kTokens - 1) / kTokens, C = shape.head_dim;
+  const int64_t own = (count + kTokens - 1) / kTokens;
   std::vector<ops::KvRun> runs;
   for (int b = 0; b < branches; ++b) {
     ops::KvRun run;
@@ -53,68 +86,100 @@ void Attention(ops::AttentionShape shape, int branches, int64_t trunk, int64_t c
     }
     runs.push_back(run);
   }
-  ops::KvBlocks kv = ops::MakeKvBlocks(trunk / kTokens + branches * own, shape, at::kBFloat16, kGpu,
-                                       ops::ChooseKvBody(shape, at::kBFloat16, kGpu));
-  const at::Tensor qkv = OnGpu({branches * count, (shape.heads + 2 * shape.kv_heads) * C});
-  const ops::KvRuns made(runs);
-  const double ours = Microseconds([&] { ops::PrefixAttention(qkv, made, shape, kv); });
-  const at::Tensor query = OnGpu({branches, shape.heads, count, C}),
-                   key = OnGpu({branches, shape.kv_heads, trunk + count, C}),
-                   value = OnGpu({branches, shape.kv_heads, trunk + count, C});
-  const at::Tensor mask =
-      at::ones({count, trunk + count}, at::TensorOptions().device(kGpu)).tril(trunk).to(at::kBool);
-  const double theirs = Microseconds([&] {
-    at::scaled_dot_product_attention(query, key, value, mask, 0.0, false, std::nullopt, true);
+  return runs;
+}
+
+// Lengths of equal parts as flash attention takes them: where each begins.
+at::Tensor Offsets(int parts, int64_t each) {
+  return at::arange(0, parts * each + 1, each, at::TensorOptions().dtype(at::kInt).device(kGpu));
+}
+
+void Attention(ops::AttentionShape shape, int branches, int64_t trunk, int64_t count) {
+  const int64_t C = shape.head_dim, H = shape.heads, K = shape.kv_heads, keys = trunk + count;
+  const std::vector<ops::KvRun> list = Branches(branches, trunk, count);
+  const ops::KvRuns runs(list);
+  const int64_t blocks = list.back().blocks.back() + 1;
+  const int64_t block_bytes = 2 * 2 * K * ops::kKvBlockTokens * C;
+  InTurn<ops::KvBlocks> kv(blocks * block_bytes, [&] {
+    ops::KvBlocks made = ops::MakeKvBlocks(blocks, shape, at::kBFloat16, kGpu,
+                                           ops::ChooseKvBody(shape, at::kBFloat16, kGpu));
+    made.keys.normal_(), made.values.normal_();
+    return made;
   });
-  std::printf("attention %d/%dx%d  %2d branches, %4ld + %3ld tokens  %8.1f us  sdpa %8.1f us\n",
-              shape.heads, shape.kv_heads, shape.head_dim, branches, long(trunk), long(count), ours,
-              theirs);
+  InTurn<at::Tensor> qkv = TensorsOnGpu({branches * count, (H + 2 * K) * C});
+  const double ours =
+      Microseconds([&](int i) { ops::PrefixAttention(qkv[i], runs, shape, kv[i]); });
+  InTurn<at::Tensor> query = TensorsOnGpu({branches * count, H, C}),
+                     key = TensorsOnGpu({branches * keys, K, C}),
+                     value = TensorsOnGpu({branches * keys, K, C});
+  const at::Tensor of_queries = Offsets(branches, count), of_keys = Offsets(branches, keys);
+  const double flash = Microseconds([&](int i) {
+    at::_flash_attention_forward(query[i], key[i], value[i], of_queries, of_keys, count, keys, 0.0,
+                                 /*is_causal=*/true, /*return_debug_mask=*/false);
+  });
+  const double flop = 4.0 * double(branches * H * C) *
+                      (double(count) * double(trunk) + double(count) * double(count + 1) / 2);
+  std::printf(
+      "attention %ld/%ldx%ld  %2d branches, %5ld + %4ld tokens  %8.1f us %6.1f TFLOP/s"
+      "  flash %8.1f us %6.1f\n",
+      long(H), long(K), long(C), branches, long(trunk), long(count), ours, flop / ours / 1e6, flash,
+      flop / flash / 1e6);
 }
 
 void Rows(int64_t rows, int64_t width, int64_t units) {
-  const at::Tensor residual = OnGpu({rows, width}, at::kFloat), delta = OnGpu({rows, width}),
-                   weight = OnGpu({width}, at::kFloat), gate_up = OnGpu({rows, 2 * units});
-  const double norm =
-      Microseconds([&] { ops::AddRmsNorm(residual, delta, weight, 1e-5, at::kBFloat16); });
-  const double plain_norm = Microseconds([&] {
-    const at::Tensor sum = residual + delta;
+  InTurn<at::Tensor> residual = TensorsOnGpu({rows, width}, at::kFloat),
+                     delta = TensorsOnGpu({rows, width}), gate_up = TensorsOnGpu({rows, 2 * units});
+  const at::Tensor weight = OnGpu({width}, at::kFloat);
+  const double norm = Microseconds(
+      [&](int i) { ops::AddRmsNorm(residual[i], delta[i], weight, 1e-5, at::kBFloat16); });
+  const double plain_norm = Microseconds([&](int i) {
+    const at::Tensor sum = residual[i] + delta[i];
     (sum * at::rsqrt(sum.square().mean(-1, true) + 1e-5) * weight).to(at::kBFloat16);
   });
-  const double glu = Microseconds([&] { ops::Glu(gate_up, Activation::kSilu); });
-  const double plain_glu = Microseconds([&] {
-    const auto parts = gate_up.split(units, 1);
+  const double glu = Microseconds([&](int i) { ops::Glu(gate_up[i], Activation::kSilu); });
+  const double plain_glu = Microseconds([&](int i) {
+    const auto parts = gate_up[i].split(units, 1);
     at::silu(parts[0]) * parts[1];
   });
-  std::printf("%5ld rows  norm %7.1f us, operators %7.1f us  glu %7.1f us, operators %7.1f us\n",
-              long(rows), norm, plain_norm, glu, plain_glu);
+  // Read and written once: the stream twice in float32, delta and result in bfloat16; three halves.
+  std::printf(
+      "%5ld rows  norm %7.1f us %5.2f TB/s, operators %7.1f us  glu %7.1f us %5.2f TB/s, "
+      "operators %7.1f us\n",
+      long(rows), norm, 12.0 * double(rows * width) / norm / 1e6, plain_norm, glu,
+      6.0 * double(rows * units) / glu / 1e6, plain_glu);
 }
 
 // The four products of a layer by bodies of one kind.
 struct LayerProducts {
-  std::function<void()> qkv, attention_out, gate_up, down;
+  std::function<void(int)> qkv, attention_out, gate_up, down;
 };
 
 // A layer's products at `rows` rows: in the fixed order, with activation and residual inside,
 // beside LibTorch's with the gated unit behind; there the next norm adds to the residual.
 void Products(const char* model, int64_t rows, int64_t width, int64_t qkv, int64_t units) {
-  const auto weight = [](int64_t outputs, int64_t inputs) {
-    return OnGpu({outputs, inputs}) / std::sqrt(double(inputs));
+  const auto weights = [](int64_t outputs, int64_t inputs) {
+    return TensorsOnGpu({outputs, inputs}, at::kBFloat16, 1 / std::sqrt(double(inputs)));
   };
-  const at::Tensor w_qkv = weight(qkv, width), w_out = weight(width, width),
-                   w_gate_up = weight(2 * units, width), w_down = weight(width, units),
-                   x = OnGpu({rows, width}), hidden = OnGpu({rows, units});
-  at::Tensor residual = OnGpu({rows, width}, at::kFloat);
-  const auto pack = [](const at::Tensor& w, bool gated) {
-    return ops::PackedLinear(w, {}, {.gated = gated, .body = ops::LinearBody::kCuda});
+  InTurn<at::Tensor> w_qkv = weights(qkv, width), w_out = weights(width, width),
+                     w_gate_up = weights(2 * units, width), w_down = weights(width, units),
+                     x = TensorsOnGpu({rows, width}), hidden = TensorsOnGpu({rows, units}),
+                     residual = TensorsOnGpu({rows, width}, at::kFloat);
+  const auto pack = [](InTurn<at::Tensor>& w, bool gated) {
+    int next = 0;
+    return InTurn<ops::PackedLinear>(w[0].numel() * 2, [&] {
+      return ops::PackedLinear(w[next++], {}, {.gated = gated, .body = ops::LinearBody::kCuda});
+    });
   };
-  const auto p_qkv = pack(w_qkv, false), p_out = pack(w_out, false),
-             p_gate_up = pack(w_gate_up, true), p_down = pack(w_down, false);
-  const LayerProducts ours{[&] { p_qkv.Forward(x); }, [&] { p_out.AddTo(x, &residual); },
-                           [&] { p_gate_up.Glu(x, Activation::kSilu); },
-                           [&] { p_down.AddTo(hidden, &residual); }};
-  const LayerProducts theirs{[&] { at::mm(x, w_qkv.t()); }, [&] { at::mm(x, w_out.t()); },
-                             [&] { ops::Glu(at::mm(x, w_gate_up.t()), Activation::kSilu); },
-                             [&] { at::mm(hidden, w_down.t()); }};
+  auto p_qkv = pack(w_qkv, false), p_out = pack(w_out, false), p_gate_up = pack(w_gate_up, true),
+       p_down = pack(w_down, false);
+  const LayerProducts ours{[&](int i) { p_qkv[i].Forward(x[i]); },
+                           [&](int i) { p_out[i].AddTo(x[i], &residual[i]); },
+                           [&](int i) { p_gate_up[i].Glu(x[i], Activation::kSilu); },
+                           [&](int i) { p_down[i].AddTo(hidden[i], &residual[i]); }};
+  const LayerProducts theirs{
+      [&](int i) { at::mm(x[i], w_qkv[i].t()); }, [&](int i) { at::mm(x[i], w_out[i].t()); },
+      [&](int i) { ops::Glu(at::mm(x[i], w_gate_up[i].t()), Activation::kSilu); },
+      [&](int i) { at::mm(hidden[i], w_down[i].t()); }};
   const double flop = 2.0 * double(rows) * double(width) * double(qkv + width + 3 * units);
   const auto print = [&](const char* name, const LayerProducts& products) {
     const double t[] = {Microseconds(products.qkv), Microseconds(products.attention_out),
@@ -136,26 +201,24 @@ void Products(const char* model, int64_t rows, int64_t width, int64_t qkv, int64
 
 int main() {
   using namespace prm;
-  if (!HasCuda()) {
-    std::printf("skip  no CUDA device\n");
-    return 77;
-  }
-  std::printf("kernels: %s\n", ops::DescribeKernels(kGpu).c_str());
+  if (!RunsCuda()) return failures > 0 ? 1 : 77;
   for (const ops::AttentionShape& shape :
        {ops::AttentionShape{14, 2, 64}, ops::AttentionShape{28, 4, 128}}) {
     Attention(shape, 1, 2048, 40);
     Attention(shape, 8, 2048, 1);
     Attention(shape, 16, 2048, 40);
     Attention(shape, 64, 512, 40);
+    Attention(shape, 32, 1984, 32);
     Attention(shape, 1, 0, 1024);
   }
-  for (const int64_t rows : {1, 64, 1024}) Rows(rows, 3584, 18944);
+  for (const int64_t rows : {1, 64, 1024, 8192}) Rows(rows, 3584, 18944);
   if (ops::DescribeKernels(kGpu) != "CUDA") {
-    std::printf("skip  products in a fixed order: they need the kernels\n");
-    return 77;
+    SkipCuda("no CUDA kernels, of which products in a fixed order are");
+    return failures > 0 ? 1 : 77;
   }
   for (const int64_t rows : {1, 16, 32, 128, 512, 2048, 4096}) {
     Products("Qwen2.5-7B", rows, 3584, 4608, 18944);
     Products("Qwen2-0.5B", rows, 896, 1152, 4864);
   }
+  return failures > 0 ? 1 : 0;
 }

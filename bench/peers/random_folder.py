@@ -4,18 +4,18 @@
 
 What the numbers are does not matter to a bench, how many they are does; shards of about 4 GB.
 qwen2.5-7b is Qwen2.5-Math-PRM-7B with its two-layer head; the others have a linear head of four
-classes, as transformers' token classification does. Beside the weights lies format.json for
-`prm import --format`. Without --tokenizer, one of bytes is written, for benches that feed ids.
+classes, as transformers' token classification does; tiny is for trying a bench out. Beside the
+weights lies format.json for `prm import --format`. Without --tokenizer, one of bytes is written, for
+benches that feed ids. Needs Python alone.
 """
 
 import argparse
+import array
 import json
+import math
 import pathlib
+import random
 import shutil
-
-import tokenizers
-import torch
-from safetensors.torch import save_file
 
 QWEN2 = dict(model_type="qwen2", max_position_embeddings=4096, hidden_act="silu",
              torch_dtype="bfloat16")
@@ -35,6 +35,10 @@ SHAPES = {
         architectures=["LlamaForTokenClassification"], num_hidden_layers=30, hidden_size=576,
         intermediate_size=1536, num_attention_heads=9, num_key_value_heads=3, vocab_size=49152,
         rms_norm_eps=1e-5, rope_theta=100000.0, tie_word_embeddings=True),
+    "tiny": LLAMA | ID2LABEL | dict(
+        architectures=["LlamaForTokenClassification"], num_hidden_layers=2, hidden_size=128,
+        intermediate_size=256, num_attention_heads=2, num_key_value_heads=1, vocab_size=300,
+        rms_norm_eps=1e-5, rope_theta=10000.0, tie_word_embeddings=True),
 }
 SHARD_BYTES = 4e9
 
@@ -71,51 +75,81 @@ def tensors(config):
 
 
 class RandomValues:
-    """Values of standard deviation 0.02 out of a pool that is gone through again and again, which is
-    faster than drawing all; its length shares no factor with a tensor's, so that no two are alike."""
+    """bfloat16 of standard deviation 0.02 out of a pool that is gone through again and again, which
+    is faster than drawing all; its length is a prime, so that no two tensors are alike."""
 
     def __init__(self):
-        generator = torch.Generator().manual_seed(1)
-        self.pool = torch.randn((1 << 24) - 3, generator=generator).mul_(0.02).bfloat16()
+        draw = random.Random(1).gauss
+        values = array.array("f", (draw(0, 0.02) for _ in range((1 << 20) - 3))).tobytes()
+        self.pool = bytearray(len(values) // 2)
+        self.pool[0::2], self.pool[1::2] = values[2::4], values[3::4]  # the upper halves
         self.next = 0
 
-    def take(self, shape):
-        count = torch.Size(shape).numel()
-        rolled = self.pool.roll(-self.next)
-        self.next = (self.next + count) % len(self.pool)
-        return rolled.repeat(-(-count // len(rolled)))[:count].view(shape).clone()
+    def take(self, count):
+        pool, begin = self.pool, self.next
+        self.next = (begin + 2 * count) % len(pool)
+        turned = pool[begin:] + pool[:begin]
+        return (turned * (2 * count // len(pool) + 1))[:2 * count]
+
+
+def shards(config):
+    """Lists of (name, shape) of at most SHARD_BYTES each, or of one tensor."""
+    shard, size = [], 0
+    for name, shape in tensors(config):
+        count = 2 * math.prod(shape)
+        if shard and size + count > SHARD_BYTES:
+            yield shard
+            shard, size = [], 0
+        shard.append((name, shape))
+        size += count
+    yield shard
+
+
+def write_shard(path, shard, values):
+    """As https://huggingface.co/docs/safetensors lays a file out: a header of JSON, then the data."""
+    header, end = {"__metadata__": {"format": "pt"}}, 0
+    for name, shape in shard:
+        begin, end = end, end + 2 * math.prod(shape)
+        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name, shape in shard:
+            count = math.prod(shape)
+            file.write(b"\x80\x3f" * count if "norm" in name else values.take(count))
 
 
 def write_weights(config, folder):
-    random = RandomValues()
-    shards, size = [{}], 0
-    for name, shape in tensors(config):
-        count = torch.Size(shape).numel()
-        if 2 * (size + count) > SHARD_BYTES:
-            save_file(shards[-1], folder / f"model-{len(shards)}.safetensors", {"format": "pt"})
-            shards[-1] = dict.fromkeys(shards[-1])
-            shards.append({})
-            size = 0
-        shards[-1][name] = (torch.ones(shape, dtype=torch.bfloat16) if "norm" in name
-                            else random.take(shape))
-        size += count
-    save_file(shards[-1], folder / f"model-{len(shards)}.safetensors", {"format": "pt"})
-    weight_map = {name: f"model-{i}.safetensors" for i, shard in enumerate(shards, 1) for name in shard}
+    values, weight_map = RandomValues(), {}
+    for i, shard in enumerate(shards(config), 1):
+        write_shard(folder / f"model-{i}.safetensors", shard, values)
+        weight_map |= {name: f"model-{i}.safetensors" for name, _ in shard}
     total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     (folder / "model.safetensors.index.json").write_text(
         json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}))
 
 
 def write_byte_tokenizer(folder):
-    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {piece: i for i, piece in enumerate(["<|endoftext|>", *alphabet])}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = tokenizers.decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<|endoftext|>"])
-    tokenizer.save(str(folder / "tokenizer.json"))
+    """Bytes as GPT-2's byte-level BPE writes them: those that print as they are, the others from
+    U+0100 on."""
+    printed = [*range(0x21, 0x7f), *range(0xa1, 0xad), *range(0xae, 0x100)]
+    others = [byte for byte in range(256) if byte not in printed]
+    alphabet = sorted([chr(byte) for byte in printed] + [chr(0x100 + n) for n in range(len(others))])
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True,
+                  "use_regex": True}
+    end = "<|endoftext|>"
+    (folder / "tokenizer.json").write_text(json.dumps({
+        "version": "1.0", "truncation": None, "padding": None, "normalizer": None,
+        "added_tokens": [{"id": 0, "content": end, "single_word": False, "lstrip": False,
+                          "rstrip": False, "normalized": False, "special": True}],
+        "pre_tokenizer": byte_level, "post_processor": None, "decoder": byte_level,
+        "model": {"type": "BPE", "dropout": None, "unk_token": None,
+                  "continuing_subword_prefix": None, "end_of_word_suffix": None,
+                  "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+                  "vocab": {piece: i for i, piece in enumerate([end, *alphabet])}, "merges": []}}))
     (folder / "tokenizer_config.json").write_text(json.dumps(
-        {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>"}))
+        {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": end}))
 
 
 def write_format(config, folder):
