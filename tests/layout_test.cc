@@ -123,7 +123,8 @@ const std::vector<Library>& Libraries() {
        {"CLI/"},
        [](const std::string& path) {
          return path == "prm.cc" || path.ends_with("commands.cc") ||
-                path.ends_with("_command.cc") || IsUnder(path, {"bench/", "tests/"});
+                path.ends_with("_command.cc") || path.ends_with("_flags.h") ||
+                IsUnder(path, {"bench/", "tests/"});
        }},
       {"SQLite", {"sqlite3"}, [](const std::string& path) { return path.ends_with(".cc"); }},
       {"HTTP", {"boost/beast"}, [](const std::string& path) { return path.ends_with(".cc"); }},
