@@ -42,8 +42,8 @@ const char* OtherBitsInCompany(const cuda::PrefixAttentionArgs& args, void* stre
     const cuda::TileRow* rows = args.rows + int64_t(args.splits[s].tile) * cuda::kTileRows;
     for (int i = 0; i < cuda::kTileRows; ++i) {
       if (rows[i].row < 0) continue;
-      const int64_t width = int64_t(args.heads) * args.head_dim;
-      for (int64_t c = 0; c < args.head_dim; ++c) args.out[rows[i].row * width + c] ^= 1;
+      const int64_t head = int64_t(rows[i].row) * args.heads + rows[i].head;
+      for (int64_t c = 0; c < args.head_dim; ++c) args.out[head * args.head_dim + c] ^= 1;
     }
   }
   return error;
