@@ -143,6 +143,12 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
   app->add_option("--cache-bytes", scorer->cache_bytes,
                   "Of keys and values kept for traces that begin alike, as 4GB; 0: keep none")
       ->transform(CLI::AsSizeValue(false))
+      ->transform(CLI::Validator(  // comes before the one above, which takes -1
+          [](std::string& bytes) {
+            if (!bytes.starts_with('-')) return std::string();
+            return StrCat("expected bytes, 0 or more, as 4GB, got \"", bytes, "\"");
+          },
+          ""))
       ->default_str("a quarter of the free memory");
   app->add_flag("--batch-invariant", scorer->batch_invariant,
                 "Scores bitwise the same whatever shares the batch; slower on a GPU, "

@@ -7,6 +7,7 @@
 #include "data/file_error.h"
 #include "data/formats/digest.h"
 #include "data/formats/export.h"
+#include "data/temporary.h"
 #include "data/text_io.h"
 
 namespace prm {
@@ -40,37 +41,43 @@ void CheckSplits(const std::vector<Split>& splits) {
   }
 }
 
+template <class Act>
+void Check(const fs::path& target, const Act& act) {
+  std::error_code error;
+  act(error);
+  if (error) throw FileError("make", target, error.value());
+}
+
+fs::path Absolute(const fs::path& target) {
+  const fs::path path = fs::absolute(target).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
 // A folder beside `target`, which it becomes with Commit; without it, it is removed.
 class NewFolder {
  public:
-  explicit NewFolder(const fs::path& target) : target_(fs::absolute(target).lexically_normal()) {
-    if (!target_.has_filename()) target_ = target_.parent_path();
-    path_ = target_;
-    path_ += StrCat(".tmp-", getpid());
-    Check([&](std::error_code& error) { fs::create_directories(path_ / "data", error); }, "make");
-  }
-  ~NewFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  NewFolder(const NewFolder&) = delete;
-  NewFolder& operator=(const NewFolder&) = delete;
+  explicit NewFolder(const fs::path& target)
+      : target_(Absolute(target)), temporary_(TemporaryName(), [this] {
+          Check(target_, [this](std::error_code& error) {
+            fs::create_directories(TemporaryName() / "data", error);
+          });
+        }) {}
 
-  const fs::path& path() const { return path_; }
+  const fs::path& path() const { return temporary_.path(); }
   void Commit() {
-    Check([&](std::error_code& error) { fs::rename(path_, target_, error); }, "make");
-    path_.clear();
+    temporary_.Commit([this] {
+      Check(target_, [this](std::error_code& error) { fs::rename(path(), target_, error); });
+    });
   }
 
  private:
-  template <class Act>
-  void Check(const Act& act, std::string_view doing) const {
-    std::error_code error;
-    act(error);
-    if (error) throw FileError(doing, target_, error.value());
+  fs::path TemporaryName() const {
+    fs::path name = target_;
+    return name += StrCat(".tmp-", getpid());
   }
 
-  fs::path target_, path_;
+  const fs::path target_;
+  Temporary temporary_;
 };
 
 void RefuseUsedFolder(const fs::path& folder) {

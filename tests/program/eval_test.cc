@@ -73,9 +73,11 @@ TEST_F(EvalProgram, ASignalLeavesNoTemporaryFileOfAnyVerb) {
   const std::string out = " --out " + Path("outputs/out.jsonl"), in = " --in " + pipe;
   const std::string model = " --model " + Path("run/best");
   const std::vector<std::string> verbs = {
-      "score" + model + in + out, "rerank" + model + in + out,
+      "score" + model + in + out,
+      "rerank" + model + in + out,
       "tokenize --tokenizer " + Path("backbone") + in + out,
       "data export " + pipe + " --to trl" + out,
+      "data export " + pipe + " --to huggingface" + out,
       "data verify " + pipe + " --json " + Path("outputs/out.jsonl")};
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     for (const std::string& verb : verbs) {

@@ -257,6 +257,9 @@ TEST_F(TrainProgram, NumbersOutOfRangeAreWrongUsageThatNamesFlagValueAndRange) {
     EXPECT_THAT(outcome.err,
                 HasSubstr("--threads: expected a whole number from 0 to 1024, got \"100000\""));
   }
+  const Outcome cache = Run("eval --data x --cache-bytes -1" + model);
+  EXPECT_EQ(cache.status, 2);
+  EXPECT_THAT(cache.err, HasSubstr("--cache-bytes: expected bytes, 0 or more, as 4GB, got \"-1\""));
 }
 
 TEST_F(TrainProgram, ClassWeightsAreTakenWithCommasOrSpaces) {
