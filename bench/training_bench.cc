@@ -25,11 +25,13 @@ struct Options {
 };
 
 std::vector<Example> ReadTrainingExamples(const InputOptions& options) {
-  const std::unique_ptr<WeightSource> source = OpenWeights(options.model);
   const std::filesystem::path prm_json = std::filesystem::path(options.model) / "prm.json";
-  const StepFormat format = std::filesystem::exists(prm_json)
-                                ? ReadPrmJson(prm_json).format
-                                : NewlineFormat(*source->tokenizer(), /*prepend_bos=*/false);
+  std::optional<PrmJson> prm;
+  if (std::filesystem::exists(prm_json)) prm = ReadPrmJson(prm_json);
+  const std::unique_ptr<WeightSource> source =
+      OpenWeights(options.model, prm ? &prm->head : nullptr);
+  const StepFormat format =
+      prm ? prm->format : NewlineFormat(*source->tokenizer(), /*prepend_bos=*/false);
   return ReadExamples(options, format, *source->tokenizer());
 }
 
