@@ -139,10 +139,12 @@ void AddRerankCommand(CLI::App& app) {
   rerank
       ->add_option("--by", o->view.by, "min | product | last | mean: orders the view, weighs votes")
       ->transform(CLI::CheckedTransformer(
-          std::map<std::string, AggregateKind>{{"min", AggregateKind::kMin},
-                                               {"product", AggregateKind::kProduct},
-                                               {"last", AggregateKind::kLast},
-                                               {"mean", AggregateKind::kMean}}))
+                      std::map<std::string, AggregateKind>{{"min", AggregateKind::kMin},
+                                                           {"product", AggregateKind::kProduct},
+                                                           {"last", AggregateKind::kLast},
+                                                           {"mean", AggregateKind::kMean}})
+                      .description(""))
+      ->type_name("min|product|last|mean")
       ->default_str("min");
   rerank->add_option("--best", o->view.best, "Candidates shown from the top")
       ->capture_default_str()

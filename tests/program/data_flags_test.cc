@@ -348,15 +348,12 @@ TEST_F(FlagsProgram, RerankShowsWhatIsAskedAndLongTracesFollowTheNamedPolicy) {
       << "problems of more than 40 tokens have no step left";
 }
 
-TEST_F(FlagsProgram, AnImportedCheckpointHasTheNameItWasGiven) {
-  const std::string named = "import " + Path("hf_head") + " --out " + Path("named");
-  ASSERT_EQ(Run("export --to hf --model " + Path("run/best") + " --out " + Path("hf_head")).status,
-            0);
-  const std::string format = Printed("formats qwen-prm");
-  EXPECT_TRUE(json::parse(format).is_object()) << format;
+TEST_F(FlagsProgram, FormatsAreListedShownAndNamedWhereAnImportKnowsNone) {
   EXPECT_TRUE(Holds(Printed("formats"), "qwen-prm"));
-  const Outcome outcome = Run(named + " --name my-model --format no-such-format");
-  EXPECT_EQ(outcome.status, 2) << outcome.err;
+  EXPECT_TRUE(PrintedJson("formats qwen-prm").is_object());
+  ExpectRefused("import " + Path("backbone") + " --out " + Path("named") +
+                    " --name mine --format no-such-format",
+                {"no format 'no-such-format'", "qwen-prm"});
 }
 
 TEST_F(FlagsProgram, TokenizeReadsSpecialTokensWhereAsked) {
