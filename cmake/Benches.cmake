@@ -1,4 +1,5 @@
-# Each bench/NAME_bench.cc is a program of its own, one per question; no test runs them.
+# Each bench/NAME_bench.cc is a program of its own, one per question; prm_test runs the drivers on a
+# tiny model.
 find_package(benchmark QUIET)
 if(NOT benchmark_FOUND)
   message(STATUS "Benches: not built (no Google Benchmark)")
@@ -20,6 +21,11 @@ foreach(source ${_prm_benches})
     target_link_libraries(${name} PRIVATE prm_serve prm_train prm_model prm_data prm_libtorch)
   endif()
 endforeach()
+
+if(TARGET prm_test)
+  target_compile_definitions(prm_test PRIVATE PRM_BENCHES)
+  add_dependencies(prm_test training_bench scoring_bench works_bench)
+endif()
 
 # Of a day with a GPU: that each of its commands exists, takes its flags and ends well, tiny, on the
 # CPU.

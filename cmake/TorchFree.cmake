@@ -4,6 +4,7 @@ set(PRM_MODEL_TORCH_FREE
   checkpoint_files
   export_folder
   export_gguf
+  file_sums
   gguf
   gguf_model
   gguf_writer

@@ -71,4 +71,23 @@ void AppendJsonString(std::string_view text, std::string* json) {
 void AppendJsonNumber(double number, std::string* json) { AppendNumber(number, json); }
 void AppendJsonNumber(float number, std::string* json) { AppendNumber(number, json); }
 
+int JsonDepth(std::string_view json) {
+  int depth = 0, deepest = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
 }  // namespace prm

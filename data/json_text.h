@@ -15,4 +15,9 @@ void AppendJsonString(std::string_view text, std::string* json);
 void AppendJsonNumber(double number, std::string* json);
 void AppendJsonNumber(float number, std::string* json);
 
+// How deep arrays and objects are nested in JSON text, at most: to be asked before it is handed to
+// what calls itself for each level, as nlohmann::json's dump does. Text that is no JSON has some
+// depth too.
+int JsonDepth(std::string_view json);
+
 }  // namespace prm

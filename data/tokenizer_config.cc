@@ -7,6 +7,7 @@
 
 #include "data/error.h"
 #include "data/json_lines.h"
+#include "data/json_text.h"
 
 namespace prm {
 namespace {
@@ -71,6 +72,8 @@ namespace {
 
 // "model_max_length" is often 10^30 written as an integer, which simdjson refuses, and is not read.
 std::string WithoutModelMaxLength(std::string_view json) {
+  constexpr int kMaxDepth = 1000;  // simdjson refuses more
+  if (JsonDepth(json) > kMaxDepth) return std::string(json);
   nlohmann::json document = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object()) return std::string(json);  // refused where it is read
   document.erase("model_max_length");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <span>
 #include <utility>
 
@@ -64,28 +65,39 @@ std::vector<StepScores> ScoreImplicit(const Decoder& decoder, const Decoder& ref
   return result;
 }
 
+void ReadModel(const std::filesystem::path& path, const WeightOptions& options, bool with_tokenizer,
+               LoadedModel* model) {
+  const std::unique_ptr<WeightSource> source = OpenWeights(path, options.head);
+  model->config = source->config();
+  if (options.head && options.head->outputs == Head::Outputs::kMean &&
+      model->config.logit_softcap > 0) {
+    throw Error(ErrorCode::kUnimplemented,
+                StrCat(path.string(), ": a head that is the mean of capped logits"));
+  }
+  if (with_tokenizer) model->tokenizer = source->tokenizer();
+  model->weights = LoadDecoderWeights(*source, options);
+  model->config.rotary_layout = RotaryLayout::kHalf;
+  model->prepend_bos = source->prepend_bos();
+}
+
 }  // namespace
 
-LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options,
-                      bool with_tokenizer) {
+LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options, bool with_tokenizer,
+                      bool verify) {
   LoadedModel model;
+  FileSums sums;
   const std::filesystem::path prm_file = path / "prm.json";
   if (std::filesystem::is_directory(path) && std::filesystem::exists(prm_file)) {
     model.prm = ReadPrmJson(prm_file);
     options.head = &model.prm->head;
+    if (verify) sums = ModelFiles(*model.prm);
+    if (model.prm->files.empty()) {
+      std::fprintf(stderr, "note: %s: files %s\n", path.c_str(),
+                   DescribeSums(*model.prm, verify).c_str());
+    }
   }
   options.lm_head = options.lm_head || (options.head && options.head->implicit_beta);
-  const std::unique_ptr<WeightSource> source = OpenWeights(path, options.head);
-  model.config = source->config();
-  if (options.head && options.head->outputs == Head::Outputs::kMean &&
-      model.config.logit_softcap > 0) {
-    throw Error(ErrorCode::kUnimplemented,
-                StrCat(path.string(), ": a head that is the mean of capped logits"));
-  }
-  model.weights = LoadDecoderWeights(*source, options);
-  model.config.rotary_layout = RotaryLayout::kHalf;
-  if (with_tokenizer) model.tokenizer = source->tokenizer();
-  model.prepend_bos = source->prepend_bos();
+  ReadVerified(path, sums, [&] { ReadModel(path, options, with_tokenizer, &model); });
   return model;
 }
 
@@ -146,12 +158,10 @@ std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
   return result;
 }
 
-void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const PrmJson& prm,
-                     CheckpointWriter* writer) {
+void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, CheckpointWriter* writer) {
   SaveDecoderWeights(decoder.weights(), decoder.config(), writer->folder() / "model.safetensors");
   writer->WriteFile("config.json", WriteConfigJson(decoder.config()));
   tokenizer.Save(writer->folder());
-  writer->WriteFile("prm.json", WritePrmJson(prm));
 }
 
 }  // namespace prm

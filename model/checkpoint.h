@@ -23,10 +23,10 @@ struct LoadedModel {
   bool prepend_bos = false;    // the backbone expects BOS before its text
 };
 
-// A GGUF file, a Hugging Face folder, or a checkpoint folder, whose prm.json says what its head is.
-// Throws Error.
+// A GGUF file, a Hugging Face folder, or a checkpoint folder, whose prm.json says what its head is
+// and, with `verify`, which sums its files have, but for those of training. Throws Error.
 LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options = {},
-                      bool with_tokenizer = true);
+                      bool with_tokenizer = true, bool verify = true);
 
 // What makes probabilities of the decoder's logits.
 ops::HeadActivation ActivationOf(const Head& head, const ModelConfig& config);
@@ -45,9 +45,8 @@ Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target);
 Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target,
                       ops::WeightFormat format = ops::WeightFormat::kAsStored);
 
-// Writes config.json, model.safetensors, the tokenizer's files and prm.json into writer.folder().
-// The caller may add files, and commits. prm.self_tests must be set.
-void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, const PrmJson& prm,
-                     CheckpointWriter* writer);
+// Writes config.json, model.safetensors and the tokenizer's files into writer.folder(). The caller
+// may add files, and calls CommitCheckpoint.
+void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, CheckpointWriter* writer);
 
 }  // namespace prm

@@ -1,22 +1,18 @@
 #include "model/checkpoint_files.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <memory>
 #include <random>
 #include <utility>
-#include <vector>
 
 #include "data/file_error.h"
-#include "model/mapped_file.h"
+#include "model/descriptor.h"
 #include "model/synced_file.h"
 
 namespace prm {
@@ -29,24 +25,6 @@ constexpr std::string_view kPrevious = ".previous";
 constexpr size_t kSuffixLength = 6;
 constexpr std::string_view kSuffixLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr int kNameAttempts = 100;
-
-// One file descriptor, closed at the end of its scope.
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC)) {
-    if (fd_ < 0) throw FileError("open", path, errno);
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 void Sync(const fs::path& path, int flags) {
   const Descriptor file(path, flags);
@@ -156,6 +134,15 @@ Error FromFilesystem(const fs::filesystem_error& error) {
 
 }  // namespace
 
+void CheckVacant(const fs::path& target) try {
+  if (!fs::exists(target) || (fs::is_directory(target) && fs::is_empty(target))) return;
+  throw Error(ErrorCode::kAlreadyExists,
+              StrCat("'", target.string(), "' is there already; expected ",
+                     "a new name or an empty folder"));
+} catch (const fs::filesystem_error& error) {
+  throw FromFilesystem(error);
+}
+
 bool ExchangeFolders(const fs::path& folder, const fs::path& target) {
   if (renameat2(AT_FDCWD, folder.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
     return true;
@@ -197,6 +184,12 @@ void CheckpointWriter::WriteFile(std::string_view name, std::string_view content
   file.Finish();
 }
 
+void CheckpointWriter::CopyFile(const fs::path& source, std::string_view name) {
+  SyncedFile file(folder() / name);
+  file.CopyFrom(source);
+  file.Finish();
+}
+
 void CheckpointWriter::Commit() try {
   SyncTree(folder());
   temporary_->Commit([this] {
@@ -210,25 +203,6 @@ void CheckpointWriter::Commit() try {
   temporary_.reset();  // what was the target
 } catch (const fs::filesystem_error& error) {
   throw FromFilesystem(error);
-}
-
-std::string Sha256OfFile(const fs::path& file) {
-  const MappedFile mapped(file);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        EVP_MD_CTX_free);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int length = 0;
-  const bool done = context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1 &&
-                    EVP_DigestUpdate(context.get(), mapped.bytes().data(), mapped.size()) == 1 &&
-                    EVP_DigestFinal_ex(context.get(), digest.data(), &length) == 1;
-  if (!done) throw Error(ErrorCode::kInternal, StrCat(file.string(), ": cannot hash"));
-  std::string text;
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (unsigned int i = 0; i < length; ++i) {
-    text += kDigits[digest[i] >> 4];
-    text += kDigits[digest[i] & 15];
-  }
-  return text;
 }
 
 }  // namespace prm

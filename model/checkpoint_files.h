@@ -32,6 +32,8 @@ class CheckpointWriter {
 
   // Writes and syncs one file. Throws Error(kResourceExhausted on a full disk) with the path.
   void WriteFile(std::string_view name, std::string_view content);
+  // Writes and syncs one file as `source` is, whose later changes do not reach it.
+  void CopyFile(const std::filesystem::path& source, std::string_view name);
 
   // Syncs all files and makes the folder the target; the former target is removed afterwards.
   // Throws Error; then the former target is still there, whole.
@@ -43,14 +45,15 @@ class CheckpointWriter {
   int lock_fd_ = -1;
 };
 
+// For programs that make a checkpoint out of others and are to lose none. Throws
+// Error(kAlreadyExists) where `target` is there and is no empty folder.
+void CheckVacant(const std::filesystem::path& target);
+
 // The two ways in which Commit() puts `folder` in the place of the folder `target`, which then has
 // the name `folder`. Exchange is atomic; false where the file system cannot do it. In two steps,
 // `target` is missing for a moment and its former content lies at `<target>.previous`; the next
 // writer of `target` puts it back after a crash there.
 bool ExchangeFolders(const std::filesystem::path& folder, const std::filesystem::path& target);
 void ReplaceInTwoSteps(const std::filesystem::path& folder, const std::filesystem::path& target);
-
-// SHA-256 of a file's bytes, 64 lower-case hexadecimal digits. Throws Error with the path.
-std::string Sha256OfFile(const std::filesystem::path& file);
 
 }  // namespace prm

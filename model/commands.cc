@@ -13,6 +13,7 @@
 #include "data/trace_reader.h"
 #include "model/export.h"
 #include "model/offline_scoring.h"
+#include "model/prm_json.h"
 #include "model/step_scorer.h"
 
 namespace prm {
@@ -61,6 +62,10 @@ struct DescribeOptions {
 
 void RunDescribe(const DescribeOptions& options) {
   const auto scorer = LoadStepScorer(options.model, options.scorer);
+  if (options.scorer.verify) {  // loading compares the others
+    const std::filesystem::path folder(options.model);
+    SumCheck(folder, TrainingFiles(ReadPrmJson(folder / "prm.json"))).Finish();
+  }
   const ModelDescription& d = scorer->description();
   nlohmann::ordered_json json = {{"name", d.name},
                                  {"architecture", d.architecture},
@@ -72,7 +77,8 @@ void RunDescribe(const DescribeOptions& options) {
                                  {"vocab_size", d.vocab_size},
                                  {"max_tokens", d.max_tokens},
                                  {"base_model", d.base_model},
-                                 {"training_data", d.training_data}};
+                                 {"training_data", d.training_data},
+                                 {"files", d.files}};
   WriteScoringFormat(scorer->scoring(), &json);
   if (options.json) {
     std::cout << json.dump() << "\n";
@@ -95,13 +101,15 @@ void AddDescribeCommand(CLI::App& app) {
 
 struct ExportOptions {
   std::string model, to, out, dtype = "stored";
+  bool verify = true;
 };
 
 void RunExport(const ExportOptions& options) {
   if (options.to != "gguf") {
     if (options.dtype != "stored") throw UsageError("--dtype goes with --to gguf alone");
     ExportFolder(options.model, options.out,
-                 options.to == "hf" ? FolderTarget::kTransformers : FolderTarget::kVllm);
+                 options.to == "hf" ? FolderTarget::kTransformers : FolderTarget::kVllm,
+                 options.verify);
     return;
   }
   if (!options.out.ends_with(".gguf")) throw UsageError("--out of --to gguf ends with .gguf");
@@ -109,7 +117,8 @@ void RunExport(const ExportOptions& options) {
       {"float32", DType::kFloat32}, {"float16", DType::kFloat16}, {"bfloat16", DType::kBFloat16}};
   const auto dtype = dtypes.find(options.dtype);
   std::cerr << ExportGguf(options.model, options.out,
-                          dtype == dtypes.end() ? std::nullopt : std::optional(dtype->second));
+                          dtype == dtypes.end() ? std::nullopt : std::optional(dtype->second),
+                          options.verify);
 }
 
 void AddExportCommand(CLI::App& app) {
@@ -126,6 +135,7 @@ void AddExportCommand(CLI::App& app) {
                    "Of a gguf's matrices: stored | float32 | float16 | bfloat16")
       ->capture_default_str()
       ->check(CLI::IsMember({"stored", "float32", "float16", "bfloat16"}));
+  AddVerifyFlag(verb, &o->verify);
   verb->callback([o] { RunExport(*o); });
 }
 
@@ -162,6 +172,12 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
                   "on | off: compare the checkpoint's self-test traces at load")
       ->transform(CLI::CheckedTransformer(on_off))
       ->default_str("on");
+  AddVerifyFlag(app, &scorer->verify);
+}
+
+void AddVerifyFlag(CLI::App* app, bool* verify) {
+  app->add_flag("!--no-verify", *verify,
+                "Do not compare the checkpoint's files with their sums in prm.json");
 }
 
 void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer) {

@@ -12,6 +12,8 @@ struct ScorerOptions;
 void AddModelCommands(CLI::App& app);
 void AddImportCommands(CLI::App& app);  // import, formats, check
 
+// --no-verify, of every verb that loads a checkpoint.
+void AddVerifyFlag(CLI::App* app, bool* verify);
 // --batch-tokens --max-tokens --too-long, and --device --dtype --threads --self-test.
 void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer);
 void AddScorerFlags(CLI::App* app, ScorerOptions* scorer);

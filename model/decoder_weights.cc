@@ -305,6 +305,7 @@ DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOption
   if (options.lm_head && source.Has("lm_head.weight")) {
     w.lm_head = Read(source, "lm_head.weight", options.dtype);
   }
+  source.CheckWhole();
   return w;
 }
 

@@ -23,10 +23,12 @@ enum class FolderTarget {
 
 // Writes the checkpoint folder `model` as the folder `out`, which other programs and this one load:
 // weights bit for bit in one file, config.json, the tokenizer's files, prm.json, and README.md, a
-// model card. `out` appears whole or not at all. Throws Error: kUnimplemented with the reason where
-// the target cannot express the head or the format, kInvalidArgument where `out` is `model`.
+// model card. `out` appears whole or not at all. With `verify`, the checkpoint's files are compared
+// with its sums. Throws Error: kUnimplemented with the reason where the target cannot express the
+// head or the format, kInvalidArgument where `out` is `model`, kAlreadyExists where it is there and
+// no empty folder.
 void ExportFolder(const std::filesystem::path& model, const std::filesystem::path& out,
-                  FolderTarget target);
+                  FolderTarget target, bool verify = true);
 
 // Writes the backbone of the folder `model`, a checkpoint or not, as the GGUF file `out` that
 // llama.cpp loads. Matrices get `matrices`, or stay as stored; norms and biases are float32. `out`
@@ -34,6 +36,6 @@ void ExportFolder(const std::filesystem::path& model, const std::filesystem::pat
 // Error(kUnimplemented) naming the architecture, rope scaling or tokenizer that GGUF has no name
 // for.
 std::string ExportGguf(const std::filesystem::path& model, const std::filesystem::path& out,
-                       std::optional<DType> matrices);
+                       std::optional<DType> matrices, bool verify = true);
 
 }  // namespace prm

@@ -31,15 +31,18 @@ struct Checkpoint {
   throw Error(ErrorCode::kUnimplemented, StrCat(from.folder.string(), ": ", what));
 }
 
-Checkpoint Open(const fs::path& folder) {
+PrmJson OpenPrmJson(const fs::path& folder) {
   if (!fs::is_directory(folder) || !fs::exists(folder / "prm.json")) {
     throw Error(
         ErrorCode::kFailedPrecondition,
         StrCat("'", folder.string(), "' is no checkpoint; expected a folder with prm.json, ",
                "as prm train makes one"));
   }
-  Checkpoint from{folder, ReadPrmJson(folder / "prm.json"), nullptr};
-  from.weights = OpenWeights(folder, &from.prm.head);
+  return ReadPrmJson(folder / "prm.json");
+}
+
+Checkpoint Open(const fs::path& folder, const PrmJson& prm) {
+  Checkpoint from{folder, prm, OpenWeights(folder, &prm.head)};
   if (from.weights->config().rotary_layout == RotaryLayout::kInterleaved) {
     Unsupported(from, "the rotary layout \"interleaved\" is unknown to transformers and vLLM");
   }
@@ -179,7 +182,9 @@ void CountId(const std::vector<FormatPart>& parts, TokenId id, int* count) {
 TokenId StepTag(const Checkpoint& from) {
   const StepFormat& format = from.prm.format;
   const auto refuse = [&](const std::string& what) {
-    Unsupported(from, StrCat("vLLM reads steps at every occurrence of one token, but ", what));
+    Unsupported(from, StrCat("vLLM reads steps at every occurrence of one token, but ", what,
+                             "; prm train --separator, with a special token of the tokenizer, ",
+                             "trains a model whose steps it finds"));
   };
   const FormatPart& last = format.step.back();
   if (format.by_line) refuse("here lines of a step end like the step");
@@ -191,7 +196,7 @@ TokenId StepTag(const Checkpoint& from) {
   for (const auto* parts : {&format.prompt, &format.step, &format.between}) {
     CountId(*parts, tag, &count);
   }
-  if (count != 1) refuse(StrCat("token ", tag, " stands elsewhere in the format too"));
+  if (count != 1) refuse(StrCat("token ", tag, " stands elsewhere in the format, too"));
   const TokenizerParts parts = from.weights->tokenizer()->Parts();
   const bool is_control = size_t(tag) < parts.tokens.size() &&
                           parts.tokens[size_t(tag)].kind == TokenizerParts::Kind::kControl;
@@ -252,6 +257,7 @@ void WriteWeights(const Checkpoint& from, const std::vector<StoredValues>& tenso
     writer.AddStored(view);
     ReleasePages({view.data, view.bytes});
   }
+  from.weights->CheckWhole();
   writer.Finish();
 }
 
@@ -264,7 +270,7 @@ DType WidestType(const std::vector<StoredValues>& tensors) {
 }
 
 // The files as they are, where others read them as we do; else ours.
-void WriteTokenizer(const Checkpoint& from, const fs::path& folder) {
+void WriteTokenizer(const Checkpoint& from, CheckpointWriter* writer) {
   constexpr std::array kFiles = {"tokenizer.json",        "tokenizer.model",
                                  "tokenizer_config.json", "special_tokens_map.json",
                                  "added_tokens.json",     "chat_template.jinja"};
@@ -273,10 +279,10 @@ void WriteTokenizer(const Checkpoint& from, const fs::path& folder) {
   const bool is_sentencepiece = model == TokenizerParts::Model::kSentencePieceBpe ||
                                 model == TokenizerParts::Model::kSentencePieceUnigram;
   if (!fs::exists(from.folder / (is_sentencepiece ? "tokenizer.model" : "tokenizer.json"))) {
-    return tokenizer->Save(folder);
+    return tokenizer->Save(writer->folder());
   }
   for (const char* file : kFiles) {
-    if (fs::exists(from.folder / file)) fs::copy_file(from.folder / file, folder / file);
+    if (fs::exists(from.folder / file)) writer->CopyFile(from.folder / file, file);
   }
 }
 
@@ -294,35 +300,48 @@ std::string MetricsOf(const fs::path& folder) {
   return "";
 }
 
+// All but prm.json.
+void WriteFiles(const Checkpoint& from, const ExportedHead& head, FolderTarget target,
+                const std::string& name, CheckpointWriter* writer) {
+  std::string pooler;
+  if (target == FolderTarget::kVllm) {
+    pooler = ordered_json{{"pooling_type", "STEP"}, {"step_tag_id", StepTag(from)}}.dump() + "\n";
+    writer->WriteFile("vllm_pooler.json", pooler);
+  }
+  const std::vector<StoredValues> tensors = TensorsOf(from, head);
+  WriteWeights(from, tensors, writer->folder() / "model.safetensors");
+  WriteTokenizer(from, writer);
+  writer->WriteFile("config.json", ConfigJson(from, head, WidestType(tensors)).dump(2) + "\n");
+  PrmJson prm = from.prm;
+  prm.head = head.head;
+  writer->WriteFile("README.md",
+                    WriteModelCard({.name = name,
+                                    .tokenizer = *from.weights->tokenizer(),
+                                    .prm = prm,
+                                    .metrics = MetricsOf(from.folder),
+                                    .transformers = head.class_suffix == "ForTokenClassification",
+                                    .caps_attention = from.weights->config().attention_softcap > 0,
+                                    .vllm_pooler = pooler}));
+}
+
 }  // namespace
 
-void ExportFolder(const fs::path& model, const fs::path& out, FolderTarget target) try {
+void ExportFolder(const fs::path& model, const fs::path& out, FolderTarget target,
+                  bool verify) try {
   if (Named(model) == Named(out)) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("'", out.string(), "' is the checkpoint itself; expected another folder"));
   }
-  Checkpoint from = Open(model);
-  const ExportedHead head = HeadFor(from, target);
-  std::string pooler;
-  if (target == FolderTarget::kVllm) {
-    pooler = ordered_json{{"pooling_type", "STEP"}, {"step_tag_id", StepTag(from)}}.dump() + "\n";
-  }
-  const std::vector<StoredValues> tensors = TensorsOf(from, head);
-  from.prm.head = head.head;
+  CheckVacant(out);
+  PrmJson prm = OpenPrmJson(model);
   CheckpointWriter writer(out);
-  WriteWeights(from, tensors, writer.folder() / "model.safetensors");
-  WriteTokenizer(from, writer.folder());
-  writer.WriteFile("config.json", ConfigJson(from, head, WidestType(tensors)).dump(2) + "\n");
-  writer.WriteFile("prm.json", WritePrmJson(from.prm));
-  if (!pooler.empty()) writer.WriteFile("vllm_pooler.json", pooler);
-  writer.WriteFile("README.md",
-                   WriteModelCard({.name = Named(out).filename().string(),
-                                   .tokenizer = *from.weights->tokenizer(),
-                                   .prm = from.prm,
-                                   .metrics = MetricsOf(model),
-                                   .transformers = head.class_suffix == "ForTokenClassification",
-                                   .vllm_pooler = pooler}));
-  writer.Commit();
+  ReadVerified(model, verify ? ModelFiles(prm) : FileSums(), [&] {
+    Checkpoint from = Open(model, prm);
+    const ExportedHead head = HeadFor(from, target);
+    WriteFiles(from, head, target, Named(out).filename().string(), &writer);
+    prm.head = head.head;
+  });
+  CommitCheckpoint(prm, &writer);
 } catch (const fs::filesystem_error& error) {
   throw FileError("write", error.path1(), error.code().value());
 }

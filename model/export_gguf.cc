@@ -300,10 +300,23 @@ std::string Omissions(const WeightSource& source, bool has_head) {
   return text;
 }
 
+void WriteGguf(const WeightSource& source, const std::string& name, std::optional<DType> matrices,
+               const fs::path& file) {
+  const std::string architecture = ArchitectureOf(source.config());
+  const TensorCopier tensors(source, matrices);
+  GgufMetadata metadata =
+      ModelMetadata(source.config(), architecture, name, tensors.matrix_dtype());
+  AddTokenizer(source, &metadata);
+  GgufWriter writer(file, metadata, tensors.Headers());
+  tensors.WriteTo(&writer);
+  source.CheckWhole();
+  writer.Finish();
+}
+
 }  // namespace
 
-std::string ExportGguf(const fs::path& model, const fs::path& out,
-                       std::optional<DType> matrices) try {
+std::string ExportGguf(const fs::path& model, const fs::path& out, std::optional<DType> matrices,
+                       bool verify) try {
   if (!fs::is_directory(model)) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("'", model.string(), "' is no folder; expected one with config.json and ",
@@ -311,20 +324,16 @@ std::string ExportGguf(const fs::path& model, const fs::path& out,
   }
   std::optional<PrmJson> prm;
   if (fs::exists(model / "prm.json")) prm = ReadPrmJson(model / "prm.json");
-  const auto source = OpenWeights(model, prm ? &prm->head : nullptr);
-  const std::string architecture = ArchitectureOf(source->config());
-  const TensorCopier tensors(*source, matrices);
-  const fs::path name = fs::canonical(model).filename();
-  GgufMetadata metadata =
-      ModelMetadata(source->config(), architecture, name.string(), tensors.matrix_dtype());
-  AddTokenizer(*source, &metadata);
   const fs::path path = TemporaryName(out);
   Temporary file(path, [&] { SyncedFile created(path); });
-  GgufWriter writer(path, metadata, tensors.Headers());
-  tensors.WriteTo(&writer);
-  writer.Finish();
+  std::string omissions;
+  ReadVerified(model, verify && prm ? ModelFiles(*prm) : FileSums(), [&] {
+    const auto source = OpenWeights(model, prm ? &prm->head : nullptr);
+    WriteGguf(*source, fs::canonical(model).filename().string(), matrices, path);
+    omissions = Omissions(*source, prm.has_value());
+  });
   file.Commit([&] { fs::rename(path, out); });
-  return Omissions(*source, prm.has_value());
+  return omissions;
 } catch (const fs::filesystem_error& error) {
   throw FileError("write", error.path1(), error.code().value());
 }

@@ -129,8 +129,9 @@ void ReadGemma2(const JsonFields& fields, ModelConfig* config) {
 void WriteGemma2(const ModelConfig& config, ordered_json* out) {
   const auto or_null = [](double x) { return x > 0 ? ordered_json(x) : ordered_json(nullptr); };
   (*out)["attention_bias"] = config.qkv_bias;
-  (*out)["query_pre_attn_scalar"] =
-      std::round(1e6 / (config.attention_scale * config.attention_scale)) / 1e6;
+  const double scalar = std::round(1e6 / (config.attention_scale * config.attention_scale)) / 1e6;
+  const bool whole = scalar == std::round(scalar);  // transformers takes no other, and no 256.0
+  (*out)["query_pre_attn_scalar"] = whole ? ordered_json(int64_t(scalar)) : ordered_json(scalar);
   (*out)["attn_logit_softcapping"] = or_null(config.attention_softcap);
   (*out)["final_logit_softcapping"] = or_null(config.logit_softcap);
   WriteWindow(config, out);

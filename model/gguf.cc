@@ -19,6 +19,13 @@ constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr int64_t kDefaultAlignment = 32;
 constexpr int64_t kMaxAlignment = 1 << 20;
 constexpr uint32_t kMaxDimensions = 4;
+// Above what published models have, and what they take in memory is bounded, whatever the file's
+// size: vocabularies have 2^18 tokens, mixtures of experts 2^17 tensors.
+constexpr uint64_t kMaxKeys = 1 << 16;
+constexpr uint64_t kMaxTensors = 1 << 20;
+constexpr uint64_t kMaxArrayLength = 1 << 24;
+constexpr uint64_t kMaxStringBytes = 1 << 26;
+constexpr uint64_t kMaxHeaderBytes = 1 << 28;
 // The smallest encodings: empty key, type, one byte; empty name, no dimension, type, offset.
 constexpr uint64_t kMinPairBytes = 8 + 4 + 1;
 constexpr uint64_t kMinTensorBytes = 8 + 4 + 4 + 8;
@@ -104,17 +111,21 @@ class Cursor {
   }
 
   // A count of things that take at least `min_bytes` each.
-  uint64_t Count(std::string_view what, uint64_t min_bytes) {
+  uint64_t Count(std::string_view what, uint64_t min_bytes, uint64_t max) {
     const uint64_t count = Read<uint64_t>(what);
-    if (count > remaining() / min_bytes) {
-      position_ -= sizeof(count);
+    if (count <= max && count <= remaining() / min_bytes) return count;
+    position_ -= sizeof(count);
+    if (count <= max || count > remaining() / min_bytes) {
       Fail(StrCat(what, " is ", count, ", more than the ", remaining(), " bytes left can hold"));
     }
-    return count;
+    Fail(StrCat(what, " is ", count, "; expected at most ", max));
   }
 
   std::string String(std::string_view what) {
-    const uint64_t length = Count(what, 1);
+    if (position_ > kMaxHeaderBytes) {
+      Fail(StrCat("more than ", kMaxHeaderBytes, " bytes before the tensors' data"));
+    }
+    const uint64_t length = Count(what, 1, kMaxStringBytes);
     std::string text(reinterpret_cast<const char*>(bytes_.data()) + position_, length);
     position_ += length;
     return text;
@@ -194,7 +205,7 @@ GgufValue ReadValue(Cursor* cursor, const std::string& key) {
     cursor->Fail(StrCat("key '", key, "' has value type ", type, array ? " in an array" : "",
                         ", which is not supported"));
   }
-  const uint64_t count = array ? cursor->Count("an array's length", min_bytes) : 1;
+  const uint64_t count = array ? cursor->Count("an array's length", min_bytes, kMaxArrayLength) : 1;
   return ReadValues(cursor, type, count, array);
 }
 
@@ -290,8 +301,8 @@ GgufContents ParseGguf(std::span<const std::byte> bytes, std::string_view where)
   GgufContents contents;
   contents.version = cursor.Read<uint32_t>("the version");
   CheckVersion(contents.version, where);
-  const uint64_t tensors = cursor.Count("the number of tensors", kMinTensorBytes);
-  const uint64_t pairs = cursor.Count("the number of metadata keys", kMinPairBytes);
+  const uint64_t tensors = cursor.Count("the number of tensors", kMinTensorBytes, kMaxTensors);
+  const uint64_t pairs = cursor.Count("the number of metadata keys", kMinPairBytes, kMaxKeys);
   for (uint64_t i = 0; i < pairs; ++i) {
     std::string key = cursor.String("a metadata key");
     GgufValue value = ReadValue(&cursor, key);

@@ -1,7 +1,6 @@
 #include "model/import.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include "data/error.h"
 #include "data/file_error.h"
@@ -58,16 +57,6 @@ bool IsConfig(const std::string& name) {
 bool BelongsToModel(const std::string& name) {
   return IsTokenizerFile(name) || IsConfig(name) || name == "model.safetensors.index.json" ||
          (name.ends_with(".safetensors") && name.starts_with("model"));
-}
-
-// A file of a download is often itself a link into a cache; what counts is the file behind it.
-void LinkOrCopy(const fs::path& from, const fs::path& to) {
-  const fs::path file = fs::canonical(from);
-  std::error_code error;
-  fs::create_hard_link(file, to, error);
-  if (!error) return;
-  fs::copy_file(file, to, error);
-  if (error) throw FileError("copy", from, error.value());
 }
 
 std::string ChatTemplate(const fs::path& folder) {
@@ -134,26 +123,29 @@ void AddSelfTests(const Decoder& decoder, const Decoder* reference, const Tokeni
   for (size_t i = 0; i < tokens.size(); ++i) prm->self_tests.push_back({tokens[i], scores[i]});
 }
 
-// Links those files of a folder whose names are `wanted`; returns how many.
-int LinkFiles(const fs::path& from, const fs::path& to, bool (*wanted)(const std::string&)) {
-  fs::create_directories(to);
+// Copies those files of a folder whose names are `wanted` to `folder` of the checkpoint, "" or one
+// that ends with a slash; returns how many. A file of a download is often a link into a cache: what
+// counts is what is behind it.
+int CopyFiles(const fs::path& from, CheckpointWriter* to, const std::string& folder,
+              bool (*wanted)(const std::string&)) {
+  fs::create_directories(to->folder() / folder);
   int count = 0;
   for (const fs::directory_entry& entry : fs::directory_iterator(from)) {
     const std::string name = entry.path().filename().string();
     if (!wanted(name)) continue;
-    LinkOrCopy(entry.path(), to / name);
+    to->CopyFile(entry.path(), folder + name);
     ++count;
   }
   return count;
 }
 
 // The model that an adapter makes of its base. The tokenizer is the adapter's where it has one.
-void MergeModel(const ImportOptions& options, const fs::path& to, ImportReport* report) {
+void MergeModel(const ImportOptions& options, CheckpointWriter* to, ImportReport* report) {
   RefusePickle(options.base);
-  const MergeReport merge = MergeAdapter(options.base, options.folder, to);
-  LinkFiles(options.base, to, IsConfig);
-  if (LinkFiles(options.folder, to, IsTokenizerFile) == 0) {
-    LinkFiles(options.base, to, IsTokenizerFile);
+  const MergeReport merge = MergeAdapter(options.base, options.folder, to->folder());
+  CopyFiles(options.base, to, "", IsConfig);
+  if (CopyFiles(options.folder, to, "", IsTokenizerFile) == 0) {
+    CopyFiles(options.base, to, "", IsTokenizerFile);
   }
   std::string tensors;
   for (const auto* names : {&merge.replaced, &merge.added}) {
@@ -188,17 +180,18 @@ void CheckFolder(const std::string& flag, const std::string& folder, bool needed
 
 }  // namespace
 
-ImportReport ImportModel(const ImportOptions& options) {
+ImportReport ImportModel(const ImportOptions& options) try {
   CheckFolder("the model", options.folder, true, "it is what is imported");
   const bool adapter = IsAdapterFolder(options.folder);
   CheckFolder("--base", options.base, adapter, "an adapter changes a model, which --base names");
   if (!adapter) RefusePickle(options.folder);
+  CheckVacant(options.out);
   const ComputeTarget target =
       ChooseComputeTarget(options.scorer.device, options.scorer.dtype, options.scorer.threads);
   return WithTorchErrors("importing " + options.folder, [&] {
     ImportReport report;
     CheckpointWriter writer(options.out);
-    if (adapter) MergeModel(options, writer.folder(), &report);
+    if (adapter) MergeModel(options, &writer, &report);
     const fs::path folder = adapter ? writer.folder() : fs::path(options.folder);
     const std::shared_ptr<const Tokenizer> tokenizer = LoadTokenizer(folder);
     const FormatFile format = FindFormat(
@@ -210,7 +203,8 @@ ImportReport ImportModel(const ImportOptions& options) {
     PrmJson prm;
     static_cast<ScoringFormat&>(prm) = format.scoring;
     LoadedModel model =
-        LoadModel(folder, {.head = &prm.head, .dtype = target.dtype, .embedding_as_stored = true});
+        LoadModel(folder, {.head = &prm.head, .dtype = target.dtype, .embedding_as_stored = true},
+                  /*with_tokenizer=*/true, options.scorer.verify);
     CheckVocabulary(folder, *tokenizer, model.config, prm.format);
     prm.max_tokens = model.config.max_positions();
     prm.base_model =
@@ -221,12 +215,13 @@ ImportReport ImportModel(const ImportOptions& options) {
     if (implicit) reference = OpenReference(options, decoder.config(), target);
     AddSelfTests(decoder, reference ? &*reference : nullptr, *tokenizer, &prm);
 
-    if (!adapter) LinkFiles(folder, writer.folder(), BelongsToModel);
-    if (implicit) LinkFiles(options.reference, writer.folder() / "reference", BelongsToModel);
-    writer.WriteFile("prm.json", WritePrmJson(prm));
-    writer.Commit();
+    if (!adapter) CopyFiles(folder, &writer, "", BelongsToModel);
+    if (implicit) CopyFiles(options.reference, &writer, "reference/", BelongsToModel);
+    CommitCheckpoint(prm, &writer);
     return report;
   });
+} catch (const fs::filesystem_error& error) {
+  throw FileError("import", error.path1(), error.code().value());
 }
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// Published models made checkpoints of this project: their files linked, a prm.json beside them.
+// Published models made checkpoints of this project: their files copied, a prm.json beside them.
 #pragma once
 
 #include <filesystem>
@@ -24,10 +24,11 @@ struct ImportReport {
   std::vector<std::string> notes;
 };
 
-// Writes the checkpoint `out` atomically: hard links to weights and tokenizer files (copies on
-// another file system), the merged weights of an adapter, prm.json with the format's token ids and
-// three self-test traces scored by the model. Throws Error naming file and cause: a folder with
-// pickled weights only, with the command that converts it; tensors that are missing or not known; a
+// Writes the checkpoint `out` atomically: copies of weights and tokenizer files (which share their
+// blocks where the file system does that), the merged weights of an adapter, prm.json with the
+// format's token ids, three self-test traces scored by the model, and the files' sums. Throws Error
+// naming file and cause: an `out` that is there and is no empty folder; a folder with pickled
+// weights only, with the command that converts it; tensors that are missing or not known; a
 // tokenizer that does not fit.
 ImportReport ImportModel(const ImportOptions& options);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "data/error.h"
+#include "data/json_text.h"
+#include "data/text_io.h"
 
 namespace prm {
 namespace {
@@ -10,6 +12,8 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kShownBytes = 80;
+constexpr uint64_t kMaxFileBytes = uint64_t{256} << 20;
+constexpr int kMaxDepth = 200;
 
 // The value as it stands in the file, shortened for a message.
 std::string Shown(const json& value) {
@@ -31,7 +35,20 @@ bool IsIntIn(const json& value, int64_t min, int64_t max) {
 
 }  // namespace
 
+std::string ReadJsonText(const std::filesystem::path& file) {
+  std::error_code error;
+  if (std::filesystem::exists(file, error) && !std::filesystem::is_regular_file(file, error)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat(file.string(), ": not a regular file; expected JSON"));
+  }
+  return ReadFile(file, kMaxFileBytes);
+}
+
 json ParseJson(std::string_view text, std::string_view where) {
+  if (const int depth = JsonDepth(text); depth > kMaxDepth) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": JSON nested ", depth,
+                                                    " levels deep; expected at most ", kMaxDepth));
+  }
   try {
     return json::parse(text);
   } catch (const json::exception& error) {

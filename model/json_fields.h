@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,7 +12,12 @@
 
 namespace prm {
 
-// Throws Error(kInvalidArgument) with `where` and the byte offset: not JSON, not UTF-8.
+// The text of a JSON file of a model. Throws Error with the path: also for what is no regular file,
+// or of more than 256 MB.
+std::string ReadJsonText(const std::filesystem::path& file);
+
+// Throws Error(kInvalidArgument) with `where` and the byte offset: not JSON, not UTF-8, or nested
+// deeper than 200 levels, which would be too much for the stack of those who walk over it.
 nlohmann::json ParseJson(std::string_view text, std::string_view where);
 
 // Borrows the object. A field that is null counts as absent. Every reader throws

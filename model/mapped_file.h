@@ -1,14 +1,18 @@
 // A read-only memory mapping of one file.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <span>
 
 namespace prm {
 
+struct MappedRange;
+
 // Owns the mapping; bytes() stays valid until destruction, also when moved. Immutable: any thread.
-// The file must not shrink while mapped (reading past its new end raises SIGBUS).
+// Where the file shrinks meanwhile, or its disk fails, bytes() are zeros, and CheckWhole says so.
 class MappedFile {
  public:
   // Throws Error(kNotFound, kPermissionDenied or kUnavailable) with the path and the system's
@@ -22,10 +26,17 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   size_t size() const { return size_; }
 
+  // Whoever used bytes() asks when it is done. Throws Error(kDataLoss) with the path if some of
+  // what was read since the file was opened was not to be had.
+  void CheckWhole() const;
+
  private:
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
+  MappedRange* range_ = nullptr;  // while data_ is there
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
 };
 
 // Has the system begin to read `bytes` of a mapping, or maps them all at once, which waits for them

@@ -285,7 +285,8 @@ With transformers:
 import torch
 from transformers import AutoModelForTokenClassification
 
-model = AutoModelForTokenClassification.from_pretrained(folder, dtype=torch.float32).eval()
+model = AutoModelForTokenClassification.from_pretrained(folder, dtype=torch.float32)",
+                card.caps_attention ? ",\n    attn_implementation=\"eager\"" : "", R"().eval()
 
 
 @torch.no_grad()

@@ -12,9 +12,10 @@ struct ModelCard {
   std::string name;
   const Tokenizer& tokenizer;
   const PrmJson& prm;
-  std::string metrics;       // lines of metrics.jsonl; "" for none
-  bool transformers = true;  // AutoModelForTokenClassification loads it
-  std::string vllm_pooler;   // the text of vllm_pooler.json; "" where it is not for vLLM
+  std::string metrics;          // lines of metrics.jsonl; "" for none
+  bool transformers = true;     // AutoModelForTokenClassification loads it
+  bool caps_attention = false;  // which only transformers' "eager" attention does
+  std::string vllm_pooler;      // the text of vllm_pooler.json; "" where it is not for vLLM
 };
 
 // The card as Markdown. Its Python tokenizes by the files beside it and gives the ids and reads of

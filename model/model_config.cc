@@ -8,7 +8,6 @@
 #include "data/error.h"
 #include "model/families.h"
 #include "model/json_fields.h"
-#include "model/mapped_file.h"
 #include "model/rope.h"
 
 namespace prm {
@@ -22,7 +21,7 @@ constexpr int kMaxLayers = 1 << 12;
 constexpr int kMaxHeads = 1 << 12;
 constexpr int kMaxHeadDim = 1 << 12;
 constexpr int kMaxVocab = 1 << 24;
-constexpr int kMaxPositions = 1 << 28;
+constexpr int kMaxPositions = 1 << 22;  // each has a row in the rotary table
 constexpr double kMaxEps = 0.1;
 
 constexpr std::string_view kRotaryLayoutKey = "prm_rotary_layout";
@@ -187,10 +186,7 @@ ModelConfig ParseConfigJson(std::string_view text, std::string_view where) {
 }
 
 ModelConfig ReadConfigJson(const std::filesystem::path& file) {
-  const MappedFile mapped(file);
-  const auto bytes = mapped.bytes();
-  return ParseConfigJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                         file.string());
+  return ParseConfigJson(ReadJsonText(file), file.string());
 }
 
 std::string WriteConfigJson(const ModelConfig& config) {
@@ -216,8 +212,13 @@ std::string WriteConfigJson(const ModelConfig& config) {
   WriteRope(config, &out);
   family.write(config, &out);
   if (config.rotary_layout == RotaryLayout::kInterleaved) out[kRotaryLayoutKey] = "interleaved";
-  if (config.bos_token_id) out["bos_token_id"] = *config.bos_token_id;
-  if (config.eos_token_id) out["eos_token_id"] = *config.eos_token_id;
+  // What is not said is a default of transformers' there, which may be no token of this vocabulary.
+  const auto or_null = [](std::optional<int> id) {
+    return id ? nlohmann::ordered_json(*id) : nlohmann::ordered_json(nullptr);
+  };
+  out["bos_token_id"] = or_null(config.bos_token_id);
+  out["eos_token_id"] = or_null(config.eos_token_id);
+  out["pad_token_id"] = nullptr;
   return out.dump(2) + "\n";
 }
 

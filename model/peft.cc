@@ -57,7 +57,7 @@ struct Adapter {
   explicit Adapter(const fs::path& path)
       : config(ReadAdapterConfig(path.parent_path() / kConfigFile)),
         file(path),
-        tensors(ParseSafetensors(file.bytes(), path.string())) {}
+        tensors(ParseSafetensors(file)) {}
 
   [[noreturn]] void Refuse(std::string_view tensor, const std::string& why) const {
     throw Error(ErrorCode::kInvalidArgument,
@@ -382,13 +382,19 @@ MergeReport MergeAdapter(const fs::path& base, const fs::path& adapter, const fs
                 StrCat(file.string(), " is there already; expected a folder without weights"));
   }
   fs::create_directories(out);
+  const auto check_whole = [&] {
+    weights.CheckWhole();
+    opened.file.CheckWhole();
+  };
   try {
     SafetensorsWriter writer(file, Headers(weights, plan));
     WithTorchErrors(StrCat("merging ", adapter.string()),
                     [&] { WriteTensors(weights, opened, plan, &writer); });
+    check_whole();
   } catch (...) {
     std::error_code ignored;
     fs::remove(file, ignored);
+    check_whole();  // the cause, where it is one
     throw;
   }
   return Report(weights, plan);

@@ -10,7 +10,6 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
-#include "data/text_io.h"
 #include "model/json_fields.h"
 
 namespace prm {
@@ -141,7 +140,7 @@ bool AdapterConfig::IsSaved(std::string_view tensor) const {
 }
 
 AdapterConfig ReadAdapterConfig(const std::filesystem::path& file) {
-  const std::string text = ReadFile(file);
+  const std::string text = ReadJsonText(file);
   const json document = ParseJson(text, file.string());
   const JsonFields fields(document, file.string());
   CheckKind(fields);

@@ -8,7 +8,6 @@
 
 #include "data/error.h"
 #include "model/json_fields.h"
-#include "model/mapped_file.h"
 
 namespace prm {
 namespace {
@@ -26,13 +25,10 @@ constexpr size_t kSha256Digits = 64;
   throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": ", what));
 }
 
-void CheckDataSource(const DataSource& source, std::string_view where) {
-  const bool good = source.sha256.size() == kSha256Digits &&
-                    source.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!good) {
-    Invalid(where, StrCat("sha256 of training data '", source.name, "' is \"", source.sha256,
-                          "\"; expected 64 lower-case hexadecimal digits"));
-  }
+void CheckSha256(const std::string& sum, const std::string& what, std::string_view where) {
+  if (sum.size() == kSha256Digits && sum.find_first_not_of("0123456789abcdef") == sum.npos) return;
+  Invalid(where, StrCat("sha256 of ", what, " is \"", sum,
+                        "\"; expected 64 lower-case hexadecimal digits"));
 }
 
 void CheckProbability(float p, const std::string& where) {
@@ -96,7 +92,8 @@ void ParseProvenance(const JsonFields& fields, PrmJson* prm) {
     const JsonFields source(sources[i], StrCat(fields.where(), ": training_data[", i, "]"));
     source.RefuseOthers({"name", "sha256"});
     prm->training_data.push_back({source.String("name"), source.String("sha256")});
-    CheckDataSource(prm->training_data.back(), fields.where());
+    const DataSource& last = prm->training_data.back();
+    CheckSha256(last.sha256, StrCat("training data '", last.name, "'"), fields.where());
   }
   if (!fields.Has("training_options")) return;
   fields.Object("training_options");
@@ -139,6 +136,24 @@ void ParseSelfTests(const JsonFields& fields, PrmJson* prm) {
   }
 }
 
+bool IsTrainingState(std::string_view file) {
+  return file == "trainer.json" || file == "optimizer.safetensors";
+}
+
+FileSums ParseFiles(const JsonFields& fields, const json& files) {
+  FileSums sums;
+  for (const auto& item : files.items()) {
+    const std::filesystem::path name(item.key());
+    if (name.empty() || name.is_absolute() || name.lexically_normal().string() != item.key() ||
+        *name.begin() == "..") {
+      Invalid(fields.where(), StrCat("file \"", item.key(), "\"; expected one in the folder"));
+    }
+    sums[item.key()] = fields.String(item.key());
+    CheckSha256(sums[item.key()], StrCat("file '", item.key(), "'"), fields.where());
+  }
+  return sums;
+}
+
 ordered_json SelfTestJson(const SelfTest& test) {
   ordered_json out = {{"ids", test.tokens.ids},
                       {"step_reads", test.tokens.step_reads},
@@ -175,18 +190,17 @@ PrmJson ParsePrmJson(std::string_view text, std::string_view where) {
                                                   "; this program reads ", kVersion));
   }
   fields.RefuseOthers({"version", "format", "head", "label_policy", "threshold", "max_tokens",
-                       "provenance", "self_test_dtype", "self_tests"});
+                       "provenance", "self_test_dtype", "self_tests", "files"});
   static_cast<ScoringFormat&>(prm) = ParseScoringFormat(fields);
   prm.max_tokens = static_cast<int>(fields.Int("max_tokens", 1, kMaxTokens));
   ParseProvenance(fields.Object("provenance"), &prm);
   ParseSelfTests(fields, &prm);
+  if (fields.Has("files")) prm.files = ParseFiles(fields.Object("files"), *fields.Find("files"));
   return prm;
 }
 
 PrmJson ReadPrmJson(const std::filesystem::path& file) {
-  const MappedFile mapped(file);
-  const auto bytes = mapped.bytes();
-  return ParsePrmJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+  return ParsePrmJson(ReadJsonText(file), file.string());
 }
 
 std::string WritePrmJson(const PrmJson& prm) {
@@ -198,9 +212,34 @@ std::string WritePrmJson(const PrmJson& prm) {
   out["provenance"] = ProvenanceJson(prm);
   out["self_test_dtype"] = prm.self_test_dtype;
   out["self_tests"] = tests;
+  if (!prm.files.empty()) out["files"] = prm.files;
   std::string text = out.dump(1) + "\n";
   ParsePrmJson(text, "prm.json");
   return text;
+}
+
+FileSums TrainingFiles(const PrmJson& prm) {
+  FileSums files = prm.files;
+  std::erase_if(files, [](const auto& file) { return !IsTrainingState(file.first); });
+  return files;
+}
+
+FileSums ModelFiles(const PrmJson& prm) {
+  FileSums files = prm.files;
+  std::erase_if(files, [](const auto& file) { return IsTrainingState(file.first); });
+  return files;
+}
+
+std::string DescribeSums(const PrmJson& prm, bool verified) {
+  if (prm.files.empty()) return "without sums in prm.json: damage would not be noticed";
+  return StrCat(prm.files.size(), verified ? ", as their sums in prm.json say"
+                                           : ", not compared with their sums (--no-verify)");
+}
+
+void CommitCheckpoint(PrmJson prm, CheckpointWriter* writer) {
+  prm.files = SumFiles(writer->folder());
+  writer->WriteFile("prm.json", WritePrmJson(prm));
+  writer->Commit();
 }
 
 }  // namespace prm

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/checkpoint_files.h"
+#include "model/file_sums.h"
 #include "model/scoring_format.h"
 
 namespace prm {
@@ -30,7 +32,14 @@ struct PrmJson : ScoringFormat {
   std::string training_options_json;        // a JSON object; empty: absent
   std::string self_test_dtype = "float32";  // of the products that the scores were made with
   std::vector<SelfTest> self_tests;
+  FileSums files;  // of the checkpoint; empty: written before sums were kept
 };
+
+// Those of `files` that are needed to train on (state) or to score.
+FileSums TrainingFiles(const PrmJson& prm);
+FileSums ModelFiles(const PrmJson& prm);
+// What prm.json says of its files, for people: how many sums, or that there are none.
+std::string DescribeSums(const PrmJson& prm, bool verified);
 
 // Throws Error(kInvalidArgument; kUnimplemented for a version that this program does not know)
 // naming `where` and the field.
@@ -39,5 +48,9 @@ PrmJson ReadPrmJson(const std::filesystem::path& file);
 
 // The text of prm.json. Throws Error(kInvalidArgument) for what ParsePrmJson would refuse.
 std::string WritePrmJson(const PrmJson& prm);
+
+// The end of writing a checkpoint: prm.json with the sums of all files that are in writer.folder(),
+// and Commit. Throws as these do.
+void CommitCheckpoint(PrmJson prm, CheckpointWriter* writer);
 
 }  // namespace prm

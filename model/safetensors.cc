@@ -1,10 +1,13 @@
 #include "model/safetensors.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "data/error.h"
@@ -40,21 +43,17 @@ std::string_view HeaderText(std::span<const std::byte> bytes, std::string_view w
   return {reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, static_cast<size_t>(length)};
 }
 
-// nlohmann keeps the last of equal keys; here two tensors of one name are an error.
-json ParseHeader(std::string_view text, std::string_view where) {
-  std::set<std::string> names;
-  const auto on_event = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (event != json::parse_event_t::key || depth != 1) return true;
-    if (!names.insert(parsed.get<std::string>()).second) {
-      Damaged(where, StrCat("tensor ", parsed.dump(), " is listed twice"));
-    }
-    return true;
-  };
-  try {
-    return json::parse(text, on_event);
-  } catch (const json::exception& error) {
-    Damaged(where, StrCat("header is not valid JSON: ", error.what()));
+// `parser` keeps the document.
+simdjson::dom::object ParseHeader(std::string_view text, std::string_view where,
+                                  simdjson::dom::parser* parser) {
+  simdjson::dom::element document;
+  const simdjson::error_code error = parser->parse(text.data(), text.size()).get(document);
+  if (error != simdjson::SUCCESS) {
+    Damaged(where, StrCat("header is not valid JSON: ", simdjson::error_message(error)));
   }
+  simdjson::dom::object header;
+  if (document.get(header) != simdjson::SUCCESS) Damaged(where, "header is not a JSON object");
+  return header;
 }
 
 DType ParseDType(const std::string& name, const std::string& where) {
@@ -126,22 +125,24 @@ void CheckCoverage(const std::vector<TensorView>& tensors, std::span<const std::
 bool IsQuantised(DType dtype) { return BlockSizeOf(dtype).values > 1; }
 
 std::string WriteHeader(const std::vector<TensorHeader>& headers) {
-  nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
+  std::string text = R"({"__metadata__":{"format":"pt"})";
+  std::unordered_set<std::string_view> names = {"__metadata__"};
   int64_t offset = 0;
   for (const TensorHeader& tensor : headers) {
     const std::optional<int64_t> bytes = StorageBytes(tensor.dtype, tensor.shape);
-    if (!bytes || IsQuantised(tensor.dtype) || header.contains(tensor.name)) {
+    if (!bytes || IsQuantised(tensor.dtype) || !names.insert(tensor.name).second) {
       throw Error(
           ErrorCode::kInternal,
           StrCat("cannot write tensor ", tensor.name, " ", DTypeName(tensor.dtype), " ",
                  ShapeString(tensor.shape), ": expected F32, F16, BF16 or I64 under a new name"));
     }
-    header[tensor.name] = {{"dtype", DTypeName(tensor.dtype)},
-                           {"shape", tensor.shape},
-                           {"data_offsets", {offset, offset + *bytes}}};
+    const nlohmann::ordered_json entry = {{"dtype", DTypeName(tensor.dtype)},
+                                          {"shape", tensor.shape},
+                                          {"data_offsets", {offset, offset + *bytes}}};
+    text += StrCat(",", json(tensor.name).dump(), ":", entry.dump());
     offset += *bytes;
   }
-  std::string text = header.dump();
+  text += '}';
   // The data start at a multiple of 8, as the reference implementation pads it.
   text.resize((text.size() + 7) / 8 * 8, ' ');
   return text;
@@ -152,17 +153,28 @@ std::string WriteHeader(const std::vector<TensorHeader>& headers) {
 std::vector<TensorView> ParseSafetensors(std::span<const std::byte> bytes, std::string_view where) {
   const std::string_view text = HeaderText(bytes, where);
   const std::span<const std::byte> data = bytes.subspan(kLengthBytes + text.size());
-  const json header = ParseHeader(text, where);
-  if (!header.is_object()) Damaged(where, "header is not a JSON object");
+  simdjson::dom::parser parser;
   std::vector<TensorView> tensors;
-  for (const auto& item : header.items()) {
-    if (item.key() == "__metadata__") continue;
-    tensors.push_back(ParseEntry(item.key(), item.value(), data, where));
+  std::unordered_set<std::string_view> names;
+  for (const auto& [name, entry] : ParseHeader(text, where, &parser)) {
+    if (!names.insert(name).second) Damaged(where, StrCat("tensor \"", name, "\" is listed twice"));
+    if (name == "__metadata__") continue;
+    tensors.push_back(
+        ParseEntry(std::string(name), json::parse(simdjson::minify(entry)), data, where));
   }
   // Empty tensors first among those that begin at one byte.
   std::ranges::sort(tensors, {}, [](const TensorView& t) { return std::pair(t.data, t.bytes); });
   CheckCoverage(tensors, data, where);
   return tensors;
+}
+
+std::vector<TensorView> ParseSafetensors(const MappedFile& file) {
+  try {
+    return ParseSafetensors(file.bytes(), file.path().string());
+  } catch (const Error&) {
+    file.CheckWhole();  // the cause, where it is one
+    throw;
+  }
 }
 
 SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) {
@@ -181,9 +193,7 @@ SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) {
 
 void SafetensorsFolder::OpenShards(const std::filesystem::path& folder,
                                    const std::filesystem::path& index) {
-  const MappedFile mapped(index);
-  const json document = ParseJson(
-      {reinterpret_cast<const char*>(mapped.bytes().data()), mapped.size()}, index.string());
+  const json document = ParseJson(ReadJsonText(index), index.string());
   const JsonFields fields(document, index.string());
   const JsonFields map_fields = fields.Object("weight_map");
   const json& weight_map = *fields.Find("weight_map");
@@ -207,9 +217,13 @@ void SafetensorsFolder::OpenShards(const std::filesystem::path& folder,
   }
 }
 
+void SafetensorsFolder::CheckWhole() const {
+  for (const MappedFile& file : files_) file.CheckWhole();
+}
+
 void SafetensorsFolder::AddFile(const std::filesystem::path& file) {
   files_.emplace_back(file);
-  for (TensorView& tensor : ParseSafetensors(files_.back().bytes(), file.string())) {
+  for (TensorView& tensor : ParseSafetensors(files_.back())) {
     const std::string name = tensor.name;
     names_.push_back(name);
     if (!tensors_.emplace(name, std::move(tensor)).second) {

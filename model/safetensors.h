@@ -20,6 +20,8 @@ namespace prm {
 // kUnimplemented for a dtype that is not supported) with `where` and the tensor: header length,
 // shape against byte range, ranges inside the file, adjacent and not overlapping.
 std::vector<TensorView> ParseSafetensors(std::span<const std::byte> bytes, std::string_view where);
+// The same of a file, which the tensors borrow from.
+std::vector<TensorView> ParseSafetensors(const MappedFile& file);
 
 // All tensors of a model folder; owns the mappings that its views borrow from.
 class SafetensorsFolder {
@@ -32,6 +34,8 @@ class SafetensorsFolder {
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   // Of all tensors, as their bytes lie in the file; shards one after the other by file name.
   const std::vector<std::string>& names() const { return names_; }
+  // MappedFile::CheckWhole of each file, for those who have read the tensors.
+  void CheckWhole() const;
 
  private:
   void OpenShards(const std::filesystem::path& folder, const std::filesystem::path& index);

@@ -31,6 +31,7 @@ struct ModelDescription {
   std::string label_policy;      // named policies the model was trained with
   std::string base_model;        // provenance
   std::string training_data;     // provenance: names and hashes
+  std::string files;             // how many were compared with their sums
 };
 
 // What became of one trace: its tokens are computed, or reused: of traces scored earlier whose
@@ -87,6 +88,7 @@ struct ScorerOptions {
   int threads = 0;           // of each scorer on a CPU; 0: all cores, shared among them
   bool pin_threads = false;  // each of these to a core of its own
   bool self_test = true;     // compare the checkpoint's self-test traces at load
+  bool verify = true;        // compare its files with their sums in prm.json
   // Of the keys and values that each scorer keeps for traces with the same prefix; kAutoCache: a
   // quarter of the free memory, of a GPU's four fifths, shared among the scorers; 0: none are kept
   // and nothing is reused.

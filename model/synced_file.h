@@ -16,6 +16,9 @@ class SyncedFile {
   SyncedFile& operator=(const SyncedFile&) = delete;
 
   void Write(const void* data, size_t bytes);
+  // The bytes of another file, into one that is still empty: shared until either changes where the
+  // file system does that (a reflink), else copied.
+  void CopyFrom(const std::filesystem::path& source);
   // Syncs to the disk and closes; nothing may be written afterwards.
   void Finish();
 

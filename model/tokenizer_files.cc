@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "model/json_fields.h"
-#include "model/mapped_file.h"
 
 namespace prm {
 namespace {
@@ -13,9 +12,7 @@ namespace {
 using nlohmann::json;
 
 json ReadJson(const std::filesystem::path& file) {
-  const MappedFile mapped(file);
-  const auto bytes = mapped.bytes();
-  return ParseJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+  return ParseJson(ReadJsonText(file), file.string());
 }
 
 bool BeginsWithSpecialToken(const json& processor, const std::string& where) {

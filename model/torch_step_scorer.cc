@@ -200,6 +200,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   d.threshold = model.prm->threshold;
   d.label_policy = LabelPolicyString(model.prm->label_policy);
   d.base_model = model.prm->base_model;
+  d.files = DescribeSums(*model.prm, options.verify);
   for (const DataSource& source : model.prm->training_data) {
     d.training_data += StrCat(d.training_data.empty() ? "" : ", ", source.name, " (sha256 ",
                               source.sha256.substr(0, 12), ")");
@@ -281,10 +282,12 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
   const ops::WeightFormat format = ChooseWeightFormat(options.weights, first);
   return WithTorchErrors("loading " + folder, [&] {
     if (options.batch_invariant) CheckBatchInvariantTarget(folder, format, first);
-    LoadedModel model = LoadModel(folder, {.dtype = first.dtype,
-                                           .embedding_as_stored = true,
-                                           .packing = PackingFor(options, first),
-                                           .format = format});
+    LoadedModel model = LoadModel(folder,
+                                  {.dtype = first.dtype,
+                                   .embedding_as_stored = true,
+                                   .packing = PackingFor(options, first),
+                                   .format = format},
+                                  /*with_tokenizer=*/true, options.verify);
     if (!model.prm) {
       throw Error(ErrorCode::kFailedPrecondition,
                   StrCat(folder,

@@ -32,6 +32,7 @@ struct Opened {
   ModelConfig config;
   TensorMap tensors;
   std::shared_ptr<const void> storage;  // what the tensors borrow from
+  std::function<void()> check_whole;
   std::function<std::shared_ptr<const Tokenizer>()> open_tokenizer;
   bool prepend_bos = false;
 };
@@ -51,6 +52,7 @@ class FileWeights final : public WeightSource {
     }
     return found->second;
   }
+  void CheckWhole() const override { opened_.check_whole(); }
   std::shared_ptr<const Tokenizer> tokenizer() const override {
     std::call_once(tokenizer_once_, [&] { tokenizer_ = opened_.open_tokenizer(); });
     return tokenizer_;
@@ -192,6 +194,7 @@ Opened OpenGguf(const fs::path& path) {
   }
   opened.prepend_bos = GgufPrependsBos(storage->contents, where);
   opened.open_tokenizer = [storage, where] { return GgufTokenizer(storage->contents, where); };
+  opened.check_whole = [file = &storage->file] { file->CheckWhole(); };
   opened.storage = storage;
   return opened;
 }
@@ -208,6 +211,7 @@ Opened OpenFolder(const fs::path& folder) {
   }
   opened.prepend_bos = FolderPrependsBos(folder);
   opened.open_tokenizer = [folder] { return LoadTokenizer(folder); };
+  opened.check_whole = [files = storage.get()] { files->CheckWhole(); };
   opened.storage = storage;
   return opened;
 }

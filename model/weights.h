@@ -37,6 +37,9 @@ class WeightSource {
   // Borrows from this source. The rows of q_proj and k_proj are in stored order:
   // config().rotary_layout says which. Throws Error(kNotFound) if there is no tensor of this name.
   virtual const TensorView& View(const std::string& name) const = 0;
+  // For those who have read tensors. Throws Error(kDataLoss) with the path if a file became shorter
+  // since it was opened: then what was read of it was partly zeros.
+  virtual void CheckWhole() const = 0;
   // Opened at the first call and kept. Throws Error naming the file if it is missing or wrong.
   virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
   // Whether the model was trained with BOS before its text, as the files say: GGUF's

@@ -93,7 +93,7 @@ void AdamW::Save(const DecoderWeights& weights, const std::filesystem::path& fil
 void AdamW::Load(const std::filesystem::path& file, int64_t steps, DecoderWeights* weights) {
   const MappedFile mapped(file);
   std::map<std::string, TensorView> views;
-  for (TensorView& view : ParseSafetensors(mapped.bytes(), file.string())) {
+  for (TensorView& view : ParseSafetensors(mapped)) {
     views.emplace(view.name, view);
   }
   for (auto& [name, t] : State(*weights)) {
@@ -107,6 +107,7 @@ void AdamW::Load(const std::filesystem::path& file, int64_t steps, DecoderWeight
     std::memcpy(values.data_ptr(), view->second.data, view->second.bytes);
     t.copy_(values);
   }
+  mapped.CheckWhole();
   steps_ = steps;
 }
 

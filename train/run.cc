@@ -199,7 +199,8 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   }
   const ComputeTarget target = ChooseComputeTarget(options.device, options_.dtype, options.threads);
   const std::vector<Trace> traces = ReadAll(options.data);
-  LoadedModel model = LoadModel(options.resume ? last.string() : options.model);
+  LoadedModel model = LoadModel(options.resume ? last.string() : options.model, {},
+                                /*with_tokenizer=*/true, options.verify);
   if (model.prm && model.prm->head != Head()) {
     throw Error(ErrorCode::kUnimplemented,
                 StrCat(options.model, ": training goes on from a linear head of the four labels; ",
@@ -219,11 +220,13 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   for (size_t i = 0; i < std::min<size_t>(3, examples.size()); ++i) {
     self_test_tokens_.push_back(examples[i * examples.size() / 3].tokens);
   }
+  const FileSums state_sums =
+      options.resume && options.verify ? TrainingFiles(*model.prm) : FileSums();
   trainer_ =
       std::make_unique<Trainer>(std::move(model), std::move(examples), target, options_.trainer);
   const nlohmann::ordered_json run_options = OptionsOf(options_), machine = MachineOf(target);
   if (options.resume) {
-    state_ = trainer_->Resume(last, run_options);
+    ReadVerified(last, state_sums, [&] { state_ = trainer_->Resume(last, run_options); });
     if (const std::string changes = OptionChanges(state_.machine, machine); !changes.empty()) {
       Warn({StrCat("--resume: ", changes, ": the last bits of the result may be others")});
     }
@@ -281,9 +284,9 @@ void Run::Save(const char* name, bool with_state) {
     Say("warning: will load with --dtype float32 only: %s\n", error.what());
   }
   CheckpointWriter writer(out_ / name);
-  WriteCheckpoint(exported, *tokenizer_, prm_, &writer);
+  WriteCheckpoint(exported, *tokenizer_, &writer);
   if (with_state) trainer_->SaveState(&writer, state_);
-  writer.Commit();
+  CommitCheckpoint(prm_, &writer);
 }
 
 void Run::SaveLast() {

@@ -23,6 +23,7 @@ struct RunOptions {
   std::string device = "auto";
   std::string dtype = "auto";
   int threads = 0;
+  bool verify = true;  // compare the files of a checkpoint with the sums in its prm.json
   ExampleOptions examples;
   TrainerOptions trainer;
 };

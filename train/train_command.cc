@@ -4,6 +4,7 @@
 #include <map>
 
 #include "data/number_range.h"
+#include "model/commands.h"
 #include "train/commands.h"
 #include "train/run.h"
 
@@ -83,6 +84,7 @@ void AddTrainCommand(CLI::App& app) {
       ->capture_default_str();
   train->add_option("--dtype", options->dtype, "auto | float32 | bfloat16")->capture_default_str();
   AddNumber(train, "--threads", options->threads, 0, kMaxThreads, "0: all cores");
+  AddVerifyFlag(train, &options->verify);
   train->callback([options] { RunTraining(*options); });
 }
 

@@ -16,7 +16,7 @@ import os
 import re
 
 import torch
-from transformers import AutoModelForTokenClassification
+from transformers import AutoConfig, AutoModelForTokenClassification
 from transformers.utils import logging as transformers_logging
 
 
@@ -27,8 +27,11 @@ def read_lines(path):
 
 @torch.no_grad()
 def score_ids(folder, examples):
+    # The default leaves out the cap of Gemma 2's attention.
+    capped = getattr(AutoConfig.from_pretrained(folder), "attn_logit_softcapping", None)
     model, info = AutoModelForTokenClassification.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, output_loading_info=True)
+        folder, dtype=torch.float32, local_files_only=True, output_loading_info=True,
+        attn_implementation="eager" if capped else None)
     wrong = {key: sorted(map(str, value)) for key, value in info.items() if value}
     if wrong:
         raise SystemExit(f"{folder}: {wrong}")

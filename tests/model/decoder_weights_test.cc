@@ -60,6 +60,31 @@ TEST_P(StoredDtypeTest, LoadingTwiceFromOneSourceGivesTheSame) {
   EXPECT_TRUE(first.final_norm.equal(second.final_norm));
 }
 
+TEST_P(StoredDtypeTest, AFileThatIsCutBeforeItsWeightsAreReadIsRefused) {
+  const auto path = Write(GetParam().first);
+  const auto source = OpenWeights(path);
+  const auto size = std::filesystem::file_size(path / "model.safetensors");
+  std::filesystem::resize_file(path / "model.safetensors", size - 1);
+  EXPECT_THAT(MessageOf([&] { LoadDecoderWeights(*source, {}); }, ErrorCode::kDataLoss),
+              testing::HasSubstr("model.safetensors: became shorter"));
+}
+
+TEST(GgufTest, AFileThatIsCutBeforeItsWeightsAreReadIsRefused) {
+  const TempFolder folder;
+  const auto path = folder / "tiny.gguf";
+  std::filesystem::copy_file(
+      std::filesystem::path(PRM_SOURCE_DIR) / "tests/fuzz/seeds/gguf/llama_v3", path);
+  for (const size_t left : {std::filesystem::file_size(path) - 1, size_t{0}}) {
+    const auto source = OpenWeights(path);
+    std::filesystem::resize_file(path, left);
+    EXPECT_THAT(MessageOf([&] { LoadDecoderWeights(*source, {}); }, ErrorCode::kDataLoss),
+                testing::HasSubstr("tiny.gguf: became shorter"));
+    std::filesystem::copy_file(
+        std::filesystem::path(PRM_SOURCE_DIR) / "tests/fuzz/seeds/gguf/llama_v3", path,
+        std::filesystem::copy_options::overwrite_existing);
+  }
+}
+
 constexpr LayerPart kMatrices[] = {LayerPart::kQkv, LayerPart::kAttentionOut, LayerPart::kGateUp,
                                    LayerPart::kDown};
 

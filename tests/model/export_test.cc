@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr TokenId kTag = 261;  // a control token of TinySpec; 263 is an added one that is ordinary
 
@@ -58,6 +59,7 @@ class ExportTest : public testing::Test {
     std::vector<ExpectedTensor> tensors = TinyTensors(model.config);
     tensors.insert(tensors.end(), model.head.begin(), model.head.end());
     fs::remove_all(from_);
+    fs::remove_all(out_);
     WriteTinyFolder(from_, model.config, tensors);
     json config = json::parse(ReadText(from_ / "config.json"));
     for (const auto& [key, value] : model.config_changes) config[key] = value;
@@ -232,6 +234,24 @@ TEST_F(ExportTest, TheCardTellsLabelsFormatAndProvenance) {
   }
 }
 
+TEST_F(ExportTest, TheCardAsksForTheAttentionThatCapsItsLogits) {
+  Model model;
+  Write(model);
+  ExportFolder(from_, out_, FolderTarget::kTransformers);
+  EXPECT_THAT(ReadText(out_ / "README.md"), Not(HasSubstr("attn_implementation")));
+  model.config.model_type = "gemma2";
+  model.config.post_norms = true;
+  model.config.norm_offset = 1;
+  model.config.activation = Activation::kGeluTanh;
+  model.config.embedding_scale = 4;
+  model.config.attention_scale = 0.5;
+  model.config.attention_softcap = 3;
+  Write(model);
+  ExportFolder(from_, out_, FolderTarget::kTransformers);
+  EXPECT_THAT(ReadText(out_ / "README.md"),
+              HasSubstr("dtype=torch.float32,\n    attn_implementation=\"eager\").eval()"));
+}
+
 TEST_F(ExportTest, HeadsThatTransformersLacksAreRefusedByName) {
   EXPECT_THAT(HfRefusal(TwoLayers()), HasSubstr("2 layers (score.0, score.2)"));
   EXPECT_THAT(HfRefusal(LmHead()), HasSubstr("tokens of lm_head"));
@@ -259,6 +279,35 @@ TEST_F(ExportTest, WhatIsNoCheckpointOrTheTargetItselfIsRefused) {
   EXPECT_THAT(MessageOf([&] { ExportFolder(from_, out_, FolderTarget::kTransformers); },
                         ErrorCode::kFailedPrecondition),
               HasSubstr("prm.json"));
+}
+
+TEST_F(ExportTest, NoFolderIsReplacedAndTheSumsAreOfTheNewFiles) {
+  Write(Model());
+  ExportFolder(from_, out_, FolderTarget::kTransformers);
+  EXPECT_EQ(ReadPrmJson(out_ / "prm.json").files, SumFiles(out_));
+  WriteText(out_ / "mine", "to be kept");
+  EXPECT_THAT(MessageOf([&] { ExportFolder(from_, out_, FolderTarget::kTransformers); },
+                        ErrorCode::kAlreadyExists),
+              HasSubstr(out_.string()));
+  EXPECT_EQ(ReadText(out_ / "mine"), "to be kept");
+}
+
+TEST_F(ExportTest, ADamagedCheckpointIsNotExported) {
+  Write(Model());
+  PrmJson prm = ReadPrmJson(from_ / "prm.json");
+  prm.files = SumFiles(from_);
+  WriteText(from_ / "prm.json", WritePrmJson(prm));
+  std::string weights = ReadText(from_ / "model.safetensors");
+  weights.back() = char(weights.back() ^ 1);
+  WriteText(from_ / "model.safetensors", weights);
+  const auto refused = [&](const auto& write) {
+    EXPECT_THAT(MessageOf(write, ErrorCode::kDataLoss), HasSubstr("model.safetensors: is not as"));
+    EXPECT_THAT(Names(folder_.path()), ElementsAre("from"));
+  };
+  refused([&] { ExportFolder(from_, out_, FolderTarget::kTransformers); });
+  refused([&] { ExportGguf(from_, gguf_, {}); });
+  ExportFolder(from_, out_, FolderTarget::kTransformers, /*verify=*/false);
+  ExportGguf(from_, gguf_, {}, /*verify=*/false);
 }
 
 TEST_F(ExportTest, AFullDiskLeavesNothing) {

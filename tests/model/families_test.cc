@@ -60,6 +60,20 @@ TEST(FamiliesTest, NullIsNotAbsent) {
       0);
 }
 
+// transformers checks the types of a configuration, and has defaults for what it does not say.
+TEST(FamiliesTest, AWrittenConfigurationIsOneOfTransformers) {
+  const auto written = [](const json& changes) {
+    return json::parse(WriteConfigJson(Parse(Config("Gemma2ForCausalLM", changes))));
+  };
+  const json gemma = written({{"query_pre_attn_scalar", 144}});
+  EXPECT_TRUE(gemma["query_pre_attn_scalar"].is_number_integer());
+  EXPECT_EQ(gemma["query_pre_attn_scalar"], 144);
+  EXPECT_EQ(written({{"query_pre_attn_scalar", 10.5}})["query_pre_attn_scalar"], 10.5);
+  for (const char* token : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    EXPECT_TRUE(gemma.contains(token) && gemma[token].is_null()) << token;
+  }
+}
+
 TEST(FamiliesTest, WindowsGoToTheLayersThatSlide) {
   EXPECT_THAT(Parse(Config("Gemma2ForCausalLM")).sliding_window, ElementsAre(4096, 0, 4096));
   EXPECT_THAT(

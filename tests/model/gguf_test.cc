@@ -144,6 +144,22 @@ TEST(GgufTest, AbsurdCountsAreRefusedBeforeAnythingIsAllocated) {
   EXPECT_THAT(ParseError(rank.Build()), HasSubstr("tensor a has 200 dimensions"));
 }
 
+// What the file has room for may still be too much: a byte of an array takes eight in memory.
+TEST(GgufTest, CountsAreBoundedWhateverTheFilesSize) {
+  const std::string room(size_t{32} << 20, '\0');
+  GgufBuilder array;
+  array.Key("k", 9, LittleEndian(uint32_t{0}) + LittleEndian(uint64_t{1} << 25) + room);
+  EXPECT_THAT(ParseError(array.Build()), HasSubstr("33554432; expected at most 16777216"));
+  GgufBuilder keys;
+  keys.num_pairs = 1'000'000;
+  keys.pairs = room;
+  EXPECT_THAT(ParseError(keys.Build()), HasSubstr("metadata keys is 1000000; expected at most"));
+  GgufBuilder tensors;
+  tensors.num_tensors = 1'200'000;
+  tensors.entries = room;
+  EXPECT_THAT(ParseError(tensors.Build()), HasSubstr("tensors is 1200000; expected at most"));
+}
+
 TEST(GgufTest, ShapesThatOverflowOrAreEmptyAreRefused) {
   for (const std::vector<uint64_t>& shape : {std::vector<uint64_t>{uint64_t{1} << 62, 2},
                                              {uint64_t{1} << 32, uint64_t{1} << 32},

@@ -49,6 +49,7 @@ class ImportTest : public testing::Test {
   fs::path Folder() const { return folder_ / "model"; }
   fs::path Out() const { return folder_ / "out"; }
   ImportReport Import(const std::string& format = "") {
+    fs::remove_all(Out());
     return ImportModel({.folder = Folder().string(),
                         .base = base_,
                         .reference = reference_,
@@ -123,6 +124,9 @@ TEST_F(ImportTest, EveryKindOfHeadIsImported) {
 
 TEST_F(ImportTest, ChangedWeightsAreFoundByTheSelfTest) {
   Import();
+  PrmJson without_sums = ReadPrmJson(Out() / "prm.json");
+  without_sums.files.clear();
+  WriteText(Out() / "prm.json", WritePrmJson(without_sums));
   std::fstream weights(Out() / "model.safetensors", std::ios::in | std::ios::out);
   weights.seekp(-1, std::ios::end);  // sign and exponent of the last value
   weights.put('\x41');
@@ -130,9 +134,46 @@ TEST_F(ImportTest, ChangedWeightsAreFoundByTheSelfTest) {
   EXPECT_THAT(MessageOf([&] { Load(); }, ErrorCode::kDataLoss), HasSubstr("self-test 0, step 0"));
 }
 
-TEST_F(ImportTest, WeightsAreLinkedNotCopied) {
+TEST_F(ImportTest, ACheckpointHasTheSumsOfItsFiles) {
   Import();
-  EXPECT_TRUE(fs::equivalent(Out() / "model.safetensors", Folder() / "model.safetensors"));
+  const FileSums files = ReadPrmJson(Out() / "prm.json").files;
+  EXPECT_EQ(files, SumFiles(Out()));
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
+    EXPECT_TRUE(files.contains(name)) << name;
+  }
+}
+
+TEST_F(ImportTest, WritingToTheSourceDoesNotChangeTheCheckpoint) {
+  for (const char* name : {"model.safetensors", "tokenizer.json"}) {
+    Import();
+    const std::string before = ReadText(Out() / name);
+    EXPECT_TRUE(before == ReadText(Folder() / name));
+    std::fstream(Folder() / name, std::ios::in | std::ios::out) << "overwritten";
+    EXPECT_TRUE(ReadText(Out() / name) == before) << name;
+    SetUp();
+  }
+}
+
+TEST_F(ImportTest, NoCheckpointIsReplaced) {
+  Import();
+  const std::string before = ReadText(Out() / "prm.json");
+  const auto again = [&](const fs::path& out) {
+    return MessageOf(
+        [&] {
+          ImportModel({.folder = Folder().string(),
+                       .base = "",
+                       .reference = "",
+                       .format = (folder_ / "own.json").string(),
+                       .out = out.string(),
+                       .name = "other",
+                       .scorer = {.dtype = "float32", .device = "cpu", .threads = 1}});
+        },
+        ErrorCode::kAlreadyExists);
+  };
+  EXPECT_THAT(again(Out()), HasSubstr(Out().string()));
+  EXPECT_EQ(ReadText(Out() / "prm.json"), before);
+  EXPECT_THAT(again(Folder()), HasSubstr("a new name or an empty folder"));
+  EXPECT_TRUE(fs::exists(Folder() / "model.safetensors"));
 }
 
 TEST_F(ImportTest, LinksIntoACacheAreFollowed) {
@@ -140,7 +181,7 @@ TEST_F(ImportTest, LinksIntoACacheAreFollowed) {
   fs::create_symlink("../blob", Folder() / "model.safetensors");
   Import();
   EXPECT_FALSE(fs::is_symlink(Out() / "model.safetensors"));
-  EXPECT_TRUE(fs::equivalent(Out() / "model.safetensors", folder_ / "blob"));
+  EXPECT_TRUE(ReadText(Out() / "model.safetensors") == ReadText(folder_ / "blob"));
 }
 
 TEST_F(ImportTest, PickledWeightsAreRefusedWithTheCommandThatConvertsThem) {
@@ -428,6 +469,7 @@ TEST(ImportedModel, ScoresAreThoseOfTransformers) {
   const std::string out = (temp.path() / "out").string();
   for (const auto& [dtype, tolerance] : {std::pair("float32", 1e-5), std::pair("bfloat16", 2e-2)}) {
     const ScorerOptions scorer{.dtype = dtype, .device = "cpu", .threads = 1};
+    fs::remove_all(out);
     ImportModel({.folder = folder,
                  .base = "",
                  .reference = "",
@@ -441,6 +483,7 @@ TEST(ImportedModel, ScoresAreThoseOfTransformers) {
     EXPECT_LT(result.worst, tolerance) << dtype << ": " << result.worst_where;
   }
   // The same model read in another way: a fault that would show.
+  fs::remove_all(out);
   ImportModel({.folder = folder,
                .base = "",
                .reference = "",

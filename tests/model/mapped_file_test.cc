@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
+#include <thread>
+
 #include "tests/model/tiny_files.h"
 
 namespace prm {
@@ -44,6 +47,48 @@ TEST(MappedFileTest, ErrorsNameThePathAndTheReason) {
   ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
   EXPECT_THAT(MessageOf([&] { MappedFile(folder / "pipe"); }, ErrorCode::kInvalidArgument),
               HasSubstr("not a regular file"));
+}
+
+TEST(MappedFileTest, AFileThatIsCutWhileMappedReadsAsZerosAndSaysSo) {
+  const TempFolder folder;
+  const std::string text(1 << 20, 'x');
+  for (const size_t left : {size_t{0}, size_t{5000}, text.size() / 2, text.size() - 1}) {
+    WriteText(folder / "f", text);
+    WriteText(folder / "g", text);
+    const MappedFile file(folder / "f"), other(folder / "g");
+    file.CheckWhole();
+    std::filesystem::resize_file(folder / "f", left);
+    std::vector<std::string> seen(4);  // by four threads at once
+    {
+      std::vector<std::jthread> threads;
+      for (std::string& one : seen) threads.emplace_back([&] { one = Text(file); });
+    }
+    for (const std::string& one : seen) {
+      EXPECT_TRUE(one == std::string(left, 'x') + std::string(text.size() - left, '\0')) << left;
+    }
+    EXPECT_THAT(MessageOf([&] { file.CheckWhole(); }, ErrorCode::kDataLoss),
+                HasSubstr((folder / "f").string() + ": became shorter"));
+    EXPECT_TRUE(Text(other) == text);
+    other.CheckWhole();
+  }
+}
+
+TEST(MappedFileTest, AFileThatIsReplacedByNameStaysWhole) {
+  const TempFolder folder;
+  WriteText(folder / "f", "some bytes");
+  const MappedFile file(folder / "f");
+  WriteText(folder / "g", "");
+  std::filesystem::rename(folder / "g", folder / "f");
+  EXPECT_EQ(Text(file), "some bytes");
+  file.CheckWhole();
+}
+
+TEST(MappedFileDeathTest, ABusErrorOfSomethingElseEndsTheProgramAsBefore) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const TempFolder folder;
+  WriteText(folder / "f", "some bytes");
+  const MappedFile file(folder / "f");
+  EXPECT_EXIT(raise(SIGBUS), testing::KilledBySignal(SIGBUS), "");
 }
 
 }  // namespace

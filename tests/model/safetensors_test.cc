@@ -237,6 +237,31 @@ TEST(SafetensorsTest, OverlapsHolesAndDuplicatesAreRefused) {
   EXPECT_THAT(ParseError(two("[0,4]", "[4,8]", "a"), ErrorCode::kDataLoss), HasSubstr("twice"));
 }
 
+// Four times what the largest published mixtures of experts have. A quadratic reader or writer
+// takes more than a test's ten minutes.
+TEST(SafetensorsTest, VeryManyTensorsAreWrittenAndReadInLinearTime) {
+  const TempFolder folder;
+  std::vector<TensorHeader> headers;
+  for (int i = 0; i < 400'000; ++i) headers.push_back({StrCat("tensor.", i), {}, {0}});
+  SafetensorsWriter writer(folder / "model.safetensors", headers);
+  for (const TensorHeader& header : headers) writer.Add(header.name, {});
+  writer.Finish();
+  EXPECT_EQ(SafetensorsFolder(folder.path()).names().size(), headers.size());
+}
+
+TEST(SafetensorsTest, DeeplyNestedHeadersAreRefused) {
+  for (const std::string open : {"[", "{\"a\":"}) {
+    std::string deep = R"({"a":)";
+    for (int i = 0; i < 1'000'000; ++i) deep += open;
+    EXPECT_THAT(ParseError(Image(deep, ""), ErrorCode::kDataLoss), HasSubstr("header"));
+  }
+  std::string shape(900, '[');
+  shape.append(900, ']');
+  EXPECT_THAT(ParseError(Image(R"({"a":)" + Entry("F32", shape, "[0,0]") + "}", ""),
+                         ErrorCode::kInvalidArgument),
+              HasSubstr("'shape'"));
+}
+
 class ShardsTest : public testing::Test {
  protected:
   void WriteShard(const std::string& file, const std::string& tensor) {
@@ -304,6 +329,18 @@ TEST_F(ShardsTest, IndexMayNotLeaveItsFolder) {
   }
   WriteIndex("[1]");
   EXPECT_THAT(OpenError(ErrorCode::kInvalidArgument), HasSubstr("weight_map"));
+}
+
+TEST_F(ShardsTest, ACutShardSaysSoAfterReading) {
+  SafetensorsWriter writer(folder_ / "model.safetensors", {{"a", DType::kFloat32, {1 << 16}}});
+  writer.Add("a", std::vector<float>(1 << 16, 1.0f));
+  writer.Finish();
+  const SafetensorsFolder read(folder_.path());
+  read.CheckWhole();
+  std::filesystem::resize_file(folder_ / "model.safetensors", 1 << 13);
+  EXPECT_EQ(Values(read.tensors().at("a")).back(), 0.0f);
+  EXPECT_THAT(MessageOf([&] { read.CheckWhole(); }, ErrorCode::kDataLoss),
+              HasSubstr("model.safetensors: became shorter"));
 }
 
 }  // namespace

@@ -165,8 +165,8 @@ TEST_F(ServedSelfTests, AreMadeWhenACheckpointIsOpened) {
     CheckpointWriter writer(folder / "model");
     WriteCheckpoint(
         Decoder(config_, ForCompute(RandomWeights(config_, 1), torch::kFloat, torch::kCPU)),
-        *tokenizer, prm, &writer);
-    writer.Commit();
+        *tokenizer, &writer);
+    CommitCheckpoint(prm, &writer);
   }
   const auto load = [&] {
     return LoadStepScorer(
