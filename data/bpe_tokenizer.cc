@@ -9,6 +9,7 @@
 #include "data/bpe_files.h"
 #include "data/bpe_merge.h"
 #include "data/error.h"
+#include "data/token_bound.h"
 #include "data/utf8.h"
 #include "data/word_cache.h"
 
@@ -128,7 +129,8 @@ class BpeTokenizer : public Tokenizer {
         scanner_(spec_.split.kind),
         splitter_(spec_.split.stages, spec_.where),
         parse_(spec_, true),
-        text_(spec_, false) {
+        text_(spec_, false),
+        bound_(spec_) {
     if (spec_.merge_by_id) {
       if (!spec_.merges.empty()) Refuse(spec_, "both merges and ranks");
       spec_.merges = MergesOfRanks(spec_, token_ids_);
@@ -165,6 +167,8 @@ class BpeTokenizer : public Tokenizer {
                   });
     });
   }
+
+  int64_t MinTokens(std::string_view text) const override { return bound_(text); }
 
   std::string Decode(std::span<const TokenId> ids) const override {
     std::string text;
@@ -380,6 +384,7 @@ class BpeTokenizer : public Tokenizer {
   WordScanner scanner_;
   StageSplitter splitter_;  // of kStages
   Matchers parse_, text_;   // special strings parsed, taken as text
+  TokenBound bound_;
   mutable WordCachePool caches_;
 };
 

@@ -8,6 +8,7 @@
 #include "data/error.h"
 #include "data/sentencepiece_model.h"
 #include "data/text_io.h"
+#include "data/token_bound.h"
 
 namespace prm {
 namespace {
@@ -32,6 +33,7 @@ class SentencePieceTokenizer : public Tokenizer {
     added_matcher_ = SpecialMatcher(Values(always_ids_));
     bos_id_ = NamedId(config_.bos_token, processor_.bos_id());
     eos_id_ = NamedId(config_.eos_token, processor_.eos_id());
+    bound_ = TokenBound(Parts(), Values(always_ids_));
   }
 
   void Encode(std::string_view text, SpecialTokens special, std::vector<TokenId>* ids,
@@ -49,6 +51,8 @@ class SentencePieceTokenizer : public Tokenizer {
     }
     EncodeText(text.substr(begin), begin == 0 ? start : TextStart::kNew, ids);
   }
+
+  int64_t MinTokens(std::string_view text) const override { return bound_(text); }
 
   std::string Decode(std::span<const TokenId> ids) const override {
     std::string text;
@@ -174,6 +178,7 @@ class SentencePieceTokenizer : public Tokenizer {
   SpecialMatcher matcher_;
   SpecialMatcher added_matcher_{{}};
   std::optional<TokenId> bos_id_, eos_id_;
+  TokenBound bound_;
 };
 
 }  // namespace

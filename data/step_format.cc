@@ -196,6 +196,14 @@ void TraceBuilder::AppendUnchecked(std::string_view step) {
   tokens_.step_reads.push_back(read);
 }
 
+int64_t TraceBuilder::size_bytes() const {
+  // `open_` may be the prompt's end again, after a Rewind.
+  const size_t texts =
+      std::max(open_.text.size(), prompts_end_.text.size()) + prompts_end_.text.size();
+  return int64_t(tokens_.ids.size() * sizeof(TokenId) +
+                 tokens_.step_reads.size() * sizeof(int32_t) + texts);
+}
+
 void TraceBuilder::Rewind(int steps) {
   if (steps < 0 || steps > this->steps()) {
     throw Error(ErrorCode::kOutOfRange,
@@ -243,6 +251,20 @@ TraceTokens TokenizeTrace(const StepFormat& format, const Tokenizer& tokenizer,
   } catch (const Error& error) {
     throw Error(error.code(), StrCat("trace ", trace.id, ": ", where, ": ", error.what()));
   }
+}
+
+int64_t MinStepTokens(const StepFormat& format, const Tokenizer& tokenizer, std::string_view step) {
+  if (format.trim) step = Trimmed(step);
+  if (!format.by_line) return tokenizer.MinTokens(step);
+  std::string lines(step);  // what ends them is not encoded
+  std::erase(lines, '\n');
+  return tokenizer.MinTokens(lines);
+}
+
+int64_t MinTokens(const StepFormat& format, const Tokenizer& tokenizer, const Trace& trace) {
+  int64_t tokens = tokenizer.MinTokens(trace.problem);
+  for (const Step& step : trace.steps) tokens += MinStepTokens(format, tokenizer, step.text);
+  return tokens;
 }
 
 int CutToFit(int max_tokens, TraceTokens* tokens) {

@@ -77,6 +77,8 @@ class TraceBuilder {
   void Rewind(int steps);
 
   int steps() const { return int(tokens_.step_reads.size()); }
+  // Of the ids, the reads and the texts that are kept.
+  int64_t size_bytes() const;
 
   // Complete for the steps so far: ids end with the last step's. Before the first step the prompt's
   // last text may still be missing, as it may join with the step.
@@ -103,6 +105,12 @@ class TraceBuilder {
 // Throws Error(kInvalidArgument) naming `trace.id` and the step: no steps, an empty step, text that
 // is not UTF-8.
 TraceTokens TokenizeTrace(const StepFormat& format, const Tokenizer& tokenizer, const Trace& trace);
+
+// A lower bound of the ids that a step adds to a trace, or a trace has, from a look at the bytes of
+// the texts: to refuse what is far too long at a small part of the cost of tokenising it. 0 where
+// the tokenizer knows none.
+int64_t MinStepTokens(const StepFormat& format, const Tokenizer& tokenizer, std::string_view step);
+int64_t MinTokens(const StepFormat& format, const Tokenizer& tokenizer, const Trace& trace);
 
 // What to do with a trace of more than the allowed tokens.
 enum class TooLong { kError, kSkip, kCut };

@@ -98,6 +98,8 @@ std::shared_ptr<const Tokenizer> LoadFolder(const fs::path& folder) {
 
 }  // namespace
 
+int64_t Tokenizer::MinTokens(std::string_view) const { return 0; }
+
 TokenizerParts Tokenizer::Parts() const {
   throw Error(ErrorCode::kUnimplemented, "this tokenizer cannot be taken apart");
 }

@@ -50,6 +50,10 @@ class Tokenizer {
   // with the byte offset where `text` is not UTF-8.
   virtual void Encode(std::string_view text, SpecialTokens special, std::vector<TokenId>* ids,
                       TextStart start = TextStart::kNew) const = 0;
+  // How few ids `text` can add to those of a text that it is part of, as ordinary text
+  // (SpecialTokens::kText), from a look at its bytes; 0 where that says nothing. The bounds of
+  // parts add up.
+  virtual int64_t MinTokens(std::string_view text) const;
   virtual std::string Decode(std::span<const TokenId> ids) const = 0;
 
   // Ids are in [0, vocab_size).

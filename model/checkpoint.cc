@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "model/not_finite.h"
 #include "model/step_scorer.h"
 #include "model/torch_error.h"
 
@@ -135,6 +136,24 @@ std::vector<StepScore> ScoresOfOutputs(at::Tensor outputs, const Head& head) {
     scores.push_back(ScoreOf({values + size_t(s) * width, width}, head, step_labels));
   }
   return scores;
+}
+
+bool IsFinite(const StepScore& score) {
+  const auto is_finite = [](float p) { return std::isfinite(p); };
+  return is_finite(score.p_correct) &&
+         (!score.label_probs || std::ranges::all_of(*score.label_probs, is_finite));
+}
+
+void CheckFinite(std::span<const StepScores> scores) {
+  for (size_t b = 0; b < scores.size(); ++b) {
+    for (size_t s = 0; s < scores[b].p_correct.size(); ++s) {
+      StepScore score{scores[b].p_correct[s], {}};
+      if (!scores[b].label_probs.empty()) score.label_probs = scores[b].label_probs[s];
+      if (IsFinite(score)) continue;
+      throw ScoreNotFinite(int(s), int(s),
+                           scores.size() > 1 ? StrCat("trace ", b, " of the batch: ") : "");
+    }
+  }
 }
 
 std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,

@@ -33,6 +33,11 @@ ops::HeadActivation ActivationOf(const Head& head, const ModelConfig& config);
 // What the outputs [S, outputs] of Decoder::StepOutputs with that mean: [S].
 std::vector<StepScore> ScoresOfOutputs(at::Tensor outputs, const Head& head);
 
+bool IsFinite(const StepScore& score);
+// Throws ScoreNotFinite that names the first step whose score is no finite number, and of more
+// than one trace the trace.
+void CheckFinite(std::span<const StepScores> scores);
+
 // Scores of B traces in one packed batch: [B], of S_b steps each. `head` is that of the weights;
 // `reference` the second model of an implicit one.
 std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,

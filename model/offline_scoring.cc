@@ -19,18 +19,22 @@ OfflineScorer::OfflineScorer(StepScorer& scorer, OfflineOptions options,
 void OfflineScorer::Add(Trace trace) {
   OfflineResult result;
   TraceTokens tokens;
+  const bool cuts = options_.too_long == TooLong::kCut;
+  const auto refuse = [&](int64_t count, const char* about) {
+    throw Error(ErrorCode::kOutOfRange,
+                StrCat("trace \"", trace.id, "\": ", about, count, " tokens, at most ",
+                       options_.max_tokens, " are allowed"));
+  };
   try {
+    // Before it is tokenised, which a text far too long must not cost.
+    const int64_t least = cuts ? 0 : MinTokens(scorer_.format(), scorer_.tokenizer(), trace);
+    result.too_long = least > options_.max_tokens;
+    if (result.too_long) refuse(least, "at least ");
     tokens = TokenizeTrace(scorer_.format(), scorer_.tokenizer(), trace);
-    const size_t count = tokens.ids.size();
-    result.too_long = int64_t(count) > options_.max_tokens;
-    if (result.too_long && options_.too_long == TooLong::kCut) {
-      result.dropped_steps = CutToFit(options_.max_tokens, &tokens);
-    }
-    if (result.too_long && (options_.too_long != TooLong::kCut || tokens.step_reads.empty())) {
-      throw Error(ErrorCode::kOutOfRange,
-                  StrCat("trace \"", trace.id, "\": ", count, " tokens, at most ",
-                         options_.max_tokens, " are allowed"));
-    }
+    const int64_t count = int64_t(tokens.ids.size());
+    result.too_long = count > options_.max_tokens;
+    if (result.too_long && cuts) result.dropped_steps = CutToFit(options_.max_tokens, &tokens);
+    if (result.too_long && (!cuts || tokens.step_reads.empty())) refuse(count, "");
   } catch (const Error& error) {
     result.error = error.what();
   }
@@ -44,9 +48,31 @@ void OfflineScorer::Add(Trace trace) {
   waiting_.push_back(std::move(result));
 }
 
+// As the batch, but a trace whose scores are no numbers has none, and its error with its result.
+std::vector<TraceScore> OfflineScorer::ScoreAlone() {
+  std::vector<TraceScore> scores;
+  size_t next = 0;
+  for (OfflineResult& result : waiting_) {
+    if (result.error) continue;
+    try {
+      scores.push_back(scorer_.Score({&batch_[next++], 1})[0]);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDataLoss) throw;
+      result.error = StrCat("trace \"", result.trace.id, "\": ", error.what());
+      result.tokens = 0;
+    }
+  }
+  return scores;
+}
+
 void OfflineScorer::Flush() {
   std::vector<TraceScore> scores;
-  if (!batch_.empty()) scores = scorer_.Score(batch_);
+  try {
+    if (!batch_.empty()) scores = scorer_.Score(batch_);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDataLoss) throw;
+    scores = ScoreAlone();
+  }
   size_t next = 0;
   for (OfflineResult& result : waiting_) {
     if (!result.error) result.scores = std::move(scores[next++].scores);

@@ -38,10 +38,12 @@ class OfflineScorer {
                 std::function<void(OfflineResult)> emit);
   // Scores the waiting batch first when this trace does not fit it any more.
   void Add(Trace trace);
-  // Scores what waits; call it at the end.
+  // Scores what waits; call it at the end. A trace whose scores are no numbers carries an error.
   void Flush();
 
  private:
+  std::vector<TraceScore> ScoreAlone();
+
   StepScorer& scorer_;
   OfflineOptions options_;
   std::function<void(OfflineResult)> emit_;

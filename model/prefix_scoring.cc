@@ -45,6 +45,9 @@ struct PrefixScorer::Batch {
     if (is_new) entry->second.fill(-1);
     return entry->second;
   }
+  const StepScore& ScoreOf(const Read& read) const {
+    return read.kept ? *read.kept : scores[read_of_row.at(read.row)];
+  }
   void Want(int64_t row) {
     if (read_of_row.try_emplace(row, tokens.reads.size()).second) tokens.reads.push_back(row);
   }
@@ -171,12 +174,13 @@ void PrefixScorer::Compute(Batch* batch) {
   }
 }
 
-// As many of the traces as fit at once; `count` says how many.
+// From the trace `*next` on as many as fit at once; then it is the first that did not.
 std::vector<TraceScore> PrefixScorer::ScoreBatch(std::span<const TraceTokens> traces,
-                                                 size_t* count) {
+                                                 size_t* next) {
   Batch batch;
   std::vector<PrefixTree::Path> paths;
-  for (const TraceTokens& trace : traces) {
+  const size_t begin = *next;
+  for (const TraceTokens& trace : traces.subspan(begin)) {
     std::optional<PrefixTree::Path> path = tree_.Acquire(trace.ids);
     if (!path) break;
     paths.push_back(std::move(*path));
@@ -184,38 +188,53 @@ std::vector<TraceScore> PrefixScorer::ScoreBatch(std::span<const TraceTokens> tr
   }
   if (paths.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
-                StrCat("a trace of ", traces[0].ids.size(), " tokens; the cache holds ",
+                StrCat("a trace of ", traces[begin].ids.size(), " tokens; the cache holds ",
                        tree_.max_tokens(), " tokens (--cache-bytes)"));
   }
-  *count = paths.size();
+  *next += paths.size();
   try {
     Compute(&batch);
   } catch (...) {
     tree_.Abort(paths);
     throw;
   }
+  if (!std::ranges::all_of(batch.scores, IsFinite)) {
+    tree_.Abort(paths);
+    ForgetDamaged(batch, traces, begin);
+  }
   std::vector<TraceScore> result;
   for (size_t b = 0; b < paths.size(); ++b) {
     const Batch::Member& member = batch.members[b];
     TraceScore& score = result.emplace_back();
     score.tokens_computed = member.computed;
-    score.tokens_reused = int64_t(traces[b].ids.size()) - member.computed;
+    score.tokens_reused = int64_t(traces[begin + b].ids.size()) - member.computed;
     for (const Batch::Read& read : member.reads) {
-      const StepScore& step = read.kept ? *read.kept : batch.scores[batch.read_of_row.at(read.row)];
-      score.scores.Add(step);
-      if (!read.kept) tree_.KeepScore(paths[b], read.token, step);
+      score.scores.Add(batch.ScoreOf(read));
+      if (!read.kept) tree_.KeepScore(paths[b], read.token, batch.ScoreOf(read));
     }
   }
   tree_.Commit(paths);
   return result;
 }
 
+// After Abort of a batch from `begin` on: the keys and values of earlier batches may be what is
+// wrong with a trace. Throws.
+void PrefixScorer::ForgetDamaged(const Batch& batch, std::span<const TraceTokens> traces,
+                                 size_t begin) {
+  std::vector<StepScores> scores(traces.size());
+  for (size_t b = 0; b < batch.members.size(); ++b) {
+    const std::vector<Batch::Read>& reads = batch.members[b].reads;
+    for (const Batch::Read& read : reads) scores[begin + b].Add(batch.ScoreOf(read));
+    const auto is_damaged = [&](const Batch::Read& read) { return !IsFinite(batch.ScoreOf(read)); };
+    if (std::ranges::any_of(reads, is_damaged)) tree_.Forget(traces[begin + b].ids);
+  }
+  CheckFinite(scores);
+}
+
 std::vector<TraceScore> PrefixScorer::Score(std::span<const TraceTokens> traces) {
   std::vector<TraceScore> result;
-  while (!traces.empty()) {
-    size_t count = 0;
-    for (TraceScore& score : ScoreBatch(traces, &count)) result.push_back(std::move(score));
-    traces = traces.subspan(count);
+  for (size_t next = 0; next < traces.size();) {
+    for (TraceScore& score : ScoreBatch(traces, &next)) result.push_back(std::move(score));
   }
   return result;
 }

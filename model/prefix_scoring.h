@@ -30,7 +30,8 @@ class PrefixScorer {
 
   // Result [B]. The tokens that no trace before them has are computed, each once; a step whose
   // score is not kept though its tokens are costs one token. Throws Error(kInvalidArgument) naming
-  // both lengths for a trace that the cache cannot hold.
+  // both lengths for a trace that the cache cannot hold, and as CheckFinite; of a batch that fails
+  // nothing is kept, of traces whose scores are no numbers nothing at all.
   std::vector<TraceScore> Score(std::span<const TraceTokens> traces);
 
   int64_t TokensToCompute(const TraceTokens& trace) const {
@@ -51,7 +52,8 @@ class PrefixScorer {
   struct Batch;
   void AddTrace(const TraceTokens& trace, const PrefixTree::Path& path, Batch* batch) const;
   void Compute(Batch* batch);
-  std::vector<TraceScore> ScoreBatch(std::span<const TraceTokens> traces, size_t* count);
+  void ForgetDamaged(const Batch& batch, std::span<const TraceTokens> traces, size_t begin);
+  std::vector<TraceScore> ScoreBatch(std::span<const TraceTokens> traces, size_t* next);
 
   const Decoder& decoder_;
   const Head& head_;

@@ -197,6 +197,23 @@ void PrefixTree::Abort(std::span<const Path> batch) {
   }
 }
 
+void PrefixTree::Forget(std::span<const TokenId> ids) {
+  const std::lock_guard lock(mutex_);
+  Node* node = &root_;
+  size_t equal = kBlockTokens;
+  for (size_t done = 0; equal == kBlockTokens && done < ids.size(); done += equal) {
+    const Found found = BestChild(*node, ids.subspan(done));
+    if (found.node == nullptr) break;
+    node = found.node;
+    equal = found.equal;
+  }
+  while (node != &root_ && node->children.empty() && node->holders == 0) {
+    Node* const parent = node->parent;
+    RemoveLocked(node);
+    node = parent;
+  }
+}
+
 int64_t PrefixTree::Match(std::span<const TokenId> ids) const {
   const std::lock_guard lock(mutex_);
   const Node* node = &root_;

@@ -65,6 +65,10 @@ class PrefixTree {
   // Ends the batch: its new tokens are not computed, and are forgotten.
   void Abort(std::span<const Path> batch);
 
+  // Forgets what is kept of a trace and of no other: blocks that another trace goes on from stay.
+  // Between batches.
+  void Forget(std::span<const TokenId> ids);
+
   // How many tokens at the front are kept.
   int64_t Match(std::span<const TokenId> ids) const;
   // The score that was kept of a token of the path.

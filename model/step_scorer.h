@@ -55,8 +55,10 @@ class StepScorer {
   virtual ~StepScorer() = default;
   // Scores B traces in one packed batch: result [B], of S_b steps each. Only the steps that are
   // read (step_reads) are scored; a trace of no reads is computed for those that will continue it.
-  // Throws Error(kInvalidArgument) for ids outside the vocabulary, no ids, or more than max_tokens;
-  // nothing is cut. Throws DeviceLost where no later call could succeed either.
+  // Throws Error(kInvalidArgument) for ids outside the vocabulary, no ids, or more than max_tokens:
+  // nothing is cut; Error(kDataLoss) where a score is no finite number. Either is one trace's
+  // fault: its neighbours may be scored without it. Throws DeviceLost where no later call could
+  // succeed.
   virtual std::vector<TraceScore> Score(std::span<const TraceTokens> traces) = 0;
   // How many of the tokens Score would have to compute now; an estimate, for planning. Any thread.
   virtual int64_t TokensToCompute(const TraceTokens& trace) const {

@@ -70,6 +70,7 @@ class TorchStepScorer : public StepScorer {
   std::vector<TraceScore> ScoreWhole(std::span<const TraceTokens> traces) const {
     std::vector<StepScores> scores =
         ScoreSteps(decoder_, scoring_.head, traces, reference_ ? &*reference_ : nullptr);
+    CheckFinite(scores);
     std::vector<TraceScore> scored;
     for (size_t b = 0; b < traces.size(); ++b) {
       scored.push_back({std::move(scores[b]), int64_t(traces[b].ids.size()), 0});

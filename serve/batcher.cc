@@ -4,6 +4,9 @@
 #include <exception>
 #include <utility>
 
+#include "model/not_finite.h"
+#include "serve/shares.h"
+
 namespace prm {
 namespace {
 
@@ -55,6 +58,12 @@ void AddChunk(TraceScore chunk, int64_t begun, TraceScore* sum) {
   sum->tokens_reused += std::max<int64_t>(0, chunk.tokens_reused - begun);
 }
 
+// Errors that one trace causes, and that its neighbours need not share: one that the scorer does
+// not take, one whose scores are no numbers.
+bool IsOfATrace(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kDataLoss;
+}
+
 void CheckShape(const std::vector<TraceScore>& scores, std::span<const TraceTokens> tokens) {
   if (scores.size() != tokens.size()) {
     throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", scores.size(), " answers for ",
@@ -75,11 +84,22 @@ void CheckShape(const std::vector<TraceScore>& scores, std::span<const TraceToke
 struct Batcher::ScoreAttempt {
   std::vector<TraceScore> traces;
   std::optional<Error> error;
+  std::optional<int> not_finite;  // a read, where that is the error
+
+  // The error, which is of `trace` alone.
+  Error ErrorOf(const Waiting& trace) const {
+    if (!not_finite) return *error;
+    const size_t before = trace.outcome.scored.scores.p_correct.size();
+    return ScoreNotFinite(*not_finite, trace.item.first_step + int(before) + *not_finite);
+  }
 
   ScoreAttempt(StepScorer* scorer, std::span<const TraceTokens> tokens) {
     try {
       traces = scorer->Score(tokens);
       CheckShape(traces, tokens);
+    } catch (const ScoreNotFinite& e) {
+      error = e;
+      not_finite = e.read();
     } catch (const Error& e) {
       error = e;
     } catch (const std::exception& e) {
@@ -134,17 +154,23 @@ Batcher::Waiting Batcher::Arrive(BatchItem item, SteadyTime now) const {
 }
 
 void Batcher::CountLocked(const Waiting& trace, int sign) {
-  queue_tokens_ += sign * (trace.Length() - trace.begun);
+  const int64_t tokens = trace.Length() - trace.begun;
+  queue_tokens_ += sign * tokens;
+  Load& load = loads_[trace.item.client];
+  load.tokens += sign * tokens;
+  load.traces += sign;
+  if (load.traces == 0) loads_.erase(trace.item.client);
   Home& home = homes_[trace.home];
   home.traces += sign;
   if (trace.begun == 0) home.fresh_tokens += sign * trace.Length();
 }
 
-std::optional<QueueFull> Batcher::CheckFitsLocked(int64_t traces, int64_t tokens) const {
+std::optional<QueueFull> Batcher::CheckFitsLocked(uint64_t client, const Load& more) const {
+  const auto [traces, tokens] = more;
   const int64_t waiting = int64_t(queue_.size());
   const int64_t traces_over = waiting + traces - options_.max_queue_traces;
   const int64_t tokens_over = queue_tokens_ + tokens - options_.max_queue_tokens;
-  if (traces_over <= 0 && tokens_over <= 0) return std::nullopt;
+  if (traces_over <= 0 && tokens_over <= 0) return CheckShareLocked(client, more);
   const int64_t excess =
       std::max(tokens_over, waiting == 0 ? 0 : traces_over * (queue_tokens_ / waiting));
   return QueueFull(StrCat("the queue is full: ", waiting, " traces of ", queue_tokens_,
@@ -152,11 +178,29 @@ std::optional<QueueFull> Batcher::CheckFitsLocked(int64_t traces, int64_t tokens
                    RetryAfter(excess, queue_tokens_, RateLocked()));
 }
 
+std::optional<QueueFull> Batcher::CheckShareLocked(uint64_t client, const Load& more) const {
+  const auto load = loads_.find(client);
+  if (load == loads_.end()) return std::nullopt;
+  const Load& held = load->second;
+  const int64_t free_traces = options_.max_queue_traces - int64_t(queue_.size());
+  const int64_t free_tokens = options_.max_queue_tokens - queue_tokens_;
+  if (Shares::Allows(held.traces, more.traces, free_traces) &&
+      Shares::Allows(held.tokens, more.tokens, free_tokens)) {
+    return std::nullopt;
+  }
+  return QueueFull(
+      StrCat("this client has its share of the queue: ", held.traces, " traces of ", held.tokens,
+             " tokens, and as much must stay free for others; no room "
+             "for ",
+             more.traces, " of ", more.tokens),
+      RetryAfter(more.tokens, held.tokens, RateLocked()));
+}
+
 // Where there is no room, those that wait for nothing leave first, into `dead`.
-std::optional<QueueFull> Batcher::MakeRoomLocked(int64_t traces, int64_t tokens, Leaving* dead) {
-  if (!CheckFitsLocked(traces, tokens)) return std::nullopt;
+std::optional<QueueFull> Batcher::MakeRoomLocked(uint64_t client, const Load& more, Leaving* dead) {
+  if (!CheckFitsLocked(client, more)) return std::nullopt;
   *dead = RemoveDeadLocked();
-  return CheckFitsLocked(traces, tokens);
+  return CheckFitsLocked(client, more);
 }
 
 // Tokens a second of all workers.
@@ -167,6 +211,7 @@ double Batcher::RateLocked() const {
 }
 
 void Batcher::Submit(std::vector<BatchItem> items) {
+  if (items.empty()) return;
   int64_t tokens = 0;
   for (const BatchItem& item : items) tokens += int64_t(item.tokens.ids.size());
   if (int64_t(items.size()) > options_.max_queue_traces || tokens > options_.max_queue_tokens) {
@@ -184,7 +229,7 @@ void Batcher::Submit(std::vector<BatchItem> items) {
     if (draining_) {
       throw Error(ErrorCode::kUnavailable, "the server is draining and takes no new work");
     }
-    full = MakeRoomLocked(int64_t(arriving.size()), tokens, &dead);
+    full = MakeRoomLocked(arriving[0].item.client, {int64_t(arriving.size()), tokens}, &dead);
     for (size_t i = 0; i < arriving.size() && !full; ++i) {
       arriving[i].number = next_number_++;
       CountLocked(arriving[i], 1);
@@ -196,12 +241,12 @@ void Batcher::Submit(std::vector<BatchItem> items) {
   if (full) throw *full;
 }
 
-void Batcher::CheckRoom(int64_t traces) {
+void Batcher::CheckRoom(uint64_t client, int64_t traces) {
   Leaving dead;
   std::optional<QueueFull> full;
   {
     std::lock_guard lock(mutex_);
-    full = MakeRoomLocked(traces, 0, &dead);
+    full = MakeRoomLocked(client, {traces, 0}, &dead);
   }
   Dismiss(std::move(dead));
   if (full) throw *full;
@@ -386,7 +431,7 @@ void Batcher::Run(size_t worker, std::vector<Turn> batch, BatchReport* report) {
     tokens.push_back(Part(trace.item.tokens, turn.end));
   }
   ScoreAttempt attempt(scorer, tokens);
-  if (attempt.error && attempt.error->code() == ErrorCode::kInvalidArgument && batch.size() > 1) {
+  if (attempt.error && IsOfATrace(attempt.error->code()) && batch.size() > 1) {
     RunAlone(scorer, tokens, std::move(batch), report);
     report->compute_us = Microseconds(start, options_.now());
     return;
@@ -394,8 +439,12 @@ void Batcher::Run(size_t worker, std::vector<Turn> batch, BatchReport* report) {
   report->compute_us = Microseconds(start, options_.now());
   MeasureRate(worker, *report);
   for (size_t i = 0; i < batch.size(); ++i) {
-    TraceOutcome result{{}, attempt.error, 0, report->compute_us};
-    if (!attempt.error) result.scored = std::move(attempt.traces[i]);
+    TraceOutcome result{{}, {}, 0, report->compute_us};
+    if (attempt.error) {
+      result.error = attempt.ErrorOf(batch[i].trace);
+    } else {
+      result.scored = std::move(attempt.traces[i]);
+    }
     Conclude(std::move(batch[i]), std::move(result), report);
   }
 }
@@ -413,8 +462,11 @@ void Batcher::RunAlone(StepScorer* scorer, std::span<const TraceTokens> tokens,
       result.error = Error(ErrorCode::kDeadlineExceeded, kExpired);
     } else {
       ScoreAttempt attempt(scorer, tokens.subspan(i, 1));
-      result.error = attempt.error;
-      if (!attempt.error) result.scored = std::move(attempt.traces[0]);
+      if (attempt.error) {
+        result.error = attempt.ErrorOf(batch[i].trace);
+      } else {
+        result.scored = std::move(attempt.traces[0]);
+      }
       result.compute_us = Microseconds(start, options_.now());
     }
     Conclude(std::move(batch[i]), std::move(result), report);

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "data/error.h"
@@ -31,9 +32,10 @@ struct TraceOutcome {
 // One trace to score.
 struct BatchItem {
   TraceTokens tokens;
+  int first_step = 0;  // of which tokens.step_reads[0] is, for messages
   SteadyTime deadline = SteadyTime::max();
   Priority priority = Priority::kUnary;
-  uint64_t client = 0;  // whose it is: clients share the scorers fairly
+  uint64_t client = 0;  // whose it is: clients share the queue and the scorers fairly
   // Set by the caller at any time, from any thread; null: never cancelled.
   std::shared_ptr<const std::atomic<bool>> cancelled;
   // Called once on a worker's thread, or within Submit or Stop where the item leaves the queue
@@ -102,14 +104,15 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  // Queues all items or none. Throws Error, in which case no callback is called: QueueFull where
-  // there is no room for all of them (dead items leave first), kInvalidArgument where there never
-  // could be, kUnavailable after Drain.
+  // Queues all items, of one client, or none. Throws Error, in which case no callback is called:
+  // QueueFull where there is no room for all of them (dead items leave first) or the client would
+  // have more than it leaves to others (Shares), kInvalidArgument where there never could be room,
+  // kUnavailable after Drain.
   void Submit(std::vector<BatchItem> items);
 
-  // Throws QueueFull where `traces` more would be refused whatever their length: before the work
-  // of reading them.
-  void CheckRoom(int64_t traces);
+  // Throws QueueFull where `traces` more of a client would be refused whatever their length: before
+  // the work of reading them.
+  void CheckRoom(uint64_t client, int64_t traces);
   // When a call that is refused now should come again.
   std::chrono::milliseconds retry_after() const;
 
@@ -142,6 +145,10 @@ class Batcher {
     Waiting trace;
     int64_t end = 0;  // of its tokens
   };
+  // What waits of a client.
+  struct Load {
+    int64_t traces = 0, tokens = 0;
+  };
   // What is known of a worker. Where prefixes are not reused the first is the home of all traces.
   struct Home {
     int64_t traces = 0;        // of queue_
@@ -159,8 +166,9 @@ class Batcher {
   void CountLocked(const Waiting& trace, int sign);
   bool MayTakeLocked(size_t worker, size_t home) const;
   bool HasWorkLocked(size_t worker) const;
-  std::optional<QueueFull> CheckFitsLocked(int64_t traces, int64_t tokens) const;
-  std::optional<QueueFull> MakeRoomLocked(int64_t traces, int64_t tokens, Leaving* dead);
+  std::optional<QueueFull> CheckFitsLocked(uint64_t client, const Load& more) const;
+  std::optional<QueueFull> CheckShareLocked(uint64_t client, const Load& more) const;
+  std::optional<QueueFull> MakeRoomLocked(uint64_t client, const Load& more, Leaving* dead);
   double RateLocked() const;
   std::vector<WaitingTrace> QueueViewLocked(std::optional<size_t> worker) const;
   int64_t CostLocked(size_t worker, size_t index, std::span<const BatchMember> taken) const;
@@ -188,6 +196,7 @@ class Batcher {
   std::deque<Waiting> queue_;  // in the order of arrival
   std::vector<Home> homes_;    // one a worker
   int64_t queue_tokens_ = 0;
+  std::unordered_map<uint64_t, Load> loads_;  // of clients with something in queue_
   uint64_t next_number_ = 0;
   int64_t in_work_ = 0;  // traces that left the queue and whose callbacks have not returned
   bool draining_ = false;

@@ -61,8 +61,10 @@ void AddServeCommand(CLI::App& app) {
   number("--max-steps", s.limits.max_steps, "Steps of one trace");
   number("--max-call-tokens", s.limits.max_call_tokens, "Tokens of one call");
   number("--max-message-bytes", s.limits.max_message_bytes, "Size of one call");
-  number("--max-streams", s.stream.max_streams, "Streams at once; more: RESOURCE_EXHAUSTED");
-  number("--max-sessions", s.stream.max_sessions, "Sessions of all streams");
+  number("--max-streams", s.stream.max_streams,
+         "Streams at once, of which a client holds no more than it leaves free; more: "
+         "RESOURCE_EXHAUSTED");
+  number("--max-sessions", s.stream.max_sessions, "Sessions of all streams; of a client as above");
   number("--max-stream-sessions", s.stream.max_stream_sessions, "Sessions of one stream");
   number("--max-unanswered", s.stream.max_unanswered,
          "Requests and replies of one stream that wait; more are not read");
@@ -70,8 +72,16 @@ void AddServeCommand(CLI::App& app) {
          "When a stream is cut whose client does not read");
   number("--session-idle-seconds", s.stream.session_idle_seconds,
          "When a session without requests is closed");
+  number("--stream-idle-seconds", s.stream.stream_idle_seconds,
+         "When a stream without sessions and requests is ended");
+  number("--max-buffered-bytes", s.shared.max_buffered_bytes,
+         "Of requests without an answer and of sessions, in all; as much again may be on its way "
+         "in; more: RESOURCE_EXHAUSTED");
+  serve->add_flag("--trust-client-id", s.shared.trust_client_id,
+                  "A client is who its calls' metadata client-id says, not their address: for a "
+                  "proxy in front that sets it");
   number("--text-threads", s.text_threads, "Threads that parse and tokenise calls");
-  number("--waiting-calls", s.max_waiting_calls, "Calls that may wait for those threads");
+  number("--waiting-calls", s.shared.max_waiting_calls, "Calls that may wait for those threads");
   number("--drain-seconds", s.drain_seconds, "How long SIGTERM waits for accepted calls");
   number("--max-connections", s.max_connections, "Connections at once; more are closed");
   number("--connection-idle-seconds", s.connection_idle_seconds,
@@ -200,8 +210,10 @@ void AddClientFlags(CLI::App* app, ClientOptions* client) {
   number("--calls", client->calls_in_flight, "Calls at once");
   number("--attempts", client->attempts, "Of one call while the server is not there or full");
   number("--timeout", client->timeout_seconds, "Seconds that one attempt may take");
-  app->add_option("--client-id", client->client_id,
-                  "Whose calls these are, for the server's fairness; empty: the connection's");
+  app->add_option(
+      "--client-id", client->client_id,
+      "Whose calls these are, for a server that trusts it (--trust-client-id); else the "
+      "address says so");
   app->add_flag("--route-by-problem", client->route_by_problem,
                 "A problem a call, named for a proxy before several servers");
 }

@@ -21,6 +21,7 @@ struct StreamIdentity {
   std::function<void(const CallRecord&)> on_end;
   // Called when gRPC has done with the call, which may then be destroyed.
   std::function<void()> on_done;
+  Held place;  // among the server's streams, while the call is there
 };
 
 // Begins to read at once. Owned by who holds it, at least until on_done; who calls Tick or Drain

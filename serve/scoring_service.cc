@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "serve/client_key.h"
 #include "serve/rerank_codec.h"
 #include "serve/stream_codec.h"
 
@@ -55,10 +56,13 @@ grpc::Status Serialize(const Response& message, grpc::ByteBuffer* bytes) {
 
 }  // namespace
 
-uint64_t ClientOf(const grpc::CallbackServerContext& context) {
+uint64_t ClientOf(const grpc::CallbackServerContext& context, bool trust_client_id) {
   const auto named = context.client_metadata().find("client-id");
-  if (named == context.client_metadata().end()) return std::hash<std::string>()(context.peer());
-  return std::hash<std::string_view>()({named->second.data(), named->second.size()});
+  if (!trust_client_id || named == context.client_metadata().end()) {
+    return ClientKey(ClientOfPeer(context.peer()));
+  }
+  return ClientKey(
+      StrCat("client-id:", std::string_view(named->second.data(), named->second.size())));
 }
 
 grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context) {
@@ -80,16 +84,29 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
         service_(service),
         context_(context),
         deadline_(ToSteady(context->deadline())),
-        client_(ClientOf(*context)),
-        response_(response) {
+        client_(ClientOf(*context, parts_.shared.trust_client_id)),
+        response_(response),
+        waits_(&service->waiting_calls_, client_),
+        bytes_(&service->bytes_, client_) {
     record_.id = id;
   }
 
+  // Before Start: takes its places. Throws QueueFull where the client may have no more.
+  void Admit(int64_t bytes) {
+    const auto take = [&](Held& held, int64_t count, const Shares& shares, const char* what) {
+      if (held.Set(count)) return;
+      throw QueueFull(shares.Refusal(client_, what), parts_.batcher->retry_after());
+    };
+    take(waits_, 1, service_->waiting_calls_, "calls that wait to be read");
+    take(bytes_, bytes, service_->bytes_, "bytes of requests");
+  }
+
   void Start(const grpc::ByteBuffer& bytes) {
+    waits_.Set(0);
     try {
       const std::vector<Trace> traces = Read(bytes);
       CheckTraceCount(int(traces.size()));
-      parts_.batcher->CheckRoom(int64_t(traces.size()));
+      parts_.batcher->CheckRoom(client_, int64_t(traces.size()));
       std::vector<BatchItem> items = Tokenize(traces);
       if (items.empty()) return Answer();
       pending_ = items.size();
@@ -135,7 +152,7 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
   std::vector<BatchItem> Tokenize(const std::vector<Trace>& traces) {
     answers_.resize(traces.size());
     std::vector<BatchItem> items;
-    for (size_t i = 0; i < traces.size(); ++i) {
+    for (const size_t i : FindFitting(traces)) {
       if (cancelled_->load(std::memory_order_relaxed)) {
         throw Error(ErrorCode::kCancelled, "the call was cancelled before its work began");
       }
@@ -145,28 +162,57 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
       } catch (const Error& error) {
         answers_[i] = MakeErrorAnswer(traces[i].id, error);
       }
-      if (record_.tokens > parts_.limits.max_call_tokens) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    StrCat("more than ", parts_.limits.max_call_tokens,
-                           " tokens in one call; send fewer traces a call"));
-      }
+      CheckCallTokens(record_.tokens);
     }
     return items;
   }
 
-  TraceTokens TokenizeOne(const Trace& trace) {
-    if (trace.steps.size() > size_t(parts_.limits.max_steps)) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  StrCat("trace ", trace.id, ": ", trace.steps.size(), " steps; expected at most ",
-                         parts_.limits.max_steps));
+  void CheckCallTokens(int64_t tokens) const {
+    if (tokens <= parts_.limits.max_call_tokens) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("more than ", parts_.limits.max_call_tokens,
+                       " tokens in one call; send fewer traces a call"));
+  }
+
+  // The traces that are not too long, as far as their bytes tell; the others get their errors.
+  // Costs a fraction of tokenising, which a text far beyond the limits must not cost.
+  std::vector<size_t> FindFitting(const std::vector<Trace>& traces) {
+    std::vector<size_t> fitting;
+    int64_t tokens = 0;
+    for (size_t i = 0; i < traces.size(); ++i) {
+      try {
+        CheckSteps(traces[i]);
+        const int64_t least =
+            MinTokens(parts_.scorer->format(), parts_.scorer->tokenizer(), traces[i]);
+        CheckTokens(traces[i], least, "at least ");
+        tokens += least;
+        fitting.push_back(i);
+      } catch (const Error& error) {
+        answers_[i] = MakeErrorAnswer(traces[i].id, error);
+      }
     }
-    TraceTokens tokens = TokenizeTrace(parts_.scorer->format(), parts_.scorer->tokenizer(), trace);
+    CheckCallTokens(tokens);
+    return fitting;
+  }
+
+  void CheckSteps(const Trace& trace) const {
+    if (trace.steps.size() <= size_t(parts_.limits.max_steps)) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("trace ", trace.id, ": ", trace.steps.size(), " steps; expected at most ",
+                       parts_.limits.max_steps));
+  }
+
+  void CheckTokens(const Trace& trace, int64_t tokens, const char* about) const {
     const int max_tokens = parts_.scorer->description().max_tokens;
-    if (tokens.ids.size() > size_t(max_tokens)) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  StrCat("trace ", trace.id, ": ", tokens.ids.size(),
-                         " tokens; the model takes at most ", max_tokens));
-    }
+    if (tokens <= max_tokens) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("trace ", trace.id, ": ", about, tokens, " tokens; the model takes at most ",
+                       max_tokens));
+  }
+
+  TraceTokens TokenizeOne(const Trace& trace) {
+    TraceTokens tokens = TokenizeTrace(parts_.scorer->format(), parts_.scorer->tokenizer(), trace);
+    CheckTokens(trace, int64_t(tokens.ids.size()), "");
     record_.tokens += int64_t(tokens.ids.size());
     return tokens;
   }
@@ -225,6 +271,7 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
   const uint64_t client_;
   const SteadyTime arrived_ = std::chrono::steady_clock::now();
   grpc::ByteBuffer* const response_;  // gRPC's, until OnDone
+  Held waits_, bytes_;
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::vector<TraceAnswer> answers_;  // [traces of the request]
   std::atomic<size_t> pending_ = 0;
@@ -238,7 +285,10 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
 ScoringService::ScoringService(const ServiceParts& parts)
     : parts_(parts),
       rules_(*parts.scorer, parts.limits.max_steps, parts.stream.max_step_bytes),
-      places_(parts.stream.max_sessions) {}
+      stream_places_(parts.stream.max_streams),
+      sessions_(parts.stream.max_sessions),
+      waiting_calls_(parts.shared.max_waiting_calls),
+      bytes_(parts.shared.max_buffered_bytes) {}
 
 class ScoringService::ScoreTracesCall : public Call {
  public:
@@ -297,10 +347,13 @@ grpc::ServerUnaryReactor* ScoringService::Accept(grpc::CallbackServerContext* co
     ++calls_;
   }
   Call* call = new OneCall(this, id, context, response);
-  if (draining) {
-    call->Fail(Error(ErrorCode::kUnavailable, kDraining));
-  } else if (!parts_.pool->TryPost([call, request] { call->Start(*request); })) {
-    call->Fail(QueueFull("too many calls wait to be read", parts_.batcher->retry_after()));
+  try {
+    if (draining) throw Error(ErrorCode::kUnavailable, kDraining);
+    call->Admit(int64_t(request->Length()));
+    parts_.pool->Post([call, request] { call->Start(*request); },
+                      TextWork(int64_t(request->Length())));
+  } catch (const Error& error) {
+    call->Fail(error);
   }
   return call;
 }
@@ -317,43 +370,49 @@ grpc::ServerUnaryReactor* ScoringService::Rerank(grpc::CallbackServerContext* co
   return Accept<RerankCall>(context, request, response);
 }
 
-grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ScoringService::ScoreStream(
-    grpc::CallbackServerContext* context) {
+ScoringService::StreamReactor* ScoringService::ScoreStream(grpc::CallbackServerContext* context) {
   StreamParts stream;
   stream.rules = &rules_;
   stream.batcher = parts_.batcher;
   stream.pool = parts_.pool;
-  stream.places = &places_;
+  stream.sessions = &sessions_;
+  stream.bytes = &bytes_;
   stream.limits = parts_.stream;
   stream.deadline = ToSteady(context->deadline());
-  stream.client = ClientOf(*context);
+  stream.client = ClientOf(*context, parts_.shared.trust_client_id);
   stream.now = parts_.now;
   stream.on_step = parts_.on_step;
-  CallRecord record;
-  record.event = "stream";
-  std::optional<Error> refused;
+  const uint64_t id = NextId();
+  Held place(&stream_places_, stream.client);
+  if (!place.Set(1)) {
+    return RefuseStream(
+        id, context,
+        QueueFull(stream_places_.Refusal(stream.client, "streams"), parts_.batcher->retry_after()));
+  }
   {
     std::lock_guard lock(mutex_);
-    record.id = next_id_++;
-    if (draining_) {
-      refused = Error(ErrorCode::kUnavailable, kDraining);
-    } else if (int(streams_.size()) >= parts_.stream.max_streams) {
-      refused = Error(
-          ErrorCode::kResourceExhausted,
-          StrCat("the server has ", streams_.size(), " streams, all it may have; try again later"));
-    } else {
-      StreamIdentity identity{record.id, parts_.on_stream,
-                              [this, id = record.id] { LeaveStream(id); }};
+    if (!draining_) {
+      StreamIdentity identity{id, parts_.on_stream, [this, id] { LeaveStream(id); },
+                              std::move(place)};
       const auto call = std::make_shared<StreamCall>(stream, context, std::move(identity));
       ++calls_;
-      streams_[record.id] = call;
+      streams_[id] = call;
       return call.get();
     }
   }
-  record.status = refused->code();
-  record.message = refused->what();
+  return RefuseStream(id, context, Error(ErrorCode::kUnavailable, kDraining));
+}
+
+ScoringService::StreamReactor* ScoringService::RefuseStream(uint64_t id,
+                                                            grpc::CallbackServerContext* context,
+                                                            const Error& why) {
+  CallRecord record;
+  record.id = id;
+  record.event = "stream";
+  record.status = why.code();
+  record.message = why.what();
   if (parts_.on_stream) parts_.on_stream(record);
-  return new RefusedStream(StatusOf(*refused, context));
+  return new RefusedStream(StatusOf(why, context));
 }
 
 grpc::ServerUnaryReactor* ScoringService::DescribeModel(grpc::CallbackServerContext* context,
@@ -365,6 +424,11 @@ grpc::ServerUnaryReactor* ScoringService::DescribeModel(grpc::CallbackServerCont
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
+}
+
+uint64_t ScoringService::NextId() {
+  std::lock_guard lock(mutex_);
+  return next_id_++;
 }
 
 void ScoringService::Leave() {

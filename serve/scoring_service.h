@@ -15,6 +15,7 @@
 #include "serve/codec.h"
 #include "serve/score_stream.h"
 #include "serve/session_stream.h"
+#include "serve/shares.h"
 #include "serve/thread_pool.h"
 
 namespace prm {
@@ -25,6 +26,7 @@ struct ServiceParts {
   Batcher* batcher = nullptr;
   ThreadPool* pool = nullptr;
   CallLimits limits;
+  SharedLimits shared;
   // Called when a call was answered, from any thread, under no lock.
   std::function<void(const CallRecord&)> on_call;
 
@@ -36,10 +38,11 @@ struct ServiceParts {
   std::function<void(const ScoredStep&)> on_step;
 };
 
-// Whose call it is, by its metadata `client-id`, else its connection: BatchItem::client.
-uint64_t ClientOf(const grpc::CallbackServerContext& context);
+// Whose call it is (BatchItem::client): ClientOfPeer; where `trust_client_id` is set, what the
+// metadata `client-id` names, if it is there.
+uint64_t ClientOf(const grpc::CallbackServerContext& context, bool trust_client_id);
 
-// Of `error`; where the queue is full, also says in the trailing metadata when to come again.
+// Of `error`; where there is no room, also says in the trailing metadata when to come again.
 // Before the call is finished.
 grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context);
 
@@ -56,8 +59,8 @@ class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_Sc
   grpc::ServerUnaryReactor* ScoreTraces(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override;
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ScoreStream(
-      grpc::CallbackServerContext* context) override;
+  using StreamReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+  StreamReactor* ScoreStream(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Rerank(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override;
@@ -75,7 +78,7 @@ class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_Sc
   // called every now and then.
   void Tick();
   // Open now, on all streams.
-  int sessions() const { return places_.taken(); }
+  int sessions() const { return int(sessions_.taken()); }
 
  private:
   using Streams = std::vector<std::shared_ptr<StreamCall>>;
@@ -85,13 +88,17 @@ class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_Sc
   template <class OneCall>
   grpc::ServerUnaryReactor* Accept(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
+  StreamReactor* RefuseStream(uint64_t id, grpc::CallbackServerContext* context, const Error& why);
+  uint64_t NextId();
   void Leave();
   void LeaveStream(uint64_t id);
   Streams LiveStreams();
 
   const ServiceParts parts_;
   const SessionRules rules_;
-  SessionPlaces places_;
+  Shares stream_places_, sessions_;
+  Shares waiting_calls_;  // to be read
+  Shares bytes_;          // of requests without an answer, and of sessions
   std::mutex mutex_;
   // Guarded by mutex_:
   bool draining_ = false;

@@ -54,16 +54,18 @@ void CheckLimits(const ServerOptions& o) {
   at_least("max_unanswered_bytes", o.stream.max_unanswered_bytes, 1);
   at_least("stalled_seconds", o.stream.stalled_seconds, 1);
   at_least("session_idle_seconds", o.stream.session_idle_seconds, 1);
+  at_least("stream_idle_seconds", o.stream.stream_idle_seconds, 1);
   at_least("chunk tokens", o.batch.chunk_tokens, 0);
   at_least("aging in ms", o.batch.aging.count(), 1);
   at_least("text_threads", o.text_threads, 1);
-  at_least("max_waiting_calls", o.max_waiting_calls, 1);
+  at_least("max_waiting_calls", o.shared.max_waiting_calls, 1);
   at_least("max_connections", o.max_connections, 1);
   at_least("connection_idle_seconds", o.connection_idle_seconds, 1);
   at_least("watchdog_seconds", o.watchdog_seconds, 0);
   // A call that meets its own limits must fit into an empty queue.
   at_least("max_queue_traces", o.max_queue_traces, o.limits.max_traces);
   at_least("max_queue_tokens", o.max_queue_tokens, o.limits.max_call_tokens);
+  at_least("max_buffered_bytes", o.shared.max_buffered_bytes, o.limits.max_message_bytes);
 }
 
 std::vector<std::unique_ptr<StepScorer>> ListOf(std::unique_ptr<StepScorer> scorer) {
@@ -82,6 +84,17 @@ void EnableHealthAndReflection() {
   });
 }
 
+// What gRPC holds of calls before we see them: of messages on their way in as much as of those that
+// are there, and calls of one connection. Past the former it ends calls with RESOURCE_EXHAUSTED.
+void BoundReceived(grpc::ServerBuilder* builder, const ServerOptions& options) {
+  constexpr int kCallsOfAConnection = 256;
+  constexpr int64_t kConnectionBytes = 64 << 20;  // for connections by themselves
+  builder->SetResourceQuota(
+      grpc::ResourceQuota("received")
+          .Resize(size_t(2 * options.shared.max_buffered_bytes + kConnectionBytes)));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsOfAConnection);
+}
+
 }  // namespace
 
 // Members in the order of their need: each is destroyed before what it uses.
@@ -91,11 +104,12 @@ struct Server::State {
         log(o.log_level),
         workers(scorers.size()),
         batcher(BatcherSettings(), Watched(std::move(scorers))),
-        pool(o.text_threads, size_t(o.max_waiting_calls)),
+        pool(o.text_threads),
         service({.scorer = scorer,
                  .batcher = &batcher,
                  .pool = &pool,
                  .limits = o.limits,
+                 .shared = o.shared,
                  .on_call =
                      [this](const CallRecord& record) {
                        log.Call(record);
@@ -209,6 +223,7 @@ void Server::State::BuildServer() {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  BoundReceived(&builder, options);
   builder.RegisterService(&service);
   server = builder.BuildAndStart();
   if (!server) throw Error(ErrorCode::kInternal, "server: gRPC does not start");

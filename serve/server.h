@@ -25,13 +25,13 @@ struct ServerOptions {
   std::string metrics;                     // host:port of /metrics; empty: none
   std::string log_level = "info";
   CallLimits limits;
+  SharedLimits shared;
   StreamLimits stream;
   BatchLimits batch;
   int64_t max_queue_traces = 8192;
   int64_t max_queue_tokens = int64_t{4} << 20;
-  int text_threads = 2;         // that parse and tokenise requests
-  int max_waiting_calls = 256;  // calls that wait to be parsed
-  int drain_seconds = 30;       // how long Drain waits for accepted calls
+  int text_threads = 2;    // that parse and tokenise requests
+  int drain_seconds = 30;  // how long Drain waits for accepted calls
 
   int max_connections = 4096;          // fewer where the process may not have the descriptors
   int connection_idle_seconds = 3600;  // when a connection without calls is closed

@@ -15,6 +15,19 @@ double CheckedThreshold(double threshold) {
               StrCat("threshold ", threshold, "; expected a number in [0, 1]"));
 }
 
+void CheckProblemTokens(const SessionRules& rules, int64_t tokens, const char* about) {
+  if (tokens <= rules.max_tokens) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("a problem of ", about, tokens, " tokens; the model takes at most ",
+                     rules.max_tokens));
+}
+
+// Before it is tokenised, which a problem far too long must not cost.
+const std::string& CheckedProblem(const SessionRules& rules, const std::string& problem) {
+  CheckProblemTokens(rules, rules.tokenizer.MinTokens(problem), "at least ");
+  return problem;
+}
+
 void CheckSteps(int steps, int count) {
   if (steps >= 0 && steps <= count) return;
   throw Error(ErrorCode::kOutOfRange, StrCat("step ", steps, " of a session with ", count,
@@ -68,12 +81,9 @@ SessionRules::SessionRules(const StepScorer& scorer, int steps, int step_bytes)
 Session::Session(const SessionRules& rules, const SessionOptions& options)
     : rules_(rules),
       threshold_(CheckedThreshold(options.threshold.value_or(rules.threshold))),
-      trace_(rules.format, rules.tokenizer, options.problem),
+      trace_(rules.format, rules.tokenizer, CheckedProblem(rules, options.problem)),
       text_(options.step_delimiter.empty() ? rules.step_delimiter : options.step_delimiter) {
-  const size_t tokens = trace_.tokens().ids.size();
-  if (tokens <= size_t(rules.max_tokens)) return;
-  throw Error(ErrorCode::kInvalidArgument, StrCat("a problem of ", tokens, " tokens; the model ",
-                                                  "takes at most ", rules.max_tokens));
+  CheckProblemTokens(rules, int64_t(trace_.tokens().ids.size()), "");
 }
 
 TraceTokens Session::Begin(std::string_view step) {
@@ -90,17 +100,26 @@ TraceTokens Session::Begin(std::string_view step) {
   if (IsBlank(step)) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("step ", index, " is empty"));
   }
+  const auto check_tokens = [&](int64_t tokens, const char* about) {
+    if (tokens <= rules_.max_tokens) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("step ", index, ": ", about, tokens, " tokens with the steps before it; ",
+                       "the model takes at most ", rules_.max_tokens));
+  };
+  // Before it is tokenised, which a step far too long must not cost.
+  check_tokens(
+      int64_t(trace_.tokens().ids.size()) + MinStepTokens(rules_.format, rules_.tokenizer, step),
+      "at least ");
   try {
     trace_.Append(step);
   } catch (const Error& error) {
     throw Error(error.code(), StrCat("step ", index, ": ", error.what()));
   }
-  const size_t length = trace_.tokens().ids.size();
-  if (length > size_t(rules_.max_tokens)) {
+  try {
+    check_tokens(int64_t(trace_.tokens().ids.size()), "");
+  } catch (const Error&) {
     trace_.Rewind(index);
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("step ", index, ": ", length, " tokens with the steps before it; the model ",
-                       "takes at most ", rules_.max_tokens));
+    throw;
   }
   TraceTokens tokens = trace_.tokens();
   tokens.step_reads = {tokens.step_reads.back()};

@@ -97,6 +97,8 @@ class Session {
   // ends here.
   std::optional<std::string> NextStep(bool at_end);
   bool has_text() const { return text_.size_bytes() > 0; }
+  // Of what the session keeps: its trace and the text that is not yet a step.
+  int64_t size_bytes() const { return trace_.size_bytes() + int64_t(text_.size_bytes()); }
   // After a refused piece or step: what came of the text is lost, and so no more is taken before
   // RollBack, as what is on its way would be read as another step.
   void DropText();

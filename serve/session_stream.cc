@@ -46,6 +46,16 @@ void CheckOrder(const AppendText& append, const Session& session) {
   }
 }
 
+// A request for which there is no room is kept only so far that its session gets the answer in its
+// turn: `why`.
+void Forget(const Error& why, StreamRequest* request) {
+  if (std::holds_alternative<AppendText>(request->operation)) {
+    std::get<AppendText>(request->operation).text = std::string();
+  } else {
+    request->operation = why;
+  }
+}
+
 // What `action` throws.
 std::optional<Error> ErrorIn(const std::function<void()>& action) {
   try {
@@ -64,32 +74,29 @@ bool LastsFor(int seconds, SteadyTime since, SteadyTime now) {
 
 }  // namespace
 
-bool SessionPlaces::TryTake() {
-  int taken = taken_.load(std::memory_order_relaxed);
-  while (taken < count_) {
-    if (taken_.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
-  }
-  return false;
-}
-
-void SessionPlaces::Return(int places) { taken_.fetch_sub(places, std::memory_order_relaxed); }
-
 struct SessionStream::Pending {
   int64_t number = 0;
   int64_t bytes = 0;
+  Held held;                            // bytes, until it is answered
   std::function<StreamRequest()> read;  // until it was called
   StreamRequest request;
+  std::optional<Error> refused;  // there is no room for it: the answer, when its turn comes
   bool in_batcher = false;
 };
 
 SessionStream::SessionStream(const StreamParts& parts, StreamSink* sink)
-    : parts_(parts), sink_(sink) {}
+    : parts_(parts), sink_(sink), last_used_(parts_.now()) {}
 
 // --- from any thread -----------------------------------------------------------------------------
 
 void SessionStream::Take(int64_t bytes, std::function<StreamRequest()> read) {
   auto pending = std::make_shared<Pending>();
   pending->bytes = bytes;
+  pending->held = Held(parts_.bytes, parts_.client);
+  if (!pending->held.Set(bytes)) {
+    pending->refused = QueueFull(parts_.bytes->Refusal(parts_.client, "bytes of requests"),
+                                 parts_.batcher->retry_after());
+  }
   pending->read = std::move(read);
   bool next = false;
   {
@@ -166,9 +173,11 @@ void SessionStream::Post(Event event) {
 }
 
 void SessionStream::WakeLocked() {
-  if (running_) return;
-  running_ = true;
-  parts_.pool->Post([this] { Run(); });
+  if (!std::exchange(running_, true)) PostRunLocked();
+}
+
+void SessionStream::PostRunLocked() {
+  parts_.pool->Post([this] { Run(); }, TextWork(unanswered_bytes_));
 }
 
 bool SessionStream::ResumesLocked() {
@@ -181,22 +190,20 @@ bool SessionStream::ResumesLocked() {
 
 // --- on the pool, one at a time ------------------------------------------------------------------
 
+// What came meanwhile is posted anew: other streams and calls get their turns in between.
 void SessionStream::Run() {
-  for (;;) {
-    std::deque<Event> events;
-    {
-      std::lock_guard lock(mutex_);
-      if (inbox_.empty()) {
-        ended_ = closed_ && in_batcher_ == 0;
-        if (!ended_) {
-          running_ = false;
-          return;
-        }
-        break;
-      }
-      events.swap(inbox_);
-    }
-    for (Event& event : events) Handle(event);
+  std::deque<Event> events;
+  {
+    std::lock_guard lock(mutex_);
+    events.swap(inbox_);
+  }
+  for (Event& event : events) Handle(event);
+  {
+    std::lock_guard lock(mutex_);
+    if (!inbox_.empty()) return PostRunLocked();
+    ended_ = closed_ && in_batcher_ == 0;
+    running_ = ended_;
+    if (!ended_) return;
   }
   End();
 }
@@ -204,7 +211,6 @@ void SessionStream::Run() {
 // Nothing of the stream may be touched behind the sink's End.
 void SessionStream::End() {
   lanes_.clear();
-  parts_.places->Return(std::exchange(sessions_, 0));
   if (end_status_) {
     record_.status = end_status_->code();
     record_.message = end_status_->what();
@@ -223,8 +229,10 @@ void SessionStream::Read(const PendingPtr& pending) {
   const std::optional<Error> refused = ErrorIn([&] {
     StreamRequest request = std::exchange(pending->read, nullptr)();
     CheckId(request.session);
+    if (pending->refused) Forget(*pending->refused, &request);
     pending->request = std::move(request);
   });
+  last_used_ = parts_.now();
   if (refused) return Fail(*pending, *refused);
   const std::vector<std::string> ids = NamedIn(pending->request);
   for (const std::string& id : ids) lanes_[id].waiting.push_back(pending);
@@ -257,7 +265,8 @@ void SessionStream::Leave(const Pending& pending, std::vector<std::string>* ids)
   for (std::string& id : NamedIn(pending.request)) {
     Lane& lane = lanes_[id];
     lane.waiting.pop_front();
-    lane.last_used = parts_.now();
+    if (lane.session) lane.bytes.Set(lane.session->size_bytes());
+    lane.last_used = last_used_ = parts_.now();
     ids->push_back(std::move(id));
   }
 }
@@ -306,17 +315,17 @@ void SessionStream::Open(const std::string& id, const std::function<Session()>& 
     throw Error(ErrorCode::kResourceExhausted,
                 StrCat("the stream has ", sessions_, " sessions, all it may have; close one"));
   }
-  if (!parts_.places->TryTake()) {
-    throw Error(ErrorCode::kResourceExhausted,
-                StrCat("the server has ", parts_.places->count(),
-                       " sessions, all it may have; try again later"));
+  Held place(parts_.sessions, parts_.client);
+  if (!place.Set(1)) {
+    throw QueueFull(parts_.sessions->Refusal(parts_.client, "sessions"),
+                    parts_.batcher->retry_after());
   }
-  try {
-    lane.session = std::make_unique<Session>(make());
-  } catch (...) {
-    parts_.places->Return(1);
-    throw;
-  }
+  auto session = std::make_unique<Session>(make());
+  Held bytes(parts_.bytes, parts_.client);
+  Charge(*session, &bytes);
+  lane.session = std::move(session);
+  lane.place = std::move(place);
+  lane.bytes = std::move(bytes);
   ++sessions_;
   ++record_.traces;
   gone_.erase(id);
@@ -325,9 +334,11 @@ void SessionStream::Open(const std::string& id, const std::function<Session()>& 
 void SessionStream::Append(const PendingPtr& pending, Session& session) {
   const auto& append = std::get<AppendText>(pending->request.operation);
   const auto refused = ErrorIn([&] {
+    if (pending->refused) throw *pending->refused;
     CheckOrder(append, session);
     if (append.whole_step) return Submit(pending, session, append.text);
     session.AddText(append.text);
+    Charge(session, &lanes_[pending->request.session].bytes);
     const std::optional<std::string> step = session.NextStep(append.end_of_step);
     if (!step) return Reply(*pending, Done(), false);
     Submit(pending, session, *step);
@@ -337,6 +348,7 @@ void SessionStream::Append(const PendingPtr& pending, Session& session) {
 
 void SessionStream::Submit(const PendingPtr& pending, Session& session, std::string_view step) {
   BatchItem item;
+  item.first_step = session.steps();
   item.tokens = session.Begin(step);
   item.deadline = parts_.deadline;
   item.priority = Priority::kAppend;
@@ -351,6 +363,7 @@ void SessionStream::Submit(const PendingPtr& pending, Session& session, std::str
   std::vector<BatchItem> items;
   items.push_back(std::move(item));
   try {
+    Charge(session, &lanes_[pending->request.session].bytes);
     parts_.batcher->Submit(std::move(items));
   } catch (...) {
     session.Abandon();
@@ -387,10 +400,19 @@ void SessionStream::TakeOutcome(const PendingPtr& pending, TraceOutcome outcome)
   Advance(std::move(ids));
 }
 
+// Counts what the session keeps. Throws QueueFull where the client may keep no more.
+void SessionStream::Charge(const Session& session, Held* bytes) {
+  if (bytes->Set(session.size_bytes())) return;
+  throw QueueFull(parts_.bytes->Refusal(parts_.client, "bytes of requests and sessions"),
+                  parts_.batcher->retry_after());
+}
+
 void SessionStream::EndSession(const std::string& id, std::string why) {
-  lanes_[id].session.reset();
+  Lane& lane = lanes_[id];
+  lane.session.reset();
+  lane.bytes.Set(0);
+  lane.place.Set(0);
   --sessions_;
-  parts_.places->Return(1);
   gone_[id] = std::move(why);
   gone_order_.push_back(id);
   if (gone_order_.size() <= kMaxGone) return;
@@ -408,7 +430,13 @@ void SessionStream::ExpireIdle() {
   for (const std::string& id : idle) {
     EndSession(id, StrCat("it expired after ", limit, " s without a request"));
     lanes_.erase(id);
+    last_used_ = now;
   }
+  const int stream_limit = parts_.limits.stream_idle_seconds;
+  if (!lanes_.empty() || !LastsFor(stream_limit, last_used_, now)) return;
+  Close(Error(ErrorCode::kUnavailable, StrCat("the stream had no session and no request for ",
+                                              stream_limit, " s; open another when needed")),
+        false);
 }
 
 Session* SessionStream::Find(const std::string& id) {
@@ -448,6 +476,7 @@ void SessionStream::Reply(Pending& pending, std::variant<Done, ScoredStep, Error
     std::lock_guard lock(mutex_);
     if (unwritten_++ == 0) last_written_ = parts_.now();
     if (!more) {
+      pending.held.Set(0);
       --unanswered_;
       unanswered_bytes_ -= pending.bytes;
     }

@@ -17,31 +17,25 @@
 #include "serve/batcher.h"
 #include "serve/call_record.h"
 #include "serve/session.h"
+#include "serve/shares.h"
 #include "serve/stream_messages.h"
 #include "serve/thread_pool.h"
 
 namespace prm {
 
-// Places for sessions, shared by the streams of a server. Any thread.
-class SessionPlaces {
- public:
-  explicit SessionPlaces(int count) : count_(count) {}
-  bool TryTake();
-  void Return(int places);
-  int taken() const { return taken_.load(std::memory_order_relaxed); }
-  int count() const { return count_; }
-
- private:
-  const int count_;
-  std::atomic<int> taken_ = 0;
-};
+// How the text threads should take the work on so many bytes of requests.
+inline TaskLength TextWork(int64_t bytes) {
+  constexpr int64_t kLongBytes = 64 << 10;  // some 5 ms of tokenising
+  return bytes > kLongBytes ? TaskLength::kLong : TaskLength::kShort;
+}
 
 // What a stream borrows; all of it outlives the stream.
 struct StreamParts {
   const SessionRules* rules = nullptr;
   Batcher* batcher = nullptr;
   ThreadPool* pool = nullptr;
-  SessionPlaces* places = nullptr;
+  Shares* sessions = nullptr;
+  Shares* bytes = nullptr;  // of requests without an answer, and of sessions
   StreamLimits limits;
   SteadyTime deadline = SteadyTime::max();
   uint64_t client = 0;  // BatchItem::client
@@ -87,8 +81,8 @@ class SessionStream {
   // Nobody waits for answers: what has not begun is dropped; status `why`.
   void Cancel(const Error& why);
 
-  // Closes sessions that were idle for too long, cuts the stream where it is stalled; to be called
-  // every now and then.
+  // Closes sessions that were idle for too long, ends the stream where it is idle itself, cuts it
+  // where it is stalled; to be called every now and then.
   void Tick();
 
  private:
@@ -99,6 +93,7 @@ class SessionStream {
   struct Lane {
     std::deque<PendingPtr> waiting;
     std::unique_ptr<Session> session;
+    Held place, bytes;  // of the session
     SteadyTime last_used;
   };
   struct Event {
@@ -108,6 +103,7 @@ class SessionStream {
 
   void Post(Event event);
   void WakeLocked();
+  void PostRunLocked();
   bool ResumesLocked();
   void Close(const std::optional<Error>& why, bool cancel);
 
@@ -124,6 +120,7 @@ class SessionStream {
   void Open(const std::string& id, const std::function<Session()>& make);
   void Append(const PendingPtr& pending, Session& session);
   void Submit(const PendingPtr& pending, Session& session, std::string_view step);
+  void Charge(const Session& session, Held* bytes);
   void EndSession(const std::string& id, std::string why);
   void ExpireIdle();
   Session& Live(const std::string& id);
@@ -155,6 +152,7 @@ class SessionStream {
   // Touched by Run alone, which is one at a time:
   std::map<std::string, Lane> lanes_;
   int sessions_ = 0;
+  SteadyTime last_used_;  // by a request, or the end of the last session
   // Why sessions are gone, of the last ones.
   std::map<std::string, std::string> gone_;
   std::deque<std::string> gone_order_;

@@ -12,8 +12,8 @@
 namespace prm {
 
 struct StreamLimits {
-  int max_streams = 256;          // of the server
-  int max_sessions = 4096;        // of the server, all streams together
+  int max_streams = 256;          // of the server; of a client, no more than it leaves free
+  int max_sessions = 4096;        // of the server, all streams together; of a client as above
   int max_stream_sessions = 256;  // of one stream
   int max_step_bytes = 1 << 20;   // of a step, and of text that waits for its step's end
   // Of one stream: requests that are not answered and replies that are not written, together; and
@@ -23,6 +23,7 @@ struct StreamLimits {
   // How long a stream may stay at the bound while not one reply is written; then it is cut.
   int stalled_seconds = 30;
   int session_idle_seconds = 600;  // without a request; then a session is closed
+  int stream_idle_seconds = 600;   // without a session or a request; then a stream is ended
 };
 
 struct AppendText {

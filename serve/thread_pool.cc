@@ -1,10 +1,11 @@
 #include "serve/thread_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace prm {
 
-ThreadPool::ThreadPool(int threads, size_t max_waiting) : max_waiting_(max_waiting) {
+ThreadPool::ThreadPool(int threads) : max_long_(std::max(1, threads - 1)) {
   try {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
   } catch (...) {  // the machine gives no more of them
@@ -24,35 +25,39 @@ void ThreadPool::Stop() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-bool ThreadPool::TryPost(std::function<void()> task) {
+void ThreadPool::Post(std::function<void()> task, TaskLength length) {
   {
     std::lock_guard lock(mutex_);
-    if (waiting_.size() >= max_waiting_) return false;
-    waiting_.push_back(std::move(task));
+    waiting_.push_back({std::move(task), length});
   }
   changed_.notify_one();
-  return true;
 }
 
-void ThreadPool::Post(std::function<void()> task) {
-  {
-    std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(task));
-  }
-  changed_.notify_one();
+// The first that may begin now.
+ThreadPool::Tasks::iterator ThreadPool::NextLocked() {
+  return std::ranges::find_if(waiting_, [&](const Task& task) {
+    return task.length == TaskLength::kShort || long_running_ < max_long_;
+  });
 }
 
 void ThreadPool::Work() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::function<void()> task;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
-      task = std::move(waiting_.front());
-      waiting_.pop_front();
-    }
-    task();
+    changed_.wait(
+        lock, [&] { return NextLocked() != waiting_.end() || (stopping_ && waiting_.empty()); });
+    const auto next = NextLocked();
+    if (next == waiting_.end()) return;
+    Task task = std::move(*next);
+    waiting_.erase(next);
+    const bool is_long = task.length == TaskLength::kLong;
+    long_running_ += is_long;
+    // The last one lets those go that wait for the end.
+    if (stopping_ && waiting_.empty()) changed_.notify_all();
+    lock.unlock();
+    task.run();
+    task.run = nullptr;
+    lock.lock();
+    long_running_ -= is_long;
   }
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -11,29 +10,39 @@
 
 namespace prm {
 
-// Any thread may post. Tasks must not throw.
+enum class TaskLength { kShort, kLong };
+
+// Long tasks leave one of the threads to short ones, where there are two or more. Takes whatever
+// comes: something else bounds how much waits. Any thread may post. Tasks must not throw.
 class ThreadPool {
  public:
   // Throws std::system_error where a thread cannot be started.
-  ThreadPool(int threads, size_t max_waiting);
-  // Finishes what was accepted, then joins.
+  explicit ThreadPool(int threads);
+  // Finishes what was posted, then joins.
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // False, and `task` is dropped, where max_waiting tasks wait already.
-  bool TryPost(std::function<void()> task);
-  // Takes the task whatever waits: for those whose number something else bounds.
-  void Post(std::function<void()> task);
+  // Begun in the order of posting, but for long ones that must wait for each other.
+  void Post(std::function<void()> task, TaskLength length = TaskLength::kShort);
 
  private:
+  struct Task {
+    std::function<void()> run;
+    TaskLength length;
+  };
+  using Tasks = std::deque<Task>;
+
+
   void Work();
   void Stop();
+  Tasks::iterator NextLocked();
 
-  const size_t max_waiting_;
+  const int max_long_;  // that run at once
   std::mutex mutex_;
   // Guarded by mutex_:
-  std::deque<std::function<void()>> waiting_;
+  Tasks waiting_;
+  int long_running_ = 0;
   bool stopping_ = false;
   std::condition_variable changed_;
 

@@ -1,6 +1,7 @@
 // A tokenizer for tests: one id a byte, newline is 10.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 
@@ -17,7 +18,9 @@ class ByteTokenizer : public Tokenizer {
       throw Error(ErrorCode::kInvalidArgument, StrCat("not UTF-8 at byte ", *bad));
     }
     for (unsigned char c : text) ids->push_back(c);
+    encoded_bytes += int64_t(text.size());
   }
+  int64_t MinTokens(std::string_view text) const override { return int64_t(text.size()); }
   std::string Decode(std::span<const TokenId> ids) const override {
     return std::string(ids.begin(), ids.end());
   }
@@ -29,6 +32,8 @@ class ByteTokenizer : public Tokenizer {
   std::optional<TokenId> bos_id() const override { return std::nullopt; }
   std::optional<TokenId> eos_id() const override { return std::nullopt; }
   void Save(const std::filesystem::path&) const override {}
+
+  mutable std::atomic<int64_t> encoded_bytes = 0;  // in all
 };
 
 }  // namespace prm

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <cmath>
 #include <random>
 #include <set>
 
@@ -243,6 +244,69 @@ TEST_F(PrefixScoringTest, AFailedBatchLeavesNothingBehind) {
   const TraceTokens longer = Trace(120, {119});
   ExpectEqual(scorer->Score({&longer, 1})[0].scores, ScoreSteps(decoder_, head_, {&longer, 1})[0],
               1e-5);
+}
+
+// --- scores that are no numbers ------------------------------------------------------------------
+
+constexpr TokenId kDamaged = 7;
+
+// A decoder whose embedding of kDamaged is no numbers.
+Decoder DamagedDecoder(const ModelConfig& config) {
+  DecoderWeights weights = RandomWeights(config, 1);
+  weights.embedding[kDamaged].fill_(NAN);
+  return Decoder(config, ForCompute(weights, torch::kFloat, torch::kCPU));
+}
+
+// `first` and on, kDamaged at `damaged` unless that is -1; read at 40, and at the end.
+TraceTokens CountingTrace(int length, TokenId first, int damaged = -1) {
+  TraceTokens trace;
+  for (int t = 0; t < length; ++t) trace.ids.push_back(8 + (first + t) % 40);
+  if (damaged >= 0) trace.ids[size_t(damaged)] = kDamaged;
+  trace.step_reads = {40, length - 1};
+  return trace;
+}
+
+class DamagedScoring : public testing::Test {
+ protected:
+  const ModelConfig config_ = LongConfig(TinyDecoderConfig());
+  const Head head_;
+  const Decoder decoder_ = DamagedDecoder(config_);
+  PrefixScorer scorer_{decoder_, head_, {.bytes = 200 * PrefixScorer::BlockBytes(decoder_)}};
+  const TraceTokens good_ = CountingTrace(150, 0), bad_ = CountingTrace(190, 0, 100),
+                    fine_ = CountingTrace(90, 20);
+};
+
+TEST_F(DamagedScoring, NamesTheTraceAndTheStepAndKeepsNothing) {
+  const std::vector<TraceTokens> batch = {good_, bad_, fine_};
+  const auto message = [&](const auto& score) { return MessageOf(score, ErrorCode::kDataLoss); };
+  EXPECT_THAT(message([&] { scorer_.Score(batch); }),
+              HasSubstr("trace 1 of the batch: step 1: the model's score is no finite number"));
+  for (const TraceTokens& trace : batch) {
+    EXPECT_EQ(scorer_.TokensToCompute(trace), int64_t(trace.ids.size()));
+  }
+  EXPECT_THAT(message([&] { scorer_.Score({&bad_, 1}); }), testing::StartsWith("step 1: "));
+}
+
+TEST_F(DamagedScoring, NeighboursHaveTheirScoresAloneAndKeepWhatTheyHad) {
+  scorer_.Score({&good_, 1});
+  const std::vector<TraceTokens> batch = {fine_, bad_};
+  EXPECT_THROW(scorer_.Score(batch), Error);
+  EXPECT_THROW(scorer_.Score({&bad_, 1}), Error);
+  EXPECT_EQ(scorer_.TokensToCompute(good_), 0);
+  for (const TraceTokens& trace : {good_, fine_}) {
+    ExpectEqual(scorer_.Score({&trace, 1})[0].scores, ScoreSteps(decoder_, head_, {&trace, 1})[0],
+                1e-5);
+  }
+}
+
+TEST_F(DamagedScoring, WhatEarlierChunksKeptOfItIsForgotten) {
+  TraceTokens chunk = bad_;
+  chunk.ids.resize(120);
+  chunk.step_reads.clear();
+  scorer_.Score({&chunk, 1});
+  EXPECT_EQ(scorer_.TokensToCompute(bad_), 70);
+  EXPECT_THROW(scorer_.Score({&bad_, 1}), Error);
+  EXPECT_EQ(scorer_.TokensToCompute(bad_), 190);
 }
 
 }  // namespace

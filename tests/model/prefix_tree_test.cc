@@ -255,5 +255,21 @@ TEST(PrefixTreeThreads, MatchingWhileOthersAddIsSafe) {
   reader.join();
 }
 
+TEST(PrefixTreeTest, ForgetsATraceButNotWhatAnotherGoesOnFrom) {
+  PrefixTree tree(16);
+  Add(&tree, Range(200));
+  Add(&tree, Range(130) + Range(70, 1000));
+  Add(&tree, Range(40, 500));
+  tree.Forget(Range(200));
+  EXPECT_EQ(tree.Match(Range(130) + Range(70, 1000)), 200);
+  EXPECT_EQ(tree.Match(Range(200)), 130) << "copied to the other's block";
+  EXPECT_EQ(tree.Match(Range(40, 500)), 40);
+  tree.Forget(Range(130) + Range(70, 1000));
+  EXPECT_EQ(tree.Match(Range(200)), 0);
+  tree.Forget(Range(10, 700));
+  tree.Forget(Range(40, 500));
+  EXPECT_EQ(tree.free_blocks(), 16);
+}
+
 }  // namespace
 }  // namespace prm

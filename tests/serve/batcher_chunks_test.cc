@@ -4,6 +4,7 @@
 
 #include <latch>
 
+#include "model/not_finite.h"
 #include "tests/serve/batcher_fixture.h"
 
 namespace prm {
@@ -42,6 +43,20 @@ TEST(Chunks, GiveTheScoresOfTheWholeTraceAndNeverRecompute) {
   EXPECT_EQ(outcome.scored.tokens_reused, 0);
   EXPECT_EQ(scorer->tokens_computed, 260);
   EXPECT_THAT(lengths, ElementsAre(50, 100, 150, 200, 250, 260));
+}
+
+TEST(Chunks, AScoreThatIsNoNumberNamesItsStepInWhicheverChunk) {
+  auto scorer = Reusing();
+  scorer->on_score = [](std::span<const TraceTokens> t) {
+    if (t[0].ids.size() > 100) throw ScoreNotFinite(1, 1);
+  };
+  Outcomes outcomes;
+  Batcher batcher(Chunked(), OneScorer(std::move(scorer)));
+  std::vector<BatchItem> items = outcomes.One(LongTokens("problem", 260, 17));
+  items[0].first_step = 30;
+  batcher.Submit(std::move(items));
+  EXPECT_THAT(outcomes.Await(0).error->what(), testing::StartsWith("step 36: "))
+      << "five steps are in the first 100 tokens";
 }
 
 TEST(Chunks, ATraceOfNoReadsOnlyFillsTheCache) {
@@ -413,8 +428,9 @@ TEST(RetryAfter, ACallThatCannotFitIsRefusedBeforeItIsRead) {
   batcher.Submit(outcomes.Items({"running"}));
   gate->AwaitArrivals(1);
   batcher.Submit(outcomes.Items({"waits"}));
-  EXPECT_NO_THROW(batcher.CheckRoom(1));
-  EXPECT_THROW(batcher.CheckRoom(2), QueueFull);
+  EXPECT_NO_THROW(batcher.CheckRoom(1, 1));
+  EXPECT_THROW(batcher.CheckRoom(1, 2), QueueFull);
+  EXPECT_THROW(batcher.CheckRoom(0, 1), QueueFull) << "it has its share";
   gate->Open();
 }
 

@@ -55,9 +55,12 @@ class Outcomes {
     items.push_back(Item(std::move(tokens)));
     return items;
   }
-  std::vector<BatchItem> Items(const std::vector<std::string>& texts) {
+  std::vector<BatchItem> Items(const std::vector<std::string>& texts, uint64_t client = 0) {
     std::vector<BatchItem> items;
-    for (const std::string& text : texts) items.push_back(Item(text));
+    for (const std::string& text : texts) {
+      items.push_back(Item(text));
+      items.back().client = client;
+    }
     return items;
   }
   TraceOutcome Await(int index) {

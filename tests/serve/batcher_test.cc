@@ -5,6 +5,7 @@
 
 #include <latch>
 
+#include "tests/error_of.h"
 #include "tests/serve/batcher_fixture.h"
 
 namespace prm {
@@ -53,7 +54,7 @@ TEST(Batcher, AFullQueueRefusesTheWholeCallAndKeepsTheRest) {
   batcher.Submit(outcomes.Items({"a", "b"}));
   EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"c", "d"})), ErrorCode::kResourceExhausted);
   EXPECT_EQ(batcher.queue_traces(), 2);
-  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"e"})), ErrorCode(0));
+  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"e"}, 1)), ErrorCode(0));
   gate->Open();
   EXPECT_TRUE(batcher.Drain());
   EXPECT_EQ(outcomes.size(), 4u);  // the refused two were never called back
@@ -71,6 +72,28 @@ TEST(Batcher, TheQueueIsBoundedInTokensToo) {
   EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"1234"})), ErrorCode::kResourceExhausted);
   EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"0123456789"})), ErrorCode::kInvalidArgument);
   gate->Open();
+}
+
+TEST(Batcher, NoClientHasAllOfTheQueue) {
+  const auto gate = std::make_shared<Gate>();
+  Outcomes outcomes;
+  BatcherOptions options;
+  options.max_queue_traces = 100;
+  options.max_queue_tokens = 40;
+  Batcher batcher(options, OneScorer(std::make_unique<FakeScorer>(gate)));
+  batcher.Submit(outcomes.Items({"running"}));
+  gate->AwaitArrivals(1);
+  int accepted = 0;
+  while (SubmitCode(batcher, outcomes.Items({"123"})) == ErrorCode(0)) ++accepted;
+  EXPECT_EQ(accepted, 5) << "of 4 tokens each, half of 40";
+  const std::string why =
+      MessageOf([&] { batcher.Submit(outcomes.Items({"123"})); }, ErrorCode::kResourceExhausted);
+  EXPECT_THAT(why, testing::HasSubstr("its share of the queue: 5 traces of 20 tokens"));
+  EXPECT_THAT(why, testing::HasSubstr("try again in"));
+  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"123456789"}, 1)), ErrorCode(0));
+  gate->Open();
+  EXPECT_TRUE(batcher.Drain());
+  EXPECT_EQ(batcher.queue_tokens(), 0);
 }
 
 TEST(Batcher, DeadWorkMakesRoomInAFullQueue) {
@@ -157,6 +180,31 @@ TEST(Batcher, OneBadTraceDoesNotFailItsNeighbours) {
   EXPECT_EQ(outcomes.Await(1).scored.scores, FakeScores(Tokens("good")));
   EXPECT_EQ(outcomes.Await(2).error->code(), ErrorCode::kInvalidArgument);
   EXPECT_STREQ(outcomes.Await(2).error->what(), "poisoned trace");
+  EXPECT_EQ(outcomes.Await(3).scored.scores, FakeScores(Tokens("fine")));
+}
+
+// A model that gives no numbers for one trace, and then for all that share its batch.
+class NoNumberScorer : public FakeScorer {
+ public:
+  using FakeScorer::FakeScorer;
+  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
+    for (const TraceTokens& trace : traces) {
+      if (trace.ids[0] == '?') throw Error(ErrorCode::kDataLoss, "step 0: the score is nan");
+    }
+    return FakeScorer::Score(traces);
+  }
+};
+
+TEST(Batcher, ATraceWithoutNumbersDoesNotFailItsNeighbours) {
+  const auto gate = std::make_shared<Gate>();
+  Outcomes outcomes;
+  Batcher batcher({}, OneScorer(std::make_unique<NoNumberScorer>(gate)));
+  batcher.Submit(outcomes.Items({"running"}));
+  gate->AwaitArrivals(1);
+  batcher.Submit(outcomes.Items({"good", "?", "fine"}));
+  gate->Open();
+  EXPECT_EQ(outcomes.Await(1).scored.scores, FakeScores(Tokens("good")));
+  EXPECT_EQ(outcomes.Await(2).error->code(), ErrorCode::kDataLoss);
   EXPECT_EQ(outcomes.Await(3).scored.scores, FakeScores(Tokens("fine")));
 }
 

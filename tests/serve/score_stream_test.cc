@@ -19,7 +19,11 @@ using testing::HasSubstr;
 // A client's end of a stream, as gRPC has it.
 class Stream {
  public:
-  explicit Stream(const std::string& address, int timeout_ms = 0) : stub_(StubFor(address)) {
+  explicit Stream(const std::string& address, int timeout_ms = 0)
+      : Stream(std::shared_ptr<v1::ScoringService::Stub>(StubFor(address)), timeout_ms) {}
+  // On a connection that others may share.
+  explicit Stream(std::shared_ptr<v1::ScoringService::Stub> stub, int timeout_ms = 0)
+      : stub_(std::move(stub)) {
     if (timeout_ms != 0) {
       context.set_deadline(std::chrono::system_clock::now() +
                            std::chrono::milliseconds(timeout_ms));
@@ -46,11 +50,17 @@ class Stream {
     while (calls_->Read(&reply)) continue;
     return calls_->Finish();
   }
+  // Behind Finish; empty: the server said nothing.
+  std::string pushback_ms() const {
+    const auto& trailing = context.GetServerTrailingMetadata();
+    const auto said = trailing.find("grpc-retry-pushback-ms");
+    return said == trailing.end() ? "" : std::string(said->second.begin(), said->second.end());
+  }
 
   grpc::ClientContext context;
 
  private:
-  const std::unique_ptr<v1::ScoringService::Stub> stub_;
+  const std::shared_ptr<v1::ScoringService::Stub> stub_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamReply>> calls_;
 };
 
@@ -189,6 +199,27 @@ TEST(ScoreStream, OneStreamTooManyIsRefused) {
               HasSubstr("prm_streams_total{status=\"RESOURCE_EXHAUSTED\"} 1"));
 }
 
+TEST(ScoreStream, NoClientHasAllStreamsAndWhatItIsRefusedSaysWhenToComeAgain) {
+  ServerOptions options = QuietOptions();
+  options.stream.max_streams = 6;
+  const auto server = Start(options);
+  const std::shared_ptr<v1::ScoringService::Stub> stub = StubFor(server->address());
+  std::vector<std::unique_ptr<Stream>> idle;
+  for (int i = 0; i < 3; ++i) {
+    idle.push_back(std::make_unique<Stream>(stub));
+    idle.back()->Open("a");
+    EXPECT_TRUE(idle.back()->Next().has_done());
+  }
+  Stream one_more(stub);
+  const grpc::Status status = one_more.Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("3 streams of at most 6, 3 of them this client's"));
+  EXPECT_EQ(one_more.pushback_ms(), "1000");
+  Stream other(server->address());
+  other.Open("a");
+  EXPECT_TRUE(other.Next().has_done());
+}
+
 TEST(ScoreStream, ADeadlineInThePastIsExceeded) {
   const auto server = Start();
   EXPECT_EQ(Stream(server->address(), -1000).Finish().error_code(), StatusCode::DEADLINE_EXCEEDED);
@@ -269,6 +300,7 @@ class ClockedServer {
                   .batcher = &batcher_,
                   .pool = &pool_,
                   .limits = {},
+                  .shared = {},
                   .on_call = {},
                   .stream = limits,
                   .now = [this] { return SteadyTime(std::chrono::seconds(seconds.load())); },
@@ -299,7 +331,7 @@ class ClockedServer {
  private:
   FakeScorer model_;
   Batcher batcher_{{}, OneScorer(std::make_unique<FakeScorer>())};
-  ThreadPool pool_{2, 16};
+  ThreadPool pool_{2};
   ScoringService service_;
   std::unique_ptr<grpc::Server> server_;
 };

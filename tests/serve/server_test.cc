@@ -226,21 +226,98 @@ class WaitingCalls {
   std::vector<std::thread> threads_;
 };
 
-TEST(Server, ClientsTakeTurnsByTheNameTheyGive) {
-  const auto many = [](auto& stub, auto* context) {
-    return WaitingCalls::Score(stub, context, "m", 4);
-  };
-  const auto one = [](auto& stub, auto* context) {
-    return WaitingCalls::Score(stub, context, "1", 1);
-  };
-  WaitingCalls two;
-  two.Add("a", 4, many);
-  two.Add("b", 5, one);
-  EXPECT_EQ(two.Served(), "m1mmm");
+grpc::Status ScoreMany(v1::ScoringService::Stub& stub, grpc::ClientContext* context) {
+  return WaitingCalls::Score(stub, context, "m", 4);
+}
+grpc::Status ScoreOne(v1::ScoringService::Stub& stub, grpc::ClientContext* context) {
+  return WaitingCalls::Score(stub, context, "1", 1);
+}
+
+TEST(Server, WhoNamesAnotherDoesNotTakeItsTurns) {
   WaitingCalls same;
-  same.Add("a", 4, many);
-  same.Add("a", 5, one);
+  same.Add("a", 4, ScoreMany);
+  same.Add("a", 5, ScoreOne);
+  EXPECT_EQ(same.Served(), "m1mmm");
+}
+
+TEST(Server, ClientsTakeTurnsByTheNameTheyGiveWhereItIsTrusted) {
+  ServerOptions options = QuietOptions();
+  options.shared.trust_client_id = true;
+  WaitingCalls two(options);
+  two.Add("a", 4, ScoreMany);
+  two.Add("b", 5, ScoreOne);
+  EXPECT_EQ(two.Served(), "m1mmm");
+  WaitingCalls same(options);
+  same.Add("a", 4, ScoreMany);
+  same.Add("a", 5, ScoreOne);
   EXPECT_EQ(same.Served(), "mmmm1");
+}
+
+TEST(Server, TheBytesOfWaitingCallsAreBoundedAndAClientLeavesHalf) {
+  const auto gate = std::make_shared<Gate>();
+  ServerOptions options = QuietOptions();
+  options.limits.max_message_bytes = 1000;
+  options.shared.max_buffered_bytes = 2000;
+  const auto server = Start(options, gate);
+  const std::shared_ptr<v1::ScoringService::Stub> greedy = StubFor(server->address());
+  const v1::ScoreTracesRequest request = RequestOf({MakeTrace("t", std::string(400, 'p'), {"a"})});
+  std::vector<std::thread> waiting;
+  const auto wait = [&](std::shared_ptr<v1::ScoringService::Stub> stub, int queued) {
+    waiting.emplace_back([=] { EXPECT_TRUE(Ask(*stub, request).status.ok()); });
+    if (queued == 0) return gate->AwaitArrivals(1);
+    const std::string line = StrCat("\nprm_queue_traces ", queued, "\n");
+    while (server->MetricsText().find(line) == std::string::npos) std::this_thread::yield();
+  };
+  for (int queued = 0; queued < 2; ++queued) wait(greedy, queued);
+  const Reply reply = Ask(*greedy, request);
+  EXPECT_EQ(reply.status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(reply.status.error_message(), HasSubstr("bytes of requests of at most 2000"));
+  EXPECT_EQ(reply.pushback_ms, "1000");
+  wait(StubFor(server->address()), 2);
+  gate->Open();
+  for (std::thread& thread : waiting) thread.join();
+  EXPECT_TRUE(Ask(*greedy, request).status.ok());
+}
+
+// Bytes that `call` has tokenised.
+template <class Call>
+int64_t BytesTokenised(const ServerOptions& options, const Call& call) {
+  auto scorer = std::make_unique<FakeScorer>();
+  const auto& tokenizer = dynamic_cast<const ByteTokenizer&>(scorer->tokenizer());
+  Server server(options, std::move(scorer));
+  const int64_t before = tokenizer.encoded_bytes;
+  call(server);
+  return tokenizer.encoded_bytes - before;
+}
+
+TEST(Server, ATextFarTooLongIsRefusedBeforeItIsTokenised) {
+  const std::string text(1 << 20, 'x');
+  const auto ask = [&](const Server& server) {
+    const Reply reply =
+        Ask(server, {MakeTrace("long", "p", {"a", text}), MakeTrace("problem", text, {"a"}),
+                     MakeTrace("s", "p", {"a"})});
+    ASSERT_TRUE(reply.status.ok()) << reply.status.error_message();
+    for (int i : {0, 1}) {
+      const v1::TraceError& error = reply.response.results(i).error();
+      EXPECT_EQ(error.code(), StatusCode::INVALID_ARGUMENT);
+      EXPECT_THAT(error.message(), HasSubstr("at least 1048"));
+      EXPECT_THAT(error.message(), HasSubstr("the model takes at most 2048"));
+    }
+    EXPECT_TRUE(reply.response.results(2).has_scores());
+  };
+  EXPECT_LT(BytesTokenised(QuietOptions(), ask), 100);
+}
+
+TEST(Server, ACallFarTooLongIsRefusedBeforeItIsTokenised) {
+  ServerOptions options = QuietOptions();
+  options.limits.max_call_tokens = 5000;
+  const auto ask = [&](const Server& server) {
+    const Trace trace = MakeTrace("t", "p", {std::string(2000, 'x')});
+    const Reply reply = Ask(server, {trace, trace, trace});
+    EXPECT_EQ(reply.status.error_code(), StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(reply.status.error_message(), HasSubstr("more than 5000 tokens"));
+  };
+  EXPECT_EQ(BytesTokenised(options, ask), 0);
 }
 
 TEST(Server, CallsGoBeforeTheBulkOfRerank) {

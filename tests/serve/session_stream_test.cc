@@ -171,7 +171,7 @@ TEST(SessionStream, WhatIsWrongIsSaidOfTheSessionAndTheStreamLivesOn) {
       {[](Client& c) {
          c.Send("b", SessionOptions{std::string(3000, 'x'), {}, ""});
        },
-       "2 b 0 INVALID_ARGUMENT", "3001 tokens; the model takes at most 2048"},
+       "2 b 0 INVALID_ARGUMENT", "at least 3000 tokens; the model takes at most 2048"},
       {[](Client& c) {
          c.Send("b", SessionOptions{"p", 2.0, ""});
        },
@@ -273,10 +273,10 @@ TEST(SessionStream, AFullQueueIsAnErrorOfTheStepAndItMayBeSentAgain) {
 // --- limits --------------------------------------------------------------------------------------
 
 TEST(SessionStream, SessionsOfAStreamAndOfTheServerAreBounded) {
-  Desk desk(nullptr, {}, 3);
+  Desk desk(nullptr, {}, 4);
   StreamLimits limits = TestLimits();
   limits.max_stream_sessions = 2;
-  Client first(desk, limits), second(desk, limits);
+  Client first(desk, limits), second(desk, limits, true, 1);
   for (const char* id : {"a", "b", "c"}) first.Open(id);
   first.Send("c", ForkSession{"a", {}});
   const auto of_first = first.sink.Await(4);
@@ -293,6 +293,22 @@ TEST(SessionStream, SessionsOfAStreamAndOfTheServerAreBounded) {
   EXPECT_EQ(Shown(second.sink.Await(3)[2]), "2 b 0");
   first.Finish();  // its sessions end with it
   EXPECT_EQ(desk.places.taken(), 2);
+}
+
+TEST(SessionStream, NoClientHasAllSessionsByManyStreams) {
+  Desk desk(nullptr, {}, 8);
+  std::vector<std::unique_ptr<Client>> greedy;
+  for (int i = 0; i < 4; ++i) {
+    greedy.push_back(std::make_unique<Client>(desk));
+    for (const char* id : {"a", "b"}) greedy.back()->Open(id);
+    greedy.back()->sink.Await(2);
+  }
+  EXPECT_EQ(desk.places.taken(), 4);
+  EXPECT_THAT(MessageIn(greedy.back()->sink.Await(2)[1]),
+              HasSubstr("4 sessions of at most 8, 4 of them this client's"));
+  Client other(desk, TestLimits(), true, 1);
+  other.Open("a");
+  EXPECT_EQ(Shown(other.Finish()[0]), "0 a 0");
 }
 
 TEST(SessionStream, ARefusedOpenTakesNoPlace) {
@@ -345,6 +361,33 @@ TEST(SessionStream, ASessionThatWaitsForItsScoreIsNotIdle) {
               ElementsAre("0 a 0", "1 a 1 score 0", "2 a 2 score 1"));
 }
 
+TEST(SessionStream, AStreamWithoutSessionsAndRequestsEnds) {
+  Desk desk;
+  StreamLimits limits = TestLimits();
+  limits.session_idle_seconds = 10;
+  limits.stream_idle_seconds = 30;
+  Client silent(desk, limits), at_work(desk, limits);
+  at_work.Open("a");
+  at_work.sink.Await(1);
+  desk.seconds += 29;
+  silent.stream.Tick();
+  at_work.stream.Tick();  // its session ends
+  at_work.Open("b");      // behind the tick
+  at_work.sink.Await(2);
+  desk.seconds += 1;
+  silent.stream.Tick();
+  CallRecord record;
+  silent.sink.AwaitEnd(&record);
+  EXPECT_EQ(record.status, ErrorCode::kUnavailable);
+  EXPECT_THAT(record.message, HasSubstr("no session and no request for 30 s"));
+  at_work.Send("b", CloseSession());
+  at_work.sink.Await(3);
+  desk.seconds += 29;
+  at_work.stream.Tick();
+  at_work.Open("c");
+  EXPECT_EQ(Shown(at_work.sink.Await(4)[3]), "3 c 0");
+}
+
 TEST(SessionStream, AStreamWithoutAnswersIsNotRead) {
   const auto gate = std::make_shared<Gate>();
   Desk desk(gate);
@@ -379,6 +422,89 @@ TEST(SessionStream, AStreamWithManyBytesToAnswerIsNotRead) {
   EXPECT_EQ(client.sink.reads(), 2);
   gate->Open();
   client.sink.AwaitReads(3);
+}
+
+// --- bytes ---------------------------------------------------------------------------------------
+
+TEST(SessionStream, UnfinishedTextIsBoundedInSumAndAClientLeavesHalf) {
+  Desk desk(nullptr, {}, 1000, 4000);
+  Client greedy(desk), other(desk, TestLimits(), true, 1);
+  const std::string piece(150, 'x');
+  Strings open;
+  for (int i = 0; i < 40; ++i) open.push_back(StrCat("s", i));
+  for (const std::string& id : open) {
+    greedy.Open(id);
+    greedy.Piece(id, piece);
+  }
+  const auto replies = InOrder(greedy.sink.Await(80));
+  EXPECT_LE(desk.bytes.taken(), 2000);
+  const auto refused = std::ranges::count_if(replies, [](const StreamReply& reply) {
+    return Shown(reply).find("RESOURCE_EXHAUSTED") != std::string::npos;
+  });
+  EXPECT_GT(refused, 20);
+  EXPECT_THAT(MessageIn(replies.back()), HasSubstr("of them this client's"));
+  other.Open("a");
+  other.Piece("a", piece, true);
+  EXPECT_THAT(ShownInOrder(other.Finish()), ElementsAre("0 a 0", "1 a 1 score 0"));
+  greedy.Finish();
+  EXPECT_EQ(desk.bytes.taken(), 0);
+}
+
+TEST(SessionStream, ATextWithoutRoomIsDroppedAndNoPieceIsTakenForAnotherStep) {
+  Desk desk(nullptr, {}, 1000, 1000);
+  Client client(desk);
+  client.Open("a");
+  client.Piece("a", std::string(190, 'x'));
+  client.sink.Await(2);
+  client.Take(600, "a", AppendText{"y", false, false, {}});  // there is no room for the message
+  client.Piece("a", "z", true);
+  client.Send("a", RollBackSession{0});
+  client.Piece("a", "one", true);
+  const auto replies = InOrder(client.Finish());
+  EXPECT_THAT(ShownInOrder(replies),
+              ElementsAre("0 a 0", "1 a 0", "2 a 0 RESOURCE_EXHAUSTED", "3 a 0 FAILED_PRECONDITION",
+                          "4 a 0", "5 a 1 score 0"));
+  EXPECT_THAT(MessageIn(replies[2]), HasSubstr("bytes of requests"));
+  EXPECT_EQ(desk.bytes.taken(), 0);
+}
+
+TEST(SessionStream, ForksCountTheIdsThatTheyCopy) {
+  Desk desk(nullptr, {}, 1000, 20000);
+  Client client(desk);
+  client.Open("a");
+  for (int i = 0; i < 5; ++i) client.Step("a", std::string(200, 'x'));
+  client.sink.Await(6);
+  const int64_t one = desk.bytes.taken();
+  EXPECT_GT(one, 4 * 5 * 200);
+  for (int i = 0; i < 10; ++i) client.Send(StrCat("fork", i), ForkSession{"a", {}});
+  const auto replies = InOrder(client.sink.Await(16));
+  EXPECT_EQ(Shown(replies[6]), "6 fork0 5");
+  EXPECT_EQ(Shown(replies[15]), "15 fork9 0 RESOURCE_EXHAUSTED");
+  EXPECT_EQ(desk.bytes.taken(), 2 * one);
+  client.Send("fork0", RollBackSession{0});
+  client.Send("nobody", CloseSession());  // behind the roll back
+  client.sink.Await(18);
+  EXPECT_LT(desk.bytes.taken(), one + 200);
+  client.Finish();
+  EXPECT_EQ(desk.bytes.taken(), 0);
+}
+
+TEST(SessionStream, RequestsCountUntilTheyAreAnswered) {
+  const auto gate = std::make_shared<Gate>();
+  Desk desk(gate, {}, 1000, 100000);
+  Client client(desk);
+  client.Open("a");
+  client.sink.Await(1);
+  const int64_t before = desk.bytes.taken();
+  client.Take(7000, "a", AppendText{"one", true, true, {}});
+  gate->AwaitArrivals(1);
+  EXPECT_GE(desk.bytes.taken(), before + 7000);
+  gate->Open();
+  client.sink.Await(2);
+  EXPECT_LT(desk.bytes.taken(), before + 7000);
+  client.stream.Cancel(Error(ErrorCode::kCancelled, "enough"));
+  client.sink.AwaitEnd();
+  EXPECT_EQ(desk.bytes.taken(), 0);
 }
 
 TEST(SessionStream, AClientThatDoesNotReadIsCutAfterAWhile) {

@@ -203,7 +203,8 @@ TEST_F(SessionTest, ATraceAboveTheModelsContextIsRefusedWithBothLengths) {
   Score(session, step);
   EXPECT_THAT(
       MessageOf([&] { session.Begin(step); }, ErrorCode::kInvalidArgument),
-      HasSubstr("step 2: 3008 tokens with the steps before it; the model takes at most 2048"));
+      HasSubstr(
+          "step 2: at least 3007 tokens with the steps before it; the model takes at most 2048"));
   EXPECT_EQ(Score(session, std::string(39, 'y')).tokens, 2048);
   EXPECT_THROW(session.Begin("z"), Error);
   EXPECT_THAT(MessageOf(
@@ -211,7 +212,7 @@ TEST_F(SessionTest, ATraceAboveTheModelsContextIsRefusedWithBothLengths) {
                     Session(rules_, {std::string(3000, 'x'), {}, ""});
                   },
                   ErrorCode::kInvalidArgument),
-              HasSubstr("a problem of 3001 tokens; the model takes at most 2048"));
+              HasSubstr("a problem of at least 3000 tokens; the model takes at most 2048"));
 }
 
 TEST_F(SessionTest, ScoresThatAreNoneAreTheScorersFaultAndChangeNothing) {

@@ -96,15 +96,17 @@ inline StreamLimits TestLimits() {
 class Desk {
  public:
   explicit Desk(std::shared_ptr<Gate> gate = nullptr, const BatcherOptions& options = {},
-                int sessions = 1000)
-      : places(sessions), batcher(options, OneScorer(Scorer(std::move(gate)))) {}
+                int sessions = 1000, int64_t kept_bytes = 1 << 20)
+      : places(sessions), bytes(kept_bytes), batcher(options, OneScorer(Scorer(std::move(gate)))) {}
 
-  StreamParts Parts(const StreamLimits& limits) {
+  StreamParts Parts(const StreamLimits& limits, uint64_t client = 0) {
     StreamParts parts;
     parts.rules = &rules;
     parts.batcher = &batcher;
     parts.pool = &pool;
-    parts.places = &places;
+    parts.sessions = &places;
+    parts.bytes = &bytes;
+    parts.client = client;
     parts.limits = limits;
     parts.now = [this] { return SteadyTime(std::chrono::seconds(seconds.load())); };
     return parts;
@@ -118,9 +120,9 @@ class Desk {
   const FakeScorer model;
   std::atomic<int> seconds = 1000;
   SessionRules rules = SessionRules(model, 6, 200);
-  SessionPlaces places;
+  Shares places, bytes;
   Batcher batcher;
-  ThreadPool pool{2, 1};
+  ThreadPool pool{2};
 
  private:
   std::unique_ptr<StepScorer> Scorer(std::shared_ptr<Gate> gate) {
@@ -140,8 +142,9 @@ class Desk {
 // A stream and its client. Ends the stream in its destructor.
 class Client {
  public:
-  explicit Client(Desk& desk, const StreamLimits& limits = TestLimits(), bool reads = true)
-      : sink(reads), stream(desk.Parts(limits), &sink) {
+  explicit Client(Desk& desk, const StreamLimits& limits = TestLimits(), bool reads = true,
+                  uint64_t client = 0)
+      : sink(reads), stream(desk.Parts(limits, client), &sink) {
     sink.stream = &stream;
   }
   ~Client() {
@@ -150,7 +153,12 @@ class Client {
   }
   template <class Operation>
   void Send(const std::string& session, Operation operation) {
-    stream.Take(10, [=] { return StreamRequest{session, operation}; });
+    Take(10, session, operation);
+  }
+  // As a message of `bytes`.
+  template <class Operation>
+  void Take(int64_t bytes, const std::string& session, Operation operation) {
+    stream.Take(bytes, [=] { return StreamRequest{session, operation}; });
   }
   void Open(const std::string& session) { Send(session, SessionOptions{"problem", {}, ""}); }
   void Step(const std::string& session, const std::string& text, std::optional<int> index = {}) {

@@ -8,34 +8,39 @@
 namespace prm {
 namespace {
 
-TEST(ThreadPool, RunsEveryAcceptedTaskBeforeItEnds) {
-  std::atomic<int> ran = 0;
-  int accepted = 0;
-  {
-    ThreadPool pool(3, 1000);
-    for (int i = 0; i < 500; ++i) accepted += pool.TryPost([&] { ++ran; });
+TEST(ThreadPool, RunsEveryPostedTaskBeforeItEnds) {
+  for (const int threads : {1, 3}) {
+    std::atomic<int> ran = 0;
+    {
+      ThreadPool pool(threads);
+      for (int i = 0; i < 500; ++i) {
+        pool.Post([&] { ++ran; }, i % 3 == 0 ? TaskLength::kLong : TaskLength::kShort);
+      }
+    }
+    EXPECT_EQ(ran, 500) << threads;
   }
-  EXPECT_EQ(accepted, 500);
-  EXPECT_EQ(ran, 500);
 }
 
-TEST(ThreadPool, RefusesMoreThanMayWaitUnlessItMustNot) {
-  std::latch started(1), release(1);
-  std::atomic<int> ran = 0;
+TEST(ThreadPool, LongTasksLeaveAThreadToShortOnes) {
+  std::latch release(1), short_ran(3);
+  std::atomic<int> long_running = 0, most = 0;
   {
-    ThreadPool pool(1, 2);
-    ASSERT_TRUE(pool.TryPost([&] {
-      started.count_down();
-      release.wait();
-    }));
-    started.wait();
-    EXPECT_TRUE(pool.TryPost([&] { ++ran; }));
-    EXPECT_TRUE(pool.TryPost([&] { ++ran; }));
-    EXPECT_FALSE(pool.TryPost([&] { ++ran; }));
-    pool.Post([&] { ++ran; });
+    ThreadPool pool(3);
+    for (int i = 0; i < 5; ++i) {
+      pool.Post(
+          [&] {
+            const int now = ++long_running;
+            if (now > most) most = now;
+            release.wait();
+            --long_running;
+          },
+          TaskLength::kLong);
+    }
+    for (int i = 0; i < 3; ++i) pool.Post([&] { short_ran.count_down(); });
+    short_ran.wait();  // for ever where long ones have all threads
     release.count_down();
   }
-  EXPECT_EQ(ran, 3);
+  EXPECT_LE(most, 2);
 }
 
 }  // namespace

@@ -1,0 +1,62 @@
+// Places that clients share: streams, sessions, calls that wait, bytes that are kept for them.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace prm {
+
+// No client may hold more than it leaves free: alone it has at most half, and who comes next finds
+// room, half of what is left. Any thread.
+// Source: Choudhury and Hahne 1998, "Dynamic Queue Length Thresholds for Shared-Memory Packet
+// Switches", with alpha = 1.
+class Shares {
+ public:
+  explicit Shares(int64_t places) : places_(places) {}
+  Shares(const Shares&) = delete;
+  Shares& operator=(const Shares&) = delete;
+
+  // The rule: whether who holds `held` may take `more` of `free`.
+  static bool Allows(int64_t held, int64_t more, int64_t free) { return held + more <= free; }
+
+  // False, and nothing is taken, where the rule forbids it.
+  bool TryTake(uint64_t client, int64_t count = 1);
+  void Return(uint64_t client, int64_t count = 1);
+
+  int64_t taken() const;
+  // Why `client` gets no more of them; they are called `what`.
+  std::string Refusal(uint64_t client, std::string_view what) const;
+
+ private:
+  const int64_t places_;
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  int64_t taken_ = 0;
+  std::unordered_map<uint64_t, int64_t> clients_;  // those that hold something
+};
+
+// What one object of a client holds, until it goes. One thread at a time.
+class Held {
+ public:
+  Held() = default;
+  Held(Shares* shares, uint64_t client) : shares_(shares), client_(client) {}
+  Held(Held&& other) noexcept { *this = std::move(other); }
+  Held& operator=(Held&& other) noexcept;
+  ~Held() { Set(0); }
+
+  // False, and nothing changes, where the client may not take what is missing to `count`; giving
+  // back always succeeds.
+  bool Set(int64_t count);
+  int64_t count() const { return count_; }
+
+ private:
+  Shares* shares_ = nullptr;
+  uint64_t client_ = 0;
+  int64_t count_ = 0;
+};
+
+}  // namespace prm
