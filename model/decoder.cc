@@ -15,7 +15,7 @@ using enum LayerPart;
 // Adds to the gradients of Linear's weight and bias, in float32.
 void AddLinearGradients(const at::Tensor& grad, const at::Tensor& x, LayerWeights& g,
                         LayerPart weight, LayerPart bias) {
-  g[weight].add_(at::mm(grad.t(), x));
+  g[weight].add_(ops::MatMul(grad.t(), x));
   if (g[bias].defined()) g[bias].add_(grad.sum({0}, false, at::kFloat));
 }
 
@@ -89,7 +89,7 @@ at::Tensor Decoder::Linear(const at::Tensor& x, size_t layer, LayerPart weight,
                            LayerPart bias) const {
   if (const ops::PackedLinear* packed = Packed(layer, weight)) return packed->Forward(x);
   const LayerWeights& w = weights_.layers[layer];
-  return w[bias].defined() ? at::addmm(w[bias], x, w[weight].t()) : at::mm(x, w[weight].t());
+  return ops::MatMul(x, w[weight].t(), w[bias]);
 }
 
 at::Tensor Decoder::GatedUnits(const at::Tensor& normed, size_t layer,
@@ -273,7 +273,7 @@ at::Tensor Decoder::OutputTable() const {
 }
 
 at::Tensor Decoder::LogitsOf(const at::Tensor& hidden, const at::Tensor& table) const {
-  const at::Tensor logits = at::mm(hidden.to(table.scalar_type()), table.t()).to(at::kFloat);
+  const at::Tensor logits = ops::MatMul(hidden.to(table.scalar_type()), table.t()).to(at::kFloat);
   const double cap = config_.logit_softcap;
   return cap > 0 ? (logits / cap).tanh() * cap : logits;
 }
@@ -319,15 +319,16 @@ void Decoder::Backward(const PackedBatch& batch, const at::Tensor& grad_logits, 
     const at::Tensor grad_down =
         NormRowsBackward(grad.residual_compute, a.mlp_post_norm, w[kMlpPostNorm], g[kMlpPostNorm]);
     const ops::GluGrads mlp =
-        ops::GluBackward(at::mm(grad_down, w[kDown]), a.gate_up, config_.activation);
+        ops::GluBackward(ops::MatMul(grad_down, w[kDown]), a.gate_up, config_.activation);
     AddLinearGradients(grad_down, mlp.activation, g, kDown, kDownBias);
     AddLinearGradients(mlp.gate_up, a.mlp_normed, g, kGateUp, kGateUpBias);
-    grad = ops::AddRmsNormBackward(at::mm(mlp.gate_up, w[kGateUp]), grad.residual, a.mlp_residual,
-                                   a.mlp_rstd, w[kMlpNorm], compute_dtype(), g[kMlpNorm]);
+    grad =
+        ops::AddRmsNormBackward(ops::MatMul(mlp.gate_up, w[kGateUp]), grad.residual, a.mlp_residual,
+                                a.mlp_rstd, w[kMlpNorm], compute_dtype(), g[kMlpNorm]);
 
     const at::Tensor grad_out = NormRowsBackward(grad.residual_compute, a.attention_post_norm,
                                                  w[kAttentionPostNorm], g[kAttentionPostNorm]);
-    at::Tensor grad_attention = at::mm(grad_out, w[kAttentionOut]), attended = a.attention.out;
+    at::Tensor grad_attention = ops::MatMul(grad_out, w[kAttentionOut]), attended = a.attention.out;
     if (l + 1 == weights_.layers.size()) {
       attended = attended.index_select(0, reads);
       grad_attention = at::zeros_like(a.attention.out).index_copy_(0, reads, grad_attention);
@@ -338,8 +339,8 @@ void Decoder::Backward(const PackedBatch& batch, const at::Tensor& grad_logits, 
         ops::PackedAttentionBackward(grad_attention, a.qkv, a.attention, batch.offsets, shape);
     UnrotateQkv(a, l, rotation, &g, &grad_qkv);
     AddLinearGradients(grad_qkv, a.normed, g, kQkv, kQkvBias);
-    grad = ops::AddRmsNormBackward(at::mm(grad_qkv, w[kQkv]), grad.residual, a.residual, a.rstd,
-                                   w[kAttentionNorm], compute_dtype(), g[kAttentionNorm]);
+    grad = ops::AddRmsNormBackward(ops::MatMul(grad_qkv, w[kQkv]), grad.residual, a.residual,
+                                   a.rstd, w[kAttentionNorm], compute_dtype(), g[kAttentionNorm]);
   }
   at::Tensor& grad_embedding = grad.residual;
   if (config_.embedding_scale != 1) grad_embedding.mul_(config_.embedding_scale);

@@ -57,6 +57,12 @@ struct GluGrads {
 };
 GluGrads GluBackward(const at::Tensor& grad, const at::Tensor& gate_up, Activation activation);
 
+// --- Products whose operands change --------------------------------------------------------------
+// a [M, K] times b [K, N], plus bias [N] where that is defined, in the dtype of all: [M, N], as
+// LibTorch computes it. Large ones on the CPU are cut into pieces, of which threads take the next
+// as they become free; how many depends on the shape and on LibTorch's number of threads.
+at::Tensor MatMul(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias = {});
+
 // --- Linear layers whose weights do not change ---------------------------------------------------
 // How a weight is held. The narrow formats are symmetric, with one float32 scale a row: its largest
 // magnitude is the largest number of the format. Source: Dettmers et al. 2022, "LLM.int8()",
