@@ -90,8 +90,8 @@ int Main(int argc, char** argv) {
   app.add_option("--micro-tokens", options.trainer.micro_tokens)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  const ComputeTarget target =
-      ChooseComputeTarget(options.input.device, options.input.dtype, options.input.threads);
+  const ComputeTarget target = ChooseComputeTarget(options.input.device, options.input.dtype,
+                                                   options.input.threads, Products::kTraining);
   const std::vector<Example> examples = ReadTrainingExamples(options.input);
   if (!options.dump_ids.empty()) {
     WriteExamples(examples, options.dump_ids);

@@ -8,6 +8,7 @@ set(PRM_MODEL_TORCH_FREE
   gguf
   gguf_model
   gguf_writer
+  dtype_rates
   families
   json_fields
   mapped_file

@@ -156,6 +156,7 @@ WeightsChange CompareWeights(const std::string& folder, const ScorerOptions& opt
   as_stored.weights = ScorerOptions().weights;
   changed.self_test = false;
   const Scores before = ScoreAll(folder, as_stored, data, traces, offline);
+  changed.dtype = before.model.dtype;  // not what auto would take for these weights
   const Scores after = ScoreAll(folder, changed, data, traces, offline);
   WeightsChange change;
   change.model = after.model;

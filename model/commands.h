@@ -1,6 +1,9 @@
 // The verbs of model/, and the flags that scoring verbs share.
 #pragma once
 
+#include <memory>
+#include <string>
+
 namespace CLI {
 class App;
 }
@@ -8,6 +11,7 @@ class App;
 namespace prm {
 struct OfflineOptions;
 struct ScorerOptions;
+class StepScorer;
 
 void AddModelCommands(CLI::App& app);
 void AddImportCommands(CLI::App& app);  // import, formats, check
@@ -17,4 +21,7 @@ void AddVerifyFlag(CLI::App* app, bool* verify);
 // --batch-tokens --max-tokens --too-long, and --device --dtype --threads --self-test.
 void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer);
 void AddScorerFlags(CLI::App* app, ScorerOptions* scorer);
+
+// LoadStepScorer for a verb: says on standard error which --dtype auto took, and why.
+std::unique_ptr<StepScorer> OpenScorer(const std::string& folder, const ScorerOptions& options);
 }  // namespace prm

@@ -1,5 +1,6 @@
 #include "model/compute_target.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/cpu/Utils.h>
@@ -11,6 +12,7 @@
 #include <sys/sysinfo.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +23,7 @@
 
 #include "data/error.h"
 #include "model/buffer_pool.h"
+#include "model/dtype_rates.h"
 #include "model/kernels/thread_team.h"
 
 namespace prm {
@@ -78,15 +81,46 @@ c10::Device ChooseDevice(const std::string& name) {
   return c10::Device(c10::kCUDA, c10::DeviceIndex(index));
 }
 
-c10::ScalarType ChooseDtype(const std::string& name, c10::Device device) {
-  if (name == "float32") return c10::kFloat;
-  if (name == "bfloat16") return c10::kBFloat16;
+// Products of a layer's usual size, on LibTorch's threads.
+DtypeRates MeasureProducts(Products products) {
+  constexpr int64_t kRows = 512, kInputs = 768, kOutputs = 768;
+  const auto bodies = [&](c10::ScalarType dtype) -> ProductBodies {
+    const at::Tensor x = at::full({kRows, kInputs}, 0.5, dtype),
+                     w = at::full({kOutputs, kInputs}, 0.5, dtype),
+                     grad = at::full({kRows, kOutputs}, 0.5, dtype);
+    if (products == Products::kTraining) {
+      return {[=] { ops::MatMul(x, w.t()), ops::MatMul(grad, w), ops::MatMul(grad.t(), x); }};
+    }
+    const bool int8 = products == Products::kInt8Scoring;
+    const ops::PackedLinear packed(
+        w, {}, {.format = int8 ? ops::WeightFormat::kInt8 : ops::WeightFormat::kAsStored});
+    ProductBodies some = {[=] { packed.Forward(x); }};
+    if (!int8) some.push_back([=] { ops::MatMul(x, w.t()); });
+    return some;
+  };
+  const double gflop =
+      2e-9 * kRows * kInputs * kOutputs * (products == Products::kTraining ? 3 : 1);
+  const auto now = [] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  };
+  return MeasureDtypeRates(gflop, bodies(c10::kFloat), bodies(c10::kBFloat16), now);
+}
+
+ComputeTarget ChooseDtype(const std::string& name, c10::Device device, Products products) {
+  if (name == "float32") return {device, c10::kFloat, ""};
+  if (name == "bfloat16") return {device, c10::kBFloat16, ""};
   if (name != "auto") {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("dtype: expected auto, float32 or bfloat16, got \"", name, "\""));
   }
-  const bool multiplies = device.is_cuda() || __builtin_cpu_supports("avx512bf16");
-  return multiplies ? c10::kBFloat16 : c10::kFloat;
+  if (device.is_cuda()) return {device, c10::kBFloat16, "on a GPU"};
+  // Elsewhere it is widened number by number, which may take seconds.
+  if (!__builtin_cpu_supports("avx512bf16")) {
+    return {device, c10::kFloat, "this CPU does not multiply bfloat16"};
+  }
+  const DtypeRates rates = MeasureProducts(products);
+  return {device, rates.IsFloat32Faster() ? c10::kFloat : c10::kBFloat16, rates.ToString()};
 }
 
 // LibTorch waits for ever for threads of its own that do not start, so it is tried before.
@@ -108,8 +142,8 @@ void TryThreads(int count) {
 
 }  // namespace
 
-ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype,
-                                  int threads) {
+ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads,
+                                  Products products) {
   if (threads < 0) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("threads: expected 0 or more, got ", threads));
   }
@@ -117,8 +151,7 @@ ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& 
   TryThreads(count);
   at::set_num_threads(count);
   InstallBufferPool();
-  const c10::Device chosen = ChooseDevice(device);
-  return {chosen, ChooseDtype(dtype, chosen)};
+  return ChooseDtype(dtype, ChooseDevice(device), products);
 }
 
 std::vector<int> AllowedCores() {

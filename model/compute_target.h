@@ -18,16 +18,26 @@ namespace prm {
 struct ComputeTarget {
   c10::Device device;
   c10::ScalarType dtype;
+  std::string why{};  // auto took the dtype; empty where it was given
+};
+
+// What a verb multiplies: the products that are measured for it.
+enum class Products {
+  kTraining,     // of a linear layer forward and backward
+  kScoring,      // of its packed weights or by LibTorch, whichever serves
+  kInt8Scoring,  // of its packed int8 weights
 };
 
 // device: auto | cpu | cuda | cuda:N; dtype: auto | float32 | bfloat16; threads: 0 for all cores.
-// auto takes CUDA when a device is there, and bfloat16 where the hardware multiplies it (GPU, AMX,
-// AVX512-BF16). Sets the number of LibTorch's threads and installs the buffer pool. Throws
+// auto takes CUDA when a device is there; on a GPU it takes bfloat16, on a CPU float32 unless the
+// CPU multiplies bfloat16 (AMX, AVX512-BF16) and that is measured to be no slower, which takes some
+// 20 milliseconds. Sets the number of LibTorch's threads and installs the buffer pool. Throws
 // Error(kInvalidArgument) for an unknown word, Error(kUnavailable) for a device that is not there,
 // Error(kFailedPrecondition) where the caller asked LibTorch for GPUs, as at::manual_seed does,
 // before its CUDA half was loaded by this.
 // Call before other threads run.
-ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads);
+ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads,
+                                  Products products = Products::kScoring);
 
 // Cores that this process may run on, in their order.
 std::vector<int> AllowedCores();

@@ -191,6 +191,9 @@ ImportReport ImportModel(const ImportOptions& options) try {
       ChooseComputeTarget(options.scorer.device, options.scorer.dtype, options.scorer.threads);
   return WithTorchErrors("importing " + options.folder, [&] {
     ImportReport report;
+    if (!target.why.empty()) {
+      report.notes.push_back(StrCat("dtype: ", DtypeName(target.dtype), " (", target.why, ")"));
+    }
     CheckpointWriter writer(options.out);
     if (adapter) MergeModel(options, &writer, &report);
     const fs::path folder = adapter ? writer.folder() : fs::path(options.folder);

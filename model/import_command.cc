@@ -82,7 +82,7 @@ void Require(double worst, double tolerance, const char* from) {
 }
 
 void CheckReference(const CheckOptions& options) {
-  const auto scorer = LoadStepScorer(options.model, options.scorer);
+  const auto scorer = OpenScorer(options.model, options.scorer);
   const CheckResult result = CheckAgainstReference(*scorer, options.reference);
   Print(result);
   Require(result.worst,

@@ -20,6 +20,7 @@ struct ModelDescription {
   std::string architecture;  // e.g. "LlamaForCausalLM"
   int64_t parameters = 0;
   std::string dtype;                  // of the matrix products: float32, bfloat16
+  std::string why_dtype;              // that one, where auto took it; else empty
   std::string weights = "as-stored";  // of the layers' matrices, also int8, fp8: other scores
   std::string device;                 // cpu, cuda:0
   // That run there: CPU, CUDA, or LibTorch (why not CUDA); then attention's and the products'.
@@ -80,7 +81,8 @@ class StepScorer {
 inline constexpr double kNarrowTolerance = 0.1;
 
 struct ScorerOptions {
-  std::string dtype = "auto";  // auto: bfloat16 where the hardware multiplies it; float32, bfloat16
+  // float32, bfloat16, or auto: on a CPU that multiplies both the faster one, measured at load.
+  std::string dtype = "auto";
   // Of the layers' matrices: as-stored (in dtype), int8 (half the memory of bfloat16, scores change
   // a little), fp8 (CUDA from sm_89 on; scores change more).
   std::string weights = "as-stored";

@@ -137,8 +137,20 @@ Placement PlaceScorers(const ScorerOptions& options) {
   const int threads =
       options.threads > 0 || count == 1 ? options.threads : std::max(1, int(cores.size()) / count);
   Placement placement;
+  const Products products = options.weights == WeightFormatName(ops::WeightFormat::kInt8)
+                                ? Products::kInt8Scoring
+                                : Products::kScoring;
   for (const std::string& device : devices) {
-    placement.targets.push_back(ChooseComputeTarget(device, options.dtype, threads));
+    if (placement.targets.empty()) {
+      placement.targets.push_back(ChooseComputeTarget(device, options.dtype, threads, products));
+      continue;
+    }
+    // Measured once: all must score alike.
+    const ComputeTarget& first = placement.targets[0];
+    const std::string why = first.why;
+    placement.targets.push_back(
+        ChooseComputeTarget(device, DtypeName(first.dtype), threads, products));
+    placement.targets.back().why = why;
     if (placement.targets.back().device.type() != placement.targets[0].device.type()) {
       throw Error(ErrorCode::kInvalidArgument,
                   StrCat("devices ", options.device, ": expected CPUs or GPUs, not both"));
@@ -193,6 +205,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   d.architecture = model.config.architecture();
   d.parameters = model.weights.num_parameters();
   d.dtype = DtypeName(target.dtype);
+  d.why_dtype = target.why;
   d.weights = WeightFormatName(model.weights.format);
   d.device = target.device.str();
   d.kernels = DescribeBodies(model, options, target);

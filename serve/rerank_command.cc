@@ -38,7 +38,7 @@ struct RerankOptions {
 class LocalEngine : public RerankEngine {
  public:
   explicit LocalEngine(const RerankOptions& options)
-      : scorer_(LoadStepScorer(options.model, options.scorer)),
+      : scorer_(OpenScorer(options.model, options.scorer)),
         offline_(*scorer_, options.scoring, [this](OfflineResult result) {
           emit(ToScoreLine(std::move(result), scorer_->description().threshold));
         }) {}

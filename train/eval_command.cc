@@ -166,7 +166,7 @@ void RunEval(const EvalOptions& options) {
   std::vector<ScoredTrace> scored, dev;
   std::optional<double> checkpoint_threshold;
   if (!options.model.empty()) {
-    const auto scorer = LoadStepScorer(options.model, options.scorer);
+    const auto scorer = OpenScorer(options.model, options.scorer);
     checkpoint_threshold = scorer->description().threshold;
     scored = ScoreWithModel(*scorer, options, options.data, &left_out);
     if (!options.dev.empty()) dev = ScoreWithModel(*scorer, options, options.dev, &dev_left_out);

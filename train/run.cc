@@ -127,6 +127,21 @@ void Warn(const std::vector<std::string>& warnings) {
   }
 }
 
+// A run that goes on does so in its own number format: another is another model.
+ComputeTarget TargetOf(RunOptions* options, const std::filesystem::path& last) {
+  bool of_run = false;
+  if (options->resume && options->dtype == "auto") {
+    const nlohmann::ordered_json saved = ReadTrainerState(last / "trainer.json").options;
+    const auto dtype = saved.find("dtype");
+    of_run = dtype != saved.end() && dtype->is_string();
+    if (of_run) options->dtype = dtype->get<std::string>();
+  }
+  ComputeTarget target =
+      ChooseComputeTarget(options->device, options->dtype, options->threads, Products::kTraining);
+  if (of_run) target.why = "of the run that goes on";
+  return target;
+}
+
 class Run {
  public:
   explicit Run(const RunOptions& options);
@@ -192,12 +207,7 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   std::filesystem::create_directories(out_, error);
   if (error) throw FileError("create the folder", out_, error.value());
   const std::filesystem::path last = out_ / "last";
-  if (options.resume && options.dtype == "auto") {  // as it was chosen when the run began
-    const nlohmann::ordered_json saved = ReadTrainerState(last / "trainer.json").options;
-    const auto dtype = saved.find("dtype");
-    if (dtype != saved.end() && dtype->is_string()) options_.dtype = dtype->get<std::string>();
-  }
-  const ComputeTarget target = ChooseComputeTarget(options.device, options_.dtype, options.threads);
+  const ComputeTarget target = TargetOf(&options_, last);
   const std::vector<Trace> traces = ReadAll(options.data);
   LoadedModel model = LoadModel(options.resume ? last.string() : options.model, {},
                                 /*with_tokenizer=*/true, options.verify);
@@ -240,6 +250,8 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   prm_.training_options_json = all.dump();
   metrics_ = std::make_unique<MetricsLog>(out_ / "metrics.jsonl", trainer_->steps());
   tokens_at_start_ = trainer_->tokens_seen();
+  if (!target.why.empty())
+    Say("dtype: %s (%s)\n", DtypeName(target.dtype).c_str(), target.why.c_str());
   Say("training %lld tokens on %s in %s, kernels: %s\n", (long long)trainer_->total_tokens(),
       target.device.str().c_str(), DtypeName(target.dtype).c_str(),
       ops::DescribeKernels(target.device).c_str());

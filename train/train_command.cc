@@ -82,7 +82,11 @@ void AddTrainCommand(CLI::App& app) {
             "Write OUT/last at least so often; 0: at evaluations only");
   train->add_option("--device", options->device, "auto | cpu | cuda | cuda:N")
       ->capture_default_str();
-  train->add_option("--dtype", options->dtype, "auto | float32 | bfloat16")->capture_default_str();
+  train
+      ->add_option("--dtype", options->dtype,
+                   "auto (the faster one; on CPUs that multiply both it is measured, and kept for "
+                   "--resume) | float32 | bfloat16")
+      ->capture_default_str();
   AddNumber(train, "--threads", options->threads, 0, kMaxThreads, "0: all cores");
   AddVerifyFlag(train, &options->verify);
   train->callback([options] { RunTraining(*options); });

@@ -52,11 +52,12 @@ class PrmProgram : public testing::Test {
 
   static std::string Path(const std::string& name) { return (*folder_ / name).string(); }
 
-  static std::string Train(const std::string& out, int epochs = 2, int batch_tokens = 2048) {
+  static std::string Train(const std::string& out, int epochs = 2, int batch_tokens = 2048,
+                           const std::string& dtype = "float32") {
     return "train --model " + Path("backbone") + " --data " + Path("data/train.jsonl") + " --dev " +
            Path("data/dev.jsonl") + " --out " + Path(out) + " --epochs " + std::to_string(epochs) +
            " --batch-tokens " + std::to_string(batch_tokens) +
-           " --micro-tokens 1024 --lr 1e-3 --dtype float32 --threads 1";
+           " --micro-tokens 1024 --lr 1e-3 --threads 1 --dtype " + dtype;
   }
 
   static Outcome Run(const std::string& arguments) {
@@ -74,8 +75,8 @@ class PrmProgram : public testing::Test {
   }
 
   // Leaves OUT/last after the first steps of Train(out, 4, 256).
-  static void TrainUntilStopped(const std::string& out) {
-    const std::string stop = std::string(PRM_PROGRAM) + " " + Train(out, 4, 256) +
+  static void TrainUntilStopped(const std::string& out, const std::string& dtype = "float32") {
+    const std::string stop = std::string(PRM_PROGRAM) + " " + Train(out, 4, 256, dtype) +
                              " 2>/dev/null & pid=$!; until [ -s " + Path(out + "/metrics.jsonl") +
                              " ]; do sleep 0.01; done; kill -TERM $pid; wait $pid";
     ASSERT_EQ(WEXITSTATUS(std::system(stop.c_str())), 1);
