@@ -22,7 +22,8 @@ if(PRM_SANITIZE STREQUAL "thread")
     tests/model/prefix_tree_test.cc
     tests/data/bpe_tokenizer_test.cc tests/serve/batch_forming_test.cc tests/serve/batcher_test.cc
     tests/serve/batcher_chunks_test.cc tests/serve/server_metrics_test.cc
-    tests/serve/session_stream_test.cc tests/serve/shares_test.cc tests/serve/thread_pool_test.cc)
+    tests/serve/session_stream_test.cc tests/serve/session_stream_limits_test.cc
+    tests/serve/shares_test.cc tests/serve/thread_pool_test.cc)
   target_link_libraries(threads_test PRIVATE prm_data spdlog::spdlog prometheus-cpp::core)
   add_executable(thread_team_test tests/model/kernels/thread_team_test.cc model/kernels/thread_team.cc)
   target_include_directories(thread_team_test PRIVATE "${PROJECT_SOURCE_DIR}")

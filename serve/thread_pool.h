@@ -33,7 +33,6 @@ class ThreadPool {
   };
   using Tasks = std::deque<Task>;
 
-
   void Work();
   void Stop();
   Tasks::iterator NextLocked();
