@@ -179,6 +179,12 @@ void CheckFolder(const std::string& flag, const std::string& folder, bool needed
   }
 }
 
+// Of a folder that is a checkpoint already.
+FileSums SumsIn(const fs::path& folder, bool verify) {
+  const fs::path prm_json = folder / "prm.json";
+  return verify && fs::exists(prm_json) ? ModelFiles(ReadPrmJson(prm_json)) : FileSums();
+}
+
 }  // namespace
 
 ImportReport ImportModel(const ImportOptions& options) try {
@@ -197,18 +203,22 @@ ImportReport ImportModel(const ImportOptions& options) try {
     CheckpointWriter writer(options.out);
     if (adapter) MergeModel(options, &writer, &report);
     const fs::path folder = adapter ? writer.folder() : fs::path(options.folder);
-    const std::shared_ptr<const Tokenizer> tokenizer = LoadTokenizer(folder);
-    const FormatFile format = FindFormat(
-        options.format, {.tokenizer = *tokenizer, .prepend_bos = FolderPrependsBos(folder)});
-    const bool implicit = format.scoring.head.implicit_beta.has_value();
-    CheckFolder("--reference", options.reference, implicit,
-                "an implicit format compares two models, of which --reference names the second");
-    CompareChatTemplate(folder, format, &report);
+    std::shared_ptr<const Tokenizer> tokenizer;
     PrmJson prm;
-    static_cast<ScoringFormat&>(prm) = format.scoring;
-    LoadedModel model =
-        LoadModel(folder, {.head = &prm.head, .dtype = target.dtype, .embedding_as_stored = true},
-                  /*with_tokenizer=*/true, options.scorer.verify);
+    LoadedModel model;
+    ReadVerified(folder, SumsIn(folder, options.scorer.verify), [&] {
+      tokenizer = LoadTokenizer(folder);
+      const FormatFile format = FindFormat(
+          options.format, {.tokenizer = *tokenizer, .prepend_bos = FolderPrependsBos(folder)});
+      CheckFolder("--reference", options.reference, format.scoring.head.implicit_beta.has_value(),
+                  "an implicit format compares two models, of which --reference names the second");
+      CompareChatTemplate(folder, format, &report);
+      static_cast<ScoringFormat&>(prm) = format.scoring;
+      model =
+          LoadModel(folder, {.head = &prm.head, .dtype = target.dtype, .embedding_as_stored = true},
+                    /*with_tokenizer=*/true, /*verify=*/false);
+    });
+    const bool implicit = prm.head.implicit_beta.has_value();
     CheckVocabulary(folder, *tokenizer, model.config, prm.format);
     prm.max_tokens = model.config.max_positions();
     prm.base_model =

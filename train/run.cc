@@ -142,6 +142,15 @@ ComputeTarget TargetOf(RunOptions* options, const std::filesystem::path& last) {
   return target;
 }
 
+// Removes a folder again that was made for work which cannot begin; an empty path: none.
+struct UnusedFolder {
+  std::filesystem::path path;
+  ~UnusedFolder() {
+    std::error_code not_empty;
+    if (!path.empty()) std::filesystem::remove(path, not_empty);
+  }
+};
+
 class Run {
  public:
   explicit Run(const RunOptions& options);
@@ -204,7 +213,8 @@ void Run::LoadDev(const std::vector<Trace>& train) {
 Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   CheckOut(options);
   std::error_code error;
-  std::filesystem::create_directories(out_, error);
+  UnusedFolder unused;
+  if (std::filesystem::create_directories(out_, error)) unused.path = out_;
   if (error) throw FileError("create the folder", out_, error.value());
   const std::filesystem::path last = out_ / "last";
   const ComputeTarget target = TargetOf(&options_, last);
@@ -249,9 +259,11 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   all.update(machine);
   prm_.training_options_json = all.dump();
   metrics_ = std::make_unique<MetricsLog>(out_ / "metrics.jsonl", trainer_->steps());
+  unused.path.clear();
   tokens_at_start_ = trainer_->tokens_seen();
-  if (!target.why.empty())
+  if (!target.why.empty()) {
     Say("dtype: %s (%s)\n", DtypeName(target.dtype).c_str(), target.why.c_str());
+  }
   Say("training %lld tokens on %s in %s, kernels: %s\n", (long long)trainer_->total_tokens(),
       target.device.str().c_str(), DtypeName(target.dtype).c_str(),
       ops::DescribeKernels(target.device).c_str());
