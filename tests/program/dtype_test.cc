@@ -91,7 +91,8 @@ TEST_F(DtypeProgram, ARunGoesOnInItsOwnDtypeWithoutMeasuring) {
               ReadText(Path("stopped/last/model.safetensors")));
 
   TrainUntilStopped("kept", other);
-  ExpectRefused(Train("kept", 4, 256, now) + " --resume", {"dtype=" + other, "dtype=" + now});
+  ExpectRefused(Train("kept", 4, 256, now) + " --resume",
+                {"dtype: " + other + " then, " + now + " now"});
 }
 
 }  // namespace
