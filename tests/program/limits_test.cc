@@ -97,7 +97,6 @@ class LimitsProgram : public PrmProgram {
         "load --problems FILE --rate 1" + nobody,
         train + " --data FILE --dev " + dev,
         train + " --dev FILE --data " + dev,
-        "import " + Path("backbone") + " --format FILE --out " + Path("never"),
     };
   }
   static std::string File(const std::string& name, const std::string& text) {
@@ -125,6 +124,17 @@ TEST_F(LimitsProgram, NoVerbTakesMoreThanALineOfTheLimit) {
       EXPECT_FALSE(std::filesystem::exists(Path("never"))) << With(reader, file);
     }
   }
+}
+
+TEST_F(LimitsProgram, AFormatFileIsBoundedToo) {
+  const std::string file = Path("own.json");
+  const std::string import =
+      "import " + Path("backbone") + " --format " + file + " --out " + Path("never");
+  std::filesystem::rename(HugeLine(), file);
+  ExpectRefused(import, {file, " bytes"});
+  WriteText(file, std::string(100'000, '[') + std::string(100'000, ']'));
+  ExpectRefused(import, {file});
+  EXPECT_FALSE(std::filesystem::exists(Path("never")));
 }
 
 TEST_F(LimitsProgram, BracketsNestedDeepAreRefusedByEveryVerb) {
