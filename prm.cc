@@ -82,19 +82,25 @@ const char* WordsFor(const std::exception& error) {
   std::abort();
 }
 
-// A library that cannot go on may end the program without a word.
-void OnAbort(int) {
-  constexpr char kWhy[] =
+// A library that cannot go on may end the program without a word, or use memory that it did not
+// get.
+void OnFault(int number) {
+  constexpr char kAbort[] =
       "prm: a library ended the program: mostly for want of memory or threads (ulimit -v, -u)\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kWhy, sizeof(kWhy) - 1);
+  constexpr char kSegment[] =
+      "prm: ended by a wrong address: mostly for want of memory (ulimit -v), else a fault of prm\n";
+  const bool aborts = number == SIGABRT;
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, aborts ? kAbort : kSegment,
+                                                 (aborts ? sizeof(kAbort) : sizeof(kSegment)) - 1);
 }
 
 void NeverEndWithoutAWord() {
   std::set_terminate(SayWhyAndEnd);
   struct sigaction action = {};
-  action.sa_handler = OnAbort;
-  action.sa_flags = int(SA_RESETHAND);
+  action.sa_handler = OnFault;
+  action.sa_flags = int(SA_RESETHAND);  // what the signal does follows
   sigaction(SIGABRT, &action, nullptr);
+  sigaction(SIGSEGV, &action, nullptr);
 }
 
 int RunVerb(int argc, char** argv) {

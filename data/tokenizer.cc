@@ -12,8 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMaxFileBytes = uint64_t{512} << 20;  // decompressed
-
 // `folder`/`name`, or it with .xz or .gz; nullopt where none is there.
 std::optional<fs::path> FindFile(const fs::path& folder, const std::string& name) {
   for (const char* ending : {"", ".xz", ".gz"}) {
@@ -26,7 +24,7 @@ std::optional<fs::path> FindFile(const fs::path& folder, const std::string& name
 // The text of tokenizer_config.json in `folder`, "" where there is none.
 std::string ReadConfig(const fs::path& folder) {
   const std::optional<fs::path> path = FindFile(folder, "tokenizer_config.json");
-  return path ? ReadFile(*path, kMaxFileBytes) : "";
+  return path ? ReadFile(*path) : "";
 }
 
 std::string WithoutCompression(const fs::path& path) {
@@ -42,9 +40,8 @@ std::shared_ptr<const Tokenizer> LoadVocabAndMerges(const fs::path& folder) {
                 StrCat(folder.string(), ": no ", vocab ? "merges.txt" : "vocab.json",
                        "; vocab.json and merges.txt belong together"));
   }
-  return MakeBpeTokenizer(ParseVocabAndMerges(ReadFile(*vocab, kMaxFileBytes),
-                                              ReadFile(*merges, kMaxFileBytes), ReadConfig(folder),
-                                              vocab->string()));
+  return MakeBpeTokenizer(ParseVocabAndMerges(ReadFile(*vocab), ReadFile(*merges),
+                                              ReadConfig(folder), vocab->string()));
 }
 
 // A serialized model begins with its first piece, which is field 1.
@@ -54,7 +51,7 @@ std::shared_ptr<const Tokenizer> LoadFile(const fs::path& path) {
   const fs::path folder = path.parent_path();
   const std::string name = WithoutCompression(path);
   if (name == "vocab.json" || name == "merges.txt") return LoadVocabAndMerges(folder);
-  std::string bytes = ReadFile(path, kMaxFileBytes);
+  std::string bytes = ReadFile(path);
   if (LooksLikeSentencePiece(bytes)) {
     const TokenizerConfig config =
         ParseTokenizerConfig(ReadConfig(folder), (folder / "tokenizer_config.json").string());
@@ -86,8 +83,7 @@ std::optional<fs::path> FindRankFile(const fs::path& folder) {
 std::shared_ptr<const Tokenizer> LoadFolder(const fs::path& folder) {
   const std::optional<fs::path> model = FindFile(folder, "tokenizer.model");
   const std::optional<fs::path> json = FindFile(folder, "tokenizer.json");
-  if (model && (!json || LooksLikeSentencePiece(ReadFile(*model, kMaxFileBytes))))
-    return LoadFile(*model);
+  if (model && (!json || LooksLikeSentencePiece(ReadFile(*model)))) return LoadFile(*model);
   if (json) return LoadFile(*json);
   if (FindFile(folder, "vocab.json")) return LoadVocabAndMerges(folder);
   if (const std::optional<fs::path> ranks = FindRankFile(folder)) return LoadFile(*ranks);

@@ -60,6 +60,8 @@ class LimitsProgram : public PrmProgram {
     const std::string dev = Path("data/dev.jsonl"), model = " --model " + Path("run/best");
     const std::string train = "train --model " + Path("backbone") + " --out " + Path("never");
     const std::string scores = File("one_score.jsonl", R"({"id":"a","scores":[0.5]})");
+    const std::string trace =
+        File("one_trace.jsonl", R"({"id":"a","problem":"p","steps":["1"],"labels":["incorrect"]})");
     const std::string nobody = " --server 127.0.0.1:1";
     return {
         "data import FILE --out -",
@@ -88,7 +90,7 @@ class LimitsProgram : public PrmProgram {
         "score --in FILE" + model,
         "eval --scores FILE --data " + dev,
         "eval --scores " + scores + " --data FILE",
-        "eval --scores " + scores + " --data " + dev + " --train FILE",
+        "eval --scores " + scores + " --data " + trace + " --train FILE",
         "rerank --in FILE" + model,
         "check --data FILE --weights int8" + model,
         "check --reference FILE" + model,

@@ -214,7 +214,7 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
     file.seekp(-40000, std::ios::end);
     file.write(std::string(20000, '\x3f').data(), 20000);
   }
-  ExpectRefused("describe --dtype float32 " + flipped, {"self-test"});
+  ExpectRefused("describe --no-verify --dtype float32 " + flipped, {"self-test"});
 
   const std::string missing = copy("missing");
   std::filesystem::remove(missing + "/model.safetensors");
@@ -225,7 +225,7 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
   const size_t at = config.find("LlamaForCausalLM");
   config.replace(at, 16, "MambaForCausalLM");
   WriteText(other + "/config.json", config);
-  ExpectRefused("describe " + other, {"MambaForCausalLM"});
+  ExpectRefused("describe --no-verify " + other, {"MambaForCausalLM"});
 
   const std::string reshaped = copy("reshaped");
   config = ReadText(reshaped + "/config.json");
@@ -233,7 +233,8 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
   ASSERT_NE(config.find(size), std::string::npos) << config;
   WriteText(reshaped + "/config.json",
             config.replace(config.find(size), size.size(), "\"intermediate_size\": 40"));
-  ExpectRefused("describe " + reshaped, {reshaped, "mlp", "[48, 32] instead of [40, 32]"});
+  ExpectRefused("describe --no-verify " + reshaped,
+                {reshaped, "mlp", "[48, 32] instead of [40, 32]"});
 
   std::string absurd = GgufBuilder().Text("general.architecture", "llama").Build();
   absurd.replace(8, 8, std::string(8, '\xff'));  // the number of tensors
@@ -380,7 +381,7 @@ TEST_F(PrmProgram, WhatCannotBeExportedIsRefusedWithTheReason) {
   const std::string best = " --model " + Path("run/best") + " --out ";
   ExpectRefused("export --to vllm" + best + Path("vllm"), {Path("run/best"), "token 10"});
   ExpectRefused("export --to hf" + best + Path("run/best"), {"is the checkpoint itself"});
-  ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "is no checkpoint"});
+  ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "is there already"});
   ExpectRefused("export --to hf --model " + Path("backbone") + " --out " + Path("x"), {"prm.json"});
 }
 
