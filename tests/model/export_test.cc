@@ -1,4 +1,5 @@
 #include "model/export.h"
+
 #include "tests/model/export_fixture.h"
 
 namespace prm {
