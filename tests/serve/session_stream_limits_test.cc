@@ -178,8 +178,8 @@ TEST(SessionStreamLimits, UnfinishedTextIsBoundedInSumAndAClientLeavesHalf) {
     greedy.Piece(id, piece);
   }
   const auto replies = InOrder(greedy.sink.Await(80));
-  // A few bytes more: what a session has become of a request is counted, not refused.
-  EXPECT_LE(desk.bytes.taken(), 2000 + 16);
+  // Shares compares with what is free before it gives, so the last piece may pass the half by half.
+  EXPECT_LE(desk.bytes.taken(), 2000 + int64_t(piece.size()) / 2);
   const auto refused = std::ranges::count_if(replies, [](const StreamReply& reply) {
     return Shown(reply).find("RESOURCE_EXHAUSTED") != std::string::npos;
   });
