@@ -28,12 +28,6 @@ class FlagsProgram : public PrmProgram {
     EXPECT_EQ(outcome.status, 0) << arguments << ": " << outcome.err;
     return outcome.out;
   }
-  static std::vector<json> Lines(const std::string& text) {
-    std::vector<json> lines;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) lines.push_back(json::parse(line));
-    return lines;
-  }
   static std::vector<json> PrintedLines(const std::string& arguments) {
     return Lines(Printed(arguments));
   }

@@ -37,12 +37,6 @@ class DataProgram : public PrmProgram {
     return outcome.out;
   }
 
-  static std::vector<json> Lines(const std::string& text) {
-    std::vector<json> lines;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) lines.push_back(json::parse(line));
-    return lines;
-  }
   static std::vector<json> LinesOf(const std::string& name) { return Lines(ReadText(Path(name))); }
 
   static std::string Text(const std::vector<json>& rows) {

@@ -12,6 +12,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -49,6 +51,14 @@ class PrmProgram : public testing::Test {
     ASSERT_EQ(train.status, 0) << train.err;
   }
   static void TearDownTestSuite() { delete folder_; }
+
+  // Of JSON lines.
+  static std::vector<nlohmann::json> Lines(const std::string& text) {
+    std::vector<nlohmann::json> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+    return lines;
+  }
 
   static std::string Path(const std::string& name) { return (*folder_ / name).string(); }
 
