@@ -65,7 +65,9 @@ void CheckLimits(const ServerOptions& o) {
   // A call that meets its own limits must fit into an empty queue.
   at_least("max_queue_traces", o.max_queue_traces, o.limits.max_traces);
   at_least("max_queue_tokens", o.max_queue_tokens, o.limits.max_call_tokens);
-  at_least("max_buffered_bytes", o.shared.max_buffered_bytes, o.limits.max_message_bytes);
+  // Half of them for a client alone.
+  at_least("max_buffered_bytes", o.shared.max_buffered_bytes,
+           2 * int64_t{o.limits.max_message_bytes});
 }
 
 std::vector<std::unique_ptr<StepScorer>> ListOf(std::unique_ptr<StepScorer> scorer) {

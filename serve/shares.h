@@ -10,8 +10,8 @@
 
 namespace prm {
 
-// No client may hold more than it leaves free: alone it has at most half, and who comes next finds
-// room, half of what is left. Any thread.
+// No client may hold more than it leaves free, but for one place where the number is odd: alone it
+// has at most half, and who comes next finds room, half of what is left. Any thread.
 // Source: Choudhury and Hahne 1998, "Dynamic Queue Length Thresholds for Shared-Memory Packet
 // Switches", with alpha = 1.
 class Shares {
@@ -20,8 +20,10 @@ class Shares {
   Shares(const Shares&) = delete;
   Shares& operator=(const Shares&) = delete;
 
-  // The rule: whether who holds `held` may take `more` of `free`.
-  static bool Allows(int64_t held, int64_t more, int64_t free) { return held + more <= free; }
+  // The rule: whether a client that holds `held` may take `more` of `free`.
+  static bool Allows(int64_t held, int64_t more, int64_t free) {
+    return held + more <= free - more + 1;
+  }
 
   // False, and nothing is taken, where the rule forbids it.
   bool TryTake(uint64_t client, int64_t count = 1);

@@ -55,7 +55,7 @@ TEST_F(SharesProgram, TheFlagsAreInTheHelp) {
 
 TEST_F(SharesProgram, AServerWithoutRoomForOneMessageDoesNotStart) {
   ExpectRefused(Serve("run/best", "--max-buffered-bytes 1000"),
-                {"max_buffered_bytes is 1000; expected at least 16777216"});
+                {"max_buffered_bytes is 1000; expected at least 33554432"});
 }
 
 TEST_F(SharesProgram, AStreamThatAsksForNothingIsEnded) {

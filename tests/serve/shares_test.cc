@@ -51,12 +51,18 @@ TEST(Shares, ManyAtOnceAreTakenOrNone) {
   Shares shares(100);
   EXPECT_FALSE(shares.TryTake(1, 101));
   EXPECT_TRUE(shares.TryTake(1, 40));
-  EXPECT_FALSE(shares.TryTake(1, 21));
-  EXPECT_TRUE(shares.TryTake(2, 60));
-  EXPECT_EQ(shares.taken(), 100);
-  shares.Return(2, 60);
-  EXPECT_TRUE(shares.TryTake(1, 20));
-  EXPECT_EQ(shares.taken(), 60);
+  EXPECT_FALSE(shares.TryTake(1, 11));
+  EXPECT_TRUE(shares.TryTake(1, 10));
+  EXPECT_EQ(shares.taken(), 50);
+}
+
+TEST(Shares, OneTakeHasNoMoreThanManySmallOnes) {
+  for (const int places : {1, 2, 3, 100, 101}) {
+    Shares one(places), many(places);
+    const int most = TakeAll(many, 1);
+    EXPECT_FALSE(one.TryTake(1, most + 1)) << places;
+    EXPECT_TRUE(one.TryTake(1, most)) << places;
+  }
 }
 
 TEST(Shares, ARefusalSaysWhatThereIsAndWhoHasIt) {
