@@ -141,7 +141,7 @@ int CopyFiles(const fs::path& from, CheckpointWriter* to, const std::string& fol
 }
 
 // The model that an adapter makes of its base. The tokenizer is the adapter's where it has one.
-void MergeModel(const ImportOptions& options, CheckpointWriter* to, ImportReport* report) {
+void MergeModel(const ModelImportOptions& options, CheckpointWriter* to, ImportReport* report) {
   RefusePickle(options.base);
   const MergeReport merge = MergeAdapter(options.base, options.folder, to->folder());
   CopyFiles(options.base, to, "", IsConfig);
@@ -156,7 +156,7 @@ void MergeModel(const ImportOptions& options, CheckpointWriter* to, ImportReport
                                  tensors.empty() ? "" : " and brought " + tensors));
 }
 
-Decoder OpenReference(const ImportOptions& options, const ModelConfig& config,
+Decoder OpenReference(const ModelImportOptions& options, const ModelConfig& config,
                       const ComputeTarget& target) {
   RefusePickle(options.reference);
   Decoder reference = LoadReference(options.reference, target);
@@ -187,7 +187,7 @@ FileSums SumsIn(const fs::path& folder, bool verify) {
 
 }  // namespace
 
-ImportReport ImportModel(const ImportOptions& options) try {
+ImportReport ImportModel(const ModelImportOptions& options) try {
   CheckFolder("the model", options.folder, true, "it is what is imported");
   const bool adapter = IsAdapterFolder(options.folder);
   CheckFolder("--base", options.base, adapter, "an adapter changes a model, which --base names");

@@ -9,7 +9,7 @@
 
 namespace prm {
 
-struct ImportOptions {
+struct ModelImportOptions {
   std::string folder;     // Hugging Face layout, or a LoRA adapter of PEFT
   std::string base;       // of an adapter: the folder of the model that it changes
   std::string reference;  // of an implicit PRM: the folder of its second model
@@ -30,6 +30,6 @@ struct ImportReport {
 // naming file and cause: an `out` that is there and is no empty folder; a folder with pickled
 // weights only, with the command that converts it; tensors that are missing or not known; a
 // tokenizer that does not fit.
-ImportReport ImportModel(const ImportOptions& options);
+ImportReport ImportModel(const ModelImportOptions& options);
 
 }  // namespace prm

@@ -16,7 +16,7 @@ namespace prm {
 namespace {
 
 void AddImportCommand(CLI::App& app) {
-  auto o = std::make_shared<ImportOptions>();
+  auto o = std::make_shared<ModelImportOptions>();
   CLI::App* verb = app.add_subcommand(
       "import", "Make a checkpoint of a published process reward model's folder");
   verb->add_option("folder", o->folder, "Folder in Hugging Face layout, or of a LoRA adapter")

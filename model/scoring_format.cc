@@ -31,7 +31,7 @@ std::string Choice(const JsonFields& fields, std::string_view field,
   return value;
 }
 
-LabelPolicy ParsePolicy(const JsonFields& fields) {
+LabelPolicyNames ParsePolicy(const JsonFields& fields) {
   fields.RefuseOthers({"redundant", "incomplete", "after_first_error", "unlabelled"});
   return {
       .redundant =
@@ -193,7 +193,7 @@ ordered_json HeadJson(const Head& head) {
 
 }  // namespace
 
-std::string LabelPolicyString(const LabelPolicy& policy) {
+std::string LabelPolicyString(const LabelPolicyNames& policy) {
   return StrCat("redundant=", policy.redundant, ", incomplete=", policy.incomplete,
                 ", after_first_error=", policy.after_first_error,
                 ", unlabelled=", policy.unlabelled);
@@ -216,7 +216,7 @@ ScoringFormat ParseScoringFormat(const JsonFields& fields, const TokenNames* nam
   scoring.head = ParseHead(fields.Object("head"), names);
   const bool is_file = names != nullptr;  // of a format; a checkpoint says everything
   scoring.label_policy = is_file && !fields.Has("label_policy")
-                             ? LabelPolicy{"unknown", "unknown", "unknown", "unknown"}
+                             ? LabelPolicyNames{"unknown", "unknown", "unknown", "unknown"}
                              : ParsePolicy(fields.Object("label_policy"));
   scoring.threshold = is_file ? fields.Number("threshold", 0, 1, scoring.threshold)
                               : fields.Number("threshold", 0, 1);

@@ -16,16 +16,16 @@ namespace prm {
 
 // What the labels were turned into for training; named, never implied. "unknown" where a published
 // model does not say.
-struct LabelPolicy {
+struct LabelPolicyNames {
   std::string redundant = "own_class";       // positive | negative | masked | own_class
   std::string incomplete = "own_class";      // own_class | masked | negative
   std::string after_first_error = "masked";  // masked | negative
   std::string unlabelled = "masked";         // masked
-  friend bool operator==(const LabelPolicy&, const LabelPolicy&) = default;
+  friend bool operator==(const LabelPolicyNames&, const LabelPolicyNames&) = default;
 };
 
 // One line for people: "redundant=own_class, incomplete=own_class, ...".
-std::string LabelPolicyString(const LabelPolicy& policy);
+std::string LabelPolicyString(const LabelPolicyNames& policy);
 
 // From the hidden state [D] at a step's read to its score: linear layers with ReLU between, then
 // softmax or sigmoid in float32.
@@ -63,7 +63,7 @@ struct Head {
 struct ScoringFormat {
   StepFormat format;
   Head head;
-  LabelPolicy label_policy;
+  LabelPolicyNames label_policy;
   double threshold = 0.5;  // p_correct below it: the step is judged wrong
 };
 

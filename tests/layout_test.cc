@@ -40,6 +40,9 @@ struct Include {
 
 struct SourceFile {
   std::vector<Include> includes;
+  // Classes and enumerations that it defines in namespace prm, by name, with the line: the linker
+  // sees them.
+  std::vector<std::pair<std::string, size_t>> types;
   size_t lines = 0;
 };
 
@@ -54,15 +57,42 @@ std::string FolderOf(std::string_view path) {
   return std::string(slash == path.npos ? "" : path.substr(0, slash));
 }
 
+// The namespaces that lines open and close, as clang-format writes them.
+class Namespaces {
+ public:
+  void Read(const std::string& line) {
+    static const std::regex kOpen(R"(^(?:inline )?namespace( [\w:]+)? \{$)");
+    std::smatch match;
+    if (std::regex_match(line, match, kOpen)) {
+      open_.push_back(match[1].matched ? match[1].str().substr(1) : "");
+    } else if (line.starts_with("}  // namespace") && !open_.empty()) {
+      open_.pop_back();
+    }
+  }
+  bool IsPrm() const { return open_ == std::vector<std::string>{"prm"}; }
+
+ private:
+  std::vector<std::string> open_;  // "" for one without a name
+};
+
 SourceFile ReadSource(const fs::path& path) {
   static const std::regex kInclude(R"(^\s*#\s*include\s*[<"]([^>"]+)[>"].*)");
+  // Not "struct Outer::Inner {".
+  static const std::regex kType(
+      R"(^(?:class|struct|enum class|enum) (\w+)(?: final)?(?: : [^;(]*)?(?: ?\{.*)?$)");
   SourceFile file;
   std::ifstream in(path);
   std::string line;
   std::smatch match;
+  Namespaces namespaces;
   while (std::getline(in, line)) {
     ++file.lines;
-    if (std::regex_match(line, match, kInclude)) file.includes.push_back({file.lines, match[1]});
+    namespaces.Read(line);
+    if (std::regex_match(line, match, kInclude)) {
+      file.includes.push_back({file.lines, match[1]});
+    } else if (namespaces.IsPrm() && std::regex_match(line, match, kType)) {
+      file.types.push_back({match[1], file.lines});
+    }
   }
   return file;
 }
@@ -233,6 +263,21 @@ void CheckClashes(const Tree& tree, const std::set<std::string>& torch_free, Fau
   }
 }
 
+// Two classes of one name in one program are undefined behaviour, and no tool says so. Each test
+// and bench is a program of its own.
+void CheckNames(const Tree& tree, Faults& faults) {
+  std::map<std::string, std::string> first;
+  for (const auto& [path, file] : tree) {
+    if (IsUnder(path, {"tests/", "bench/"})) continue;
+    for (const auto& [name, line] : file.types) {
+      const std::string here = StrCat(path, ":", line);
+      const auto [known, is_new] = first.emplace(name, here);
+      if (!is_new)
+        faults.push_back(StrCat(here, ": ", name, " is defined in ", known->second, " too"));
+    }
+  }
+}
+
 void CheckSizes(const Tree& tree, Faults& faults) {
   for (const auto& [path, file] : tree) {
     if (file.lines > kMaxLines) {
@@ -276,6 +321,7 @@ Faults CheckHouse(const fs::path& root) {
   CheckLibraries(tree, faults);
   CheckDirections(tree, faults);
   CheckClashes(tree, TorchFreeNames(root), faults);
+  CheckNames(tree, faults);
   CheckSizes(tree, faults);
   CheckReadmes(root, faults);
   return faults;
@@ -380,6 +426,18 @@ TEST_F(PlantedFault, SpdlogBesideLibTorchThroughAHeader) {
 TEST_F(PlantedFault, LibTorchBesideGrpcInABench) {
   Write("bench/both_bench.cc", "#include <torch/types.h>\n#include <grpcpp/grpcpp.h>\n");
   EXPECT_THAT(Check(), ElementsAre(HasSubstr("both_bench.cc: includes both LibTorch and gRPC")));
+}
+
+TEST_F(PlantedFault, AClassDefinedTwice) {
+  const auto in_prm = [](const std::string& text) {
+    return "namespace prm {\n" + text + "}  // namespace prm\n";
+  };
+  Write("data/a.h", in_prm("struct Options {\n};\nstruct Other;\nenum class Kind { kOne };\n"));
+  Write("model/b.h", in_prm("struct Other {};\nstruct Options {\n};\n"));
+  Write("serve/c.cc", in_prm("namespace {\nstruct Other {};\n}  // namespace\nenum Kind {\n};\n"));
+  Write("tests/d.cc", in_prm("struct Options {};\n"));
+  EXPECT_THAT(Check(), ElementsAre("model/b.h:3: Options is defined in data/a.h:2 too",
+                                   "serve/c.cc:5: Kind is defined in data/a.h:5 too"));
 }
 
 TEST_F(PlantedFault, AFileTooLong) {
