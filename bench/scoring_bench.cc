@@ -14,6 +14,7 @@
 #include "bench/model_bench.h"
 #include "model/batching.h"
 #include "model/compute_target.h"
+#include "model/config_json.h"
 #include "model/step_scorer.h"
 
 namespace prm::bench {

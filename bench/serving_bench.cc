@@ -8,6 +8,7 @@
 #include <chrono>
 #include <vector>
 
+#include "serve/client_options.h"
 #include "serve/codec.h"
 #include "serve/connection.h"
 #include "serve/server.h"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "data/error.h"
+#include "data/load_tokenizer.h"
 #include "data/text_io.h"
 #include "data/tokenizer.h"
 #include "tests/shared_data.h"

@@ -21,6 +21,7 @@
 #include "bench/model_bench.h"
 #include "data/synth_random.h"
 #include "model/compute_target.h"
+#include "model/config_json.h"
 #include "model/step_scorer.h"
 
 namespace prm::bench {

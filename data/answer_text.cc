@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/exact_number.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
@@ -242,20 +243,6 @@ std::string Compact(std::string_view text) {
 }
 
 }  // namespace
-
-std::string ToLower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (IsUpper(c)) c = char(c - 'A' + 'a');
-  }
-  return lower;
-}
-
-std::string_view TrimSpace(std::string_view text) {
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
-}
 
 std::string StripMarks(std::string_view text) { return MarkStripper(text).Strip(); }
 

@@ -6,10 +6,6 @@
 
 namespace prm {
 
-// ASCII only, whatever the locale.
-std::string ToLower(std::string_view text);
-std::string_view TrimSpace(std::string_view text);
-
 // Replaces marks of LaTeX and Markdown that do not change what an answer is; runs of white space
 // become one space, none at the ends.
 std::string StripMarks(std::string_view text);

@@ -6,6 +6,7 @@
 
 #include "data/answer_text.h"
 #include "data/exact_number.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

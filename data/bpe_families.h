@@ -2,10 +2,11 @@
 // them.
 #pragma once
 
-#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include "data/bpe_tokenizer.h"
+#include "data/bpe_spec.h"
 
 namespace prm {
 

@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include "data/bpe_families.h"
+#include "data/bpe_spec.h"
+#include "data/bpe_vocabulary.h"
 #include "data/byte_level.h"
 #include "data/error.h"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/bpe_tokenizer.h"
+#include "data/bpe_spec.h"
 #include "data/tokenizer_config.h"
 
 namespace prm {

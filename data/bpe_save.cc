@@ -3,11 +3,13 @@
 #include <unordered_map>
 
 #include "data/bpe_files.h"
+#include "data/bpe_spec.h"
 #include "data/byte_level.h"
 #include "data/error.h"
 #include "data/pretokenizer_json.h"
 #include "data/text_io.h"
 #include "data/tokenizer_config.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {

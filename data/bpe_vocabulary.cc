@@ -1,9 +1,9 @@
-// From the pieces and merges of vocabulary files to the tokens of a BpeSpec.
+#include "data/bpe_vocabulary.h"
+
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>
 
-#include "data/bpe_tokenizer.h"
 #include "data/byte_level.h"
 #include "data/error.h"
 

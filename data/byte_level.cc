@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 
-#include "data/tokenizer.h"
 #include "data/utf8.h"
 
 namespace prm {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "data/text/ascii.h"
+
 namespace prm {
 namespace {
 

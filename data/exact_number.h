@@ -7,11 +7,6 @@
 
 namespace prm {
 
-// ASCII only, whatever the locale.
-inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-inline bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
-inline bool IsLetter(char c) { return IsUpper(c) || (c >= 'a' && c <= 'z'); }
-
 // Bytes of the number that `text` starts with, without a sign before it: 12, 1,200.50, 1{,}200, .5,
 // 2e-3, 3/4, 1 1/2, \frac{1}{2}, 2\frac12; 0 if none.
 size_t UnsignedNumberLength(std::string_view text);

@@ -7,7 +7,7 @@
 
 #include "data/error.h"
 #include "data/html_style.h"
-#include "data/tokenizer.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {

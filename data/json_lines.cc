@@ -4,21 +4,15 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
-#include "data/tokenizer.h"
+#include "data/text/ascii.h"
 #include "data/trace.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {
 
 constexpr size_t kMaxShownBytes = 60;
 constexpr size_t kMaxCauseBytes = 300;
-
-std::string Clip(std::string text, size_t max_bytes) {
-  if (text.size() <= max_bytes) return text;
-  size_t end = max_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
-}
 
 // Keeps nothing but where and why a text is no JSON.
 struct ErrorFinder : nlohmann::json_sax<nlohmann::json> {
@@ -57,13 +51,15 @@ std::string ExplainInvalidJson(std::string_view json, simdjson::error_code error
     if (!nlohmann::json::sax_parse(json, &finder) && finder.byte > 0) {
       const size_t start = std::min(finder.message.find(": "), finder.message.size());
       return StrCat("not valid JSON at byte ", finder.byte - 1,
-                    Clip(finder.message.substr(start), kMaxCauseBytes));
+                    ClipText(finder.message.substr(start), kMaxCauseBytes));
     }
   }
   return StrCat("not valid JSON: ", simdjson::error_message(error));
 }
 
-std::string Show(const JsonElement& value) { return Clip(simdjson::minify(value), kMaxShownBytes); }
+std::string Show(const JsonElement& value) {
+  return ClipText(simdjson::minify(value), kMaxShownBytes);
+}
 
 }  // namespace
 

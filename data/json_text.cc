@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "data/error.h"
-#include "data/tokenizer.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {

@@ -10,6 +10,7 @@
 #include "data/json_lines.h"
 #include "data/json_text.h"
 #include "data/metrics.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

@@ -9,6 +9,7 @@
 #include "data/sentencepiece_model.h"
 #include "data/text_io.h"
 #include "data/token_bound.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "data/error.h"
+#include "data/text/ascii.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
@@ -36,13 +37,7 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
-int64_t WholeNumber(std::string_view text) { return std::stoll(std::string(Trim(text))); }
+int64_t WholeNumber(std::string_view text) { return std::stoll(std::string(TrimSpace(text))); }
 
 std::optional<Rational> DrawValue(std::string_view rule, const Values& values,
                                   SynthRandom* random) {
@@ -64,9 +59,9 @@ std::optional<Values> DrawValues(std::string_view rules, SynthRandom* random) {
   Values values;
   for (const std::string_view rule : Split(rules, ';')) {
     const size_t equals = rule.find('=');
-    const auto value = DrawValue(Trim(rule.substr(equals + 1)), values, random);
+    const auto value = DrawValue(TrimSpace(rule.substr(equals + 1)), values, random);
     if (!Pleasant(value)) return std::nullopt;
-    values.emplace(Trim(rule.substr(0, equals)), *value);
+    values.emplace(TrimSpace(rule.substr(0, equals)), *value);
   }
   return values;
 }

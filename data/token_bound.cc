@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "data/bpe_spec.h"
+
 namespace prm {
 namespace {
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "data/bpe_tokenizer.h"
+#include "data/bpe_spec.h"
 #include "data/special_matcher.h"
 #include "data/tokenizer.h"
 

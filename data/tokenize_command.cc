@@ -5,6 +5,7 @@
 #include "data/commands.h"
 #include "data/error.h"
 #include "data/json_lines.h"
+#include "data/load_tokenizer.h"
 #include "data/text_io.h"
 #include "data/tokenizer.h"
 

@@ -1,9 +1,8 @@
-// Text to token ids: the interface and the function that opens any supported file.
+// Text to token ids: the interface.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -63,18 +62,10 @@ class Tokenizer {
   virtual std::optional<TokenId> bos_id() const = 0;
   virtual std::optional<TokenId> eos_id() const = 0;
 
-  // Writes the files from which LoadTokenizer(folder) gives an equal tokenizer.
+  // Writes the files from which LoadTokenizer(folder), load_tokenizer.h, gives an equal tokenizer.
   virtual void Save(const std::filesystem::path& folder) const = 0;
   // Throws Error(kUnimplemented) unless overridden.
   virtual TokenizerParts Parts() const;
 };
-
-// Opens a folder or a file: `tokenizer.json`, `vocab.json` + `merges.txt`, a tiktoken rank file
-// (`*.tiktoken`, or a `tokenizer.model` of ranks), a SentencePiece `tokenizer.model`. A `.xz` or
-// `.gz` ending is read through. Throws Error naming the file and what is unsupported.
-std::shared_ptr<const Tokenizer> LoadTokenizer(const std::filesystem::path& path);
-
-// Byte offset of the first invalid UTF-8 sequence, or nullopt.
-std::optional<size_t> FindInvalidUtf8(std::string_view text);
 
 }  // namespace prm

@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "data/bpe_files.h"
+#include "data/bpe_spec.h"
+#include "data/bpe_vocabulary.h"
 #include "data/error.h"
 #include "data/json_lines.h"
 #include "data/pretokenizer_json.h"

@@ -35,21 +35,6 @@ std::optional<StepLabel> ParseLabel(std::string_view name) {
   return StepLabel(found - kLabelNames.begin());
 }
 
-bool IsBlank(std::string_view text) {
-  return text.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos;
-}
-
-bool HasControlCharacter(std::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7f) return true;
-    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 void StepScores::Add(const StepScore& step) {
   p_correct.push_back(step.p_correct);
   if (step.label_probs) label_probs.push_back(*step.label_probs);

@@ -110,11 +110,4 @@ std::optional<int> DecidedFirstError(const Trace& trace);
 // nullopt if `name` is not one of kLabelNames.
 std::optional<StepLabel> ParseLabel(std::string_view name);
 
-// Nothing but ASCII white space: no text for a step.
-bool IsBlank(std::string_view text);
-
-// Control characters of ASCII, or C1 as UTF-8 writes them: no id has them, for ids stand in logs
-// and on terminals.
-bool HasControlCharacter(std::string_view text);
-
 }  // namespace prm

@@ -7,6 +7,7 @@
 #include "data/error.h"
 #include "data/json_lines.h"
 #include "data/json_text.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

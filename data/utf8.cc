@@ -2,8 +2,6 @@
 
 #include <simdjson.h>
 
-#include "data/tokenizer.h"
-
 namespace prm {
 namespace {
 

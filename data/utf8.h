@@ -3,9 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace prm {
+
+// Byte offset of the first invalid UTF-8 sequence, or nullopt.
+std::optional<size_t> FindInvalidUtf8(std::string_view text);
 
 // One code point and the bytes it takes, 1 to 4.
 struct Utf8Char {
@@ -13,7 +18,7 @@ struct Utf8Char {
   uint32_t size_bytes;
 };
 
-// The character that starts at `at`, inside text that FindInvalidUtf8 (data/tokenizer.h) accepts.
+// The character that starts at `at`, inside text that FindInvalidUtf8 accepts.
 inline Utf8Char DecodeUtf8(const char* at) {
   const auto* p = reinterpret_cast<const unsigned char*>(at);
   if (p[0] < 0x80) return {p[0], 1};

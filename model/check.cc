@@ -7,6 +7,7 @@
 #include "data/error.h"
 #include "data/metrics.h"
 #include "data/progress_line.h"
+#include "data/text/ascii.h"
 #include "data/text_io.h"
 #include "data/trace_reader.h"
 #include "model/json_fields.h"

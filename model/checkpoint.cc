@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "model/config_json.h"
 #include "model/not_finite.h"
 #include "model/step_scorer.h"
 #include "model/torch_error.h"

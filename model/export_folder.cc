@@ -8,6 +8,7 @@
 #include "data/file_error.h"
 #include "data/text_io.h"
 #include "model/checkpoint_files.h"
+#include "model/config_json.h"
 #include "model/export.h"
 #include "model/mapped_file.h"
 #include "model/model_card.h"
@@ -212,7 +213,7 @@ TokenId StepTag(const Checkpoint& from) {
 ordered_json ConfigJson(const Checkpoint& from, const ExportedHead& head, DType dtype) {
   const ModelConfig& config = from.weights->config();
   ordered_json json = ordered_json::parse(WriteConfigJson(config));
-  std::string architecture = config.architecture();
+  std::string architecture = ArchitectureOf(config);
   architecture.replace(architecture.rfind("ForCausalLM"), std::string::npos, head.class_suffix);
   json["architectures"] = {architecture};
   json["dtype"] = dtype == DType::kFloat32   ? "float32"

@@ -201,6 +201,10 @@ const Family& FamilyOf(std::string_view model_type, std::string_view where) {
                                                 "\" is not supported; expected one of ", known));
 }
 
+std::string ArchitectureOf(const ModelConfig& config) {
+  return StrCat(FamilyOf(config.model_type, "config.json").class_prefix, "ForCausalLM");
+}
+
 std::vector<StoredTensor> StoredAs(const ModelConfig& c, LayerPart part, int layer) {
   const int64_t d = c.hidden_size, f = c.intermediate_size, channels = c.head_dim;
   const int64_t q = c.num_heads * channels, kv = c.num_kv_heads * channels;

@@ -34,6 +34,8 @@ struct Family {
 std::span<const Family> Families();
 // Throws Error(kUnimplemented) naming `where`, the type and the known ones.
 const Family& FamilyOf(std::string_view model_type, std::string_view where);
+// "LlamaForCausalLM"
+std::string ArchitectureOf(const ModelConfig& config);
 
 // The tensors of a layer as the decoder holds them, in the order of the computation. Linear layers
 // are [out, in] as in PyTorch; query, key and value rows are one tensor, as are gate and up: one

@@ -7,10 +7,13 @@
 #include <limits>
 #include <utility>
 
+#include "data/bpe_spec.h"
 #include "data/bpe_tokenizer.h"
+#include "data/bpe_vocabulary.h"
 #include "data/error.h"
 #include "data/sentencepiece_model.h"
 #include "data/sentencepiece_tokenizer.h"
+#include "model/config_json.h"
 #include "model/rope.h"
 
 namespace prm {

@@ -4,6 +4,7 @@
 
 #include "data/error.h"
 #include "data/file_error.h"
+#include "data/load_tokenizer.h"
 #include "data/text_io.h"
 #include "model/checkpoint.h"
 #include "model/compute_target.h"

@@ -1,10 +1,8 @@
-// The shape of a decoder of the Llama line, and its form in a Hugging Face config.json.
+// The shape of a decoder of the Llama line.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace prm {
@@ -38,6 +36,9 @@ struct RopeScaling {
 // The non-linear half of the gated feed-forward layer.
 enum class Activation { kSilu, kGeluTanh };
 
+// Each has a row in the rotary table.
+inline constexpr int kMaxPositions = 1 << 22;
+
 struct ModelConfig {
   std::string model_type = "llama";  // the family: model/families.h
   int hidden_size = 0;
@@ -68,25 +69,11 @@ struct ModelConfig {
   double logit_softcap = 0.0;       // of the language model's logits; 0: none
   std::vector<int> sliding_window;  // [num_layers] tokens a query sees, 0 all; empty: all in all
 
-  // "LlamaForCausalLM"
-  std::string architecture() const;
   // The longest trace that the angles are made for.
   int max_positions() const;
   int window(int layer) const { return sliding_window.empty() ? 0 : sliding_window[size_t(layer)]; }
 
   friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
-
-// Throws Error(kInvalidArgument) with `where`, the field, its value and the allowed range.
-void CheckConfig(const ModelConfig& config, std::string_view where);
-
-// Parses config.json's text. Throws Error(kInvalidArgument; kUnimplemented for an architecture,
-// activation or rope scaling that the decoder does not have) naming `where` and the field.
-ModelConfig ParseConfigJson(std::string_view json, std::string_view where);
-ModelConfig ReadConfigJson(const std::filesystem::path& file);
-
-// The text of a config.json that ParseConfigJson and transformers read back. The rotary layout
-// becomes the key "prm_rotary_layout" only if it is kInterleaved: transformers has no such layout.
-std::string WriteConfigJson(const ModelConfig& config);
 
 }  // namespace prm

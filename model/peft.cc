@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "model/config_json.h"
 #include "model/mapped_file.h"
 #include "model/model_config.h"
 #include "model/peft_config.h"

@@ -202,7 +202,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   ModelDescription d;
   d.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
   if (d.name.empty()) d.name = folder.parent_path().filename().string();
-  d.architecture = model.config.architecture();
+  d.architecture = ArchitectureOf(model.config);
   d.parameters = model.weights.num_parameters();
   d.dtype = DtypeName(target.dtype);
   d.why_dtype = target.why;

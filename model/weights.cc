@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "data/error.h"
+#include "data/load_tokenizer.h"
 #include "data/trace.h"
+#include "model/config_json.h"
 #include "model/families.h"
 #include "model/gguf.h"
 #include "model/gguf_model.h"

@@ -11,6 +11,7 @@
 #include "model/commands.h"
 #include "model/step_scorer.h"
 #include "serve/client.h"
+#include "serve/client_options.h"
 #include "serve/load_run.h"
 #include "serve/server.h"
 #include "serve/stream_client.h"

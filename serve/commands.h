@@ -1,6 +1,8 @@
 // The verbs of serve/.
 #pragma once
 
+#include "serve/client_options.h"
+
 namespace CLI {
 class App;
 }

@@ -11,7 +11,7 @@
 
 #include "data/error.h"
 #include "proto/prm/v1/scoring.grpc.pb.h"
-#include "serve/client.h"
+#include "serve/client_options.h"
 
 namespace prm {
 
@@ -23,6 +23,12 @@ std::string ProblemId(const std::string& problem);
 
 // The delay that a server asks for in the trailing metadata of a call; negative: not again at all.
 std::optional<std::chrono::milliseconds> PushbackOf(const grpc::ClientContext& context);
+
+// Before attempt `attempt` + 1, attempts from 1: exponential from 50 ms to at most 2 s, of which
+// `jitter` in [0, 1) takes away up to half, so that many clients do not come back at once. Where
+// the server says when (`pushback`), then, or later by up to half.
+std::chrono::milliseconds RetryDelay(int attempt, double jitter,
+                                     std::optional<std::chrono::milliseconds> pushback = {});
 
 // Any thread may call any method.
 class Connection {

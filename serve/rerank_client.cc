@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "serve/client_options.h"
 #include "serve/connection.h"
 #include "serve/rerank_codec.h"
 

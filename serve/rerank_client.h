@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "serve/client.h"
+#include "serve/client_options.h"
 #include "serve/reranker.h"
 
 namespace prm {

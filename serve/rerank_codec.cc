@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "data/text/ascii.h"
+
 namespace prm {
 namespace {
 

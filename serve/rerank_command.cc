@@ -16,6 +16,7 @@
 #include "model/offline_scoring.h"
 #include "model/step_scorer.h"
 #include "serve/client.h"
+#include "serve/client_options.h"
 #include "serve/commands.h"
 #include "serve/rerank_client.h"
 #include "serve/rerank_view.h"

@@ -8,6 +8,7 @@
 
 #include "proto/prm/v1/scoring.grpc.pb.h"
 #include "serve/call_record.h"
+#include "serve/client_options.h"
 #include "serve/connection.h"
 #include "serve/stream_codec.h"
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "serve/client.h"
+#include "serve/client_options.h"
 #include "serve/stream_messages.h"
 
 namespace prm {

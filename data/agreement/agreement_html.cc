@@ -4,6 +4,7 @@
 #include "data/error.h"
 #include "data/html_pictures.h"
 #include "data/html_report.h"
+#include "data/symbolic/verdict.h"
 #include "data/trace.h"
 
 namespace prm {

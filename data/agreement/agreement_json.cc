@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/agreement/agreement_report.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

@@ -3,6 +3,7 @@
 #include "data/agreement/agreement_report.h"
 #include "data/error.h"
 #include "data/html_report.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

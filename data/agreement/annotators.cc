@@ -7,6 +7,7 @@
 
 #include "data/error.h"
 #include "data/json_lines.h"
+#include "data/text/ascii.h"
 #include "data/text_io.h"
 #include "data/trace.h"
 

@@ -8,6 +8,7 @@
 #include "data/error.h"
 #include "data/json_lines.h"
 #include "data/score_lines.h"
+#include "data/text/ascii.h"
 #include "data/trace_reader.h"
 
 namespace prm {
@@ -20,20 +21,12 @@ std::vector<std::string> Declared(const RatingsFileOptions& options) {
   return {kLabelNames.begin(), kLabelNames.end()};
 }
 
-std::string Excerpt(std::string_view text) {
-  if (text.size() <= kExcerptBytes) return std::string(text);
-  size_t end = kExcerptBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "…";
-}
-
 int WordsIn(std::string_view text) {
   int words = 0;
   bool in_word = false;
   for (const char c : text) {
-    const bool is_space = c == ' ' || (c >= '\t' && c <= '\r');
-    words += !is_space && !in_word;
-    in_word = !is_space;
+    words += !IsSpace(c) && !in_word;
+    in_word = !IsSpace(c);
   }
   return words;
 }
@@ -163,8 +156,9 @@ class RatingsReader {
       RefuseValue(step_field, StrCat("a step from 0 to ", int64_t(trace.steps.size()) - 1));
     }
     const std::string& text = trace.steps[size_t(step)].text;
-    const int unit = ratings_.Unit({ratings_.Trace(trace.id), int(step),
-                                    ReadTextVersion(members[4]), WordsIn(text), Excerpt(text)});
+    const int unit =
+        ratings_.Unit({ratings_.Trace(trace.id), int(step), ReadTextVersion(members[4]),
+                       WordsIn(text), ClipText(text, kExcerptBytes, "…")});
     const size_t hash = std::hash<std::string>()(text);
     if (text_hash_.emplace(unit, hash).first->second != hash) {
       RefuseField(step_field, "another text than on an earlier line for " + ratings_.NameOf(unit) +

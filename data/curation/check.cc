@@ -8,6 +8,8 @@
 #include "data/curation/strategies.h"
 #include "data/curation/trace_analysis.h"
 #include "data/error.h"
+#include "data/symbolic/verdict.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

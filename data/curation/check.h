@@ -18,7 +18,7 @@
 #include "data/curation/qa.h"
 #include "data/curation/step_lints.h"
 #include "data/curation/trace_stream.h"
-#include "data/symbolic/step_checker.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 

@@ -6,6 +6,7 @@
 #include "data/error.h"
 #include "data/html_pictures.h"
 #include "data/html_report.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/curation/check.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

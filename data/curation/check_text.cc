@@ -5,6 +5,7 @@
 #include "data/curation/check.h"
 #include "data/error.h"
 #include "data/html_report.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "data/answers.h"
 #include "data/error.h"
-#include "data/exact_number.h"
 #include "data/formats/json_rows.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

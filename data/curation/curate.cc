@@ -15,6 +15,7 @@
 #include "data/curation/trace_analysis.h"
 #include "data/curation/trace_stream.h"
 #include "data/error.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "data/curation/exact_text.h"
 #include "data/curation/trace_stream.h"
-#include "data/exact_number.h"
 #include "data/json_text.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

@@ -6,8 +6,7 @@
 #include <array>
 
 #include "data/curation/normal_text.h"
-#include "data/exact_number.h"
-#include "data/tokenizer.h"
+#include "data/text/ascii.h"
 #include "data/unicode.h"
 #include "data/utf8.h"
 
@@ -79,14 +78,13 @@ class MarkWriter {
   }
   char Peek(size_t ahead) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : 0; }
   size_t SkipSpaces(size_t at) const {
-    while (at < text_.size() && IsSpaceByte(text_[at])) ++at;
+    while (at < text_.size() && IsSpace(text_[at])) ++at;
     return at;
   }
-  static bool IsSpaceByte(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
   // Whether nothing that a closing mark could close stands directly before.
   bool IsOpenPlace() const {
-    return at_ == 0 || IsSpaceByte(text_[at_ - 1]) || text_[at_ - 1] == '(' ||
-           text_[at_ - 1] == '[' || text_[at_ - 1] == '{' || text_[at_ - 1] == '$';
+    return at_ == 0 || IsSpace(text_[at_ - 1]) || text_[at_ - 1] == '(' || text_[at_ - 1] == '[' ||
+           text_[at_ - 1] == '{' || text_[at_ - 1] == '$';
   }
   bool IsOperandBefore() const {
     return last_ == Last::kNumber || last_ == Last::kSymbol || last_ == Last::kClosing;
@@ -228,11 +226,11 @@ class MarkWriter {
   // ' and " are feet, inches and primes behind an operand, unless they close what one opened.
   void Quote(char quote, size_t size) {
     bool& open = quote == '"' ? double_open_ : single_open_;
-    const bool at_operand = at_ > 0 && !IsSpaceByte(text_[at_ - 1]) &&
-                            (last_ == Last::kNumber || last_ == Last::kPrime);
+    const bool at_operand =
+        at_ > 0 && !IsSpace(text_[at_ - 1]) && (last_ == Last::kNumber || last_ == Last::kPrime);
     const size_t next = at_ + size;
     const bool inside_word = quote == '\'' && IsWordAt(next);
-    if (IsOpenPlace() && next < text_.size() && !IsSpaceByte(text_[next])) {
+    if (IsOpenPlace() && next < text_.size() && !IsSpace(text_[next])) {
       open = true;
     } else if (open && !inside_word) {
       open = false;
@@ -248,7 +246,7 @@ class MarkWriter {
   void Ascii(char c) {
     if (c == '\'' || c == '"') return Quote(c, 1);
     const size_t begin = at_++;
-    if (IsSpaceByte(c) || c == ',') {
+    if (IsSpace(c) || c == ',') {
       out_ += c;
     } else if (c == '!' && Peek(0) == '=') {
       ++at_;
@@ -277,7 +275,7 @@ class MarkWriter {
 
   // A tilde in front of what it denies or rounds; between words it is a space of LaTeX.
   bool IsUnary(size_t at) const {
-    const bool free = at == 0 || IsSpaceByte(text_[at - 1]) || text_[at - 1] == '(';
+    const bool free = at == 0 || IsSpace(text_[at - 1]) || text_[at - 1] == '(';
     return free && (IsDigit(Peek(0)) || IsOperandAt(at_) || Peek(0) == '(');
   }
 

@@ -9,8 +9,7 @@
 #include <memory>
 #include <utility>
 
-#include "data/exact_number.h"
-#include "data/tokenizer.h"
+#include "data/text/ascii.h"
 #include "data/unicode.h"
 #include "data/utf8.h"
 

@@ -4,7 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "data/answer_text.h"
+#include "data/symbolic/verdict.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/curation/trace_stream.h"
+#include "data/symbolic/verdict.h"
 #include "data/text_io.h"
 
 namespace prm {

@@ -8,6 +8,7 @@
 
 #include "data/curation/problem_table.h"
 #include "data/curation/trace_stream.h"
+#include "data/text/ascii.h"
 #include "data/text_io.h"
 
 namespace prm {

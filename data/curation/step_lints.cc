@@ -8,24 +8,16 @@
 #include "data/curation/levenshtein.h"
 #include "data/curation/normal_text.h"
 #include "data/error.h"
-#include "data/exact_number.h"
 #include "data/symbolic/math_shapes.h"
 #include "data/symbolic/step_checker.h"
+#include "data/symbolic/verdict.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
 
 constexpr size_t kMaxShownBytes = 120;
 constexpr size_t kMinRepeatedWords = 3;
-
-bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-std::string Clip(std::string_view text) {
-  if (text.size() <= kMaxShownBytes) return std::string(text);
-  size_t end = kMaxShownBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "...";
-}
 
 // Whether the full stop at `at` belongs to an abbreviation, an initial or a list mark.
 bool IsNoEnd(std::string_view text, size_t at) {
@@ -401,8 +393,9 @@ void StepLinter::LintRepeat(std::string_view step, std::vector<LintFinding>* fou
         too_long ? double(alike[i].normal == normal) : StepSimilarity(alike[i].normal, normal);
     if (similarity < guideline_.max_similarity) continue;
     if (SpeaksOfAnother(step)) break;
-    found->push_back({Lint::kRepeatedStep, index_,
-                      StrCat("as step ", alike[i].step, ": ", Clip(alike[i].normal))});
+    found->push_back(
+        {Lint::kRepeatedStep, index_,
+         StrCat("as step ", alike[i].step, ": ", ClipText(alike[i].normal, kMaxShownBytes))});
     break;
   }
   if (alike.size() >= 2 * kMaxCompared) alike.erase(alike.begin(), alike.begin() + kMaxCompared);

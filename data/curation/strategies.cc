@@ -6,6 +6,7 @@
 
 #include "data/curation/normal_text.h"
 #include "data/error.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

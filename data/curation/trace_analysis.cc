@@ -3,6 +3,8 @@
 #include "data/error.h"
 #include "data/symbolic/operations.h"
 #include "data/symbolic/step_checker.h"
+#include "data/symbolic/verdict.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
@@ -30,13 +32,6 @@ Cell CellOf(const Trace& trace, const StrategySuggestion& suggestion, bool unkno
 }
 
 }  // namespace
-
-std::string ClipText(std::string_view text, size_t max_bytes) {
-  if (text.size() <= max_bytes) return std::string(text);
-  size_t end = max_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "...";
-}
 
 TraceAnalysis AnalyzeTrace(const Trace& trace, const Guidelines& guidelines) {
   TraceAnalysis analysis;

@@ -13,6 +13,7 @@
 #include "data/curation/qa.h"
 #include "data/curation/step_lints.h"
 #include "data/curation/strategies.h"
+#include "data/symbolic/verdict.h"
 #include "data/trace.h"
 
 namespace prm {
@@ -42,8 +43,5 @@ struct TraceAnalysis {
 
 // Pure; any thread. Runs the symbolic checker over the steps.
 TraceAnalysis AnalyzeTrace(const Trace& trace, const Guidelines& guidelines);
-
-// Clips to `max_bytes`, never inside a character, with "..." behind.
-std::string ClipText(std::string_view text, size_t max_bytes);
 
 }  // namespace prm

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "data/error.h"
+#include "data/text/ascii.h"
 #include "data/text_io.h"
 #include "data/trace.h"
 #include "data/trace_reader.h"

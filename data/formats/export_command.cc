@@ -13,7 +13,7 @@
 #include "data/formats/export.h"
 #include "data/progress_line.h"
 #include "data/text_io.h"
-#include "data/tokenizer.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {

@@ -25,6 +25,7 @@
 #include "data/error.h"
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

@@ -8,6 +8,7 @@
 #include "data/formats/json_rows.h"
 #include "data/formats/row_fields.h"
 #include "data/formats/text_blocks.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

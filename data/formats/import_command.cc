@@ -12,8 +12,8 @@
 #include "data/formats/import.h"
 #include "data/progress_line.h"
 #include "data/text_io.h"
-#include "data/tokenizer.h"
 #include "data/trace_reader.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {

@@ -20,7 +20,8 @@
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
 #include "data/json_text.h"
-#include "data/tokenizer.h"
+#include "data/text/ascii.h"
+#include "data/utf8.h"
 
 namespace prm {
 namespace {

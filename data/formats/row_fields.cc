@@ -5,6 +5,7 @@
 
 #include "data/error.h"
 #include "data/json_text.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 

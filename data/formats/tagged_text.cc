@@ -17,6 +17,7 @@
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
 #include "data/formats/step_tag.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/error.h"
+#include "data/text/ascii.h"
 #include "data/trace.h"
 
 namespace prm {

@@ -6,9 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
-#include "data/exact_number.h"
 #include "data/symbolic/corruption.h"
 #include "data/symbolic/held_out.h"
+#include "data/symbolic/verdict.h"
+#include "data/text/ascii.h"
 #include "data/text_io.h"
 
 namespace prm {

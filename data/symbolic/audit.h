@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "data/symbolic/step_checker.h"
+#include "data/symbolic/verdict.h"
 #include "data/trace.h"
 
 namespace prm {

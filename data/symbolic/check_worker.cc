@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "data/error.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

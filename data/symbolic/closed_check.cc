@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "data/symbolic/evaluate.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

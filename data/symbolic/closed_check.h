@@ -6,7 +6,8 @@
 #include <string_view>
 
 #include "data/symbolic/expression_parser.h"
-#include "data/symbolic/relation_finder.h"
+#include "data/symbolic/relation.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 

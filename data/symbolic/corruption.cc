@@ -5,10 +5,11 @@
 #include <span>
 #include <utility>
 
-#include "data/exact_number.h"
 #include "data/symbolic/fraction.h"
 #include "data/symbolic/math_tokens.h"
+#include "data/symbolic/verdict.h"
 #include "data/synth_slips.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

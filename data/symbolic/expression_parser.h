@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "data/symbolic/expression.h"
-#include "data/symbolic/math_tokens.h"
-#include "data/symbolic/step_checker.h"
+#include "data/symbolic/math_token.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 

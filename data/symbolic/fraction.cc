@@ -2,7 +2,7 @@
 
 #include <flint/fmpz.h>
 
-#include "data/exact_number.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

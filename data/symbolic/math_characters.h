@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "data/symbolic/math_tokens.h"
+#include "data/symbolic/math_token.h"
 
 namespace prm {
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "data/exact_number.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
 
 char At(std::string_view text, size_t i) { return i < text.size() ? text[i] : '\0'; }
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool IsLineSpace(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 // Two words of three or more letters, commands and what braces enclose apart.
 bool HasProse(std::string_view text) {
@@ -85,9 +85,9 @@ size_t SubscriptLength(std::string_view text) {
 
 size_t ListMarkerLength(std::string_view line) {
   size_t i = 0;
-  while (IsSpace(At(line, i)) || At(line, i) == '#') ++i;
+  while (IsLineSpace(At(line, i)) || At(line, i) == '#') ++i;
   if (At(line, i) == '-' || At(line, i) == '*') {
-    return IsSpace(At(line, i + 1)) && !IsDigit(At(line, i + 2)) ? i + 2 : 0;
+    return IsLineSpace(At(line, i + 1)) && !IsDigit(At(line, i + 2)) ? i + 2 : 0;
   }
   if (line.substr(i).starts_with("Step ") && IsDigit(At(line, i + 5))) i += 5;
   size_t digits = 0;
@@ -95,7 +95,7 @@ size_t ListMarkerLength(std::string_view line) {
   if (digits == 0 || digits > 2) return 0;
   const char after = At(line, i + digits);
   const bool mark = after == '.' || after == ')' || after == ':';
-  return mark && IsSpace(At(line, i + digits + 1)) ? i + digits + 2 : 0;
+  return mark && IsLineSpace(At(line, i + digits + 1)) ? i + digits + 2 : 0;
 }
 
 size_t CalculatorMarkLength(std::string_view text) {
@@ -109,7 +109,7 @@ size_t CalculatorMarkLength(std::string_view text) {
 
 bool OpensMathRegion(std::string_view text) {
   constexpr size_t kLongestRegion = 1000;
-  if (IsSpace(At(text, 1)) || At(text, 1) == '\n') return false;
+  if (IsLineSpace(At(text, 1)) || At(text, 1) == '\n') return false;
   const size_t limit = std::min(text.size(), kLongestRegion);
   for (size_t i = 1; i < limit; ++i) {
     if (text[i] == '\\') {
@@ -117,7 +117,7 @@ bool OpensMathRegion(std::string_view text) {
     } else if (text[i] == '\n' && At(text, i + 1) == '\n') {
       return false;
     } else if (text[i] == '$') {
-      return !IsSpace(text[i - 1]) && i > 1 && !IsDigit(At(text, i + 1)) &&
+      return !IsLineSpace(text[i - 1]) && i > 1 && !IsDigit(At(text, i + 1)) &&
              !(IsDigit(At(text, 1)) && HasProse(text.substr(1, i - 1)));
     }
   }

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "data/exact_number.h"
 #include "data/symbolic/math_characters.h"
 #include "data/symbolic/math_shapes.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "data/exact_number.h"
+#include "data/symbolic/verdict.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "data/symbolic/sentence_cues.h"
+#include "data/symbolic/verdict.h"
+
 namespace prm {
 namespace {
 

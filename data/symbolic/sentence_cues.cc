@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "data/symbolic/relation_finder.h"
 
 namespace prm {
 namespace {

@@ -7,11 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "data/symbolic/math_tokens.h"
+#include "data/symbolic/math_token.h"
+#include "data/symbolic/relation.h"
 
 namespace prm {
-
-struct FoundRelation;  // data/symbolic/relation_finder.h
 
 // Tokens with the text that they stand in.
 struct TokenView {
@@ -29,27 +28,6 @@ struct TokenView {
   }
   // Whether token `i` is written as one of `words`.
   bool IsForm(uint32_t i, std::initializer_list<std::string_view> words) const;
-};
-
-// Tokens [first, last).
-struct TokenRange {
-  uint32_t first = 0;
-  uint32_t last = 0;
-  bool empty() const { return first >= last; }
-};
-
-// What the sentence around a relation says of it.
-struct SentenceCues {
-  bool question = false;
-  bool negated = false;
-  bool trial = false;
-  bool supposed = false;  // "if", "assume" right before the left side
-  bool about = false;
-  bool percent = false;   // a percent sign or word
-  bool rewrite = false;   // expand, factor, simplify
-  bool equation = false;  // equation, both sides, solve
-  bool modular = false;
-  bool remainder = false;
 };
 
 // "equals" and "is equal to" become relation signs, unless negated.

@@ -6,13 +6,13 @@
 #include <span>
 #include <utility>
 
-#include "data/exact_number.h"
 #include "data/symbolic/closed_check.h"
 #include "data/symbolic/equation_context.h"
 #include "data/symbolic/evaluate.h"
 #include "data/symbolic/expression_parser.h"
 #include "data/symbolic/math_tokens.h"
 #include "data/symbolic/relation_finder.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

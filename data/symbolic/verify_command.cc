@@ -12,6 +12,7 @@
 #include "data/json_text.h"
 #include "data/symbolic/audit.h"
 #include "data/symbolic/check_worker.h"
+#include "data/symbolic/verdict.h"
 #include "data/text_io.h"
 #include "data/trace_reader.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/exact_number.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/text/ascii.h"
+
 namespace prm {
 namespace {
 

@@ -6,7 +6,10 @@
 #include <random>
 #include <thread>
 
+#include "data/bpe_spec.h"
+#include "data/bpe_vocabulary.h"
 #include "data/byte_level.h"
+#include "data/load_tokenizer.h"
 #include "data/text_io.h"
 #include "tests/data/tokenizer_fixtures.h"
 

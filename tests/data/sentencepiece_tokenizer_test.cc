@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "data/load_tokenizer.h"
 #include "data/text_io.h"
 #include "tests/data/tokenizer_fixtures.h"
 #include "tests/shared_data.h"

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "data/bpe_spec.h"
 #include "data/bpe_tokenizer.h"
 #include "data/error.h"
+#include "data/utf8.h"
 #include "tests/error_of.h"
 
 namespace prm {

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <random>
 
+#include "data/bpe_spec.h"
+#include "data/bpe_tokenizer.h"
+#include "data/load_tokenizer.h"
 #include "data/sentencepiece_model.h"
 #include "data/sentencepiece_tokenizer.h"
 #include "data/utf8.h"

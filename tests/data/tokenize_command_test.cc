@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "data/bpe_tokenizer.h"
 #include "data/commands.h"
 #include "data/text_io.h"
 #include "tests/data/tokenizer_fixtures.h"

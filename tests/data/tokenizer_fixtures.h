@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/bpe_tokenizer.h"
+#include "data/bpe_spec.h"
 #include "data/tokenizer.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"

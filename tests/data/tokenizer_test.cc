@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/load_tokenizer.h"
 #include "data/text_io.h"
 #include "data/tokenizer_config.h"
 #include "tests/data/tokenizer_fixtures.h"

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "data/text/ascii.h"
+
 namespace prm {
 namespace {
 

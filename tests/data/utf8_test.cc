@@ -4,8 +4,6 @@
 
 #include <string>
 
-#include "data/tokenizer.h"
-
 namespace prm {
 namespace {
 

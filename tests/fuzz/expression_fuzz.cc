@@ -7,6 +7,7 @@
 #include "data/symbolic/corruption.h"
 #include "data/symbolic/operations.h"
 #include "data/symbolic/step_checker.h"
+#include "data/symbolic/verdict.h"
 
 namespace {
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "data/bpe_files.h"
+#include "data/bpe_spec.h"
+#include "data/bpe_tokenizer.h"
 #include "data/tokenizer.h"
 #include "tests/fuzz/refusal.h"
 

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "data/bpe_spec.h"
+#include "data/bpe_tokenizer.h"
 #include "data/text_io.h"
 #include "model/checkpoint.h"
 #include "model/gguf_model.h"

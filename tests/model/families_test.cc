@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/config_json.h"
 #include "tests/model/tiny_files.h"
 
 namespace prm {
@@ -31,7 +32,7 @@ TEST(FamiliesTest, AnUnknownTypeIsRefusedByName) {
 TEST(FamiliesTest, AClassOfTheFamilyNamesIt) {
   EXPECT_EQ(Parse(Config("Qwen2ForPrmModel", {{"num_key_value_heads", 8}})).model_type, "qwen2");
   EXPECT_EQ(
-      Parse(Config("Qwen2ForTokenClassification", {{"num_key_value_heads", 8}})).architecture(),
+      ArchitectureOf(Parse(Config("Qwen2ForTokenClassification", {{"num_key_value_heads", 8}}))),
       "Qwen2ForCausalLM");
 }
 

@@ -9,6 +9,7 @@
 
 #include "data/text_io.h"
 #include "model/checkpoint.h"
+#include "model/config_json.h"
 #include "model/families.h"
 #include "tests/byte_tokenizer.h"
 #include "tests/model/tiny_files.h"

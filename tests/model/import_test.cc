@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "data/bpe_spec.h"
 #include "data/bpe_tokenizer.h"
 #include "data/text_io.h"
 #include "model/check.h"

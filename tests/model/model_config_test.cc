@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "model/config_json.h"
 #include "tests/model/tiny_files.h"
 
 namespace prm {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 
+#include "model/config_json.h"
 #include "tests/model/tiny_files.h"
 
 namespace prm {

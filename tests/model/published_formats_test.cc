@@ -6,6 +6,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "data/load_tokenizer.h"
+#include "data/text/ascii.h"
 #include "data/text_io.h"
 #include "tests/byte_tokenizer.h"
 #include "tests/model/tiny_files.h"

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/config_json.h"
 #include "model/model_config.h"
 #include "model/safetensors.h"
 #include "model/weights.h"

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "data/load_tokenizer.h"
 #include "data/text_io.h"
+#include "model/config_json.h"
 #include "tests/model/backbone.h"
 #include "tests/model/tiny_files.h"
 #include "tests/shared_data.h"

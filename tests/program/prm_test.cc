@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "data/load_tokenizer.h"
 #include "data/step_format.h"
 #include "data/trace_reader.h"
 #include "model/prm_json.h"

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "data/bpe_spec.h"
 #include "data/bpe_tokenizer.h"
 #include "data/text_io.h"
 #include "tests/model/tiny_files.h"

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "serve/client.h"
+#include "serve/client_options.h"
 #include "tests/serve/server_fixture.h"
 
 namespace prm {

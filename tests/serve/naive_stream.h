@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "data/metrics.h"
+#include "data/text/ascii.h"
+#include "data/utf8.h"
 #include "serve/session_stream.h"
 #include "tests/serve/fake_scorer.h"
 

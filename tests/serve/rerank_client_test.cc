@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "serve/client_options.h"
 #include "serve/rerank_codec.h"
 #include "tests/error_of.h"
 #include "tests/serve/server_fixture.h"

@@ -13,6 +13,7 @@
 #include "data/score_lines.h"
 #include "proto/prm/v1/scoring.grpc.pb.h"
 #include "serve/client.h"
+#include "serve/client_options.h"
 #include "serve/codec.h"
 #include "serve/server.h"
 #include "tests/serve/fake_scorer.h"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "data/symbolic/verdict.h"
 #include "data/trace_reader.h"
 
 namespace prm {

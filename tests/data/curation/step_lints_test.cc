@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "data/curation/normal_text.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "data/symbolic/verdict.h"
+
 namespace prm {
 namespace {
 

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/symbolic/verdict.h"
 #include "data/trace_reader.h"
 
 namespace prm {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/symbolic/evaluate.h"
+#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

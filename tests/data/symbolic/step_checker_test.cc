@@ -6,6 +6,8 @@
 #include <initializer_list>
 #include <string>
 
+#include "data/symbolic/verdict.h"
+
 namespace prm {
 namespace {
 

@@ -1,7 +1,6 @@
-// Verdicts, severities and reasons by name.
-#include <array>
+#include "data/symbolic/verdict.h"
 
-#include "data/symbolic/step_checker.h"
+#include <array>
 
 namespace prm {
 namespace {
