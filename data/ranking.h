@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/score_lines.h"
+#include "data/metrics/aggregates.h"
 
 namespace prm {
 

@@ -8,6 +8,7 @@
 #include "data/error.h"
 #include "data/json_lines.h"
 #include "data/json_text.h"
+#include "data/metrics/aggregates.h"
 #include "data/text/ascii.h"
 
 namespace prm {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/answers.h"
+#include "data/metrics/aggregates.h"
 #include "data/ranking.h"
 #include "data/score_lines.h"
 #include "data/text_io.h"

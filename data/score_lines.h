@@ -1,41 +1,17 @@
 // Scores of one trace as a JSON line: what `prm score`, `prm ask` and `prm rerank` write.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "data/metrics/aggregates.h"
 #include "data/text_io.h"
 #include "data/trace.h"
 
 namespace prm {
-
-// How the scores of a trace's steps become one number.
-enum class AggregateKind : uint8_t { kMin, kProduct, kLast, kMean };
-inline constexpr int kNumAggregates = 4;
-inline constexpr std::array<std::string_view, kNumAggregates> kAggregateNames = {"min", "product",
-                                                                                 "last", "mean"};
-// nullopt if `name` is not one of kAggregateNames.
-std::optional<AggregateKind> ParseAggregateKind(std::string_view name);
-
-struct Aggregates {
-  double min = 0;
-  double product = 0;
-  double last = 0;
-  double mean = 0;
-
-  double operator[](AggregateKind kind) const;
-  friend bool operator==(const Aggregates&, const Aggregates&) = default;
-};
-
-// p_correct [S], in float64. Throws Error(kInvalidArgument) for no steps.
-// Source: min and product, Lightman et al. 2023, "Let's Verify Step by Step", appendix F.
-Aggregates Aggregate(std::span<const float> p_correct);
 
 struct ScoreLine {
   std::string id;

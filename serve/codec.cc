@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "data/metrics/aggregates.h"
+
 namespace prm {
 namespace {
 

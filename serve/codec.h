@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/error.h"
+#include "data/metrics/aggregates.h"
 #include "data/score_lines.h"
 #include "data/trace.h"
 #include "model/step_scorer.h"

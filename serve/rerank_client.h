@@ -5,6 +5,7 @@
 #include <future>
 #include <memory>
 
+#include "data/metrics/aggregates.h"
 #include "serve/client.h"
 #include "serve/client_options.h"
 #include "serve/reranker.h"

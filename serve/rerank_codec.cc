@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "data/metrics/aggregates.h"
+#include "data/score_lines.h"
 #include "data/text/ascii.h"
 
 namespace prm {

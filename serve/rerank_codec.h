@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "data/metrics/aggregates.h"
 #include "data/rerank_file.h"
 #include "serve/codec.h"
 

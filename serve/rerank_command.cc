@@ -9,8 +9,10 @@
 #include <memory>
 #include <optional>
 
+#include "data/metrics/aggregates.h"
 #include "data/progress_line.h"
 #include "data/rerank_file.h"
+#include "data/score_lines.h"
 #include "data/text_io.h"
 #include "model/commands.h"
 #include "model/offline_scoring.h"

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/metrics/aggregates.h"
+#include "data/score_lines.h"
+
 namespace prm {
 namespace {
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "data/metrics/aggregates.h"
 #include "data/rerank_file.h"
 
 namespace prm {

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "data/metrics/aggregates.h"
+#include "data/score_lines.h"
+
 namespace prm {
 
 Reranker::Reranker(RerankEngine& engine, AggregateKind weight, Ranked ranked)

@@ -5,7 +5,9 @@
 #include <functional>
 #include <vector>
 
+#include "data/metrics/aggregates.h"
 #include "data/rerank_file.h"
+#include "data/score_lines.h"
 
 namespace prm {
 

@@ -5,6 +5,7 @@
 
 #include "data/error.h"
 #include "data/metrics.h"
+#include "data/metrics/aggregates.h"
 #include "data/text/ascii.h"
 
 namespace prm {

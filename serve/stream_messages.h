@@ -7,9 +7,31 @@
 #include <variant>
 
 #include "data/error.h"
-#include "serve/session.h"
+#include "data/metrics/aggregates.h"
+#include "data/trace.h"
 
 namespace prm {
+
+// What a client chooses.
+struct SessionOptions {
+  std::string problem;
+  std::optional<double> threshold;  // in [0, 1]; nullopt: the model's
+  std::string step_delimiter;       // empty: that of the model's format
+};
+
+// One step's score, and what it makes of the trace so far.
+struct ScoredStep {
+  int index = 0;
+  float p_correct = 0;
+  std::optional<LabelProbs> label_probs;  // nullopt where the model has no four labels
+  Aggregates aggregate;                   // of all steps so far
+  int first_error = -1;                   // first step below the session's threshold; -1: none yet
+  int tokens = 0;                         // of the trace so far
+  int64_t tokens_computed = 0, tokens_reused = 0;  // for this step
+
+  // Whether a generator had better give this trace up.
+  bool prune() const { return first_error >= 0; }
+};
 
 struct StreamLimits {
   int max_streams = 256;          // of the server; of a client, no more than it leaves free

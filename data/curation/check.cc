@@ -10,6 +10,7 @@
 #include "data/error.h"
 #include "data/symbolic/verdict.h"
 #include "data/text/ascii.h"
+#include "data/text/hash.h"
 
 namespace prm {
 namespace {

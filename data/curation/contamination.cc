@@ -9,6 +9,7 @@
 #include "data/error.h"
 #include "data/formats/json_rows.h"
 #include "data/text/ascii.h"
+#include "data/text/hash.h"
 
 namespace prm {
 namespace {

@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "data/curation/normal_text.h"
 #include "data/curation/problem_table.h"
+#include "data/text/hash.h"
 
 namespace prm {
 

@@ -16,6 +16,7 @@
 #include "data/curation/trace_stream.h"
 #include "data/error.h"
 #include "data/text/ascii.h"
+#include "data/text/hash.h"
 
 namespace prm {
 namespace {

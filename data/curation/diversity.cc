@@ -11,6 +11,7 @@
 
 #include "data/curation/normal_text.h"
 #include "data/error.h"
+#include "data/text/hash.h"
 
 namespace prm {
 namespace {

@@ -7,6 +7,7 @@
 #include "data/curation/trace_stream.h"
 #include "data/json_text.h"
 #include "data/text/ascii.h"
+#include "data/text/hash.h"
 
 namespace prm {
 namespace {

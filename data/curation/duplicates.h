@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/curation/min_hash.h"
-#include "data/curation/normal_text.h"
+#include "data/text/hash.h"
 #include "data/trace.h"
 
 namespace prm {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/curation/normal_text.h"
+#include "data/text/hash.h"
 
 namespace prm {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/curation/normal_text.h"
+#include "data/text/hash.h"
 
 namespace prm {
 namespace {

@@ -9,6 +9,7 @@
 #include "data/curation/problem_table.h"
 #include "data/curation/trace_stream.h"
 #include "data/text/ascii.h"
+#include "data/text/hash.h"
 #include "data/text_io.h"
 
 namespace prm {

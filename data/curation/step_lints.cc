@@ -12,6 +12,7 @@
 #include "data/symbolic/step_checker.h"
 #include "data/symbolic/verdict.h"
 #include "data/text/ascii.h"
+#include "data/text/hash.h"
 
 namespace prm {
 namespace {

@@ -13,6 +13,7 @@
 #include "data/answers.h"
 #include "data/error.h"
 #include "data/metrics.h"
+#include "data/metrics/aggregates.h"
 #include "data/text_io.h"
 #include "tests/shared_data.h"
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
+#include "data/score_lines.h"
 #include "tests/error_of.h"
 #include "tests/shared_data.h"
 

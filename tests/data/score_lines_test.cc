@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "data/error.h"
+#include "data/metrics/aggregates.h"
 #include "data/text_io.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"

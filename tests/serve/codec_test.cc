@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "data/score_lines.h"
+
 namespace prm {
 namespace {
 

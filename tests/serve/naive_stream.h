@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/metrics.h"
+#include "data/metrics/aggregates.h"
 #include "data/text/ascii.h"
 #include "data/utf8.h"
 #include "serve/session_stream.h"

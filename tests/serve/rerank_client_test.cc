@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "data/metrics/aggregates.h"
+#include "data/score_lines.h"
 #include "serve/client_options.h"
 #include "serve/rerank_codec.h"
 #include "tests/error_of.h"

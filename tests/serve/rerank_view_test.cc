@@ -5,6 +5,8 @@
 
 #include <regex>
 
+#include "data/score_lines.h"
+
 namespace prm {
 namespace {
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "data/metrics/aggregates.h"
+#include "data/score_lines.h"
+
 namespace prm {
 namespace {
 

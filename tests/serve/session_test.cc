@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "data/metrics.h"
+#include "data/metrics/aggregates.h"
 #include "tests/error_of.h"
 #include "tests/serve/fake_scorer.h"
 

@@ -7,8 +7,6 @@
 #include <random>
 #include <string>
 
-#include "data/curation/normal_text.h"
-
 namespace prm {
 namespace {
 

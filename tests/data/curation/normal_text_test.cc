@@ -5,6 +5,8 @@
 #include <random>
 #include <set>
 
+#include "data/text/hash.h"
+
 namespace prm {
 namespace {
 
