@@ -18,8 +18,8 @@
 
 #include "data/commands.h"
 #include "data/error.h"
-#include "data/file_error.h"
-#include "data/temporary.h"
+#include "data/io/file_error.h"
+#include "data/io/temporary.h"
 #include "model/commands.h"
 #include "serve/commands.h"
 #include "train/commands.h"

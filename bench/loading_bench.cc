@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "bench/model_bench.h"
-#include "data/file_error.h"
+#include "data/io/file_error.h"
 #include "model/step_scorer.h"
 
 namespace prm::bench {

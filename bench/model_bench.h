@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "data/error.h"
-#include "data/text_io.h"
-#include "data/trace_reader.h"
+#include "data/io/text_io.h"
+#include "data/records/trace_reader.h"
 #include "model/checkpoint.h"
 #include "model/compute_target.h"
 #include "model/step_scorer.h"

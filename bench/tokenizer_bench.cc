@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "data/error.h"
-#include "data/load_tokenizer.h"
-#include "data/text_io.h"
-#include "data/tokenizer.h"
+#include "data/io/text_io.h"
+#include "data/tokenizers/load_tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 #include "tests/shared_data.h"
 
 namespace prm {

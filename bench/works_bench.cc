@@ -19,7 +19,7 @@
 #include <sstream>
 
 #include "bench/model_bench.h"
-#include "data/synth_random.h"
+#include "data/text/random.h"
 #include "model/compute_target.h"
 #include "model/config_json.h"
 #include "model/step_scorer.h"

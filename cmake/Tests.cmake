@@ -20,7 +20,7 @@ if(PRM_SANITIZE STREQUAL "thread")
     model/prefix_tree.cc serve/session.cc serve/session_stream.cc serve/shares.cc
     serve/thread_pool.cc
     tests/model/prefix_tree_test.cc
-    tests/data/bpe_tokenizer_test.cc tests/serve/batch_forming_test.cc tests/serve/batcher_test.cc
+    tests/data/tokenizers/bpe_tokenizer_test.cc tests/serve/batch_forming_test.cc tests/serve/batcher_test.cc
     tests/serve/batcher_chunks_test.cc tests/serve/server_metrics_test.cc
     tests/serve/session_stream_test.cc tests/serve/session_stream_limits_test.cc
     tests/serve/shares_test.cc tests/serve/thread_pool_test.cc)

@@ -4,10 +4,10 @@
 
 #include "data/commands.h"
 #include "data/error.h"
-#include "data/json_lines.h"
-#include "data/load_tokenizer.h"
-#include "data/text_io.h"
-#include "data/tokenizer.h"
+#include "data/io/json_lines.h"
+#include "data/io/text_io.h"
+#include "data/tokenizers/load_tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 
 namespace prm {
 namespace {

@@ -5,11 +5,11 @@
 #include <limits>
 
 #include "data/error.h"
-#include "data/metrics.h"
-#include "data/progress_line.h"
+#include "data/io/progress_line.h"
+#include "data/io/text_io.h"
+#include "data/metrics/metrics.h"
+#include "data/records/trace_reader.h"
 #include "data/text/ascii.h"
-#include "data/text_io.h"
-#include "data/trace_reader.h"
 #include "model/json_fields.h"
 #include "model/prm_json.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "data/tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 #include "model/checkpoint_files.h"
 #include "model/compute_target.h"
 #include "model/decoder.h"

@@ -11,7 +11,7 @@
 #include <random>
 #include <utility>
 
-#include "data/file_error.h"
+#include "data/io/file_error.h"
 #include "model/descriptor.h"
 #include "model/synced_file.h"
 

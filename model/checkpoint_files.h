@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/temporary.h"
+#include "data/io/temporary.h"
 
 namespace prm {
 

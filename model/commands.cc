@@ -9,8 +9,8 @@
 
 #include "data/error.h"
 #include "data/number_range.h"
-#include "data/score_output.h"
-#include "data/trace_reader.h"
+#include "data/records/score_output.h"
+#include "data/records/trace_reader.h"
 #include "model/export.h"
 #include "model/offline_scoring.h"
 #include "model/prm_json.h"

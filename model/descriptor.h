@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "data/file_error.h"
+#include "data/io/file_error.h"
 
 namespace prm {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "data/error.h"
-#include "data/file_error.h"
-#include "data/text_io.h"
+#include "data/io/file_error.h"
+#include "data/io/text_io.h"
 #include "model/checkpoint_files.h"
 #include "model/config_json.h"
 #include "model/export.h"

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "data/error.h"
-#include "data/file_error.h"
-#include "data/temporary.h"
+#include "data/io/file_error.h"
+#include "data/io/temporary.h"
 #include "model/export.h"
 #include "model/families.h"
 #include "model/gguf_model.h"

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "data/file_error.h"
+#include "data/io/file_error.h"
 #include "model/descriptor.h"
 
 namespace prm {

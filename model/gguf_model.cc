@@ -7,12 +7,12 @@
 #include <limits>
 #include <utility>
 
-#include "data/bpe_spec.h"
-#include "data/bpe_tokenizer.h"
-#include "data/bpe_vocabulary.h"
 #include "data/error.h"
-#include "data/sentencepiece_model.h"
-#include "data/sentencepiece_tokenizer.h"
+#include "data/tokenizers/bpe_spec.h"
+#include "data/tokenizers/bpe_tokenizer.h"
+#include "data/tokenizers/bpe_vocabulary.h"
+#include "data/tokenizers/sentencepiece_model.h"
+#include "data/tokenizers/sentencepiece_tokenizer.h"
 #include "model/config_json.h"
 #include "model/rope.h"
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "data/pretokenizer.h"
-#include "data/tokenizer.h"
+#include "data/pretokenizers/pretokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 #include "model/gguf.h"
 #include "model/model_config.h"
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "data/error.h"
-#include "data/file_error.h"
-#include "data/load_tokenizer.h"
-#include "data/text_io.h"
+#include "data/io/file_error.h"
+#include "data/io/text_io.h"
+#include "data/tokenizers/load_tokenizer.h"
 #include "model/checkpoint.h"
 #include "model/compute_target.h"
 #include "model/peft.h"

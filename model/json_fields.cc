@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "data/error.h"
-#include "data/json_text.h"
-#include "data/text_io.h"
+#include "data/io/json_text.h"
+#include "data/io/text_io.h"
 
 namespace prm {
 namespace {

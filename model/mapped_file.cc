@@ -11,7 +11,7 @@
 #include <mutex>
 #include <utility>
 
-#include "data/file_error.h"
+#include "data/io/file_error.h"
 
 namespace prm {
 

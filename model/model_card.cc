@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/error.h"
-#include "data/utf8.h"
+#include "data/text/utf8.h"
 #include "model/scoring_format.h"
 
 namespace prm {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "data/tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 #include "model/prm_json.h"
 
 namespace prm {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "model/step_scorer.h"
 
 namespace prm {

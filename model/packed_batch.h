@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "data/step_format.h"
+#include "data/records/step_format.h"
 
 namespace prm {
 

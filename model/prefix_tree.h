@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 #include "data/trace.h"
 
 namespace prm {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 
 namespace prm {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "data/error.h"
-#include "data/tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 #include "data/trace.h"
 #include "model/scoring_format.h"
 

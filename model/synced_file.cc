@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/file_error.h"
+#include "data/io/file_error.h"
 #include "model/descriptor.h"
 
 namespace prm {

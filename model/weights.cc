@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "data/error.h"
-#include "data/load_tokenizer.h"
+#include "data/tokenizers/load_tokenizer.h"
 #include "data/trace.h"
 #include "model/config_json.h"
 #include "model/families.h"

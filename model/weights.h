@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "data/tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 #include "model/model_config.h"
 #include "model/scoring_format.h"
 #include "model/tensor_view.h"

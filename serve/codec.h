@@ -6,7 +6,7 @@
 
 #include "data/error.h"
 #include "data/metrics/aggregates.h"
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "data/trace.h"
 #include "model/step_scorer.h"
 #include "proto/prm/v1/scoring.pb.h"

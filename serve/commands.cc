@@ -5,9 +5,9 @@
 #include <iostream>
 #include <memory>
 
-#include "data/rerank_file.h"
-#include "data/score_output.h"
-#include "data/trace_reader.h"
+#include "data/records/rerank_file.h"
+#include "data/records/score_output.h"
+#include "data/records/trace_reader.h"
 #include "model/commands.h"
 #include "model/step_scorer.h"
 #include "serve/client.h"

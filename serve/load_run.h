@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/rerank_file.h"
+#include "data/records/rerank_file.h"
 #include "data/trace.h"
 #include "serve/load.h"
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "data/metrics/aggregates.h"
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "serve/client_options.h"
 #include "serve/connection.h"
 #include "serve/rerank_codec.h"

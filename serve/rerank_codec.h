@@ -4,7 +4,7 @@
 #include <span>
 
 #include "data/metrics/aggregates.h"
-#include "data/rerank_file.h"
+#include "data/records/rerank_file.h"
 #include "serve/codec.h"
 
 namespace prm {

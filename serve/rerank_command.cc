@@ -9,11 +9,11 @@
 #include <memory>
 #include <optional>
 
+#include "data/io/progress_line.h"
+#include "data/io/text_io.h"
 #include "data/metrics/aggregates.h"
-#include "data/progress_line.h"
-#include "data/rerank_file.h"
-#include "data/score_lines.h"
-#include "data/text_io.h"
+#include "data/records/rerank_file.h"
+#include "data/records/score_lines.h"
 #include "model/commands.h"
 #include "model/offline_scoring.h"
 #include "model/step_scorer.h"

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "data/metrics/aggregates.h"
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 
 namespace prm {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "data/metrics/aggregates.h"
-#include "data/rerank_file.h"
+#include "data/records/rerank_file.h"
 
 namespace prm {
 

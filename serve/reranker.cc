@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "data/metrics/aggregates.h"
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 
 namespace prm {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "data/metrics/aggregates.h"
-#include "data/rerank_file.h"
-#include "data/score_lines.h"
+#include "data/records/rerank_file.h"
+#include "data/records/score_lines.h"
 
 namespace prm {
 

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "serve/client_key.h"
 #include "serve/rerank_codec.h"
 #include "serve/stream_codec.h"

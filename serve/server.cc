@@ -13,7 +13,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "data/stop_signal.h"
+#include "data/io/stop_signal.h"
 #include "serve/grpc_log.h"
 #include "serve/listener.h"
 #include "serve/metrics_endpoint.h"

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "data/error.h"
-#include "data/metrics.h"
 #include "data/metrics/aggregates.h"
+#include "data/metrics/metrics.h"
 #include "data/text/ascii.h"
 
 namespace prm {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/step_format.h"
+#include "data/records/step_format.h"
 #include "model/step_scorer.h"
 #include "serve/stream_messages.h"
 

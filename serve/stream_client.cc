@@ -6,7 +6,7 @@
 #include <chrono>
 #include <utility>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "proto/prm/v1/scoring.grpc.pb.h"
 #include "serve/call_record.h"
 #include "serve/client_options.h"

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "data/error.h"
-#include "data/tokenizer.h"
-#include "data/utf8.h"
+#include "data/text/utf8.h"
+#include "data/tokenizers/tokenizer.h"
 
 namespace prm {
 

@@ -143,7 +143,9 @@ const std::vector<Library>& Libraries() {
        }},
       {"SentencePiece",
        {"sentencepiece"},
-       [](const std::string& path) { return path == "data/sentencepiece_tokenizer.cc"; }},
+       [](const std::string& path) {
+         return path == "data/tokenizers/sentencepiece_tokenizer.cc";
+       }},
       {"CUDA",
        {"cuda", "cublas", "cutlass/", "cub/", "thrust/", "nccl"},
        [](const std::string& path) {
@@ -343,7 +345,7 @@ class PlantedFault : public ::testing::Test {
     for (const std::string& folder : kFolders) Write(folder + "/README.md", "a\nb\nc\n");
     Write("cmake/TorchFree.cmake", "set(PRM_MODEL_TORCH_FREE\n  gguf)\n");
     Write("data/trace.h", "#include <string>\n");
-    Write("data/sentencepiece_tokenizer.cc", "#include <sentencepiece_processor.h>\n");
+    Write("data/tokenizers/sentencepiece_tokenizer.cc", "#include <sentencepiece_processor.h>\n");
     Write("model/step_scorer.h", "#include \"data/trace.h\"\n");
     Write("model/decoder.h", "#include <ATen/ATen.h>\n#include \"data/trace.h\"\n");
     Write("model/decoder.cc", "#include \"model/decoder.h\"\n");

@@ -5,11 +5,11 @@
 #include <map>
 
 #include "data/error.h"
-#include "data/floors.h"
-#include "data/metrics.h"
-#include "data/progress_line.h"
-#include "data/score_lines.h"
-#include "data/trace_reader.h"
+#include "data/io/progress_line.h"
+#include "data/metrics/floors.h"
+#include "data/metrics/metrics.h"
+#include "data/records/score_lines.h"
+#include "data/records/trace_reader.h"
 #include "model/commands.h"
 #include "model/offline_scoring.h"
 #include "train/commands.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "data/error.h"
-#include "data/metrics.h"
+#include "data/metrics/metrics.h"
 #include "model/batching.h"
 #include "model/checkpoint.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/step_format.h"
+#include "data/records/step_format.h"
 #include "data/trace.h"
 #include "train/loss.h"
 

@@ -12,9 +12,9 @@
 #include <optional>
 
 #include "data/error.h"
-#include "data/file_error.h"
-#include "data/stop_signal.h"
-#include "data/trace_reader.h"
+#include "data/io/file_error.h"
+#include "data/io/stop_signal.h"
+#include "data/records/trace_reader.h"
 #include "model/checkpoint_files.h"
 #include "model/kernels/ops.h"
 #include "model/self_test.h"

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "data/error.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 #include "model/json_fields.h"
 
 namespace prm {

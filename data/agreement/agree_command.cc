@@ -8,7 +8,7 @@
 
 #include "data/agreement/agreement_report.h"
 #include "data/commands.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 
 namespace prm {
 namespace {

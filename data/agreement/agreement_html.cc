@@ -2,9 +2,9 @@
 
 #include "data/agreement/agreement_report.h"
 #include "data/error.h"
-#include "data/html_pictures.h"
-#include "data/html_report.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
+#include "data/report/html_pictures.h"
+#include "data/report/html_report.h"
 #include "data/trace.h"
 
 namespace prm {

@@ -2,8 +2,8 @@
 
 #include "data/agreement/agreement_report.h"
 #include "data/error.h"
-#include "data/html_report.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
+#include "data/report/html_report.h"
 
 namespace prm {
 namespace {

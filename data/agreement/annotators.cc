@@ -6,9 +6,9 @@
 #include <set>
 
 #include "data/error.h"
-#include "data/json_lines.h"
+#include "data/io/json_lines.h"
+#include "data/io/text_io.h"
 #include "data/text/ascii.h"
-#include "data/text_io.h"
 #include "data/trace.h"
 
 namespace prm {

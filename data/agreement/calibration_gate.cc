@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "data/error.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
 #include "data/trace.h"
 
 namespace prm {

@@ -6,10 +6,10 @@
 #include <unordered_map>
 
 #include "data/error.h"
-#include "data/json_lines.h"
-#include "data/score_lines.h"
+#include "data/io/json_lines.h"
+#include "data/records/score_lines.h"
+#include "data/records/trace_reader.h"
 #include "data/text/ascii.h"
-#include "data/trace_reader.h"
 
 namespace prm {
 namespace {

@@ -4,11 +4,11 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "data/analysis/strategies.h"
+#include "data/analysis/trace_analysis.h"
 #include "data/curation/diversity.h"
-#include "data/curation/strategies.h"
-#include "data/curation/trace_analysis.h"
 #include "data/error.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
 #include "data/text/ascii.h"
 #include "data/text/hash.h"
 

@@ -9,16 +9,16 @@
 #include <string>
 #include <vector>
 
+#include "data/analysis/coverage.h"
+#include "data/analysis/qa.h"
+#include "data/analysis/step_lints.h"
 #include "data/curation/authors.h"
-#include "data/curation/contamination.h"
-#include "data/curation/coverage.h"
-#include "data/curation/duplicates.h"
 #include "data/curation/finding_sample.h"
-#include "data/curation/problem_table.h"
-#include "data/curation/qa.h"
-#include "data/curation/step_lints.h"
-#include "data/curation/trace_stream.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
+#include "data/records/trace_stream.h"
+#include "data/similarity/contamination.h"
+#include "data/similarity/duplicates.h"
+#include "data/similarity/problem_table.h"
 
 namespace prm {
 

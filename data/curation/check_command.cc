@@ -8,7 +8,7 @@
 #include "data/commands.h"
 #include "data/curation/check.h"
 #include "data/curation/qa_lines.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 
 namespace prm {
 

@@ -1,12 +1,12 @@
 // CheckReport as one HTML page.
 #include <algorithm>
 
+#include "data/analysis/strategies.h"
 #include "data/curation/check.h"
-#include "data/curation/strategies.h"
 #include "data/error.h"
-#include "data/html_pictures.h"
-#include "data/html_report.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
+#include "data/report/html_pictures.h"
+#include "data/report/html_report.h"
 
 namespace prm {
 namespace {

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/curation/check.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
 
 namespace prm {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "data/curation/check.h"
 #include "data/error.h"
-#include "data/html_report.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
+#include "data/report/html_report.h"
 
 namespace prm {
 namespace {

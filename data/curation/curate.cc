@@ -7,14 +7,14 @@
 #include <tuple>
 #include <unordered_set>
 
-#include "data/curation/contamination.h"
-#include "data/curation/duplicates.h"
-#include "data/curation/guidelines.h"
-#include "data/curation/normal_text.h"
-#include "data/curation/problem_table.h"
-#include "data/curation/trace_analysis.h"
-#include "data/curation/trace_stream.h"
+#include "data/analysis/guidelines.h"
+#include "data/analysis/trace_analysis.h"
 #include "data/error.h"
+#include "data/records/trace_stream.h"
+#include "data/similarity/contamination.h"
+#include "data/similarity/duplicates.h"
+#include "data/similarity/normal_text.h"
+#include "data/similarity/problem_table.h"
 #include "data/text/ascii.h"
 #include "data/text/hash.h"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/curation/coverage.h"
-#include "data/curation/paths.h"
+#include "data/analysis/coverage.h"
+#include "data/analysis/paths.h"
 
 namespace prm {
 

@@ -5,7 +5,7 @@
 
 #include "data/commands.h"
 #include "data/curation/curate.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 
 namespace prm {
 

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "data/commands.h"
-#include "data/curation/duplicates.h"
 #include "data/curation/split.h"
 #include "data/error.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
+#include "data/similarity/duplicates.h"
 
 namespace prm {
 namespace {

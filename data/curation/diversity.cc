@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "data/curation/normal_text.h"
 #include "data/error.h"
+#include "data/similarity/normal_text.h"
 #include "data/text/hash.h"
 
 namespace prm {

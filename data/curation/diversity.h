@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "data/curation/paths.h"
+#include "data/analysis/paths.h"
 
 namespace prm {
 

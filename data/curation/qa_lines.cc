@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "data/curation/trace_stream.h"
-#include "data/symbolic/verdict.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
+#include "data/math_text/verdict.h"
+#include "data/records/trace_stream.h"
 
 namespace prm {
 namespace {

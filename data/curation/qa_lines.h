@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "data/curation/qa.h"
-#include "data/curation/trace_analysis.h"
+#include "data/analysis/qa.h"
+#include "data/analysis/trace_analysis.h"
 
 namespace prm {
 

@@ -6,11 +6,11 @@
 #include <numeric>
 #include <tuple>
 
-#include "data/curation/problem_table.h"
-#include "data/curation/trace_stream.h"
+#include "data/io/text_io.h"
+#include "data/records/trace_stream.h"
+#include "data/similarity/problem_table.h"
 #include "data/text/ascii.h"
 #include "data/text/hash.h"
-#include "data/text_io.h"
 
 namespace prm {
 namespace {

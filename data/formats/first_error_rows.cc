@@ -21,7 +21,7 @@
 //   [text], "incorrect_index": int, ..}; from 0. Source: arXiv 2407.09136.
 #include <charconv>
 
-#include "data/answers.h"
+#include "data/answers/answers.h"
 #include "data/error.h"
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"

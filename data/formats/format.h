@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "data/formats/label_policy.h"
-#include "data/json_lines.h"
+#include "data/io/json_lines.h"
 #include "data/trace.h"
 
 namespace prm {

@@ -13,7 +13,7 @@
 #include "data/error.h"
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
-#include "data/json_text.h"
+#include "data/io/json_text.h"
 
 namespace prm {
 namespace {

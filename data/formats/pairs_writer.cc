@@ -16,10 +16,10 @@
 #include <unordered_map>
 
 #include "data/error.h"
-#include "data/formats/digest.h"
 #include "data/formats/prm800k.h"
 #include "data/formats/writers.h"
-#include "data/trace_reader.h"
+#include "data/records/trace_reader.h"
+#include "data/text/sha256.h"
 
 namespace prm {
 namespace {

@@ -19,9 +19,9 @@
 #include "data/error.h"
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
-#include "data/json_text.h"
+#include "data/io/json_text.h"
 #include "data/text/ascii.h"
-#include "data/utf8.h"
+#include "data/text/utf8.h"
 
 namespace prm {
 namespace {

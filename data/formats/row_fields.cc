@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "data/error.h"
-#include "data/json_text.h"
+#include "data/io/json_text.h"
 #include "data/text/ascii.h"
 
 namespace prm {

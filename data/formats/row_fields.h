@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/formats/format.h"
-#include "data/json_lines.h"
+#include "data/io/json_lines.h"
 #include "data/trace.h"
 
 namespace prm {

@@ -13,7 +13,7 @@
 #include "data/error.h"
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
-#include "data/trace_reader.h"
+#include "data/records/trace_reader.h"
 
 namespace prm {
 namespace {

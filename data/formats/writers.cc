@@ -6,8 +6,8 @@
 #include "data/error.h"
 #include "data/formats/row_fields.h"
 #include "data/formats/step_tag.h"
-#include "data/json_text.h"
-#include "data/trace_reader.h"
+#include "data/io/json_text.h"
+#include "data/records/trace_reader.h"
 
 namespace prm {
 namespace {

@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
-#include "data/symbolic/corruption.h"
+#include "data/io/text_io.h"
+#include "data/math_text/verdict.h"
 #include "data/symbolic/held_out.h"
-#include "data/symbolic/verdict.h"
+#include "data/synth/corruption.h"
 #include "data/text/ascii.h"
-#include "data/text_io.h"
 
 namespace prm {
 namespace {

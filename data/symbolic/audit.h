@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "data/math_text/verdict.h"
 #include "data/symbolic/step_checker.h"
-#include "data/symbolic/verdict.h"
 #include "data/trace.h"
 
 namespace prm {

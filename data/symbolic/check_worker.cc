@@ -14,7 +14,7 @@
 #include <system_error>
 
 #include "data/error.h"
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
 
 namespace prm {
 namespace {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <optional>
 
+#include "data/math_text/verdict.h"
 #include "data/symbolic/evaluate.h"
-#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "data/math_text/relation.h"
+#include "data/math_text/verdict.h"
 #include "data/symbolic/expression_parser.h"
-#include "data/symbolic/relation.h"
-#include "data/symbolic/verdict.h"
 
 namespace prm {
 

@@ -5,9 +5,9 @@
 #include <span>
 #include <string_view>
 
+#include "data/math_text/math_token.h"
+#include "data/math_text/verdict.h"
 #include "data/symbolic/expression.h"
-#include "data/symbolic/math_token.h"
-#include "data/symbolic/verdict.h"
 
 namespace prm {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
 #include "data/text/ascii.h"
 
 namespace prm {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
 
 namespace prm {
 

@@ -9,12 +9,12 @@
 
 #include "data/commands.h"
 #include "data/error.h"
-#include "data/json_text.h"
+#include "data/io/json_text.h"
+#include "data/io/text_io.h"
+#include "data/math_text/verdict.h"
+#include "data/records/trace_reader.h"
 #include "data/symbolic/audit.h"
 #include "data/symbolic/check_worker.h"
-#include "data/symbolic/verdict.h"
-#include "data/text_io.h"
-#include "data/trace_reader.h"
 
 namespace prm {
 namespace {

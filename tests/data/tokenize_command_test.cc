@@ -2,10 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include "data/bpe_tokenizer.h"
 #include "data/commands.h"
-#include "data/text_io.h"
-#include "tests/data/tokenizer_fixtures.h"
+#include "data/io/text_io.h"
+#include "data/tokenizers/bpe_tokenizer.h"
+#include "tests/data/tokenizers/tokenizer_fixtures.h"
 
 namespace prm {
 namespace {

@@ -4,10 +4,10 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "data/symbolic/corruption.h"
+#include "data/math_text/verdict.h"
 #include "data/symbolic/operations.h"
 #include "data/symbolic/step_checker.h"
-#include "data/symbolic/verdict.h"
+#include "data/synth/corruption.h"
 
 namespace {
 

@@ -14,10 +14,10 @@
 #include <string_view>
 #include <vector>
 
+#include "data/conversion/import.h"
 #include "data/formats/format.h"
-#include "data/formats/import.h"
 #include "data/formats/label_policy.h"
-#include "data/trace_reader.h"
+#include "data/records/trace_reader.h"
 #include "tests/fuzz/refusal.h"
 
 namespace {

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "data/bpe_files.h"
-#include "data/bpe_spec.h"
-#include "data/bpe_tokenizer.h"
-#include "data/tokenizer.h"
+#include "data/tokenizers/bpe_files.h"
+#include "data/tokenizers/bpe_spec.h"
+#include "data/tokenizers/bpe_tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 #include "tests/fuzz/refusal.h"
 
 namespace {

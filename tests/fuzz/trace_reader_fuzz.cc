@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "data/compression.h"
-#include "data/score_lines.h"
-#include "data/trace_reader.h"
+#include "data/io/compression.h"
+#include "data/records/score_lines.h"
+#include "data/records/trace_reader.h"
 #include "tests/fuzz/refusal.h"
 
 namespace {

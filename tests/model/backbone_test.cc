@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 #include "model/checkpoint.h"
 #include "tests/shared_data.h"
 

@@ -8,13 +8,13 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "data/bpe_spec.h"
-#include "data/bpe_tokenizer.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
+#include "data/tokenizers/bpe_spec.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 #include "model/checkpoint.h"
 #include "model/gguf_model.h"
 #include "model/mapped_file.h"
-#include "tests/data/tokenizer_fixtures.h"
+#include "tests/data/tokenizers/tokenizer_fixtures.h"
 #include "tests/file_size_limit.h"
 #include "tests/model/tiny_files.h"
 #include "tests/shared_data.h"

@@ -1,5 +1,5 @@
-#include "data/bpe_spec.h"
-#include "data/load_tokenizer.h"
+#include "data/tokenizers/bpe_spec.h"
+#include "data/tokenizers/load_tokenizer.h"
 #include "model/config_json.h"
 #include "model/export.h"
 #include "tests/model/export_fixture.h"

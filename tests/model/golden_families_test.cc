@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 #include "model/checkpoint.h"
 #include "model/config_json.h"
 #include "model/families.h"

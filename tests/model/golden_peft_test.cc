@@ -7,7 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 #include "model/peft.h"
 #include "tests/model/tiny_files.h"
 

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <thread>
 
-#include "data/bpe_spec.h"
-#include "data/bpe_tokenizer.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
+#include "data/tokenizers/bpe_spec.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 #include "model/check.h"
 #include "model/checkpoint.h"
 #include "model/compute_target.h"

@@ -6,9 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "data/load_tokenizer.h"
+#include "data/io/text_io.h"
 #include "data/text/ascii.h"
-#include "data/text_io.h"
+#include "data/tokenizers/load_tokenizer.h"
 #include "tests/byte_tokenizer.h"
 #include "tests/model/tiny_files.h"
 #include "tests/shared_data.h"

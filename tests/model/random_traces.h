@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-#include "data/step_format.h"
+#include "data/records/step_format.h"
 
 namespace prm {
 

@@ -1,13 +1,13 @@
 // What is compared when a model is loaded: its serving passes. Under emulation, with tensors on the
 // CPU, they are those of a GPU, of which the passes of training know nothing.
-#include "data/bpe_spec.h"
+#include "data/tokenizers/bpe_spec.h"
 #include "tests/model/kernels/emulated_kernels.h"
 // The emulation comes before all else.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "data/bpe_tokenizer.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 #include "model/checkpoint.h"
 #include "model/self_test.h"
 #include "model/step_scorer.h"

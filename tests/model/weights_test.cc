@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "data/load_tokenizer.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
+#include "data/tokenizers/load_tokenizer.h"
 #include "model/config_json.h"
 #include "tests/model/backbone.h"
 #include "tests/model/tiny_files.h"

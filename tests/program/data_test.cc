@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 #include "tests/file_size_limit.h"
 #include "tests/program/program.h"
 

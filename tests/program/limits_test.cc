@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/text_io.h"
+#include "data/io/text_io.h"
 #include "tests/program/program.h"
 
 namespace prm {

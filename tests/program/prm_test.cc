@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "data/load_tokenizer.h"
-#include "data/step_format.h"
-#include "data/trace_reader.h"
+#include "data/records/step_format.h"
+#include "data/records/trace_reader.h"
+#include "data/tokenizers/load_tokenizer.h"
 #include "model/prm_json.h"
 #include "tests/file_size_limit.h"
 #include "tests/program/program.h"

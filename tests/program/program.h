@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "data/bpe_spec.h"
-#include "data/bpe_tokenizer.h"
-#include "data/text_io.h"
+#include "data/io/text_io.h"
+#include "data/tokenizers/bpe_spec.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 #include "tests/model/tiny_files.h"
 #include "tests/temp_folder.h"
 

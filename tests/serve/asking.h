@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "tests/serve/server_fixture.h"
 
 namespace prm {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "serve/client_options.h"
 #include "serve/connection.h"
 #include "tests/error_of.h"

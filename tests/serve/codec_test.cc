@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 
 namespace prm {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "data/stop_signal.h"
+#include "data/io/stop_signal.h"
 #include "serve/server.h"
 #include "tests/serve/fake_scorer.h"
 

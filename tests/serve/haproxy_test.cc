@@ -14,7 +14,7 @@
 #include <set>
 #include <thread>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "serve/client.h"
 #include "serve/client_options.h"
 #include "tests/serve/server_fixture.h"

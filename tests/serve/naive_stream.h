@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "data/metrics.h"
 #include "data/metrics/aggregates.h"
+#include "data/metrics/metrics.h"
 #include "data/text/ascii.h"
-#include "data/utf8.h"
+#include "data/text/utf8.h"
 #include "serve/session_stream.h"
 #include "tests/serve/fake_scorer.h"
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "data/metrics/aggregates.h"
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "serve/client_options.h"
 #include "serve/rerank_codec.h"
 #include "tests/error_of.h"

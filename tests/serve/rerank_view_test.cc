@@ -5,7 +5,7 @@
 
 #include <regex>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 
 namespace prm {
 namespace {

@@ -6,7 +6,7 @@
 #include <latch>
 #include <thread>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "serve/scoring_service.h"
 #include "serve/stream_codec.h"
 #include "tests/serve/server_fixture.h"

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "proto/prm/v1/scoring.grpc.pb.h"
 #include "serve/client.h"
 #include "serve/client_options.h"

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "data/metrics.h"
 #include "data/metrics/aggregates.h"
+#include "data/metrics/metrics.h"
 #include "tests/error_of.h"
 #include "tests/serve/fake_scorer.h"
 

@@ -5,7 +5,7 @@
 
 #include <thread>
 
-#include "data/score_lines.h"
+#include "data/records/score_lines.h"
 #include "serve/client_options.h"
 #include "tests/error_of.h"
 #include "tests/serve/server_fixture.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "data/agreement/statistics.h"
-#include "data/trace_reader.h"
+#include "data/records/trace_reader.h"
 #include "tests/error_of.h"
 #include "tests/shared_data.h"
 #include "tests/temp_folder.h"

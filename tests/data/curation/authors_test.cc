@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "data/trace_reader.h"
+#include "data/records/trace_reader.h"
 
 namespace prm {
 namespace {

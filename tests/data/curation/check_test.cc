@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "data/curation/qa_lines.h"
-#include "data/json_text.h"
-#include "data/trace_reader.h"
+#include "data/io/json_text.h"
+#include "data/records/trace_reader.h"
 #include "tests/error_of.h"
 #include "tests/shared_data.h"
 #include "tests/temp_folder.h"

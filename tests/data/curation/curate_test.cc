@@ -7,9 +7,9 @@
 #include <map>
 #include <set>
 
-#include "data/curation/trace_analysis.h"
-#include "data/json_text.h"
-#include "data/trace_reader.h"
+#include "data/analysis/trace_analysis.h"
+#include "data/io/json_text.h"
+#include "data/records/trace_reader.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"
 

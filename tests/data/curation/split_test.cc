@@ -9,8 +9,8 @@
 #include <random>
 #include <set>
 
-#include "data/synth.h"
-#include "data/trace_reader.h"
+#include "data/records/trace_reader.h"
+#include "data/synth/synth.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"
 

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "data/error.h"
-#include "tests/data/formats/conversion.h"
+#include "tests/data/conversion/conversion.h"
 #include "tests/error_of.h"
 
 namespace prm {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/data/formats/conversion.h"
+#include "tests/data/conversion/conversion.h"
 
 namespace prm {
 namespace {

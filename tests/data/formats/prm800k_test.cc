@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "data/formats/json_rows.h"
-#include "tests/data/formats/conversion.h"
+#include "data/io/json_rows.h"
+#include "tests/data/conversion/conversion.h"
 #include "tests/shared_data.h"
 
 namespace prm {

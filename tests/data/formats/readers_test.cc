@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/data/formats/conversion.h"
+#include "tests/data/conversion/conversion.h"
 #include "tests/shared_data.h"
 
 namespace prm {

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "data/records/trace_reader.h"
 #include "data/symbolic/held_out.h"
-#include "data/trace_reader.h"
 #include "tests/shared_data.h"
 
 namespace prm {

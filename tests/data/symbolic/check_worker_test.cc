@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
 
 namespace prm {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "data/math_text/verdict.h"
 #include "data/symbolic/evaluate.h"
-#include "data/symbolic/verdict.h"
 
 namespace prm {
 namespace {

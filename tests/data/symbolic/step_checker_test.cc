@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <string>
 
-#include "data/symbolic/verdict.h"
+#include "data/math_text/verdict.h"
 
 namespace prm {
 namespace {

@@ -1,0 +1,51 @@
+// A token of prose with mathematics in it.
+#pragma once
+
+#include <cstdint>
+
+#include "data/math_text/vocabulary.h"
+
+namespace prm {
+
+enum class TokenKind : uint8_t {
+  kNumber,
+  kSymbol,  // a variable: x, a_1, \alpha
+  kWord,
+  kOperator,  // op: + - * / ^ !
+  kPercent,
+  kCurrency,  // $, the pound and euro signs
+  kOpen,      // op: ( [ {
+  kClose,     // op: ) ] }
+  kCommand,   // see MathCommand
+  kRelation,  // op: = ~ < > l (<=) g (>=) n (!=)
+  kComma,
+  kStop,  // a full stop, semicolon, arrow: ends a sentence
+  kColon,
+  kQuestion,
+  kNewline,
+  kRegionOpen,  // $ \( \[ <<, and \begin{align}
+  kRegionClose,
+  kClock,    // 7:50
+  kRatio,    // 3:2
+  kUnknown,  // outside the grammar
+};
+
+enum class MathCommand : uint8_t { kNone, kFraction, kRoot, kBinomial, kChoose };
+
+// `text` of a token is text[begin, end) of the lexed text.
+struct MathToken {
+  TokenKind kind = TokenKind::kUnknown;
+  char op = 0;
+  MathCommand command = MathCommand::kNone;
+  bool space_before = false;
+  bool in_region = false;  // between math delimiters
+  uint8_t decimals = 0;    // of a number, capped at 255
+  // A number that is one character, as the vulgar fraction one half or a superscript; else den 0.
+  uint8_t num = 0;
+  uint8_t den = 0;
+  WordInfo word = {};
+  uint32_t begin = 0;
+  uint32_t end = 0;
+};
+
+}  // namespace prm

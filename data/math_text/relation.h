@@ -1,0 +1,50 @@
+// A relation that a sentence states, and what the sentence says of it.
+#pragma once
+
+#include <cstdint>
+
+#include "data/math_text/verdict.h"
+
+namespace prm {
+
+// Tokens [first, last).
+struct TokenRange {
+  uint32_t first = 0;
+  uint32_t last = 0;
+  bool empty() const { return first >= last; }
+};
+
+// What the sentence around a relation says of it.
+struct SentenceCues {
+  bool question = false;
+  bool negated = false;
+  bool trial = false;
+  bool supposed = false;  // "if", "assume" right before the left side
+  bool about = false;
+  bool percent = false;   // a percent sign or word
+  bool rewrite = false;   // expand, factor, simplify
+  bool equation = false;  // equation, both sides, solve
+  bool modular = false;
+  bool remainder = false;
+};
+
+struct FoundRelation {
+  uint32_t sign = 0;  // token
+  char op = '=';
+  TokenRange left;
+  TokenRange right;
+  bool chained = false;    // `left` is the `right` of the relation before
+  bool continued = false;  // `right` is the `left` of the relation after
+  // Nothing that belongs to a side stands unread beside it.
+  bool clean_left = false;
+  bool clean_right = false;
+  // `right` is a fraction of something: "1/4 of the cake". clean_right is false then.
+  bool share = false;
+  // Why a side ends where it does, if not with prose: kClockTime, kRatio, kUnread; else kWords.
+  Reason obstacle = Reason::kWords;
+  bool in_region = false;
+  SentenceCues cues;
+  TokenRange sentence;
+};
+
+}  // namespace prm

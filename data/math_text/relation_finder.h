@@ -1,0 +1,17 @@
+// Where prose relates two expressions.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "data/math_text/math_token.h"
+#include "data/math_text/relation.h"
+
+namespace prm {
+
+// Replaces *relations by those of the text, in the order of the tokens. "equals" and "is equal to"
+// in *tokens become relation signs.
+void FindRelations(std::string_view text, std::vector<MathToken>* tokens,
+                   std::vector<FoundRelation>* relations);
+
+}  // namespace prm

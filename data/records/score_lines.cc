@@ -1,0 +1,231 @@
+#include "data/records/score_lines.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "data/error.h"
+#include "data/io/json_lines.h"
+#include "data/io/json_text.h"
+#include "data/metrics/metrics.h"
+#include "data/text/ascii.h"
+
+namespace prm {
+namespace {
+
+constexpr double kDefaultThreshold = 0.5;
+// What rounding to a few decimals may cost a probability in somebody else's file.
+constexpr double kRoundingTolerance = 1e-3;
+
+enum Field { kId, kScores, kLabelProbs, kAggregate, kFirstError, kErrorText, kNumFields };
+constexpr std::array<std::string_view, kNumFields> kFieldNames = {
+    "id", "scores", "label_probs", "aggregate", "first_error", "error"};
+
+float ReadProbability(const JsonField& field) {
+  const double value = ReadNumber(field);
+  if (!(value >= 0 && value <= 1)) RefuseValue(field, "a number in [0, 1]");
+  return float(value);
+}
+
+std::vector<float> ReadScores(const JsonField& field) {
+  std::vector<float> scores;
+  for (const JsonElement item : ReadArray(field)) {
+    scores.push_back(ReadProbability(field.Item(scores.size(), item)));
+  }
+  if (scores.empty()) RefuseField(field, "expected at least one score, got none");
+  return scores;
+}
+
+LabelProbs ReadOneLabelProbs(const JsonField& field) {
+  LabelProbs probs{};
+  size_t count = 0;
+  double sum = 0;
+  for (const JsonElement item : ReadArray(field)) {
+    if (count == probs.size()) RefuseValue(field, "four probabilities");
+    probs[count] = ReadProbability(field.Item(count, item));
+    sum += double(probs[count++]);
+  }
+  if (count != probs.size()) RefuseValue(field, "four probabilities");
+  if (std::abs(sum - 1) > kRoundingTolerance) {
+    RefuseValue(field, StrCat("probabilities whose sum is 1, not ", sum));
+  }
+  return probs;
+}
+
+std::vector<LabelProbs> ReadLabelProbs(const JsonField& field) {
+  std::vector<LabelProbs> label_probs;
+  for (const JsonElement item : ReadArray(field)) {
+    label_probs.push_back(ReadOneLabelProbs(field.Item(label_probs.size(), item)));
+  }
+  if (label_probs.empty()) RefuseField(field, "expected at least one step, got none");
+  return label_probs;
+}
+
+Aggregates ReadAggregates(const JsonField& field) {
+  const std::vector<JsonMember> members = ReadMembers(field, kAggregateNames, nullptr);
+  std::array<double, kNumAggregates> values{};
+  for (size_t i = 0; i < values.size(); ++i) {
+    const JsonField& member = Required(members[i], kAggregateNames[i], field);
+    values[i] = ReadNumber(member);
+    if (!(values[i] >= 0 && values[i] <= 1)) RefuseValue(member, "a number in [0, 1]");
+  }
+  return {values[0], values[1], values[2], values[3]};
+}
+
+// Label probabilities must say what the scores say, or one of them is of another trace.
+void CheckScoresAgree(const ScoreLine& line, const JsonField& label_probs) {
+  if (line.label_probs.size() != line.scores.size()) {
+    RefuseField(label_probs, StrCat("expected ", line.scores.size(), " items, one a score, got ",
+                                    line.label_probs.size()));
+  }
+  for (size_t i = 0; i < line.scores.size(); ++i) {
+    const float p_correct = PCorrect(line.label_probs[i]);
+    if (std::abs(p_correct - line.scores[i]) > kRoundingTolerance) {
+      RefuseField(label_probs, StrCat("expected item ", i, " to give p_correct ", line.scores[i],
+                                      " as in scores, got ", p_correct));
+    }
+  }
+}
+
+void ReadScoredLine(const std::vector<JsonMember>& members, const JsonField& object,
+                    ScoreLine* line) {
+  const JsonMember& label_probs = members[kLabelProbs];
+  if (label_probs.has_value()) line->label_probs = ReadLabelProbs(label_probs.field);
+  if (members[kScores].has_value()) {
+    line->scores = ReadScores(members[kScores].field);
+    if (label_probs.has_value()) CheckScoresAgree(*line, label_probs.field);
+  } else if (label_probs.has_value()) {
+    line->scores = ScoresOf(line->label_probs).p_correct;
+  } else {
+    RefuseField(object, "expected one of the fields scores, label_probs, error");
+  }
+  line->aggregate = members[kAggregate].has_value() ? ReadAggregates(members[kAggregate].field)
+                                                    : Aggregate(line->scores);
+  if (!members[kFirstError].has_value()) {
+    line->first_error = FirstErrorBelow(line->scores, kDefaultThreshold);
+    return;
+  }
+  const int64_t first_error = ReadInt(members[kFirstError].field);
+  if (first_error < -1 || first_error >= int64_t(line->scores.size())) {
+    RefuseValue(members[kFirstError].field, StrCat("-1 to ", line->scores.size() - 1));
+  }
+  line->first_error = int(first_error);
+}
+
+template <class Values>
+void AppendNumbers(const Values& values, std::string* json) {
+  char before = '[';
+  for (const float value : values) {
+    *json += before;
+    AppendJsonNumber(value, json);
+    before = ',';
+  }
+  *json += ']';
+}
+
+void AppendScored(const ScoreLine& line, std::string* json) {
+  *json += ",\"scores\":";
+  AppendNumbers(line.scores, json);
+  if (!line.label_probs.empty()) {
+    char before = '[';
+    *json += ",\"label_probs\":";
+    for (const LabelProbs& probs : line.label_probs) {
+      *json += before;
+      AppendNumbers(probs, json);
+      before = ',';
+    }
+    *json += ']';
+  }
+  char before = '{';
+  *json += ",\"aggregate\":";
+  for (int kind = 0; kind < kNumAggregates; ++kind) {
+    *json += StrCat(before, '"', kAggregateNames[size_t(kind)], "\":");
+    AppendJsonNumber(line.aggregate[AggregateKind(kind)], json);
+    before = ',';
+  }
+  *json += StrCat("},\"first_error\":", line.first_error);
+}
+
+}  // namespace
+
+ScoreLine MakeScoreLine(std::string id, StepScores step_scores, double threshold) {
+  std::vector<float>& scores = step_scores.p_correct;
+  if (scores.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("scores of trace ", id, ": expected at least one step, got none"));
+  }
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (!(scores[i] >= 0 && scores[i] <= 1)) {
+      throw Error(ErrorCode::kInternal, StrCat("score of trace ", id, " step ", i,
+                                               ": expected a number in [0, 1], got ", scores[i]));
+    }
+  }
+  ScoreLine line;
+  line.id = std::move(id);
+  line.aggregate = Aggregate(scores);
+  line.first_error = FirstErrorBelow(scores, threshold);
+  line.scores = std::move(scores);
+  line.label_probs = std::move(step_scores.label_probs);
+  return line;
+}
+
+ScoreLine MakeErrorLine(std::string id, std::string error) {
+  ScoreLine line;
+  line.id = std::move(id);
+  line.error = std::move(error);
+  return line;
+}
+
+void AppendScoreLineMembers(const ScoreLine& line, std::string* json) {
+  *json += "\"id\":";
+  AppendJsonString(line.id, json);
+  if (line.error) {
+    *json += ",\"error\":";
+    AppendJsonString(*line.error, json);
+  } else {
+    AppendScored(line, json);
+  }
+}
+
+std::string ScoreLineToJson(const ScoreLine& line) {
+  std::string json = "{";
+  AppendScoreLineMembers(line, &json);
+  return json + "}";
+}
+
+ScoreLine ParseScoreLine(std::string_view json, std::string_view where) {
+  simdjson::dom::parser parser;
+  const JsonField object = ParseJsonObject(json, where, &parser);
+  const std::vector<JsonMember> members = ReadMembers(object, kFieldNames, nullptr);
+  ScoreLine line;
+  line.id = ReadString(Required(members[kId], "id", object));
+  if (members[kErrorText].has_value()) {
+    line.error = ReadString(members[kErrorText].field);
+    for (const Field field : {kScores, kLabelProbs}) {
+      if (members[field].has_value()) {
+        RefuseField(members[field].field, "expected either scores or an error, got both");
+      }
+    }
+  } else {
+    ReadScoredLine(members, object, &line);
+  }
+  return line;
+}
+
+bool ScoreLineReader::Next(ScoreLine* line) {
+  std::string_view text;
+  while (lines_.Next(&text)) {
+    if (IsBlank(text)) continue;
+    *line = ParseScoreLine(text, Where());
+    return true;
+  }
+  return false;
+}
+
+std::string ScoreLineReader::Where() const {
+  return StrCat(lines_.name(), ":", lines_.line_number());
+}
+
+}  // namespace prm

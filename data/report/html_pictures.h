@@ -1,0 +1,97 @@
+// Pictures for reports: pure functions from numbers to inline SVG. Their colours are classes that
+// the page of data/report/html_report.h defines for light and dark; their widths follow the window.
+// All texts are escaped; every picture and every mark in it has a title for screen readers. All
+// throw Error(kInvalidArgument) naming the picture for numbers that are not finite and for lists of
+// different lengths.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/report/html_report.h"
+
+namespace prm {
+
+// One value a category, none negative.
+struct BarSeries {
+  std::string name;
+  std::vector<double> values;  // [categories]
+};
+
+// Horizontal bars, one a category from top to bottom; several series are stacked, in the order of
+// the report's colours: blue, teal, red, amber, purple, grey, and again.
+struct BarChart {
+  std::string title;
+  std::vector<std::string> categories;
+  std::vector<BarSeries> series;
+  double full = 0;  // the value of a bar as wide as the picture; 0: the longest bar
+  int decimals = 0;
+  std::string unit = {};  // after each value: " %"
+};
+std::string BarChartSvg(const BarChart& chart);
+
+// A matrix of values, the larger the darker.
+struct HeatMap {
+  std::string title;
+  std::string row_title, column_title;  // what rows and columns are; may be empty
+  std::vector<std::string> rows, columns;
+  std::vector<std::vector<std::optional<double>>> values;  // [rows][columns]; nullopt: empty cell
+  int decimals = 0;
+  std::optional<double> low = {},
+                        high = {};  // of the scale; nullopt: 0 or below, and the largest value
+  // [rows][columns] further text for a cell's title, as "118 units"; empty: none.
+  std::vector<std::vector<std::string>> notes = {};
+};
+std::string HeatMapSvg(const HeatMap& map);
+
+struct IntervalRow {
+  std::string label;
+  std::optional<double> estimate;   // nullopt: undefined, `note` is shown in its place
+  std::optional<double> low, high;  // both or none
+  std::string note;
+};
+
+// Estimates with their intervals on one scale, which widens where a value lies outside.
+struct IntervalPlot {
+  std::string title;
+  std::vector<IntervalRow> rows;
+  double low = 0, high = 1;
+  // Vertical lines, as the bar to reach: value and label.
+  std::vector<std::pair<double, std::string>> marks = {};
+  int decimals = 3;
+};
+std::string IntervalPlotSvg(const IntervalPlot& plot);
+
+// Counts of bins [low + i width, low + (i + 1) width).
+struct Histogram {
+  std::string title;
+  std::string x_title;
+  double low = 0;
+  double width = 1;
+  std::vector<int64_t> counts = {};  // none negative
+  int decimals = 0;                  // of the bins' edges
+};
+std::string HistogramSvg(const Histogram& histogram);
+// `values` in `bins` equal bins from the least to the greatest, the last closed; all equal: one bin
+// of width 1.
+Histogram BinsOf(std::string title, std::string x_title, std::span<const double> values, int bins);
+
+struct CurveSeries {
+  std::string name;
+  std::vector<std::pair<double, double>> points;  // x rising
+};
+
+struct CurvePlot {
+  std::string title;
+  std::string x_title, y_title;
+  std::vector<CurveSeries> series;
+  std::optional<double> low = {}, high = {};  // of y; nullopt: the least and the greatest value
+  int x_decimals = 0, y_decimals = 2;
+};
+std::string CurvePlotSvg(const CurvePlot& plot);
+
+}  // namespace prm

@@ -1,0 +1,43 @@
+// prm data synth
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "data/commands.h"
+#include "data/synth/synth.h"
+
+namespace prm {
+
+void AddSynthCommand(CLI::App& data) {
+  struct Flags {
+    std::string folder;
+    SynthFiles files;
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* synth = data.add_subcommand(
+      "synth", "Writes labelled traces whose truth is known because they were built so.");
+  synth
+      ->add_option("--out", flags->folder,
+                   "Folder for train.jsonl, dev.jsonl and rerank.jsonl; made where missing")
+      ->required();
+  SynthFiles& files = flags->files;
+  synth->add_option("--train", files.train, "Traces to train on")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  synth->add_option("--dev", files.dev, "Traces to evaluate on, from other problem templates")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  synth->add_option("--rerank", files.rerank, "Problems with eight candidates each")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  synth->add_option("--seed", files.seed, "Equal seeds give equal files")->capture_default_str();
+  synth->callback([flags] {
+    WriteSynthFiles(flags->folder, flags->files);
+    std::cerr << "wrote " << flags->files.train << " train traces, " << flags->files.dev
+              << " dev traces and " << flags->files.rerank << " rerank problems to "
+              << flags->folder << "\n";
+  });
+}
+
+}  // namespace prm
