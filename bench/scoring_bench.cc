@@ -12,9 +12,9 @@
 #include <cstdio>
 
 #include "bench/model_bench.h"
-#include "model/batching.h"
-#include "model/compute_target.h"
-#include "model/config_json.h"
+#include "model/config/config_json.h"
+#include "model/decoder/compute_target.h"
+#include "model/scoring/batching.h"
 #include "model/step_scorer.h"
 
 namespace prm::bench {

@@ -11,7 +11,7 @@
 #include <cstdio>
 
 #include "bench/model_bench.h"
-#include "model/compute_target.h"
+#include "model/decoder/compute_target.h"
 #include "train/trainer.h"
 
 namespace prm::bench {

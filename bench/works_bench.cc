@@ -20,8 +20,8 @@
 
 #include "bench/model_bench.h"
 #include "data/text/random.h"
-#include "model/compute_target.h"
-#include "model/config_json.h"
+#include "model/config/config_json.h"
+#include "model/decoder/compute_target.h"
 #include "model/step_scorer.h"
 
 namespace prm::bench {

@@ -17,9 +17,9 @@ endfunction()
 if(PRM_SANITIZE STREQUAL "thread")
   prm_add_test(threads_test
     serve/batch_forming.cc serve/batcher.cc serve/call_record.cc serve/server_metrics.cc
-    model/prefix_tree.cc serve/session.cc serve/session_stream.cc serve/shares.cc
+    model/scoring/prefix_tree.cc serve/session.cc serve/session_stream.cc serve/shares.cc
     serve/thread_pool.cc
-    tests/model/prefix_tree_test.cc
+    tests/model/scoring/prefix_tree_test.cc
     tests/data/tokenizers/bpe_tokenizer_test.cc tests/serve/batch_forming_test.cc tests/serve/batcher_test.cc
     tests/serve/batcher_chunks_test.cc tests/serve/server_metrics_test.cc
     tests/serve/session_stream_test.cc tests/serve/session_stream_limits_test.cc
@@ -37,11 +37,8 @@ if(PRM_TORCH_FREE)
   set(_prm_folders data model serve)
 endif()
 foreach(folder ${_prm_folders})
-  set(patterns tests/${folder}/*_test.cc)
-  if(folder STREQUAL "data")
-    list(APPEND patterns tests/data/*/*_test.cc)
-  endif()
-  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+  file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cc tests/${folder}/*/*_test.cc)
+  list(FILTER sources EXCLUDE REGEX "/tests/model/kernels/")
   if(PRM_TORCH_FREE AND folder STREQUAL "model")
     set(sources "")
     foreach(name ${PRM_MODEL_TORCH_FREE})

@@ -1,31 +1,32 @@
 # The files of model/ that include no LibTorch, directly or not: they build with PRM_TORCH_FREE, run
 # under the sanitizers and are fuzzed. tests/layout_test.cc holds that this list is true.
 set(PRM_MODEL_TORCH_FREE
-  checkpoint_files
-  export_folder
-  export_gguf
-  file_sums
-  gguf
-  gguf_model
-  gguf_writer
-  dtype_rates
-  families
-  json_fields
-  mapped_file
-  model_card
-  model_config
-  packed_batch
-  peft_config
-  prefix_tree
-  prm_json
-  published_formats
-  rope
-  scoring_format
-  safetensors
-  synced_file
-  tensor_view
-  tokenizer_files
-  weights)
+  config/config_json
+  config/families
+  config/json_fields
+  config/model_config
+  config/published_formats
+  config/rope
+  config/scoring_format
+  decoder/dtype_rates
+  decoder/packed_batch
+  exchange/export_folder
+  exchange/export_gguf
+  exchange/model_card
+  exchange/peft_config
+  files/checkpoint_files
+  files/file_sums
+  files/gguf
+  files/gguf_model
+  files/gguf_writer
+  files/mapped_file
+  files/prm_json
+  files/safetensors
+  files/synced_file
+  files/tensor_view
+  files/tokenizer_files
+  files/weights
+  scoring/prefix_tree)
 
 set(PRM_MODEL_TORCH_FREE_SOURCES "")
 foreach(name ${PRM_MODEL_TORCH_FREE})

@@ -11,9 +11,9 @@
 #include "data/number_range.h"
 #include "data/records/score_output.h"
 #include "data/records/trace_reader.h"
-#include "model/export.h"
-#include "model/offline_scoring.h"
-#include "model/prm_json.h"
+#include "model/exchange/export.h"
+#include "model/files/prm_json.h"
+#include "model/scoring/offline_scoring.h"
 #include "model/step_scorer.h"
 
 namespace prm {

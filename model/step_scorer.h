@@ -11,7 +11,7 @@
 #include "data/error.h"
 #include "data/tokenizers/tokenizer.h"
 #include "data/trace.h"
-#include "model/scoring_format.h"
+#include "model/config/scoring_format.h"
 
 namespace prm {
 

@@ -4,7 +4,7 @@
 #include <exception>
 #include <utility>
 
-#include "model/not_finite.h"
+#include "model/decoder/not_finite.h"
 #include "serve/shares.h"
 
 namespace prm {

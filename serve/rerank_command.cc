@@ -15,7 +15,7 @@
 #include "data/records/rerank_file.h"
 #include "data/records/score_lines.h"
 #include "model/commands.h"
-#include "model/offline_scoring.h"
+#include "model/scoring/offline_scoring.h"
 #include "model/step_scorer.h"
 #include "serve/client.h"
 #include "serve/client_options.h"

@@ -239,7 +239,8 @@ std::string ChainTo(const std::map<std::string, std::string>& closure,
   return "";
 }
 
-// `torch_free` names the files of model/ that must do without LibTorch, by stem ("gguf").
+// `torch_free` names the files of model/ that must do without LibTorch, from there and without
+// ending ("files/gguf").
 void CheckClashes(const Tree& tree, const std::set<std::string>& torch_free, Faults& faults) {
   const std::vector<std::string>& torch = LibraryNamed("LibTorch").headers;
   for (const auto& [path, file] : tree) {
@@ -247,8 +248,9 @@ void CheckClashes(const Tree& tree, const std::set<std::string>& torch_free, Fau
     const std::string torch_chain = ChainTo(closure, torch);
     const bool is_torch_free =
         IsUnder(path, {"data/", "serve/", "prm.cc", "tests/data/", "tests/serve/"}) ||
-        (fs::path(path).parent_path() == "model" &&
-         torch_free.contains(fs::path(path).stem().string()));
+        (IsUnder(path, {"model/"}) &&
+         torch_free.contains(
+             fs::path(path).lexically_relative("model").replace_extension().generic_string()));
     if (is_torch_free && !torch_chain.empty()) {
       faults.push_back(StrCat(torch_chain, ": ", path, " must do without LibTorch"));
     }
@@ -334,7 +336,7 @@ Faults CheckHouse(const fs::path& root) {
 TEST(Layout, TheHouseHoldsItsBorders) {
   const fs::path root(PRM_SOURCE_DIR);
   ASSERT_GT(ReadTree(root).size(), 20u) << "the tree was not found at " << root;
-  ASSERT_THAT(TorchFreeNames(root), ::testing::Contains("gguf"));
+  ASSERT_THAT(TorchFreeNames(root), ::testing::Contains("files/gguf"));
   EXPECT_THAT(CheckHouse(root), IsEmpty());
 }
 
@@ -343,14 +345,14 @@ class PlantedFault : public ::testing::Test {
  protected:
   PlantedFault() {
     for (const std::string& folder : kFolders) Write(folder + "/README.md", "a\nb\nc\n");
-    Write("cmake/TorchFree.cmake", "set(PRM_MODEL_TORCH_FREE\n  gguf)\n");
+    Write("cmake/TorchFree.cmake", "set(PRM_MODEL_TORCH_FREE\n  files/gguf)\n");
     Write("data/trace.h", "#include <string>\n");
     Write("data/tokenizers/sentencepiece_tokenizer.cc", "#include <sentencepiece_processor.h>\n");
     Write("model/step_scorer.h", "#include \"data/trace.h\"\n");
-    Write("model/decoder.h", "#include <ATen/ATen.h>\n#include \"data/trace.h\"\n");
-    Write("model/decoder.cc", "#include \"model/decoder.h\"\n");
-    Write("model/gguf.cc", "#include \"model/step_scorer.h\"\n");
-    Write("train/trainer.cc", "#include \"model/decoder.h\"\n");
+    Write("model/decoder/decoder.h", "#include <ATen/ATen.h>\n#include \"data/trace.h\"\n");
+    Write("model/decoder/decoder.cc", "#include \"model/decoder/decoder.h\"\n");
+    Write("model/files/gguf.cc", "#include \"model/step_scorer.h\"\n");
+    Write("train/trainer.cc", "#include \"model/decoder/decoder.h\"\n");
     Write("serve/codec.h", "#include \"model/step_scorer.h\"\n");
     Write("serve/codec.cc", "#include \"prm/v1/scoring.pb.h\"\n#include <spdlog/spdlog.h>\n");
     Write("prm.cc", "#include \"serve/codec.h\"\n#include <CLI/CLI.hpp>\n");
@@ -373,11 +375,13 @@ TEST_F(PlantedFault, LibTorchInData) {
 }
 
 TEST_F(PlantedFault, LibTorchReachedByAHeaderOfServe) {
-  Write("model/step_scorer.h", "#include \"model/decoder.h\"\n");
+  Write("model/step_scorer.h", "#include \"model/decoder/decoder.h\"\n");
   const Faults faults = Check();
-  EXPECT_THAT(faults, ::testing::Contains(HasSubstr(
-                          "serve/codec.h > model/step_scorer.h > model/decoder.h > ATen/ATen.h")));
-  EXPECT_THAT(faults, ::testing::Contains(HasSubstr("model/gguf.cc must do without LibTorch")));
+  EXPECT_THAT(faults,
+              ::testing::Contains(HasSubstr(
+                  "serve/codec.h > model/step_scorer.h > model/decoder/decoder.h > ATen/ATen.h")));
+  EXPECT_THAT(faults,
+              ::testing::Contains(HasSubstr("model/files/gguf.cc must do without LibTorch")));
 }
 
 TEST_F(PlantedFault, FoldersPointingTheWrongWay) {
@@ -421,7 +425,7 @@ TEST_F(PlantedFault, TheCommandLineParserInAHeader) {
 
 TEST_F(PlantedFault, SpdlogBesideLibTorchThroughAHeader) {
   Write("model/log.h", "#include <spdlog/spdlog.h>\n");
-  Write("train/trainer.cc", "#include \"model/decoder.h\"\n#include \"model/log.h\"\n");
+  Write("train/trainer.cc", "#include \"model/decoder/decoder.h\"\n#include \"model/log.h\"\n");
   EXPECT_THAT(Check(), ElementsAre(HasSubstr("train/trainer.cc: includes both LibTorch and fmt")));
 }
 

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "data/error.h"
-#include "model/safetensors.h"
+#include "model/files/safetensors.h"
 #include "train/loss.h"
 
 namespace prm {

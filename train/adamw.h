@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "model/decoder_weights.h"
+#include "model/decoder/decoder_weights.h"
 
 namespace prm {
 

@@ -11,7 +11,7 @@
 #include "data/records/score_lines.h"
 #include "data/records/trace_reader.h"
 #include "model/commands.h"
-#include "model/offline_scoring.h"
+#include "model/scoring/offline_scoring.h"
 #include "train/commands.h"
 
 namespace prm {

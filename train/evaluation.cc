@@ -5,8 +5,8 @@
 
 #include "data/error.h"
 #include "data/metrics/metrics.h"
-#include "model/batching.h"
-#include "model/checkpoint.h"
+#include "model/decoder/checkpoint.h"
+#include "model/scoring/batching.h"
 
 namespace prm {
 

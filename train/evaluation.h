@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "model/decoder.h"
+#include "model/decoder/decoder.h"
 #include "train/examples.h"
 
 namespace prm {

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "data/error.h"
-#include "model/torch_error.h"
+#include "model/decoder/torch_error.h"
 
 namespace prm {
 namespace {

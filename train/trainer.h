@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "model/checkpoint.h"
-#include "model/compute_target.h"
+#include "model/decoder/checkpoint.h"
+#include "model/decoder/compute_target.h"
 #include "train/adamw.h"
 #include "train/examples.h"
 #include "train/loss.h"

@@ -4,7 +4,7 @@
 
 #include "data/error.h"
 #include "data/io/text_io.h"
-#include "model/json_fields.h"
+#include "model/config/json_fields.h"
 
 namespace prm {
 namespace {

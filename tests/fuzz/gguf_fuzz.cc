@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "model/gguf.h"
-#include "model/gguf_model.h"
-#include "model/tensor_view.h"
+#include "model/files/gguf.h"
+#include "model/files/gguf_model.h"
+#include "model/files/tensor_view.h"
 #include "tests/fuzz/refusal.h"
 
 namespace {

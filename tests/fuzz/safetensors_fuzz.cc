@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "model/safetensors.h"
-#include "model/tensor_view.h"
+#include "model/files/safetensors.h"
+#include "model/files/tensor_view.h"
 #include "tests/fuzz/refusal.h"
 
 namespace {

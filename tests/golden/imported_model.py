@@ -4,7 +4,7 @@
     python tests/golden/imported_model.py
 
 The folder is what save_pretrained leaves; reference.jsonl has the scores. The C++ side imports it
-and must give the same (tests/model/import_test.cc).
+and must give the same (tests/model/exchange/import_test.cc).
 """
 
 import json

@@ -3,8 +3,8 @@
 
 #include <torch/types.h>
 
-#include "model/decoder.h"
-#include "model/families.h"
+#include "model/config/families.h"
+#include "model/decoder/decoder.h"
 
 namespace prm {
 

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "model/config_json.h"
-#include "model/model_config.h"
-#include "model/safetensors.h"
-#include "model/weights.h"
+#include "model/config/config_json.h"
+#include "model/config/model_config.h"
+#include "model/files/safetensors.h"
+#include "model/files/weights.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"
 

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "model/safetensors.h"
+#include "model/files/safetensors.h"
 #include "tests/program/program.h"
 
 namespace prm {

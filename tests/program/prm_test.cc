@@ -8,7 +8,7 @@
 #include "data/records/step_format.h"
 #include "data/records/trace_reader.h"
 #include "data/tokenizers/load_tokenizer.h"
-#include "model/prm_json.h"
+#include "model/files/prm_json.h"
 #include "tests/file_size_limit.h"
 #include "tests/program/program.h"
 

@@ -4,7 +4,7 @@
 
 #include <latch>
 
-#include "model/not_finite.h"
+#include "model/decoder/not_finite.h"
 #include "tests/serve/batcher_fixture.h"
 
 namespace prm {

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "data/error.h"
-#include "model/config_json.h"
+#include "model/config/config_json.h"
 #include "tests/byte_tokenizer.h"
 #include "tests/error_of.h"
 #include "tests/model/reference_decoder.h"

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "data/error.h"
-#include "model/compute_target.h"
+#include "model/decoder/compute_target.h"
 
 int main(int argc, char** argv) {
   at::manual_seed(1);
