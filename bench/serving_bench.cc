@@ -8,11 +8,11 @@
 #include <chrono>
 #include <vector>
 
-#include "serve/client_options.h"
-#include "serve/codec.h"
-#include "serve/connection.h"
-#include "serve/server.h"
-#include "serve/stream_client.h"
+#include "serve/client/client_options.h"
+#include "serve/client/connection.h"
+#include "serve/client/session_client.h"
+#include "serve/service/server.h"
+#include "serve/wire/codec.h"
 #include "tests/serve/fake_scorer.h"
 
 namespace prm::bench {

@@ -16,14 +16,16 @@ endfunction()
 # code with threads of its own is tested apart from them.
 if(PRM_SANITIZE STREQUAL "thread")
   prm_add_test(threads_test
-    serve/batch_forming.cc serve/batcher.cc serve/call_record.cc serve/server_metrics.cc
-    model/scoring/prefix_tree.cc serve/session.cc serve/session_stream.cc serve/shares.cc
-    serve/thread_pool.cc
+    model/scoring/prefix_tree.cc
+    serve/batching/batch_forming.cc serve/batching/batcher.cc serve/batching/shares.cc
+    serve/service/call_record.cc serve/service/server_metrics.cc serve/service/session.cc
+    serve/service/session_service.cc serve/service/thread_pool.cc
+    tests/data/tokenizers/bpe_tokenizer_test.cc
     tests/model/scoring/prefix_tree_test.cc
-    tests/data/tokenizers/bpe_tokenizer_test.cc tests/serve/batch_forming_test.cc tests/serve/batcher_test.cc
-    tests/serve/batcher_chunks_test.cc tests/serve/server_metrics_test.cc
-    tests/serve/session_stream_test.cc tests/serve/session_stream_limits_test.cc
-    tests/serve/shares_test.cc tests/serve/thread_pool_test.cc)
+    tests/serve/batching/batch_forming_test.cc tests/serve/batching/batcher_chunks_test.cc
+    tests/serve/batching/batcher_test.cc tests/serve/batching/shares_test.cc
+    tests/serve/service/server_metrics_test.cc tests/serve/service/session_service_test.cc
+    tests/serve/service/session_service_limits_test.cc tests/serve/service/thread_pool_test.cc)
   target_link_libraries(threads_test PRIVATE prm_data spdlog::spdlog prometheus-cpp::core)
   add_executable(thread_team_test tests/model/kernels/thread_team_test.cc model/kernels/thread_team.cc)
   target_include_directories(thread_team_test PRIVATE "${PROJECT_SOURCE_DIR}")

@@ -10,11 +10,11 @@
 #include "data/records/trace_reader.h"
 #include "model/commands.h"
 #include "model/step_scorer.h"
-#include "serve/client.h"
-#include "serve/client_options.h"
-#include "serve/load_run.h"
-#include "serve/server.h"
-#include "serve/stream_client.h"
+#include "serve/client/client.h"
+#include "serve/client/client_options.h"
+#include "serve/client/session_client.h"
+#include "serve/load/load_run.h"
+#include "serve/service/server.h"
 
 namespace prm {
 namespace {

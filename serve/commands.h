@@ -1,7 +1,7 @@
 // The verbs of serve/.
 #pragma once
 
-#include "serve/client_options.h"
+#include "serve/client/client_options.h"
 
 namespace CLI {
 class App;

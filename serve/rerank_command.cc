@@ -17,12 +17,12 @@
 #include "model/commands.h"
 #include "model/scoring/offline_scoring.h"
 #include "model/step_scorer.h"
-#include "serve/client.h"
-#include "serve/client_options.h"
+#include "serve/client/client.h"
+#include "serve/client/client_options.h"
+#include "serve/client/rerank_client.h"
+#include "serve/client/rerank_view.h"
+#include "serve/client/reranker.h"
 #include "serve/commands.h"
-#include "serve/rerank_client.h"
-#include "serve/rerank_view.h"
-#include "serve/reranker.h"
 
 namespace prm {
 namespace {

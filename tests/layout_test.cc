@@ -353,9 +353,9 @@ class PlantedFault : public ::testing::Test {
     Write("model/decoder/decoder.cc", "#include \"model/decoder/decoder.h\"\n");
     Write("model/files/gguf.cc", "#include \"model/step_scorer.h\"\n");
     Write("train/trainer.cc", "#include \"model/decoder/decoder.h\"\n");
-    Write("serve/codec.h", "#include \"model/step_scorer.h\"\n");
-    Write("serve/codec.cc", "#include \"prm/v1/scoring.pb.h\"\n#include <spdlog/spdlog.h>\n");
-    Write("prm.cc", "#include \"serve/codec.h\"\n#include <CLI/CLI.hpp>\n");
+    Write("serve/wire/codec.h", "#include \"model/step_scorer.h\"\n");
+    Write("serve/wire/codec.cc", "#include \"prm/v1/scoring.pb.h\"\n#include <spdlog/spdlog.h>\n");
+    Write("prm.cc", "#include \"serve/wire/codec.h\"\n#include <CLI/CLI.hpp>\n");
   }
 
   void Write(const std::string& path, const std::string& text) {
@@ -377,18 +377,19 @@ TEST_F(PlantedFault, LibTorchInData) {
 TEST_F(PlantedFault, LibTorchReachedByAHeaderOfServe) {
   Write("model/step_scorer.h", "#include \"model/decoder/decoder.h\"\n");
   const Faults faults = Check();
-  EXPECT_THAT(faults,
-              ::testing::Contains(HasSubstr(
-                  "serve/codec.h > model/step_scorer.h > model/decoder/decoder.h > ATen/ATen.h")));
+  EXPECT_THAT(
+      faults,
+      ::testing::Contains(HasSubstr(
+          "serve/wire/codec.h > model/step_scorer.h > model/decoder/decoder.h > ATen/ATen.h")));
   EXPECT_THAT(faults,
               ::testing::Contains(HasSubstr("model/files/gguf.cc must do without LibTorch")));
 }
 
 TEST_F(PlantedFault, FoldersPointingTheWrongWay) {
   Write("data/a.cc", "#include \"model/step_scorer.h\"\n");
-  Write("model/b.cc", "#include \"serve/codec.h\"\n");
+  Write("model/b.cc", "#include \"serve/wire/codec.h\"\n");
   Write("serve/c.cc", "#include \"train/loss.h\"\n");
-  Write("train/d.cc", "#include \"serve/codec.h\"\n");
+  Write("train/d.cc", "#include \"serve/wire/codec.h\"\n");
   Write("train/e.cc", "#include \"tests/fake.h\"\n");
   EXPECT_THAT(
       Check(),

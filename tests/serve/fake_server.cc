@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "data/io/stop_signal.h"
-#include "serve/server.h"
+#include "serve/service/server.h"
 #include "tests/serve/fake_scorer.h"
 
 namespace {

@@ -13,7 +13,7 @@
 #include "data/metrics/metrics.h"
 #include "data/text/ascii.h"
 #include "data/text/utf8.h"
-#include "serve/session_stream.h"
+#include "serve/service/session_service.h"
 #include "tests/serve/fake_scorer.h"
 
 namespace prm {

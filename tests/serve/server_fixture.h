@@ -12,10 +12,10 @@
 
 #include "data/records/score_lines.h"
 #include "proto/prm/v1/scoring.grpc.pb.h"
-#include "serve/client.h"
-#include "serve/client_options.h"
-#include "serve/codec.h"
-#include "serve/server.h"
+#include "serve/client/client.h"
+#include "serve/client/client_options.h"
+#include "serve/service/server.h"
+#include "serve/wire/codec.h"
 #include "tests/serve/fake_scorer.h"
 
 namespace prm {

@@ -1,0 +1,133 @@
+#include "serve/batching/batch_forming.h"
+
+#include <algorithm>
+#include <limits>
+#include <queue>
+#include <tuple>
+
+namespace prm {
+namespace {
+
+// A client's live traces of one priority, in order of arrival.
+struct Flow {
+  std::vector<size_t> traces;
+  size_t next = 0;
+};
+using FlowKey = std::pair<uint64_t, Priority>;
+using Flows = std::map<FlowKey, Flow>;
+
+// The traces that may be taken; what is dead goes to the plan.
+Flows SortOut(std::span<const WaitingTrace> queue, SteadyTime now, BatchPlan* plan) {
+  Flows flows;
+  for (size_t i = 0; i < queue.size(); ++i) {
+    if (queue[i].cancelled) {
+      plan->cancelled.push_back(i);
+    } else if (queue[i].deadline <= now) {
+      plan->expired.push_back(i);
+    } else if (!queue[i].elsewhere) {
+      flows[{queue[i].client, queue[i].priority}].traces.push_back(i);
+    }
+  }
+  return flows;
+}
+
+// Only what still waits is remembered; who begins to wait joins at the least of the others.
+ClientShares SharesOf(const Flows& flows, const ClientShares& before) {
+  ClientShares shares;
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (const auto& [key, flow] : flows) {
+    const auto turn = before.last_turns.find(key);
+    if (turn != before.last_turns.end()) shares.last_turns.insert(*turn);
+    const auto known = before.tokens.find(key.first);
+    if (known == before.tokens.end()) continue;
+    shares.tokens.insert(*known);
+    least = std::min(least, known->second);
+  }
+  if (shares.tokens.empty()) least = 0;
+  for (const auto& [key, flow] : flows) shares.tokens.emplace(key.first, least);
+  return shares;
+}
+
+// The order in which flows are served: the smallest rank first.
+struct Rank {
+  int64_t level = 0;   // priority after aging
+  int64_t tokens = 0;  // that the client has had
+  size_t trace = 0;
+  friend bool operator>(const Rank& a, const Rank& b) {
+    return std::tie(a.level, a.tokens, a.trace) > std::tie(b.level, b.tokens, b.trace);
+  }
+};
+
+class Forming {
+ public:
+  Forming(std::span<const WaitingTrace> queue, SteadyTime now, const BatchLimits& limits,
+          BatchPlan* plan)
+      : queue_(queue), now_(now), limits_(limits), plan_(*plan) {}
+
+  void Take(Flows flows, const CostFunction& cost) {
+    using Entry = std::pair<Rank, Flows::iterator>;
+    const auto later = [](const Entry& a, const Entry& b) { return a.first > b.first; };
+    std::priority_queue<Entry, std::vector<Entry>, decltype(later)> heads(later);
+    const auto push = [&](Flows::iterator flow) { heads.push({RankOf(*flow), flow}); };
+    for (auto flow = flows.begin(); flow != flows.end(); ++flow) push(flow);
+    while (!heads.empty() && plan_.batch.size() < size_t(limits_.max_traces)) {
+      const auto [rank, flow] = heads.top();
+      heads.pop();
+      // Ranks only grow while a batch is formed, so a stale one is put back where it belongs.
+      if (RankOf(*flow) > rank) {
+        push(flow);
+        continue;
+      }
+      if (!TryTake(rank.trace, cost)) return;
+      if (++flow->second.next < flow->second.traces.size()) push(flow);
+    }
+  }
+
+ private:
+  Rank RankOf(const Flows::value_type& flow) const {
+    const size_t head = flow.second.traces[flow.second.next];
+    SteadyTime since = queue_[head].since;
+    const auto turn = plan_.shares.last_turns.find(flow.first);
+    if (turn != plan_.shares.last_turns.end()) since = std::max(since, turn->second);
+    const int64_t aged =
+        limits_.aging.count() > 0 && since < now_ ? (now_ - since) / limits_.aging : 0;
+    return {int64_t(flow.first.second) - aged, plan_.shares.tokens.at(flow.first.first), head};
+  }
+
+  // False, and nothing is taken, where the batch is full.
+  bool TryTake(size_t index, const CostFunction& cost) {
+    const WaitingTrace& trace = queue_[index];
+    const int64_t whole = std::clamp<int64_t>(cost(index, plan_.batch), 0, trace.tokens);
+    const int64_t known = trace.tokens - whole;
+    BatchMember member{index, trace.tokens, whole};
+    if (limits_.chunk_tokens > 0 && !trace.whole) {
+      member.end = std::min(member.end, std::max(known, trace.begun) + limits_.chunk_tokens);
+      member.cost = std::max<int64_t>(0, member.end - known);
+    }
+    if (!plan_.batch.empty() && tokens_ + member.cost > limits_.max_tokens) return false;
+    tokens_ += member.cost;
+    plan_.batch.push_back(member);
+    plan_.shares.tokens.at(trace.client) += member.cost;
+    plan_.shares.last_turns[{trace.client, trace.priority}] = now_;
+    return true;
+  }
+
+  const std::span<const WaitingTrace> queue_;
+  const SteadyTime now_;
+  const BatchLimits& limits_;
+  BatchPlan& plan_;
+  int64_t tokens_ = 0;
+};
+
+}  // namespace
+
+BatchPlan FormBatch(std::span<const WaitingTrace> queue, SteadyTime now, const BatchLimits& limits,
+                    const ClientShares& shares, const CostFunction& cost) {
+  BatchPlan plan;
+  Flows flows = SortOut(queue, now, &plan);
+  plan.shares = SharesOf(flows, shares);
+  Forming(queue, now, limits, &plan).Take(std::move(flows), cost);
+  return plan;
+}
+
+}  // namespace prm

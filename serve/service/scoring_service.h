@@ -1,0 +1,111 @@
+// The gRPC handlers: from a request's bytes to answers, without holding a gRPC thread.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "proto/prm/v1/scoring.grpc.pb.h"
+#include "serve/batching/batcher.h"
+#include "serve/batching/shares.h"
+#include "serve/service/call_record.h"
+#include "serve/service/session_reactor.h"
+#include "serve/service/session_service.h"
+#include "serve/service/thread_pool.h"
+#include "serve/wire/codec.h"
+
+namespace prm {
+
+// What the service borrows; all of it outlives the service and its calls.
+struct ServiceParts {
+  const StepScorer* scorer = nullptr;  // for its const accessors only
+  Batcher* batcher = nullptr;
+  ThreadPool* pool = nullptr;
+  CallLimits limits;
+  SharedLimits shared;
+  // Called when a call was answered, from any thread, under no lock.
+  std::function<void(const CallRecord&)> on_call;
+
+  StreamLimits stream;
+  // The clock of streams, passed in so that tests own the time.
+  std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
+  // As on_call: when a stream ended, and after every step that was scored on one.
+  std::function<void(const CallRecord&)> on_stream;
+  std::function<void(const ScoredStep&)> on_step;
+};
+
+// Whose call it is (BatchItem::client): ClientOfPeer; where `trust_client_id` is set, what the
+// metadata `client-id` names, if it is there.
+uint64_t ClientOf(const grpc::CallbackServerContext& context, bool trust_client_id);
+
+// Of `error`; where there is no room, also says in the trailing metadata when to come again.
+// Before the call is finished.
+grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context);
+
+// All but DescribeModel take the raw bytes: the generated parser would answer a message that is
+// malformed or not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
+class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_ScoreTraces<
+                                 v1::ScoringService::WithRawCallbackMethod_ScoreStream<
+                                     v1::ScoringService::WithRawCallbackMethod_Rerank<
+                                         v1::ScoringService::WithCallbackMethod_DescribeModel<
+                                             v1::ScoringService::Service>>>> {
+ public:
+  explicit ScoringService(const ServiceParts& parts);
+
+  grpc::ServerUnaryReactor* ScoreTraces(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
+  using StreamReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+  StreamReactor* ScoreStream(grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Rerank(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* DescribeModel(grpc::CallbackServerContext* context,
+                                          const v1::DescribeModelRequest* request,
+                                          v1::DescribeModelResponse* response) override;
+
+  // Refuses new calls with UNAVAILABLE from now on; streams end when what they took is answered.
+  void RefuseNew();
+  // After RefuseNew: waits until every accepted call was answered, at most until `give_up`; false
+  // if calls were left.
+  bool AwaitAnswers(SteadyTime give_up);
+
+  // Closes sessions that are idle for too long, cuts streams whose clients do not read; to be
+  // called every now and then.
+  void Tick();
+  // Open now, on all streams.
+  int sessions() const { return int(sessions_.taken()); }
+
+ private:
+  using Streams = std::vector<std::shared_ptr<StreamCall>>;
+  class Call;
+  class ScoreTracesCall;
+  class RerankCall;
+  template <class OneCall>
+  grpc::ServerUnaryReactor* Accept(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
+  StreamReactor* RefuseStream(uint64_t id, grpc::CallbackServerContext* context, const Error& why);
+  uint64_t NextId();
+  void Leave();
+  void LeaveStream(uint64_t id);
+  Streams LiveStreams();
+
+  const ServiceParts parts_;
+  const SessionRules rules_;
+  Shares stream_places_, sessions_;
+  Shares waiting_calls_;  // to be read
+  Shares bytes_;          // of requests without an answer, and of sessions
+  std::mutex mutex_;
+  // Guarded by mutex_:
+  bool draining_ = false;
+  int calls_ = 0;  // accepted and not done
+  uint64_t next_id_ = 1;
+  std::map<uint64_t, std::shared_ptr<StreamCall>> streams_;  // among calls_
+  std::condition_variable empty_;
+};
+
+}  // namespace prm

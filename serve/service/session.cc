@@ -1,0 +1,194 @@
+#include "serve/service/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "data/error.h"
+#include "data/metrics/aggregates.h"
+#include "data/metrics/metrics.h"
+#include "data/text/ascii.h"
+
+namespace prm {
+namespace {
+
+double CheckedThreshold(double threshold) {
+  if (threshold >= 0 && threshold <= 1) return threshold;
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("threshold ", threshold, "; expected a number in [0, 1]"));
+}
+
+void CheckProblemTokens(const SessionRules& rules, int64_t tokens, const char* about) {
+  if (tokens <= rules.max_tokens) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("a problem of ", about, tokens, " tokens; the model takes at most ",
+                     rules.max_tokens));
+}
+
+// Before it is tokenised, which a problem far too long must not cost.
+const std::string& CheckedProblem(const SessionRules& rules, const std::string& problem) {
+  CheckProblemTokens(rules, rules.tokenizer.MinTokens(problem), "at least ");
+  return problem;
+}
+
+void CheckSteps(int steps, int count) {
+  if (steps >= 0 && steps <= count) return;
+  throw Error(ErrorCode::kOutOfRange, StrCat("step ", steps, " of a session with ", count,
+                                             " steps; expected 0 to ", count));
+}
+
+}  // namespace
+
+void StepSplitter::Add(std::string_view piece) {
+  text_.erase(0, begin_);
+  searched_ -= begin_;
+  begin_ = 0;
+  text_.append(piece);
+}
+
+std::optional<std::string> StepSplitter::Next() {
+  for (;;) {
+    const size_t at = text_.find(delimiter_, searched_);
+    if (at == std::string::npos) {
+      // The end may be a delimiter's beginning.
+      const size_t tail = std::min(delimiter_.size() - 1, size_bytes());
+      searched_ = std::max(searched_, text_.size() - tail);
+      return std::nullopt;
+    }
+    std::string step = text_.substr(begin_, at - begin_);
+    begin_ = searched_ = at + delimiter_.size();
+    if (!IsBlank(step)) return step;
+  }
+}
+
+std::optional<std::string> StepSplitter::Rest() {
+  std::string step = text_.substr(begin_);
+  Clear();
+  return IsBlank(step) ? std::nullopt : std::optional(std::move(step));
+}
+
+void StepSplitter::Clear() {
+  text_.clear();
+  begin_ = searched_ = 0;
+}
+
+SessionRules::SessionRules(const StepScorer& scorer, int steps, int step_bytes)
+    : format(scorer.format()),
+      tokenizer(scorer.tokenizer()),
+      threshold(scorer.description().threshold),
+      step_delimiter(StepDelimiter(format, tokenizer)),
+      max_tokens(scorer.description().max_tokens),
+      max_steps(steps),
+      max_step_bytes(step_bytes) {}
+
+Session::Session(const SessionRules& rules, const SessionOptions& options)
+    : rules_(rules),
+      threshold_(CheckedThreshold(options.threshold.value_or(rules.threshold))),
+      trace_(rules.format, rules.tokenizer, CheckedProblem(rules, options.problem)),
+      text_(options.step_delimiter.empty() ? rules.step_delimiter : options.step_delimiter) {
+  CheckProblemTokens(rules, int64_t(trace_.tokens().ids.size()), "");
+}
+
+TraceTokens Session::Begin(std::string_view step) {
+  const int index = steps();
+  if (index >= rules_.max_steps) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("step ", index, ": expected at most ", rules_.max_steps, " steps"));
+  }
+  if (step.size() > size_t(rules_.max_step_bytes)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("step ", index, ": ", step.size(), " bytes; expected at most ",
+                       rules_.max_step_bytes));
+  }
+  if (IsBlank(step)) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat("step ", index, " is empty"));
+  }
+  const auto check_tokens = [&](int64_t tokens, const char* about) {
+    if (tokens <= rules_.max_tokens) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("step ", index, ": ", about, tokens, " tokens with the steps before it; ",
+                       "the model takes at most ", rules_.max_tokens));
+  };
+  // Before it is tokenised, which a step far too long must not cost.
+  check_tokens(
+      int64_t(trace_.tokens().ids.size()) + MinStepTokens(rules_.format, rules_.tokenizer, step),
+      "at least ");
+  try {
+    trace_.Append(step);
+  } catch (const Error& error) {
+    throw Error(error.code(), StrCat("step ", index, ": ", error.what()));
+  }
+  try {
+    check_tokens(int64_t(trace_.tokens().ids.size()), "");
+  } catch (const Error&) {
+    trace_.Rewind(index);
+    throw;
+  }
+  TraceTokens tokens = trace_.tokens();
+  tokens.step_reads = {tokens.step_reads.back()};
+  return tokens;
+}
+
+ScoredStep Session::Commit(const TraceScore& scored) {
+  const StepScores& scores = scored.scores;
+  const int index = steps();
+  if (scores.p_correct.size() != 1 || !(scores.p_correct[0] >= 0 && scores.p_correct[0] <= 1)) {
+    Abandon();
+    throw Error(ErrorCode::kInternal, StrCat("step ", index, ": ", scores.p_correct.size(),
+                                             " scores; expected one number in [0, 1]"));
+  }
+  p_correct_.push_back(scores.p_correct[0]);
+  ScoredStep score;
+  score.index = index;
+  score.p_correct = scores.p_correct[0];
+  if (!scores.label_probs.empty()) score.label_probs = scores.label_probs[0];
+  score.aggregate = Aggregate(p_correct_);
+  score.first_error = FirstErrorBelow(p_correct_, threshold_);
+  score.tokens = int(trace_.tokens().ids.size());
+  score.tokens_computed = scored.tokens_computed;
+  score.tokens_reused = scored.tokens_reused;
+  return score;
+}
+
+void Session::Abandon() { trace_.Rewind(steps()); }
+
+void Session::AddText(std::string_view piece) {
+  if (lost_text_) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                StrCat("text after a refused piece or step; expected a roll back, to step ",
+                       steps(), " to change nothing, and then step ", steps(), " from its start"));
+  }
+  const size_t bytes = text_.size_bytes() + piece.size();
+  if (bytes > size_t(rules_.max_step_bytes)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("step ", steps(), ": ", bytes, " bytes of text wait; expected at most ",
+                       rules_.max_step_bytes));
+  }
+  text_.Add(piece);
+}
+
+std::optional<std::string> Session::NextStep(bool at_end) {
+  std::optional<std::string> step = text_.Next();
+  return step || !at_end ? step : text_.Rest();
+}
+
+void Session::DropText() {
+  text_.Clear();
+  lost_text_ = true;
+}
+
+Session Session::Fork(int steps) const {
+  CheckSteps(steps, this->steps());
+  Session fork = *this;
+  fork.RollBack(steps);
+  return fork;
+}
+
+void Session::RollBack(int steps) {
+  CheckSteps(steps, this->steps());
+  trace_.Rewind(steps);
+  p_correct_.resize(size_t(steps));
+  text_.Clear();
+  lost_text_ = false;
+}
+
+}  // namespace prm

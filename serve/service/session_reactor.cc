@@ -1,0 +1,122 @@
+#include "serve/service/session_reactor.h"
+
+#include <grpc/grpc.h>
+
+#include <utility>
+
+#include "proto/prm/v1/scoring.grpc.pb.h"
+#include "serve/wire/session_codec.h"
+
+namespace prm {
+namespace {
+
+StreamRequest ParseRequest(grpc::ByteBuffer bytes) {
+  v1::StreamRequest message;
+  if (!grpc::SerializationTraits<v1::StreamRequest>::Deserialize(&bytes, &message).ok()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "it is not a prm.v1.StreamRequest: expected a well-formed message whose texts are "
+                "UTF-8");
+  }
+  return ToRequest(std::move(message));
+}
+
+}  // namespace
+
+StreamCall::StreamCall(const StreamParts& parts, grpc::CallbackServerContext* context,
+                       StreamIdentity identity)
+    : identity_(std::move(identity)),
+      deadline_(parts.deadline),
+      call_(context->c_call()),
+      sessions_(parts, this) {
+  grpc_call_ref(call_);
+  StartRead(&incoming_);
+}
+
+StreamCall::~StreamCall() { grpc_call_unref(call_); }
+
+void StreamCall::OnReadDone(bool ok) {
+  if (!ok) return sessions_.NoMore();
+  const grpc::ByteBuffer bytes = std::exchange(incoming_, grpc::ByteBuffer());
+  sessions_.Take(int64_t(bytes.Length()), [bytes] { return ParseRequest(bytes); });
+}
+
+void StreamCall::ReadNext() { StartRead(&incoming_); }
+
+void StreamCall::Send(StreamReply reply) {
+  grpc::ByteBuffer bytes;
+  bool own_buffer = false;
+  (void)grpc::SerializationTraits<v1::StreamReply>::Serialize(ToMessage(reply), &bytes,
+                                                              &own_buffer);
+  const grpc::ByteBuffer* first = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (!broken_) {
+      outbox_.push_back(std::move(bytes));
+      if (std::exchange(writing_, true)) return;
+      first = &outbox_.front();
+    }
+  }
+  first ? StartWrite(first) : sessions_.Written();
+}
+
+void StreamCall::OnWriteDone(bool ok) {
+  size_t gone = 1;
+  const grpc::ByteBuffer* next = nullptr;
+  std::optional<CallRecord> record;
+  {
+    std::lock_guard lock(mutex_);
+    outbox_.pop_front();
+    if (!ok) {
+      broken_ = true;
+      gone += outbox_.size();
+      outbox_.clear();
+    }
+    writing_ = !outbox_.empty();
+    if (writing_) {
+      next = &outbox_.front();
+    } else {
+      record = record_;
+    }
+  }
+  if (next) StartWrite(next);
+  for (; gone > 0; --gone) sessions_.Written();
+  if (record) FinishWith(*record);
+}
+
+void StreamCall::End(const CallRecord& record) {
+  {
+    std::lock_guard lock(mutex_);
+    record_ = record;
+    if (writing_) return;  // the last write finishes
+  }
+  FinishWith(record);
+}
+
+// gRPC may be done with the call, and on_done called, before Finish returns.
+void StreamCall::FinishWith(CallRecord record) {
+  record.id = identity_.id;
+  record.event = "stream";
+  record.total_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                        std::chrono::steady_clock::now() - arrived_)
+                        .count();
+  if (identity_.on_end) identity_.on_end(record);
+  Finish(grpc::Status(grpc::StatusCode(int(record.status)), record.message));
+}
+
+// A status sent the usual way would wait behind the replies that nobody reads.
+void StreamCall::Cut(const Error& why) {
+  grpc_call_cancel_with_status(call_, grpc_status_code(int(why.code())), why.what(), nullptr);
+}
+
+void StreamCall::OnCancel() {
+  const bool late = deadline_ <= std::chrono::steady_clock::now();
+  sessions_.Cancel(late ? Error(ErrorCode::kDeadlineExceeded, "the stream's deadline passed")
+                        : Error(ErrorCode::kCancelled, "the client cancelled the stream"));
+}
+
+void StreamCall::OnDone() {
+  const std::function<void()> on_done = identity_.on_done;  // outlives this
+  on_done();
+}
+
+}  // namespace prm

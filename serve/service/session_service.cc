@@ -1,0 +1,489 @@
+#include "serve/service/session_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "data/error.h"
+
+namespace prm {
+namespace {
+
+constexpr size_t kMaxIdBytes = 128;
+// How many of the sessions that are gone a stream can tell from those that never were.
+constexpr size_t kMaxGone = 1024;
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+// The ids in whose lanes a request waits.
+std::vector<std::string> NamedIn(const StreamRequest& request) {
+  std::vector<std::string> ids = {request.session};
+  const auto* fork = std::get_if<ForkSession>(&request.operation);
+  if (fork != nullptr && fork->from != request.session) ids.push_back(fork->from);
+  return ids;
+}
+
+void CheckId(const std::string& id) {
+  if (!id.empty() && id.size() <= kMaxIdBytes) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("a session's name of ", id.size(), " bytes; expected 1 to ", kMaxIdBytes));
+}
+
+void CheckOrder(const AppendText& append, const Session& session) {
+  if (append.index && *append.index != session.steps()) {
+    throw Error(
+        ErrorCode::kFailedPrecondition,
+        StrCat("step ", *append.index, " is out of order; expected step ", session.steps()));
+  }
+  if (append.whole_step && session.has_text()) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                StrCat("a whole step while step ", session.steps(),
+                       " comes in pieces; expected its end or a roll back"));
+  }
+}
+
+// A request for which there is no room is kept only so far that its session gets the answer in its
+// turn: `why`.
+void Forget(const Error& why, StreamRequest* request) {
+  if (std::holds_alternative<AppendText>(request->operation)) {
+    std::get<AppendText>(request->operation).text = std::string();
+  } else {
+    request->operation = why;
+  }
+}
+
+// What `action` throws.
+std::optional<Error> ErrorIn(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::exception& error) {
+    return Error(ErrorCode::kInternal, error.what());
+  }
+  return std::nullopt;
+}
+
+bool LastsFor(int seconds, SteadyTime since, SteadyTime now) {
+  return now - since >= std::chrono::seconds(seconds);
+}
+
+}  // namespace
+
+struct SessionStream::Pending {
+  int64_t number = 0;
+  int64_t bytes = 0;
+  Held held;                            // bytes, until it is answered
+  std::function<StreamRequest()> read;  // until it was called
+  StreamRequest request;
+  std::optional<Error> refused;  // there is no room for it: the answer, when its turn comes
+  bool in_batcher = false;
+};
+
+SessionStream::SessionStream(const StreamParts& parts, StreamSink* sink)
+    : parts_(parts), sink_(sink), last_used_(parts_.now()) {}
+
+// --- from any thread -----------------------------------------------------------------------------
+
+void SessionStream::Take(int64_t bytes, std::function<StreamRequest()> read) {
+  auto pending = std::make_shared<Pending>();
+  pending->bytes = bytes;
+  pending->held = Held(parts_.bytes, parts_.client);
+  if (!pending->held.Set(bytes)) {
+    pending->refused = QueueFull(parts_.bytes->Refusal(parts_.client, "bytes of requests"),
+                                 parts_.batcher->retry_after());
+  }
+  pending->read = std::move(read);
+  bool next = false;
+  {
+    std::lock_guard lock(mutex_);
+    reading_ = false;
+    if (closed_) return;
+    pending->number = next_number_++;
+    ++unanswered_;
+    unanswered_bytes_ += bytes;
+    inbox_.push_back({std::move(pending), std::nullopt});
+    WakeLocked();
+    next = ResumesLocked();
+  }
+  if (next) sink_->ReadNext();
+}
+
+void SessionStream::Written() {
+  bool next = false;
+  {
+    std::lock_guard lock(mutex_);
+    --unwritten_;
+    last_written_ = parts_.now();
+    next = ResumesLocked();
+  }
+  if (next) sink_->ReadNext();
+}
+
+void SessionStream::NoMore() { Close(std::nullopt, false); }
+
+void SessionStream::Drain() {
+  Close(Error(ErrorCode::kUnavailable, "the server is draining and takes no new work"), false);
+}
+
+void SessionStream::Cancel(const Error& why) { Close(why, true); }
+
+void SessionStream::Close(const std::optional<Error>& why, bool cancel) {
+  std::lock_guard lock(mutex_);
+  if (ended_ || (closed_ && !cancel)) return;
+  if (!end_status_) end_status_ = why;
+  closed_ = true;
+  if (cancel) cancelled_->store(true, std::memory_order_relaxed);
+  WakeLocked();
+}
+
+void SessionStream::Tick() {
+  const SteadyTime now = parts_.now();
+  std::optional<Error> cut;
+  {
+    std::lock_guard lock(mutex_);
+    const bool at_bound = closed_ || !reading_;
+    if (!cut_ && at_bound && unwritten_ > 0 &&
+        LastsFor(parts_.limits.stalled_seconds, last_written_, now)) {
+      cut = Error(ErrorCode::kResourceExhausted,
+                  StrCat(unwritten_, " replies wait and none was read for ",
+                         parts_.limits.stalled_seconds, " s; expected a client that reads"));
+      // Before the sink's, which may lead to another.
+      if (!end_status_) end_status_ = cut;
+      cut_ = closed_ = true;
+    } else if (!ended_) {
+      inbox_.push_back({});
+      WakeLocked();
+    }
+  }
+  if (!cut) return;
+  sink_->Cut(*cut);
+  Cancel(*cut);
+}
+
+void SessionStream::Post(Event event) {
+  std::lock_guard lock(mutex_);
+  if (event.outcome) --in_batcher_;
+  inbox_.push_back(std::move(event));
+  WakeLocked();
+}
+
+void SessionStream::WakeLocked() {
+  if (!std::exchange(running_, true)) PostRunLocked();
+}
+
+void SessionStream::PostRunLocked() {
+  parts_.pool->Post([this] { Run(); }, TextWork(unanswered_bytes_));
+}
+
+bool SessionStream::ResumesLocked() {
+  const bool full = unanswered_ + unwritten_ >= parts_.limits.max_unanswered ||
+                    unanswered_bytes_ >= parts_.limits.max_unanswered_bytes;
+  if (reading_ || closed_ || full) return false;
+  reading_ = true;
+  return true;
+}
+
+// --- on the pool, one at a time ------------------------------------------------------------------
+
+// What came meanwhile is posted anew: other streams and calls get their turns in between.
+void SessionStream::Run() {
+  std::deque<Event> events;
+  {
+    std::lock_guard lock(mutex_);
+    events.swap(inbox_);
+  }
+  for (Event& event : events) Handle(event);
+  {
+    std::lock_guard lock(mutex_);
+    if (!inbox_.empty()) return PostRunLocked();
+    ended_ = closed_ && in_batcher_ == 0;
+    running_ = ended_;
+    if (!ended_) return;
+  }
+  End();
+}
+
+// Nothing of the stream may be touched behind the sink's End.
+void SessionStream::End() {
+  lanes_.clear();
+  if (end_status_) {
+    record_.status = end_status_->code();
+    record_.message = end_status_->what();
+  }
+  sink_->End(record_);
+}
+
+void SessionStream::Handle(Event& event) {
+  if (cancelled_->load(std::memory_order_relaxed)) return;
+  if (!event.pending) return ExpireIdle();
+  if (event.outcome) return TakeOutcome(event.pending, std::move(*event.outcome));
+  Read(event.pending);
+}
+
+void SessionStream::Read(const PendingPtr& pending) {
+  const std::optional<Error> refused = ErrorIn([&] {
+    StreamRequest request = std::exchange(pending->read, nullptr)();
+    CheckId(request.session);
+    if (pending->refused) Forget(*pending->refused, &request);
+    pending->request = std::move(request);
+  });
+  last_used_ = parts_.now();
+  if (refused) return Fail(*pending, *refused);
+  const std::vector<std::string> ids = NamedIn(pending->request);
+  for (const std::string& id : ids) lanes_[id].waiting.push_back(pending);
+  Advance({ids[0]});
+}
+
+bool SessionStream::IsFirstEverywhere(const PendingPtr& pending) {
+  const std::vector<std::string> ids = NamedIn(pending->request);
+  return std::all_of(ids.begin(), ids.end(),
+                     [&](const std::string& id) { return lanes_[id].waiting.front() == pending; });
+}
+
+void SessionStream::Advance(std::vector<std::string> ids) {
+  while (!ids.empty()) {
+    const auto lane = lanes_.find(ids.back());
+    ids.pop_back();
+    if (lane == lanes_.end()) continue;
+    if (lane->second.waiting.empty()) {
+      if (!lane->second.session) lanes_.erase(lane);
+      continue;
+    }
+    const PendingPtr first = lane->second.waiting.front();
+    if (first->in_batcher || !IsFirstEverywhere(first)) continue;
+    CarryOut(first);
+    if (!first->in_batcher) Leave(*first, &ids);
+  }
+}
+
+void SessionStream::Leave(const Pending& pending, std::vector<std::string>* ids) {
+  for (std::string& id : NamedIn(pending.request)) {
+    Lane& lane = lanes_[id];
+    lane.waiting.pop_front();
+    if (lane.session) lane.bytes.Set(lane.session->size_bytes());
+    lane.last_used = last_used_ = parts_.now();
+    ids->push_back(std::move(id));
+  }
+}
+
+void SessionStream::CarryOut(const PendingPtr& pending) {
+  const std::string& id = pending->request.session;
+  const auto done = [&] { Reply(*pending, Done(), false); };
+  const Overloaded carry_out{
+      [&](const SessionOptions& options) {
+        Open(id, [&] { return Session(*parts_.rules, options); });
+        done();
+      },
+      [&](const ForkSession& fork) {
+        Open(id, [&] {
+          const Session* const from = Find(fork.from);
+          if (from == nullptr) {
+            throw Error(ErrorCode::kNotFound,
+                        StrCat("no session ", fork.from, " to fork: ", WhyGone(fork.from)));
+          }
+          return from->Fork(fork.steps.value_or(from->steps()));
+        });
+        done();
+      },
+      [&](const RollBackSession& roll_back) {
+        Live(id).RollBack(roll_back.steps);
+        done();
+      },
+      [&](const CloseSession&) {
+        Live(id);
+        EndSession(id, "it was closed");
+        done();
+      },
+      [&](const AppendText&) { Append(pending, Live(id)); },
+      [&](const Error& wrong) { throw wrong; },
+  };
+  const auto refused = ErrorIn([&] { std::visit(carry_out, pending->request.operation); });
+  if (refused) Fail(*pending, *refused);
+}
+
+void SessionStream::Open(const std::string& id, const std::function<Session()>& make) {
+  Lane& lane = lanes_[id];
+  if (lane.session) {
+    throw Error(ErrorCode::kAlreadyExists, "it is open already; expected a new name");
+  }
+  if (sessions_ >= parts_.limits.max_stream_sessions) {
+    throw Error(ErrorCode::kResourceExhausted,
+                StrCat("the stream has ", sessions_, " sessions, all it may have; close one"));
+  }
+  Held place(parts_.sessions, parts_.client);
+  if (!place.Set(1)) {
+    throw QueueFull(parts_.sessions->Refusal(parts_.client, "sessions"),
+                    parts_.batcher->retry_after());
+  }
+  auto session = std::make_unique<Session>(make());
+  Held bytes(parts_.bytes, parts_.client);
+  Charge(*session, &bytes);
+  lane.session = std::move(session);
+  lane.place = std::move(place);
+  lane.bytes = std::move(bytes);
+  ++sessions_;
+  ++record_.traces;
+  gone_.erase(id);
+}
+
+void SessionStream::Append(const PendingPtr& pending, Session& session) {
+  const auto& append = std::get<AppendText>(pending->request.operation);
+  const auto refused = ErrorIn([&] {
+    if (pending->refused) throw *pending->refused;
+    CheckOrder(append, session);
+    if (append.whole_step) return Submit(pending, session, append.text);
+    session.AddText(append.text);
+    Charge(session, &lanes_[pending->request.session].bytes);
+    const std::optional<std::string> step = session.NextStep(append.end_of_step);
+    if (!step) return Reply(*pending, Done(), false);
+    Submit(pending, session, *step);
+  });
+  if (refused) FailAppend(*pending, session, *refused);
+}
+
+void SessionStream::Submit(const PendingPtr& pending, Session& session, std::string_view step) {
+  BatchItem item;
+  item.first_step = session.steps();
+  item.tokens = session.Begin(step);
+  item.deadline = parts_.deadline;
+  item.priority = Priority::kAppend;
+  item.client = parts_.client;
+  item.cancelled = cancelled_;
+  item.done = [this, pending](TraceOutcome outcome) { Post({pending, std::move(outcome)}); };
+  {
+    std::lock_guard lock(mutex_);
+    ++in_batcher_;
+  }
+  pending->in_batcher = true;
+  std::vector<BatchItem> items;
+  items.push_back(std::move(item));
+  try {
+    Charge(session, &lanes_[pending->request.session].bytes);
+    parts_.batcher->Submit(std::move(items));
+  } catch (...) {
+    session.Abandon();
+    pending->in_batcher = false;
+    std::lock_guard lock(mutex_);
+    --in_batcher_;
+    throw;
+  }
+}
+
+void SessionStream::TakeOutcome(const PendingPtr& pending, TraceOutcome outcome) {
+  const auto& append = std::get<AppendText>(pending->request.operation);
+  Session& session = *lanes_[pending->request.session].session;
+  pending->in_batcher = false;
+  record_.queue_us = std::max(record_.queue_us, outcome.queue_us);
+  record_.compute_us = std::max(record_.compute_us, outcome.compute_us);
+  const auto refused = ErrorIn([&] {
+    if (outcome.error) {
+      session.Abandon();
+      throw *outcome.error;
+    }
+    const ScoredStep score = session.Commit(outcome.scored);
+    record_.tokens += score.tokens_computed;
+    if (parts_.on_step) parts_.on_step(score);
+    std::optional<std::string> next;
+    if (!append.whole_step) next = session.NextStep(append.end_of_step);
+    Reply(*pending, score, next.has_value());
+    if (next) Submit(pending, session, *next);
+  });
+  if (refused) FailAppend(*pending, session, *refused);
+  if (pending->in_batcher) return;
+  std::vector<std::string> ids;
+  Leave(*pending, &ids);
+  Advance(std::move(ids));
+}
+
+// Counts what the session keeps. Throws QueueFull where the client may keep no more.
+void SessionStream::Charge(const Session& session, Held* bytes) {
+  if (bytes->Set(session.size_bytes())) return;
+  throw QueueFull(parts_.bytes->Refusal(parts_.client, "bytes of requests and sessions"),
+                  parts_.batcher->retry_after());
+}
+
+void SessionStream::EndSession(const std::string& id, std::string why) {
+  Lane& lane = lanes_[id];
+  lane.session.reset();
+  lane.bytes.Set(0);
+  lane.place.Set(0);
+  --sessions_;
+  gone_[id] = std::move(why);
+  gone_order_.push_back(id);
+  if (gone_order_.size() <= kMaxGone) return;
+  gone_.erase(gone_order_.front());
+  gone_order_.pop_front();
+}
+
+void SessionStream::ExpireIdle() {
+  const SteadyTime now = parts_.now();
+  const int limit = parts_.limits.session_idle_seconds;
+  std::vector<std::string> idle;
+  for (const auto& [id, lane] : lanes_) {
+    if (lane.waiting.empty() && LastsFor(limit, lane.last_used, now)) idle.push_back(id);
+  }
+  for (const std::string& id : idle) {
+    EndSession(id, StrCat("it expired after ", limit, " s without a request"));
+    lanes_.erase(id);
+    last_used_ = now;
+  }
+  const int stream_limit = parts_.limits.stream_idle_seconds;
+  if (!lanes_.empty() || !LastsFor(stream_limit, last_used_, now)) return;
+  Close(Error(ErrorCode::kUnavailable, StrCat("the stream had no session and no request for ",
+                                              stream_limit, " s; open another when needed")),
+        false);
+}
+
+Session* SessionStream::Find(const std::string& id) {
+  const auto lane = lanes_.find(id);
+  return lane == lanes_.end() ? nullptr : lane->second.session.get();
+}
+
+Session& SessionStream::Live(const std::string& id) {
+  if (Session* session = Find(id)) return *session;
+  throw Error(ErrorCode::kNotFound, WhyGone(id));
+}
+
+std::string SessionStream::WhyGone(const std::string& id) const {
+  const auto gone = gone_.find(id);
+  return gone == gone_.end() ? "it was not opened on this stream" : gone->second;
+}
+
+void SessionStream::FailAppend(Pending& pending, Session& session, const Error& error) {
+  if (!std::get<AppendText>(pending.request.operation).whole_step) session.DropText();
+  Fail(pending, error);
+}
+
+void SessionStream::Fail(Pending& pending, const Error& error) {
+  ++record_.failed_traces;
+  const std::string& id = pending.request.session;
+  const std::string where = id.empty() ? StrCat("request ", pending.number) : "session " + id;
+  Reply(pending, Error(error.code(), StrCat(where, ": ", error.what())), false);
+}
+
+void SessionStream::Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome,
+                          bool more) {
+  const Session* session = Find(pending.request.session);
+  StreamReply reply{pending.number, pending.request.session, session ? session->steps() : 0, more,
+                    std::move(outcome)};
+  bool next = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (unwritten_++ == 0) last_written_ = parts_.now();
+    if (!more) {
+      pending.held.Set(0);
+      --unanswered_;
+      unanswered_bytes_ -= pending.bytes;
+    }
+    next = ResumesLocked();
+  }
+  sink_->Send(std::move(reply));
+  if (next) sink_->ReadNext();
+}
+
+}  // namespace prm

@@ -1,0 +1,162 @@
+// The sessions of one stream: requests in, replies out, without gRPC. Requests of one session are
+// answered in their order; sessions do not wait for each other, so that their steps share batches.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "serve/batching/batcher.h"
+#include "serve/batching/shares.h"
+#include "serve/service/call_record.h"
+#include "serve/service/session.h"
+#include "serve/service/thread_pool.h"
+#include "serve/wire/session_messages.h"
+
+namespace prm {
+
+// How the text threads should take the work on so many bytes of requests.
+inline TaskLength TextWork(int64_t bytes) {
+  constexpr int64_t kLongBytes = 64 << 10;  // some 5 ms of tokenising
+  return bytes > kLongBytes ? TaskLength::kLong : TaskLength::kShort;
+}
+
+// What a stream borrows; all of it outlives the stream.
+struct StreamParts {
+  const SessionRules* rules = nullptr;
+  Batcher* batcher = nullptr;
+  ThreadPool* pool = nullptr;
+  Shares* sessions = nullptr;
+  Shares* bytes = nullptr;  // of requests without an answer, and of sessions
+  StreamLimits limits;
+  SteadyTime deadline = SteadyTime::max();
+  uint64_t client = 0;  // BatchItem::client
+  std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
+  // Called after every scored step on a pool's thread, under no lock; may be empty.
+  std::function<void(const ScoredStep&)> on_step;
+};
+
+// Where a stream's replies go. The calls come from any thread, under no lock; Send one at a time.
+class StreamSink {
+ public:
+  virtual ~StreamSink() = default;
+  // To be written, in this order; SessionStream::Written follows for each.
+  virtual void Send(StreamReply reply) = 0;
+  // There is room for one more Take.
+  virtual void ReadNext() = 0;
+  // The client does not read: what is not written is to be given up. At most once, also behind End.
+  virtual void Cut(const Error& why) = 0;
+  // Every request taken was answered or given up; no other call but Cut follows. `record` has the
+  // counts and the status; its id and its time are the sink's.
+  virtual void End(const CallRecord& record) = 0;
+};
+
+// One stream. Any thread may call any public method. It lives until the sink's End has begun and
+// all other calls into it have returned.
+class SessionStream {
+ public:
+  // Borrows `sink`. ReadNext is not called for the first request.
+  SessionStream(const StreamParts& parts, StreamSink* sink);
+  SessionStream(const SessionStream&) = delete;
+  SessionStream& operator=(const SessionStream&) = delete;
+
+  // A request of `bytes` arrived; `read` gives or refuses it, on a pool's thread. After NoMore,
+  // Drain or Cancel it is not taken.
+  void Take(int64_t bytes, std::function<StreamRequest()> read);
+  // A reply left.
+  void Written();
+
+  // Three ways to the end. The client sends no more: what was taken is answered; status OK.
+  void NoMore();
+  // The server takes no more: what was taken is answered; status UNAVAILABLE.
+  void Drain();
+  // Nobody waits for answers: what has not begun is dropped; status `why`.
+  void Cancel(const Error& why);
+
+  // Closes sessions that were idle for too long, ends the stream where it is idle itself, cuts it
+  // where it is stalled; to be called every now and then.
+  void Tick();
+
+ private:
+  struct Pending;
+  using PendingPtr = std::shared_ptr<Pending>;
+  // All that concerns one session id. A request waits in the lanes of all ids it names, and is
+  // carried out when it is the first in each.
+  struct Lane {
+    std::deque<PendingPtr> waiting;
+    std::unique_ptr<Session> session;
+    Held place, bytes;  // of the session
+    SteadyTime last_used;
+  };
+  struct Event {
+    PendingPtr pending;                   // null: a tick
+    std::optional<TraceOutcome> outcome;  // of the pending's step; nullopt: a new request
+  };
+
+  void Post(Event event);
+  void WakeLocked();
+  void PostRunLocked();
+  bool ResumesLocked();
+  void Close(const std::optional<Error>& why, bool cancel);
+
+  // On the pool, one at a time:
+  void Run();
+  void End();
+  void Handle(Event& event);
+  void Read(const PendingPtr& pending);
+  void TakeOutcome(const PendingPtr& pending, TraceOutcome outcome);
+  void Advance(std::vector<std::string> ids);
+  bool IsFirstEverywhere(const PendingPtr& pending);
+  void Leave(const Pending& pending, std::vector<std::string>* ids);
+  void CarryOut(const PendingPtr& pending);
+  void Open(const std::string& id, const std::function<Session()>& make);
+  void Append(const PendingPtr& pending, Session& session);
+  void Submit(const PendingPtr& pending, Session& session, std::string_view step);
+  void Charge(const Session& session, Held* bytes);
+  void EndSession(const std::string& id, std::string why);
+  void ExpireIdle();
+  Session& Live(const std::string& id);
+  std::string WhyGone(const std::string& id) const;
+  Session* Find(const std::string& id);
+  void Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome, bool more);
+  void FailAppend(Pending& pending, Session& session, const Error& error);
+  void Fail(Pending& pending, const Error& error);
+
+  const StreamParts parts_;
+  StreamSink* const sink_;
+  const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
+
+  std::mutex mutex_;
+  // Guarded by mutex_:
+  std::deque<Event> inbox_;
+  bool running_ = false;  // Run is posted or at work
+  bool closed_ = false;   // takes no more
+  bool cut_ = false;      // the sink was told
+  bool ended_ = false;    // Run has left for good
+  std::optional<Error> end_status_;
+  int in_batcher_ = 0;  // steps whose outcome has not come
+  int unanswered_ = 0, unwritten_ = 0;
+  int64_t unanswered_bytes_ = 0;
+  bool reading_ = true;  // the sink reads or was told to; false between Take and ReadNext
+  int64_t next_number_ = 0;
+  SteadyTime last_written_;  // or when the oldest unwritten reply was sent
+
+  // Touched by Run alone, which is one at a time:
+  std::map<std::string, Lane> lanes_;
+  int sessions_ = 0;
+  SteadyTime last_used_;  // by a request, or the end of the last session
+  // Why sessions are gone, of the last ones.
+  std::map<std::string, std::string> gone_;
+  std::deque<std::string> gone_order_;
+  CallRecord record_;
+};
+
+}  // namespace prm

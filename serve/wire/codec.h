@@ -1,0 +1,50 @@
+// Where messages meet structs; the server and the client share it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/error.h"
+#include "data/metrics/aggregates.h"
+#include "data/records/score_lines.h"
+#include "data/trace.h"
+#include "model/step_scorer.h"
+#include "proto/prm/v1/scoring.pb.h"
+#include "serve/wire/call_limits.h"
+
+namespace prm {
+
+// The scores of one trace, or why it has none.
+struct TraceAnswer {
+  ScoreLine line;
+  int tokens = 0;    // 0 where line.error is set
+  ErrorCode code{};  // of line.error
+};
+
+TraceAnswer MakeErrorAnswer(std::string id, const Error& error);
+
+Trace ToTrace(const v1::Trace& message);
+void ToMessage(const Trace& trace, v1::Trace* message);
+
+// Throws Error(kDataLoss) for an answer without outcome or with as many label probabilities as
+// neither none nor its scores. A code outside the canonical ones becomes kInternal.
+TraceAnswer ToAnswer(const v1::TraceResult& message);
+void ToMessage(const TraceAnswer& answer, v1::TraceResult* message);
+
+LabelProbs ToProbs(const v1::LabelProbabilities& message);
+void ToMessage(const LabelProbs& probs, v1::LabelProbabilities* message);
+
+Aggregates ToAggregates(const v1::Aggregates& message);
+void ToMessage(const Aggregates& aggregates, v1::Aggregates* message);
+
+// A code outside the canonical ones becomes kInternal.
+Error ToError(const v1::TraceError& message);
+void ToMessage(ErrorCode code, const std::string& what, v1::TraceError* message);
+
+ModelDescription ToDescription(const v1::Model& message);
+void ToMessage(const ModelDescription& description, v1::Model* message);
+
+CallLimits ToLimits(const v1::Limits& message);
+void ToMessage(const CallLimits& limits, v1::Limits* message);
+
+}  // namespace prm
