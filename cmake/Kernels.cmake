@@ -1,7 +1,7 @@
 # model/kernels with its tests and benches, from LibTorch and nvcc alone, so that it builds on a GPU
 # machine that has nothing else: no GoogleTest, no Google Benchmark here.
 find_package(Threads REQUIRED)
-file(GLOB _prm_kernel_sources CONFIGURE_DEPENDS model/kernels/*.cc model/kernels/cuda/*.cc)
+file(GLOB _prm_kernel_sources CONFIGURE_DEPENDS model/kernels/*.cc model/kernels/*/*.cc)
 list(FILTER _prm_kernel_sources EXCLUDE REGEX graph_module)
 prm_add_library(prm_kernels kernels ${_prm_kernel_sources})
 # For `#pragma omp simd`, which lets loops with sums be vectorised.
@@ -45,7 +45,8 @@ if(PRM_TESTS)
 
   add_test(NAME kernels.cuda_code COMMAND "${CMAKE_COMMAND}" -P
     "${PROJECT_SOURCE_DIR}/tests/model/kernels/cuda_code_test.cmake")
-  file(GLOB _prm_kernel_tests CONFIGURE_DEPENDS tests/model/kernels/*_test.cc)
+  file(GLOB _prm_kernel_tests CONFIGURE_DEPENDS tests/model/kernels/*_test.cc
+    tests/model/kernels/*/*_test.cc)
   foreach(source ${_prm_kernel_tests})
     prm_add_kernel_program("${source}")
     get_filename_component(name "${source}" NAME_WE)

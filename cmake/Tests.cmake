@@ -27,7 +27,7 @@ if(PRM_SANITIZE STREQUAL "thread")
     tests/serve/service/server_metrics_test.cc tests/serve/service/session_service_test.cc
     tests/serve/service/session_service_limits_test.cc tests/serve/service/thread_pool_test.cc)
   target_link_libraries(threads_test PRIVATE prm_data spdlog::spdlog prometheus-cpp::core)
-  add_executable(thread_team_test tests/model/kernels/thread_team_test.cc model/kernels/thread_team.cc)
+  add_executable(thread_team_test tests/model/kernels/cpu/thread_team_test.cc model/kernels/cpu/thread_team.cc)
   target_include_directories(thread_team_test PRIVATE "${PROJECT_SOURCE_DIR}")
   add_test(NAME kernels.thread_team_test COMMAND thread_team_test)
   add_dependencies(threads_test thread_team_test)

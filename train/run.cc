@@ -16,7 +16,7 @@
 #include "data/io/stop_signal.h"
 #include "data/records/trace_reader.h"
 #include "model/files/checkpoint_files.h"
-#include "model/kernels/ops.h"
+#include "model/ops/describe.h"
 #include "model/scoring/self_test.h"
 #include "train/data_warnings.h"
 #include "train/evaluation.h"

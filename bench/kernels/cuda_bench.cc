@@ -19,6 +19,12 @@
 #include <functional>
 
 #include "model/kernels/cuda/module.h"
+#include "model/ops/attention.h"
+#include "model/ops/describe.h"
+#include "model/ops/glu.h"
+#include "model/ops/packed_linear.h"
+#include "model/ops/prefix_attention.h"
+#include "model/ops/rms_norm.h"
 #include "tests/model/kernels/reference.h"
 
 namespace prm {

@@ -13,7 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "model/kernels/ops.h"
+#include "model/ops/glu.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm {
 namespace {

@@ -12,6 +12,8 @@
 #include "model/config/config_json.h"
 #include "model/decoder/not_finite.h"
 #include "model/decoder/torch_error.h"
+#include "model/ops/head.h"
+#include "model/ops/packed_linear.h"
 #include "model/step_scorer.h"
 
 namespace prm {

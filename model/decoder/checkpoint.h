@@ -12,6 +12,8 @@
 #include "model/decoder/decoder.h"
 #include "model/files/checkpoint_files.h"
 #include "model/files/prm_json.h"
+#include "model/ops/head.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm {
 

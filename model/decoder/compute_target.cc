@@ -24,7 +24,9 @@
 #include "data/error.h"
 #include "model/decoder/buffer_pool.h"
 #include "model/decoder/dtype_rates.h"
-#include "model/kernels/thread_team.h"
+#include "model/kernels/cpu/thread_team.h"
+#include "model/ops/mat_mul.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "model/kernels/ops.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm {
 

@@ -6,6 +6,14 @@
 
 #include "data/error.h"
 #include "model/config/rope.h"
+#include "model/ops/attention.h"
+#include "model/ops/glu.h"
+#include "model/ops/head.h"
+#include "model/ops/mat_mul.h"
+#include "model/ops/packed_linear.h"
+#include "model/ops/prefix_attention.h"
+#include "model/ops/rms_norm.h"
+#include "model/ops/rotary.h"
 
 namespace prm {
 namespace {

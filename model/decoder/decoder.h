@@ -4,7 +4,7 @@
 // with what model/config/families.h adds: biases, norms of queries and keys (Qwen3), norms behind
 // each block and capped scores (Gemma Team 2024, "Gemma 2", section 2), windows (Mistral). Written
 // without autograd: the saved activations are exactly those the backward pass reads, and fused
-// element-wise passes have their gradients beside them in model/kernels/ops.h. The matrix products
+// element-wise passes have their gradients beside them in model/ops. The matrix products
 // run in the dtype of the weights; the residual stream is float32.
 #pragma once
 
@@ -18,7 +18,12 @@
 
 #include "model/decoder/decoder_weights.h"
 #include "model/decoder/packed_batch.h"
-#include "model/kernels/ops.h"
+#include "model/ops/attention.h"
+#include "model/ops/head.h"
+#include "model/ops/packed_linear.h"
+#include "model/ops/prefix_attention.h"
+#include "model/ops/rms_norm.h"
+#include "model/ops/rotary.h"
 
 namespace prm {
 

@@ -12,6 +12,8 @@
 #include "model/files/mapped_file.h"
 #include "model/files/safetensors.h"
 #include "model/files/tensor_view.h"
+#include "model/ops/head.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm {
 namespace {

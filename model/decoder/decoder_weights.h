@@ -13,7 +13,7 @@
 #include "model/config/families.h"
 #include "model/config/model_config.h"
 #include "model/files/weights.h"
-#include "model/kernels/ops.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm {
 

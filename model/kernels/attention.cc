@@ -4,6 +4,8 @@
 // Elsewhere: scaled_dot_product_attention, with the backward pass by recomputation.
 // Anywhere, with capped scores or a window that a trace exceeds: blocks of queries in float32, with
 // the backward pass by recomputation.
+#include "model/ops/attention.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -13,8 +15,7 @@
 #include <cmath>
 #include <tuple>
 
-#include "model/kernels/attention_bf16.h"
-#include "model/kernels/ops.h"
+#include "model/kernels/cpu/attention_bf16.h"
 
 namespace prm::ops {
 namespace {

@@ -1,12 +1,13 @@
 // act(gate) * up and its backward pass, one read and one write of each tensor. Both activations are
 // x * sigmoid(a(x)): SiLU with a(x) = x, GELU's tanh form with a(x) = sqrt(8/pi) (x + 0.044715
 // x^3), since (1 + tanh(y)) / 2 = sigmoid(2y).
+#include "model/ops/glu.h"
+
 #include <ATen/ATen.h>
 
-#include "model/kernels/cpu_math.h"
+#include "model/kernels/cpu/cpu_math.h"
+#include "model/kernels/cpu/for_each.h"
 #include "model/kernels/cuda/module.h"
-#include "model/kernels/for_each.h"
-#include "model/kernels/ops.h"
 
 namespace prm::ops {
 namespace {

@@ -2,6 +2,8 @@
 // gives each thread an equal share, and all wait for the one whose core somebody else uses. Pieces
 // of 512 rows cost 3 % in float32 (MKL, AVX-512) and 2 % in bfloat16 (oneDNN), those of 256 7 %;
 // beside a busy process the product no longer waits for its slowest thread.
+#include "model/ops/mat_mul.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <omp.h>
@@ -10,8 +12,7 @@
 #include <exception>
 #include <mutex>
 
-#include "model/kernels/for_each.h"
-#include "model/kernels/ops.h"
+#include "model/kernels/cpu/for_each.h"
 
 // Of MKL, which LibTorch holds where it was built with it.
 extern "C" int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));

@@ -1,14 +1,17 @@
 // Packed linear layers: how weights become panels, and which body multiplies them.
+#include "model/ops/packed_linear.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 
-#include "model/kernels/amx_tiles.h"
+#include "model/kernels/cpu/amx_tiles.h"
+#include "model/kernels/cpu/for_each.h"
+#include "model/kernels/cpu/linear.h"
 #include "model/kernels/cuda/bodies.h"
-#include "model/kernels/for_each.h"
-#include "model/kernels/linear.h"
+#include "model/ops/glu.h"
 
 namespace prm::ops {
 namespace {

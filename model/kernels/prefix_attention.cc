@@ -4,7 +4,7 @@
 // holds neighbouring keys; sums over channels and keys in rising order, float32.
 // CUDA, bfloat16: cuda/prefix_attention.cuh.
 // Elsewhere: the blocks of a trace gathered, one masked product a trace.
-#include "model/kernels/prefix_attention.h"
+#include "model/ops/prefix_attention.h"
 
 #include <ATen/ATen.h>
 
@@ -13,8 +13,11 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "model/kernels/cpu/for_each.h"
+#include "model/kernels/cpu/prefix_attention.h"
 #include "model/kernels/cuda/bodies.h"
-#include "model/kernels/for_each.h"
+#include "model/ops/attention.h"
+#include "model/ops/rotary.h"
 
 namespace prm::ops {
 namespace {

@@ -6,7 +6,8 @@
 #include <bit>
 #include <cmath>
 
-#include "model/kernels/linear.h"
+#include "model/kernels/cpu/linear.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm::ops {
 namespace {

@@ -2,7 +2,8 @@
 #include <ATen/ATen.h>
 
 #include "model/kernels/cuda/module.h"
-#include "model/kernels/ops.h"
+#include "model/ops/head.h"
+#include "model/ops/rms_norm.h"
 
 namespace prm::ops {
 

@@ -1,14 +1,15 @@
 // y = x * rstd * w with x = residual + delta; accumulation in float32.
 // One thread takes a block of rows; the weight gradient is summed per block of kRowsPerBlock rows
 // and then over blocks in order, so it does not depend on the number of threads.
+#include "model/ops/rms_norm.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
 
-#include "model/kernels/cpu_math.h"
+#include "model/kernels/cpu/cpu_math.h"
+#include "model/kernels/cpu/for_each.h"
 #include "model/kernels/cuda/module.h"
-#include "model/kernels/for_each.h"
-#include "model/kernels/ops.h"
 
 namespace prm::ops {
 namespace {

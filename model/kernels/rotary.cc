@@ -1,9 +1,10 @@
 // Rotation of channel pairs by position, in place; angles are products in float32.
+#include "model/ops/rotary.h"
+
 #include <ATen/ATen.h>
 
-#include "model/kernels/cpu_math.h"
-#include "model/kernels/for_each.h"
-#include "model/kernels/ops.h"
+#include "model/kernels/cpu/cpu_math.h"
+#include "model/kernels/cpu/for_each.h"
 
 namespace prm::ops {
 namespace {

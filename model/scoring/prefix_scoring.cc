@@ -9,6 +9,9 @@
 #include "data/error.h"
 #include "model/decoder/checkpoint.h"
 #include "model/decoder/torch_error.h"
+#include "model/ops/attention.h"
+#include "model/ops/head.h"
+#include "model/ops/prefix_attention.h"
 
 namespace prm {
 

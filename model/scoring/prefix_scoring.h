@@ -8,6 +8,7 @@
 
 #include "model/config/scoring_format.h"
 #include "model/decoder/decoder.h"
+#include "model/ops/prefix_attention.h"
 #include "model/scoring/prefix_tree.h"
 #include "model/scoring/step_graphs.h"
 #include "model/step_scorer.h"

@@ -6,6 +6,7 @@
 
 #include "data/error.h"
 #include "model/decoder/checkpoint.h"
+#include "model/ops/packed_linear.h"
 #include "model/scoring/prefix_scoring.h"
 #include "model/step_scorer.h"
 

@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "model/kernels/cuda/bodies.h"
+#include "model/ops/head.h"
+#include "model/ops/prefix_attention.h"
 
 namespace prm {
 

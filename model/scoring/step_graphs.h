@@ -15,6 +15,8 @@
 
 #include "model/decoder/decoder.h"
 #include "model/kernels/cuda/graph.h"
+#include "model/ops/head.h"
+#include "model/ops/prefix_attention.h"
 
 namespace prm {
 

@@ -5,6 +5,9 @@
 #include <cmath>
 
 #include "model/kernels/cuda/module.h"
+#include "model/ops/attention.h"
+#include "model/ops/prefix_attention.h"
+#include "model/ops/rotary.h"
 
 namespace prm::cuda {
 namespace {

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "model/kernels/cuda/plan.h"
-#include "model/kernels/ops.h"
+#include "model/ops/attention.h"
+#include "model/ops/prefix_attention.h"
+#include "model/ops/rotary.h"
 
 namespace prm::cuda {
 

@@ -1,6 +1,6 @@
 // Kernels that pass once over their rows: RMSNorm with the residual, rotary positions with the
 // write of keys and values, gated units, and the end of the decoder at the tokens that are read.
-// Accumulation is float32. What they compute: model/kernels/ops.h.
+// Accumulation is float32. What they compute: model/ops.
 #pragma once
 
 #include "model/kernels/cuda/device.cuh"

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "model/kernels/ops.h"
+#include "model/ops/describe.h"
 
 namespace prm::cuda {
 namespace {

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "model/ops/prefix_attention.h"
+
 namespace prm::cuda {
 namespace {
 

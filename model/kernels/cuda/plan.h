@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "model/kernels/cuda/launch.h"
-#include "model/kernels/ops.h"
+#include "model/ops/prefix_attention.h"
 
 namespace prm::cuda {
 

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/kernels/for_each.h"
+#include "model/kernels/cpu/for_each.h"
 
 namespace prm {
 namespace {

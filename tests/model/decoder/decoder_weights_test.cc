@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "model/ops/packed_linear.h"
 #include "tests/model/tiny_files.h"
 
 namespace prm {

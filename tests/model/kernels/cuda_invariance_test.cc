@@ -5,6 +5,12 @@
 #include <string>
 #include <utility>
 
+#include "model/ops/attention.h"
+#include "model/ops/head.h"
+#include "model/ops/packed_linear.h"
+#include "model/ops/prefix_attention.h"
+#include "model/ops/rms_norm.h"
+#include "model/ops/rotary.h"
 #include "tests/model/kernels/emulated_kernels.h"
 // The emulation comes before the kernels.
 #include "tests/model/kernels/random_runs.h"

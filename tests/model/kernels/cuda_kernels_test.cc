@@ -2,6 +2,12 @@
 // compiles, thread by thread.
 #include <string>
 
+#include "model/ops/attention.h"
+#include "model/ops/glu.h"
+#include "model/ops/head.h"
+#include "model/ops/prefix_attention.h"
+#include "model/ops/rms_norm.h"
+#include "model/ops/rotary.h"
 #include "tests/model/kernels/cuda_emulation.h"
 // The emulation comes before the kernels.
 #include "model/kernels/cuda/elementwise.cuh"

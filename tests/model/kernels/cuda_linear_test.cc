@@ -2,6 +2,7 @@
 // says, and each row the same bits in every tile and company.
 #include <ATen/Parallel.h>
 
+#include "model/ops/packed_linear.h"
 #include "tests/model/kernels/emulated_kernels.h"
 // The emulation comes before the kernels.
 #include "tests/model/kernels/reference.h"

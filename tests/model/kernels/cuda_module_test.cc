@@ -5,6 +5,8 @@
 
 #include "model/kernels/cuda/launch.h"
 #include "model/kernels/cuda/module.h"
+#include "model/ops/describe.h"
+#include "model/ops/prefix_attention.h"
 #include "tests/model/kernels/reference.h"
 
 namespace prm {

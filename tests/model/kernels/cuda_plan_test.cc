@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "model/ops/prefix_attention.h"
 #include "tests/model/kernels/cuda_emulation.h"
 // The emulation comes before the kernels.
 #include "model/kernels/cuda/plan.h"

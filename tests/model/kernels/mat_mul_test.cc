@@ -1,4 +1,6 @@
 // Products in pieces against products in float64, whole, cut by rows and cut by columns.
+#include "model/ops/mat_mul.h"
+
 #include <ATen/Parallel.h>
 
 #include "tests/model/kernels/reference.h"

@@ -1,6 +1,5 @@
 // Each op against its formula in float64 and autograd, in float32 and bfloat16, on the CPU and on
 // CUDA where a device is there.
-#include "model/kernels/ops.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -9,6 +8,11 @@
 #include <functional>
 #include <string>
 
+#include "model/ops/attention.h"
+#include "model/ops/glu.h"
+#include "model/ops/head.h"
+#include "model/ops/rms_norm.h"
+#include "model/ops/rotary.h"
 #include "tests/model/kernels/reference.h"
 
 namespace prm {

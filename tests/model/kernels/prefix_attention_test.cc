@@ -1,8 +1,12 @@
 // Attention over kept keys and values: equal to attention over whole traces, however they are cut,
 // forked and batched; bitwise so on the CPU.
+#include "model/ops/prefix_attention.h"
+
 #include <limits>
 #include <numeric>
 
+#include "model/ops/attention.h"
+#include "model/ops/rotary.h"
 #include "tests/model/kernels/random_runs.h"
 #include "tests/model/kernels/reference.h"
 

@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "model/kernels/ops.h"
+#include "model/ops/prefix_attention.h"
 
 namespace prm {
 

@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "model/kernels/ops.h"
+#include "model/ops/attention.h"
+#include "model/ops/describe.h"
 #include "tests/model/kernels/check.h"
 
 namespace prm {

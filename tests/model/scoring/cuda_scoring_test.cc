@@ -1,5 +1,6 @@
 // `--batch-invariant` on CUDA, of the whole model under emulation: what TorchStepScorer puts
 // together for a GPU, with tensors on the CPU.
+#include "model/ops/packed_linear.h"
 #include "tests/model/kernels/emulated_kernels.h"
 // The emulation comes before all else.
 #include <gmock/gmock.h>

@@ -11,6 +11,7 @@
 
 #include "data/error.h"
 #include "model/decoder/checkpoint.h"
+#include "model/ops/packed_linear.h"
 #include "tests/error_of.h"
 #include "tests/model/random_traces.h"
 #include "tests/model/reference_decoder.h"

@@ -1,6 +1,7 @@
 // What is compared when a model is loaded: its serving passes. Under emulation, with tensors on the
 // CPU, they are those of a GPU, of which the passes of training know nothing.
 #include "data/tokenizers/bpe_spec.h"
+#include "model/ops/prefix_attention.h"
 #include "tests/model/kernels/emulated_kernels.h"
 // The emulation comes before all else.
 #include <gmock/gmock.h>

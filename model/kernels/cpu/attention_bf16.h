@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/kernels/cpu_math.h"
-#include "model/kernels/ops.h"
+#include "model/kernels/cpu/cpu_math.h"
+#include "model/ops/attention.h"
 
 namespace prm::ops {
 

@@ -1,6 +1,7 @@
 // Packed linear layers against products in float64, at sizes around their tiles, panels and depths.
 #include <ATen/Parallel.h>
 
+#include "model/ops/packed_linear.h"
 #include "tests/model/kernels/reference.h"
 
 namespace prm {

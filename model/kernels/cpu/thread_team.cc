@@ -1,4 +1,4 @@
-#include "model/kernels/thread_team.h"
+#include "model/kernels/cpu/thread_team.h"
 
 #include <pthread.h>
 #include <sched.h>

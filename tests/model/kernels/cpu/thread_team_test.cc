@@ -1,5 +1,5 @@
 // Knows no LibTorch, so that it also runs under TSan.
-#include "model/kernels/thread_team.h"
+#include "model/kernels/cpu/thread_team.h"
 
 #include <sched.h>
 

@@ -1,6 +1,6 @@
 // The AMX tile against plain sums, on tiles that are emulated: every machine tests what it indexes.
 // Where there is AMX, the same on its instructions.
-#include "model/kernels/amx_tiles.h"
+#include "model/kernels/cpu/amx_tiles.h"
 
 #include <cstring>
 

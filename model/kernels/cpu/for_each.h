@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "model/kernels/thread_team.h"
+#include "model/kernels/cpu/thread_team.h"
 
 namespace prm::ops {
 

@@ -6,9 +6,11 @@
 #include <cmath>
 #include <optional>
 
-#include "model/kernels/amx_tiles.h"
-#include "model/kernels/avx512_bf16.h"
-#include "model/kernels/prefix_attention.h"
+#include "model/kernels/cpu/amx_tiles.h"
+#include "model/kernels/cpu/avx512_bf16.h"
+#include "model/kernels/cpu/prefix_attention.h"
+#include "model/ops/attention.h"
+#include "model/ops/prefix_attention.h"
 
 #if PRM_HAS_AVX512_BF16
 

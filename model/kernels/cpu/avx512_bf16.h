@@ -17,9 +17,9 @@
 #include <memory>
 #include <new>
 
-#include "model/kernels/cpu_math.h"
-#include "model/kernels/for_each.h"
-#include "model/kernels/ops.h"
+#include "model/kernels/cpu/cpu_math.h"
+#include "model/kernels/cpu/for_each.h"
+#include "model/ops/attention.h"
 
 // gcc warns of its own _mm512_undefined_epi32 (gcc bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"

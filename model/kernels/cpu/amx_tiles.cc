@@ -1,4 +1,4 @@
-#include "model/kernels/amx_tiles.h"
+#include "model/kernels/cpu/amx_tiles.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "model/kernels/cpu_math.h"
-#include "model/kernels/ops.h"
+#include "model/kernels/cpu/cpu_math.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm::ops {
 

@@ -1,7 +1,7 @@
 // Packed linear layers: products in float32 on any CPU. A tile of 4 rows of x meets half a panel at
 // a time; sums run over inputs in rising order, so that an output is bitwise the same whatever
 // shares its batch, on any threads. A panel of int8 is widened before all rows pass.
-#include "model/kernels/linear.h"
+#include "model/kernels/cpu/linear.h"
 
 #include <ATen/ATen.h>
 
@@ -9,7 +9,9 @@
 #include <cmath>
 #include <vector>
 
-#include "model/kernels/for_each.h"
+#include "model/kernels/cpu/for_each.h"
+#include "model/ops/head.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm::ops {
 namespace {

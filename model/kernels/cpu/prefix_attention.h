@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/kernels/cpu_math.h"
-#include "model/kernels/ops.h"
+#include "model/kernels/cpu/cpu_math.h"
+#include "model/ops/attention.h"
+#include "model/ops/prefix_attention.h"
+#include "model/ops/rotary.h"
 
 namespace prm::ops {
 

@@ -17,9 +17,11 @@
 // Source: Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", section 4.
 #include <optional>
 
-#include "model/kernels/amx_tiles.h"
-#include "model/kernels/avx512_bf16.h"
-#include "model/kernels/linear.h"
+#include "model/kernels/cpu/amx_tiles.h"
+#include "model/kernels/cpu/avx512_bf16.h"
+#include "model/kernels/cpu/linear.h"
+#include "model/ops/head.h"
+#include "model/ops/packed_linear.h"
 
 namespace prm::ops {
 

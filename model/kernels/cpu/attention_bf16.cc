@@ -6,13 +6,14 @@
 // that maximum, sum and log-sum-exp are vectors of 16 queries and nothing is summed across a
 // register. Every sum has a fixed order within its trace and head: results do not depend on the
 // threads or on the other traces of the batch.
-#include "model/kernels/attention_bf16.h"
+#include "model/kernels/cpu/attention_bf16.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "model/kernels/avx512_bf16.h"
+#include "model/kernels/cpu/avx512_bf16.h"
+#include "model/ops/attention.h"
 
 #if PRM_HAS_AVX512_BF16
 
