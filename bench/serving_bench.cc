@@ -53,7 +53,7 @@ void LoneAppend(benchmark::State& state) {
   Server server(Options(), std::make_unique<FakeScorer>());
   ClientOptions to;
   to.server = server.address();
-  StreamClient client(to);
+  SessionClient client(to);
   client.Open("s", SessionOptions{"problem", {}, ""});
   Latencies latencies;
   int steps = 0;

@@ -16,7 +16,7 @@
 namespace prm {
 
 // Operations one after the other; gRPC's queue lets each have a deadline, which a stream has not.
-struct StreamClient::Stream {
+struct SessionClient::Stream {
   explicit Stream(const ClientOptions& options)
       : timeout(options.timeout_seconds),
         stub(v1::ScoringService::NewStub(OpenChannel(options.server))) {
@@ -68,29 +68,29 @@ struct StreamClient::Stream {
   bool finished = false, late = false;
 };
 
-StreamClient::StreamClient(const ClientOptions& options)
+SessionClient::SessionClient(const ClientOptions& options)
     : options_(options), stream_(std::make_unique<Stream>(options)) {}
 
-StreamClient::~StreamClient() = default;
+SessionClient::~SessionClient() = default;
 
-void StreamClient::ThrowEnd() {
+void SessionClient::ThrowEnd() {
   const grpc::Status status = stream_->Finish();
   const auto code = status.ok() ? ErrorCode::kDataLoss : ErrorCode(int(status.error_code()));
   throw Error(code, StrCat("server ", options_.server, ": the stream ended: ", StatusName(code),
                            ": ", status.ok() ? "before all was answered" : status.error_message()));
 }
 
-void StreamClient::Send(const StreamRequest& request) {
+void SessionClient::Send(const StreamRequest& request) {
   if (!stream_->Write(ToMessage(request))) ThrowEnd();
 }
 
-StreamReply StreamClient::Receive() {
+StreamReply SessionClient::Receive() {
   v1::StreamReply message;
   if (!stream_->Read(&message)) ThrowEnd();
   return ToReply(message);
 }
 
-void StreamClient::Finish() {
+void SessionClient::Finish() {
   stream_->Await([&] { stream_->calls->WritesDone(stream_.get()); });
   v1::StreamReply message;
   const bool more = stream_->Read(&message);
@@ -106,7 +106,7 @@ void StreamClient::Finish() {
                            status.error_message()));
 }
 
-StreamReply StreamClient::Ask(const StreamRequest& request) {
+StreamReply SessionClient::Ask(const StreamRequest& request) {
   Send(request);
   StreamReply reply = Receive();
   if (const auto* error = std::get_if<Error>(&reply.outcome)) {
@@ -115,11 +115,11 @@ StreamReply StreamClient::Ask(const StreamRequest& request) {
   return reply;
 }
 
-void StreamClient::Open(const std::string& session, const SessionOptions& options) {
+void SessionClient::Open(const std::string& session, const SessionOptions& options) {
   Ask({session, options});
 }
 
-ScoredStep StreamClient::Append(const std::string& session, const std::string& step) {
+ScoredStep SessionClient::Append(const std::string& session, const std::string& step) {
   const StreamReply reply = Ask(
       {session, AppendText{.text = step, .whole_step = true, .end_of_step = true, .index = {}}});
   if (const auto* score = std::get_if<ScoredStep>(&reply.outcome)) return *score;
@@ -127,16 +127,16 @@ ScoredStep StreamClient::Append(const std::string& session, const std::string& s
               StrCat("server ", options_.server, ": session ", session, ": a step without score"));
 }
 
-void StreamClient::Fork(const std::string& session, const std::string& from,
-                        std::optional<int> steps) {
+void SessionClient::Fork(const std::string& session, const std::string& from,
+                         std::optional<int> steps) {
   Ask({session, ForkSession{from, steps}});
 }
 
-void StreamClient::RollBack(const std::string& session, int steps) {
+void SessionClient::RollBack(const std::string& session, int steps) {
   Ask({session, RollBackSession{steps}});
 }
 
-void StreamClient::Close(const std::string& session) { Ask({session, CloseSession()}); }
+void SessionClient::Close(const std::string& session) { Ask({session, CloseSession()}); }
 
 // --- whole traces --------------------------------------------------------------------------------
 

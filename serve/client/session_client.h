@@ -14,13 +14,13 @@ namespace prm {
 
 // One stream. One thread at a time. Every method throws Error naming the server where the stream
 // has ended, and ends it where the server does not move for options.timeout_seconds.
-class StreamClient {
+class SessionClient {
  public:
-  explicit StreamClient(const ClientOptions& options);
+  explicit SessionClient(const ClientOptions& options);
   // Cancels the stream; its sessions end.
-  ~StreamClient();
-  StreamClient(const StreamClient&) = delete;
-  StreamClient& operator=(const StreamClient&) = delete;
+  ~SessionClient();
+  SessionClient(const SessionClient&) = delete;
+  SessionClient& operator=(const SessionClient&) = delete;
 
   // Many requests may be under way, up to the server's max_unanswered; whoever sends more without
   // receiving may wait for ever.
@@ -81,7 +81,7 @@ class StreamedScoring {
   const Emit emit_;
   int sessions_at_once_ = 1;
   int64_t max_text_bytes_ = 0;  // of a problem or a step, so that its message is taken
-  StreamClient stream_;
+  SessionClient stream_;
   int64_t next_session_ = 0;
   std::deque<Trail> trails_;  // in the order of Add
   std::map<std::string, Trail*> under_way_;

@@ -395,7 +395,7 @@ ScoringService::StreamReactor* ScoringService::ScoreStream(grpc::CallbackServerC
     if (!draining_) {
       StreamIdentity identity{id, parts_.on_stream, [this, id] { LeaveStream(id); },
                               std::move(place)};
-      const auto call = std::make_shared<StreamCall>(stream, context, std::move(identity));
+      const auto call = std::make_shared<SessionReactor>(stream, context, std::move(identity));
       ++calls_;
       streams_[id] = call;
       return call.get();
@@ -439,7 +439,7 @@ void ScoringService::Leave() {
 
 void ScoringService::LeaveStream(uint64_t id) {
   {
-    std::shared_ptr<StreamCall> done;  // destroyed behind the lock
+    std::shared_ptr<SessionReactor> done;  // destroyed behind the lock
     std::lock_guard lock(mutex_);
     const auto stream = streams_.find(id);
     done = std::move(stream->second);

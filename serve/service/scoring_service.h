@@ -81,7 +81,7 @@ class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_Sc
   int sessions() const { return int(sessions_.taken()); }
 
  private:
-  using Streams = std::vector<std::shared_ptr<StreamCall>>;
+  using Streams = std::vector<std::shared_ptr<SessionReactor>>;
   class Call;
   class ScoreTracesCall;
   class RerankCall;
@@ -104,7 +104,7 @@ class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_Sc
   bool draining_ = false;
   int calls_ = 0;  // accepted and not done
   uint64_t next_id_ = 1;
-  std::map<uint64_t, std::shared_ptr<StreamCall>> streams_;  // among calls_
+  std::map<uint64_t, std::shared_ptr<SessionReactor>> streams_;  // among calls_
   std::condition_variable empty_;
 };
 

@@ -22,8 +22,8 @@ StreamRequest ParseRequest(grpc::ByteBuffer bytes) {
 
 }  // namespace
 
-StreamCall::StreamCall(const StreamParts& parts, grpc::CallbackServerContext* context,
-                       StreamIdentity identity)
+SessionReactor::SessionReactor(const StreamParts& parts, grpc::CallbackServerContext* context,
+                               StreamIdentity identity)
     : identity_(std::move(identity)),
       deadline_(parts.deadline),
       call_(context->c_call()),
@@ -32,17 +32,17 @@ StreamCall::StreamCall(const StreamParts& parts, grpc::CallbackServerContext* co
   StartRead(&incoming_);
 }
 
-StreamCall::~StreamCall() { grpc_call_unref(call_); }
+SessionReactor::~SessionReactor() { grpc_call_unref(call_); }
 
-void StreamCall::OnReadDone(bool ok) {
+void SessionReactor::OnReadDone(bool ok) {
   if (!ok) return sessions_.NoMore();
   const grpc::ByteBuffer bytes = std::exchange(incoming_, grpc::ByteBuffer());
   sessions_.Take(int64_t(bytes.Length()), [bytes] { return ParseRequest(bytes); });
 }
 
-void StreamCall::ReadNext() { StartRead(&incoming_); }
+void SessionReactor::ReadNext() { StartRead(&incoming_); }
 
-void StreamCall::Send(StreamReply reply) {
+void SessionReactor::Send(StreamReply reply) {
   grpc::ByteBuffer bytes;
   bool own_buffer = false;
   (void)grpc::SerializationTraits<v1::StreamReply>::Serialize(ToMessage(reply), &bytes,
@@ -59,7 +59,7 @@ void StreamCall::Send(StreamReply reply) {
   first ? StartWrite(first) : sessions_.Written();
 }
 
-void StreamCall::OnWriteDone(bool ok) {
+void SessionReactor::OnWriteDone(bool ok) {
   size_t gone = 1;
   const grpc::ByteBuffer* next = nullptr;
   std::optional<CallRecord> record;
@@ -83,7 +83,7 @@ void StreamCall::OnWriteDone(bool ok) {
   if (record) FinishWith(*record);
 }
 
-void StreamCall::End(const CallRecord& record) {
+void SessionReactor::End(const CallRecord& record) {
   {
     std::lock_guard lock(mutex_);
     record_ = record;
@@ -93,7 +93,7 @@ void StreamCall::End(const CallRecord& record) {
 }
 
 // gRPC may be done with the call, and on_done called, before Finish returns.
-void StreamCall::FinishWith(CallRecord record) {
+void SessionReactor::FinishWith(CallRecord record) {
   record.id = identity_.id;
   record.event = "stream";
   record.total_us = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -104,17 +104,17 @@ void StreamCall::FinishWith(CallRecord record) {
 }
 
 // A status sent the usual way would wait behind the replies that nobody reads.
-void StreamCall::Cut(const Error& why) {
+void SessionReactor::Cut(const Error& why) {
   grpc_call_cancel_with_status(call_, grpc_status_code(int(why.code())), why.what(), nullptr);
 }
 
-void StreamCall::OnCancel() {
+void SessionReactor::OnCancel() {
   const bool late = deadline_ <= std::chrono::steady_clock::now();
   sessions_.Cancel(late ? Error(ErrorCode::kDeadlineExceeded, "the stream's deadline passed")
                         : Error(ErrorCode::kCancelled, "the client cancelled the stream"));
 }
 
-void StreamCall::OnDone() {
+void SessionReactor::OnDone() {
   const std::function<void()> on_done = identity_.on_done;  // outlives this
   on_done();
 }

@@ -26,12 +26,12 @@ struct StreamIdentity {
 
 // Begins to read at once. Owned by who holds it, at least until on_done; who calls Tick or Drain
 // holds it meanwhile.
-class StreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
-                         private StreamSink {
+class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                             private StreamSink {
  public:
-  StreamCall(const StreamParts& parts, grpc::CallbackServerContext* context,
-             StreamIdentity identity);
-  ~StreamCall() override;
+  SessionReactor(const StreamParts& parts, grpc::CallbackServerContext* context,
+                 StreamIdentity identity);
+  ~SessionReactor() override;
 
   void Tick() { sessions_.Tick(); }
   void Drain() { sessions_.Drain(); }
@@ -61,7 +61,7 @@ class StreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   bool broken_ = false;               // nothing can be written any more
   std::optional<CallRecord> record_;  // the sessions have ended
 
-  SessionStream sessions_;
+  SessionService sessions_;
 };
 
 }  // namespace prm

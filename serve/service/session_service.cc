@@ -74,7 +74,7 @@ bool LastsFor(int seconds, SteadyTime since, SteadyTime now) {
 
 }  // namespace
 
-struct SessionStream::Pending {
+struct SessionService::Pending {
   int64_t number = 0;
   int64_t bytes = 0;
   Held held;                            // bytes, until it is answered
@@ -84,12 +84,12 @@ struct SessionStream::Pending {
   bool in_batcher = false;
 };
 
-SessionStream::SessionStream(const StreamParts& parts, StreamSink* sink)
+SessionService::SessionService(const StreamParts& parts, StreamSink* sink)
     : parts_(parts), sink_(sink), last_used_(parts_.now()) {}
 
 // --- from any thread -----------------------------------------------------------------------------
 
-void SessionStream::Take(int64_t bytes, std::function<StreamRequest()> read) {
+void SessionService::Take(int64_t bytes, std::function<StreamRequest()> read) {
   auto pending = std::make_shared<Pending>();
   pending->bytes = bytes;
   pending->held = Held(parts_.bytes, parts_.client);
@@ -113,7 +113,7 @@ void SessionStream::Take(int64_t bytes, std::function<StreamRequest()> read) {
   if (next) sink_->ReadNext();
 }
 
-void SessionStream::Written() {
+void SessionService::Written() {
   bool next = false;
   {
     std::lock_guard lock(mutex_);
@@ -124,15 +124,15 @@ void SessionStream::Written() {
   if (next) sink_->ReadNext();
 }
 
-void SessionStream::NoMore() { Close(std::nullopt, false); }
+void SessionService::NoMore() { Close(std::nullopt, false); }
 
-void SessionStream::Drain() {
+void SessionService::Drain() {
   Close(Error(ErrorCode::kUnavailable, "the server is draining and takes no new work"), false);
 }
 
-void SessionStream::Cancel(const Error& why) { Close(why, true); }
+void SessionService::Cancel(const Error& why) { Close(why, true); }
 
-void SessionStream::Close(const std::optional<Error>& why, bool cancel) {
+void SessionService::Close(const std::optional<Error>& why, bool cancel) {
   std::lock_guard lock(mutex_);
   if (ended_ || (closed_ && !cancel)) return;
   if (!end_status_) end_status_ = why;
@@ -141,7 +141,7 @@ void SessionStream::Close(const std::optional<Error>& why, bool cancel) {
   WakeLocked();
 }
 
-void SessionStream::Tick() {
+void SessionService::Tick() {
   const SteadyTime now = parts_.now();
   std::optional<Error> cut;
   {
@@ -165,22 +165,22 @@ void SessionStream::Tick() {
   Cancel(*cut);
 }
 
-void SessionStream::Post(Event event) {
+void SessionService::Post(Event event) {
   std::lock_guard lock(mutex_);
   if (event.outcome) --in_batcher_;
   inbox_.push_back(std::move(event));
   WakeLocked();
 }
 
-void SessionStream::WakeLocked() {
+void SessionService::WakeLocked() {
   if (!std::exchange(running_, true)) PostRunLocked();
 }
 
-void SessionStream::PostRunLocked() {
+void SessionService::PostRunLocked() {
   parts_.pool->Post([this] { Run(); }, TextWork(unanswered_bytes_));
 }
 
-bool SessionStream::ResumesLocked() {
+bool SessionService::ResumesLocked() {
   const bool full = unanswered_ + unwritten_ >= parts_.limits.max_unanswered ||
                     unanswered_bytes_ >= parts_.limits.max_unanswered_bytes;
   if (reading_ || closed_ || full) return false;
@@ -191,7 +191,7 @@ bool SessionStream::ResumesLocked() {
 // --- on the pool, one at a time ------------------------------------------------------------------
 
 // What came meanwhile is posted anew: other streams and calls get their turns in between.
-void SessionStream::Run() {
+void SessionService::Run() {
   std::deque<Event> events;
   {
     std::lock_guard lock(mutex_);
@@ -209,7 +209,7 @@ void SessionStream::Run() {
 }
 
 // Nothing of the stream may be touched behind the sink's End.
-void SessionStream::End() {
+void SessionService::End() {
   lanes_.clear();
   if (end_status_) {
     record_.status = end_status_->code();
@@ -218,14 +218,14 @@ void SessionStream::End() {
   sink_->End(record_);
 }
 
-void SessionStream::Handle(Event& event) {
+void SessionService::Handle(Event& event) {
   if (cancelled_->load(std::memory_order_relaxed)) return;
   if (!event.pending) return ExpireIdle();
   if (event.outcome) return TakeOutcome(event.pending, std::move(*event.outcome));
   Read(event.pending);
 }
 
-void SessionStream::Read(const PendingPtr& pending) {
+void SessionService::Read(const PendingPtr& pending) {
   const std::optional<Error> refused = ErrorIn([&] {
     StreamRequest request = std::exchange(pending->read, nullptr)();
     CheckId(request.session);
@@ -239,13 +239,13 @@ void SessionStream::Read(const PendingPtr& pending) {
   Advance({ids[0]});
 }
 
-bool SessionStream::IsFirstEverywhere(const PendingPtr& pending) {
+bool SessionService::IsFirstEverywhere(const PendingPtr& pending) {
   const std::vector<std::string> ids = NamedIn(pending->request);
   return std::all_of(ids.begin(), ids.end(),
                      [&](const std::string& id) { return lanes_[id].waiting.front() == pending; });
 }
 
-void SessionStream::Advance(std::vector<std::string> ids) {
+void SessionService::Advance(std::vector<std::string> ids) {
   while (!ids.empty()) {
     const auto lane = lanes_.find(ids.back());
     ids.pop_back();
@@ -261,7 +261,7 @@ void SessionStream::Advance(std::vector<std::string> ids) {
   }
 }
 
-void SessionStream::Leave(const Pending& pending, std::vector<std::string>* ids) {
+void SessionService::Leave(const Pending& pending, std::vector<std::string>* ids) {
   for (std::string& id : NamedIn(pending.request)) {
     Lane& lane = lanes_[id];
     lane.waiting.pop_front();
@@ -271,7 +271,7 @@ void SessionStream::Leave(const Pending& pending, std::vector<std::string>* ids)
   }
 }
 
-void SessionStream::CarryOut(const PendingPtr& pending) {
+void SessionService::CarryOut(const PendingPtr& pending) {
   const std::string& id = pending->request.session;
   const auto done = [&] { Reply(*pending, Done(), false); };
   const Overloaded carry_out{
@@ -306,7 +306,7 @@ void SessionStream::CarryOut(const PendingPtr& pending) {
   if (refused) Fail(*pending, *refused);
 }
 
-void SessionStream::Open(const std::string& id, const std::function<Session()>& make) {
+void SessionService::Open(const std::string& id, const std::function<Session()>& make) {
   Lane& lane = lanes_[id];
   if (lane.session) {
     throw Error(ErrorCode::kAlreadyExists, "it is open already; expected a new name");
@@ -331,7 +331,7 @@ void SessionStream::Open(const std::string& id, const std::function<Session()>& 
   gone_.erase(id);
 }
 
-void SessionStream::Append(const PendingPtr& pending, Session& session) {
+void SessionService::Append(const PendingPtr& pending, Session& session) {
   const auto& append = std::get<AppendText>(pending->request.operation);
   const auto refused = ErrorIn([&] {
     if (pending->refused) throw *pending->refused;
@@ -346,7 +346,7 @@ void SessionStream::Append(const PendingPtr& pending, Session& session) {
   if (refused) FailAppend(*pending, session, *refused);
 }
 
-void SessionStream::Submit(const PendingPtr& pending, Session& session, std::string_view step) {
+void SessionService::Submit(const PendingPtr& pending, Session& session, std::string_view step) {
   BatchItem item;
   item.first_step = session.steps();
   item.tokens = session.Begin(step);
@@ -374,7 +374,7 @@ void SessionStream::Submit(const PendingPtr& pending, Session& session, std::str
   }
 }
 
-void SessionStream::TakeOutcome(const PendingPtr& pending, TraceOutcome outcome) {
+void SessionService::TakeOutcome(const PendingPtr& pending, TraceOutcome outcome) {
   const auto& append = std::get<AppendText>(pending->request.operation);
   Session& session = *lanes_[pending->request.session].session;
   pending->in_batcher = false;
@@ -401,13 +401,13 @@ void SessionStream::TakeOutcome(const PendingPtr& pending, TraceOutcome outcome)
 }
 
 // Counts what the session keeps. Throws QueueFull where the client may keep no more.
-void SessionStream::Charge(const Session& session, Held* bytes) {
+void SessionService::Charge(const Session& session, Held* bytes) {
   if (bytes->Set(session.size_bytes())) return;
   throw QueueFull(parts_.bytes->Refusal(parts_.client, "bytes of requests and sessions"),
                   parts_.batcher->retry_after());
 }
 
-void SessionStream::EndSession(const std::string& id, std::string why) {
+void SessionService::EndSession(const std::string& id, std::string why) {
   Lane& lane = lanes_[id];
   lane.session.reset();
   lane.bytes.Set(0);
@@ -420,7 +420,7 @@ void SessionStream::EndSession(const std::string& id, std::string why) {
   gone_order_.pop_front();
 }
 
-void SessionStream::ExpireIdle() {
+void SessionService::ExpireIdle() {
   const SteadyTime now = parts_.now();
   const int limit = parts_.limits.session_idle_seconds;
   std::vector<std::string> idle;
@@ -439,35 +439,35 @@ void SessionStream::ExpireIdle() {
         false);
 }
 
-Session* SessionStream::Find(const std::string& id) {
+Session* SessionService::Find(const std::string& id) {
   const auto lane = lanes_.find(id);
   return lane == lanes_.end() ? nullptr : lane->second.session.get();
 }
 
-Session& SessionStream::Live(const std::string& id) {
+Session& SessionService::Live(const std::string& id) {
   if (Session* session = Find(id)) return *session;
   throw Error(ErrorCode::kNotFound, WhyGone(id));
 }
 
-std::string SessionStream::WhyGone(const std::string& id) const {
+std::string SessionService::WhyGone(const std::string& id) const {
   const auto gone = gone_.find(id);
   return gone == gone_.end() ? "it was not opened on this stream" : gone->second;
 }
 
-void SessionStream::FailAppend(Pending& pending, Session& session, const Error& error) {
+void SessionService::FailAppend(Pending& pending, Session& session, const Error& error) {
   if (!std::get<AppendText>(pending.request.operation).whole_step) session.DropText();
   Fail(pending, error);
 }
 
-void SessionStream::Fail(Pending& pending, const Error& error) {
+void SessionService::Fail(Pending& pending, const Error& error) {
   ++record_.failed_traces;
   const std::string& id = pending.request.session;
   const std::string where = id.empty() ? StrCat("request ", pending.number) : "session " + id;
   Reply(pending, Error(error.code(), StrCat(where, ": ", error.what())), false);
 }
 
-void SessionStream::Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome,
-                          bool more) {
+void SessionService::Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome,
+                           bool more) {
   const Session* session = Find(pending.request.session);
   StreamReply reply{pending.number, pending.request.session, session ? session->steps() : 0, more,
                     std::move(outcome)};

@@ -48,7 +48,7 @@ struct StreamParts {
 class StreamSink {
  public:
   virtual ~StreamSink() = default;
-  // To be written, in this order; SessionStream::Written follows for each.
+  // To be written, in this order; SessionService::Written follows for each.
   virtual void Send(StreamReply reply) = 0;
   // There is room for one more Take.
   virtual void ReadNext() = 0;
@@ -61,12 +61,12 @@ class StreamSink {
 
 // One stream. Any thread may call any public method. It lives until the sink's End has begun and
 // all other calls into it have returned.
-class SessionStream {
+class SessionService {
  public:
   // Borrows `sink`. ReadNext is not called for the first request.
-  SessionStream(const StreamParts& parts, StreamSink* sink);
-  SessionStream(const SessionStream&) = delete;
-  SessionStream& operator=(const SessionStream&) = delete;
+  SessionService(const StreamParts& parts, StreamSink* sink);
+  SessionService(const SessionService&) = delete;
+  SessionService& operator=(const SessionService&) = delete;
 
   // A request of `bytes` arrived; `read` gives or refuses it, on a pool's thread. After NoMore,
   // Drain or Cancel it is not taken.

@@ -83,7 +83,7 @@ TEST(StreamedScoring, KeepsToTheServersSessionsAndWaitsWhileTheyAreTaken) {
   limits.stream.max_stream_sessions = 3;
   limits.stream.max_sessions = 3;
   const auto server = Start(limits);
-  StreamClient other(To(*server));
+  SessionClient other(To(*server));
   other.Open("in the way", {"p", {}, ""});
   ClientOptions options = To(*server);
   options.attempts = 1 << 30;
@@ -106,9 +106,9 @@ TEST(StreamedScoring, GivesUpOnAServerThatIsNotThereAndNamesIt) {
       HasSubstr(options.server));
 }
 
-TEST(StreamClient, AsksOneThingAtATime) {
+TEST(SessionClient, AsksOneThingAtATime) {
   const auto server = Start();
-  StreamClient client(To(*server));
+  SessionClient client(To(*server));
   client.Open("a", {"problem", 1.0, ""});
   const ScoredStep first = client.Append("a", "one");
   EXPECT_EQ(first.p_correct, OfflineLine(MakeTrace("", "problem", {"one"})).scores[0]);
@@ -126,31 +126,31 @@ TEST(StreamClient, AsksOneThingAtATime) {
   client.Finish();
 }
 
-TEST(StreamClient, AStreamThatEndsNamesTheServer) {
+TEST(SessionClient, AStreamThatEndsNamesTheServer) {
   const auto server = Start();
-  StreamClient client(To(*server));
+  SessionClient client(To(*server));
   client.Open("a", {"problem", {}, ""});
   EXPECT_TRUE(server->Drain());
   EXPECT_THAT(MessageOf([&] { client.Append("a", "one"); }, ErrorCode::kUnavailable),
               HasSubstr(server->address()));
 }
 
-TEST(StreamClient, AServerThatDoesNotMoveIsGivenUp) {
+TEST(SessionClient, AServerThatDoesNotMoveIsGivenUp) {
   const auto gate = std::make_shared<Gate>();
   const auto server = Start(QuietOptions(), gate);
   ClientOptions options = To(*server);
   options.timeout_seconds = 1;
-  StreamClient client(options);
+  SessionClient client(options);
   client.Open("a", {"problem", {}, ""});
   EXPECT_THAT(MessageOf([&] { client.Append("a", "one"); }, ErrorCode::kDeadlineExceeded),
               HasSubstr("no answer within 1 s"));
   gate->Open();
 }
 
-TEST(StreamClient, AClientThatGoesTakesItsSessionsAlong) {
+TEST(SessionClient, AClientThatGoesTakesItsSessionsAlong) {
   const auto server = Start();
   {
-    StreamClient client(To(*server));
+    SessionClient client(To(*server));
     client.Open("a", {"problem", {}, ""});
     EXPECT_THAT(server->MetricsText(), HasSubstr("prm_sessions 1"));
   }

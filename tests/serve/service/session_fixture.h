@@ -74,7 +74,7 @@ class RecordingSink : public StreamSink {
     return cuts_;
   }
 
-  SessionStream* stream = nullptr;
+  SessionService* stream = nullptr;
 
  private:
   const bool writes_;
@@ -174,7 +174,7 @@ class Client {
   }
 
   RecordingSink sink;
-  SessionStream stream;
+  SessionService stream;
 };
 
 inline std::string Shown(const StreamReply& reply) {

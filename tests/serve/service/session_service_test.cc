@@ -34,7 +34,7 @@ void ExpectSame(const StreamReply& reply, const StreamReply& expected) {
   EXPECT_EQ(score->tokens, other->tokens);
 }
 
-TEST(SessionStream, AnyOperationsGiveWhatScoringWholeTracesGives) {
+TEST(SessionService, AnyOperationsGiveWhatScoringWholeTracesGives) {
   for (uint32_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(seed);
     Desk desk;
@@ -62,7 +62,7 @@ TEST(SessionStream, AnyOperationsGiveWhatScoringWholeTracesGives) {
 
 // --- order and batches ---------------------------------------------------------------------------
 
-TEST(SessionStream, SessionsDoNotWaitForEachOtherAndShareABatch) {
+TEST(SessionService, SessionsDoNotWaitForEachOtherAndShareABatch) {
   const auto gate = std::make_shared<Gate>();
   Desk desk(gate);
   Client client(desk);
@@ -80,7 +80,7 @@ TEST(SessionStream, SessionsDoNotWaitForEachOtherAndShareABatch) {
   EXPECT_GE(desk.batches().at(1), 3u);  // b, c and d; a's second step comes behind its first
 }
 
-TEST(SessionStream, AForkWaitsForWhatWasAskedOfItsOrigin) {
+TEST(SessionService, AForkWaitsForWhatWasAskedOfItsOrigin) {
   const auto gate = std::make_shared<Gate>();
   Desk desk(gate);
   Client client(desk);
@@ -99,7 +99,7 @@ TEST(SessionStream, AForkWaitsForWhatWasAskedOfItsOrigin) {
                           "5 a 2 ALREADY_EXISTS", "6 a 0", "7 a 1"));
 }
 
-TEST(SessionStream, APieceGetsAReplyForEveryStepItCompletes) {
+TEST(SessionService, APieceGetsAReplyForEveryStepItCompletes) {
   Desk desk;
   Client client(desk);
   client.Open("a");
@@ -126,7 +126,7 @@ std::vector<StreamReply> RepliesTo(const std::function<void(Client&)>& requests)
   return replies;
 }
 
-TEST(SessionStream, WhatIsWrongIsSaidOfTheSessionAndTheStreamLivesOn) {
+TEST(SessionService, WhatIsWrongIsSaidOfTheSessionAndTheStreamLivesOn) {
   struct Case {
     std::function<void(Client&)> request;
     const char* shown;
@@ -207,7 +207,7 @@ TEST(SessionStream, WhatIsWrongIsSaidOfTheSessionAndTheStreamLivesOn) {
   }
 }
 
-TEST(SessionStream, AClosedSessionSaysSoAndItsNameMayBeUsedAgain) {
+TEST(SessionService, AClosedSessionSaysSoAndItsNameMayBeUsedAgain) {
   const auto replies = RepliesTo([](Client& c) {
     c.Send("a", CloseSession());
     c.Step("a", "two");
@@ -220,7 +220,7 @@ TEST(SessionStream, AClosedSessionSaysSoAndItsNameMayBeUsedAgain) {
   EXPECT_THAT(MessageIn(replies[1]), HasSubstr("it was closed"));
 }
 
-TEST(SessionStream, ASessionOfAnotherStreamIsNotFound) {
+TEST(SessionService, ASessionOfAnotherStreamIsNotFound) {
   Desk desk;
   Client owner(desk), other(desk);
   owner.Open("a");
@@ -230,7 +230,7 @@ TEST(SessionStream, ASessionOfAnotherStreamIsNotFound) {
   EXPECT_THAT(ShownInOrder(other.Finish()), ElementsAre("0 a 0 NOT_FOUND", "1 b 0 NOT_FOUND"));
 }
 
-TEST(SessionStream, AWholeStepAmongPiecesIsOutOfOrder) {
+TEST(SessionService, AWholeStepAmongPiecesIsOutOfOrder) {
   const auto replies = RepliesTo([](Client& c) {
     c.Piece("a", "two, in pie");
     c.Step("a", "three");
@@ -240,7 +240,7 @@ TEST(SessionStream, AWholeStepAmongPiecesIsOutOfOrder) {
               ElementsAre("2 a 1", "3 a 1 FAILED_PRECONDITION", "4 a 2 score 1"));
 }
 
-TEST(SessionStream, PiecesBehindARefusedOneAreRefusedUntilARollBack) {
+TEST(SessionService, PiecesBehindARefusedOneAreRefusedUntilARollBack) {
   const auto replies = RepliesTo([](Client& c) {
     c.Piece("a", "two\nthree\x01\nfour\nfi");
     c.Piece("a", "ve\n");
@@ -252,7 +252,7 @@ TEST(SessionStream, PiecesBehindARefusedOneAreRefusedUntilARollBack) {
                           "3 a 2 FAILED_PRECONDITION", "4 a 2", "5 a 3 score 2"));
 }
 
-TEST(SessionStream, AFullQueueIsAnErrorOfTheStepAndItMayBeSentAgain) {
+TEST(SessionService, AFullQueueIsAnErrorOfTheStepAndItMayBeSentAgain) {
   const auto gate = std::make_shared<Gate>();
   BatcherOptions options;
   options.max_queue_traces = 1;
@@ -272,7 +272,7 @@ TEST(SessionStream, AFullQueueIsAnErrorOfTheStepAndItMayBeSentAgain) {
 
 // --- the end -------------------------------------------------------------------------------------
 
-TEST(SessionStream, TheRecordCountsWhatTheStreamDid) {
+TEST(SessionService, TheRecordCountsWhatTheStreamDid) {
   Desk desk;
   Client client(desk);
   client.Open("a");
@@ -288,7 +288,7 @@ TEST(SessionStream, TheRecordCountsWhatTheStreamDid) {
   EXPECT_EQ(record.status, ErrorCode{});
 }
 
-TEST(SessionStream, ADrainAnswersWhatWasTakenAndNoMore) {
+TEST(SessionService, ADrainAnswersWhatWasTakenAndNoMore) {
   const auto gate = std::make_shared<Gate>();
   Desk desk(gate);
   Client client(desk);
@@ -305,7 +305,7 @@ TEST(SessionStream, ADrainAnswersWhatWasTakenAndNoMore) {
   EXPECT_EQ(record.status, ErrorCode::kUnavailable);
 }
 
-TEST(SessionStream, ACancelledStreamDropsWhatHasNotBegun) {
+TEST(SessionService, ACancelledStreamDropsWhatHasNotBegun) {
   const auto gate = std::make_shared<Gate>();
   Desk desk(gate);
   Client client(desk);
@@ -324,12 +324,12 @@ TEST(SessionStream, ACancelledStreamDropsWhatHasNotBegun) {
   EXPECT_EQ(desk.places.taken(), 0);
 }
 
-TEST(SessionStream, ADeadlineInThePastBeginsNothing) {
+TEST(SessionService, ADeadlineInThePastBeginsNothing) {
   Desk desk;
   RecordingSink sink(true);
   StreamParts parts = desk.Parts(TestLimits());
   parts.deadline = SteadyTime(std::chrono::seconds(1));
-  SessionStream stream(parts, &sink);
+  SessionService stream(parts, &sink);
   sink.stream = &stream;
   stream.Take(1, [] { return StreamRequest{"a", SessionOptions{"p", {}, ""}}; });
   stream.Take(1, [] { return StreamRequest{"a", AppendText{"one", true, false, {}}}; });
@@ -338,7 +338,7 @@ TEST(SessionStream, ADeadlineInThePastBeginsNothing) {
   EXPECT_THAT(desk.batches(), ElementsAre());
 }
 
-TEST(SessionStream, ABatcherThatStopsFailsItsStepsAndNotTheStream) {
+TEST(SessionService, ABatcherThatStopsFailsItsStepsAndNotTheStream) {
   Desk desk;
   Client client(desk);
   client.Open("a");
@@ -348,7 +348,7 @@ TEST(SessionStream, ABatcherThatStopsFailsItsStepsAndNotTheStream) {
   EXPECT_THAT(ShownInOrder(client.Finish()), ElementsAre("0 a 0", "1 a 0 UNAVAILABLE"));
 }
 
-TEST(SessionStream, ManyStreamsOnManyThreadsAnswerEveryRequest) {
+TEST(SessionService, ManyStreamsOnManyThreadsAnswerEveryRequest) {
   constexpr int kStreams = 6, kSessions = 5, kSteps = 6;
   Desk desk;
   std::vector<std::thread> threads;
