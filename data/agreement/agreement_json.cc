@@ -1,7 +1,6 @@
 #include <nlohmann/json.hpp>
 
 #include "data/agreement/agreement_report.h"
-#include "data/math_text/verdict.h"
 
 namespace prm {
 namespace {

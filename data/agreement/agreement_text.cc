@@ -2,7 +2,6 @@
 
 #include "data/agreement/agreement_report.h"
 #include "data/error.h"
-#include "data/math_text/verdict.h"
 #include "data/report/html_report.h"
 
 namespace prm {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "data/error.h"
-#include "data/math_text/verdict.h"
 #include "data/trace.h"
 
 namespace prm {

@@ -13,7 +13,6 @@
 #include "data/agreement/annotator_card.h"
 #include "data/agreement/ratings_file.h"
 #include "data/agreement/statistics.h"
-#include "data/math_text/verdict.h"
 
 namespace prm {
 
