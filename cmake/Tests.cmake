@@ -79,7 +79,8 @@ if(TARGET serve_test)
 endif()
 
 if(NOT PRM_SANITIZE)
-  prm_add_test(layout_test tests/layout_test.cc)
+  prm_add_test(layout_test tests/layout/includes.cc tests/layout/layout_test.cc tests/layout/sizes.cc
+    tests/layout/tree.cc)
 endif()
 
 # Tests that run the program itself.

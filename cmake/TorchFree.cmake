@@ -1,5 +1,5 @@
 # The files of model/ that include no LibTorch, directly or not: they build with PRM_TORCH_FREE, run
-# under the sanitizers and are fuzzed. tests/layout_test.cc holds that this list is true.
+# under the sanitizers and are fuzzed. tests/layout/ holds that this list is true.
 set(PRM_MODEL_TORCH_FREE
   config/config_json
   config/families

@@ -1,0 +1,43 @@
+// The sources of the house as they stand on the disk: what each includes and defines.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace prm {
+
+struct Include {
+  size_t line = 0;
+  std::string path;
+};
+
+struct SourceFile {
+  std::vector<Include> includes;
+  // Classes and enumerations that it defines in namespace prm, by name, with the line: the linker
+  // sees them.
+  std::vector<std::pair<std::string, size_t>> types;
+  size_t lines = 0;
+};
+
+// By path from the root, as "data/trace.h".
+using Tree = std::map<std::string, SourceFile>;
+
+// The folders at the top.
+extern const std::vector<std::string> kFolders;
+
+// "data" of "data/text/utf8.h"; "" of "prm.cc".
+std::string FolderOf(std::string_view path);
+// "data/text/utf8" of its header and its source, which belong together.
+std::string UnitOf(const std::string& path);
+// "data/text" of "data/text/utf8.h". Commands (commands.h, *_command.cc, *_flags.h, and
+// number_range.h, which they share) stand beside what they run and may see more than it:
+// "data's commands".
+std::string RoomOf(const std::string& path);
+
+Tree ReadTree(const std::filesystem::path& root);
+
+}  // namespace prm
