@@ -9,6 +9,7 @@
 #include "data/curation/diversity.h"
 #include "data/error.h"
 #include "data/math_text/verdict.h"
+#include "data/similarity/normal_text.h"
 #include "data/text/ascii.h"
 #include "data/text/hash.h"
 

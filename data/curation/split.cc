@@ -8,6 +8,7 @@
 
 #include "data/io/text_io.h"
 #include "data/records/trace_stream.h"
+#include "data/similarity/normal_text.h"
 #include "data/similarity/problem_table.h"
 #include "data/text/ascii.h"
 #include "data/text/hash.h"

@@ -6,6 +6,7 @@
 #include "data/io/json_text.h"
 #include "data/records/trace_stream.h"
 #include "data/similarity/exact_text.h"
+#include "data/similarity/normal_text.h"
 #include "data/text/ascii.h"
 #include "data/text/hash.h"
 

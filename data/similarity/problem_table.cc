@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
+#include "data/similarity/normal_text.h"
 #include "data/text/hash.h"
 
 namespace prm {

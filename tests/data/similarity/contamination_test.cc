@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "data/similarity/normal_text.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"
 

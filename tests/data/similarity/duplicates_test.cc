@@ -5,6 +5,7 @@
 
 #include "data/error.h"
 #include "data/io/json_text.h"
+#include "data/similarity/normal_text.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "data/records/trace_reader.h"
+#include "data/similarity/normal_text.h"
 
 namespace prm {
 namespace {
