@@ -18,8 +18,22 @@ endif()
 find_program(PRM_CCACHE ccache)
 if(PRM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER
-    "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${PRM_CCACHE}")
+    "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros "${PRM_CCACHE}")
 endif()
+
+# LibTorch's and GoogleTest's headers take longer to read than our files to compile; the standard
+# library's and nlohmann's are not worth it, CLI11's and simdjson's make each file slower.
+option(PRM_PRECOMPILE "Compile headers of LibTorch and GoogleTest once per target" ON)
+function(prm_precompile target)
+  if(NOT PRM_PRECOMPILE)
+    return()
+  endif()
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -fpch-preprocess)  # as ccache needs it
+  endif()
+endfunction()
 
 set(PRM_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
 if(PRM_SANITIZE)

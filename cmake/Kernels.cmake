@@ -7,6 +7,7 @@ prm_add_library(prm_kernels kernels ${_prm_kernel_sources})
 # For `#pragma omp simd`, which lets loops with sums be vectorised.
 target_compile_options(prm_kernels PRIVATE -fopenmp)
 target_link_libraries(prm_kernels PRIVATE prm_libtorch Threads::Threads ${CMAKE_DL_LIBS})
+prm_precompile(prm_kernels <ATen/ATen.h>)
 
 # The CUDA kernels go into one module, loaded when a device is there, so that the program itself
 # links no CUDA library. It needs nvcc and CUDA's runtime, no GPU: compiled everywhere.
@@ -22,6 +23,17 @@ function(prm_add_kernel_program source)
   add_executable(kernel_${name} "${source}")
   target_compile_options(kernel_${name} PRIVATE ${PRM_WARNINGS})
   target_link_libraries(kernel_${name} PRIVATE prm_kernels prm_libtorch)
+  # One compilation of LibTorch's headers for all of them.
+  get_property(first GLOBAL PROPERTY PRM_FIRST_KERNEL_PROGRAM)
+  if(NOT first)
+    set_property(GLOBAL PROPERTY PRM_FIRST_KERNEL_PROGRAM kernel_${name})
+    prm_precompile(kernel_${name} <ATen/ATen.h>)
+  elseif(PRM_PRECOMPILE)
+    target_precompile_headers(kernel_${name} REUSE_FROM ${first})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(kernel_${name} PRIVATE -fpch-preprocess)
+    endif()
+  endif()
   if(TARGET prm_cuda)
     add_dependencies(kernel_${name} prm_cuda)
   endif()
