@@ -14,6 +14,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   list(APPEND PRM_WARNINGS -Wno-restrict)
 endif()
 
+option(PRM_WERROR "Warnings are errors: for the checks, with the compiler that they know" OFF)
+if(PRM_WERROR)
+  list(APPEND PRM_WARNINGS -Werror)
+endif()
+
 # Paths relative to the source root, so that build folders share the cache's entries.
 find_program(PRM_CCACHE ccache)
 if(PRM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
