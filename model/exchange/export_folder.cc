@@ -8,6 +8,7 @@
 #include "data/io/file_error.h"
 #include "data/io/text_io.h"
 #include "model/config/config_json.h"
+#include "model/config/families.h"
 #include "model/exchange/export.h"
 #include "model/exchange/model_card.h"
 #include "model/files/checkpoint_files.h"

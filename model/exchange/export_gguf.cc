@@ -31,7 +31,7 @@ constexpr size_t kChunkBytes = 1 << 20;
               StrCat("GGUF: ", what, " is not supported; expected ", expected));
 }
 
-std::string ArchitectureOf(const ModelConfig& config) {
+std::string GgufArchitectureOf(const ModelConfig& config) {
   const std::string& type = config.model_type;
   if (type != "llama" && type != "mistral" && type != "qwen2") {
     Unsupported(StrCat("model_type \"", type, "\""), "llama, mistral or qwen2");
@@ -302,7 +302,7 @@ std::string Omissions(const WeightSource& source, bool has_head) {
 
 void WriteGguf(const WeightSource& source, const std::string& name, std::optional<DType> matrices,
                const fs::path& file) {
-  const std::string architecture = ArchitectureOf(source.config());
+  const std::string architecture = GgufArchitectureOf(source.config());
   const TensorCopier tensors(source, matrices);
   GgufMetadata metadata =
       ModelMetadata(source.config(), architecture, name, tensors.matrix_dtype());

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "data/error.h"
+#include "model/config/families.h"
 #include "model/decoder/checkpoint.h"
 #include "model/decoder/compute_target.h"
 #include "model/decoder/torch_error.h"

@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "model/config/families.h"
+
 namespace prm {
 namespace {
 
