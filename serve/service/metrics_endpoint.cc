@@ -7,7 +7,6 @@
 #include <memory>
 #include <utility>
 
-#include "model/config/families.h"
 
 namespace prm {
 namespace {
