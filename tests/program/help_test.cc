@@ -1,4 +1,4 @@
-// What --help and the READMEs promise: every flag is run by a test, every command shown exists.
+// What --help and the pages promise: every flag is run by a test, every command shown exists.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -94,12 +94,12 @@ TEST_F(HelpProgram, EveryFlagIsRunByATestOrAScript) {
   }
 }
 
-// The commands of a README: lines of its code blocks, joined where they end in \, and `prm ..` in
+// The commands of a page: lines of its code blocks, joined where they end in \, and `prm ..` in
 // its text.
-std::vector<std::string> CommandsOf(const std::string& readme) {
+std::vector<std::string> CommandsOf(const std::string& page) {
   std::vector<std::string> commands;
   bool fenced = false, goes_on = false;
-  for (const std::string& line : LinesOf(readme)) {
+  for (const std::string& line : LinesOf(page)) {
     if (line.starts_with("```")) fenced = !fenced;
     const size_t begin = line.find_first_not_of(' ');
     if (begin == line.npos) continue;
@@ -128,15 +128,16 @@ TEST(HelpCommands, AreThoseOfCodeBlocksAndOfTheText) {
             (std::vector<std::string>{"prm a --b", "prm c", "prm d  --e", "prm f"}));
 }
 
-TEST_F(HelpProgram, EveryCommandShownInAReadmeExists) {
+TEST_F(HelpProgram, EveryCommandShownOnAPageExists) {
   int commands = 0;
   for (fs::recursive_directory_iterator at(PRM_SOURCE_DIR), end; at != end; ++at) {
     const std::string name = at->path().filename().string();
     if (name.starts_with(".") || (at.depth() == 0 && name.starts_with("build"))) {
       at.disable_recursion_pending();
     }
-    if (name != "README.md") continue;
     const std::string inside = at->path().string().substr(std::string(PRM_SOURCE_DIR).size());
+    const bool is_of_docs = inside.starts_with("/docs/") && name.ends_with(".md");
+    if (name != "README.md" && name != "CONTRIBUTING.md" && !is_of_docs) continue;
     for (const std::string& command : CommandsOf(ReadText(at->path()))) {
       ++commands;
       std::string verb;

@@ -89,7 +89,7 @@ TEST_F(ServeProgram, StartsWithEveryFlagThatIsShownAnywhereAndDoesAllItDoes) {
   std::string command = "serve", used;
   for (const auto& [flag, value] : flags) command += " " + flag + " " + value;
   std::set<std::string> shown = FlagsIn(Run("serve --help").out);
-  for (const char* document : {"README.md", "serve/README.md", "model/README.md"}) {
+  for (const char* document : {"README.md", "docs/serving.md", "docs/checkpoints.md"}) {
     shown.merge(FlagsIn(ExamplesOf("serve", document)));
   }
   shown.erase("--help");
