@@ -100,7 +100,8 @@ struct CheckReport {
 // and evaluation files that are none.
 CheckReport CheckTraces(const CheckOptions& options);
 
-// The report as one page of text, as JSON (keys as in README), and as one HTML page with pictures.
+// The report as one page of text, as JSON (keys as in docs/checking_data.md), and as one HTML page
+// with pictures.
 std::string CheckText(const CheckReport& report);
 std::string CheckJson(const CheckReport& report);
 std::string CheckHtml(const CheckReport& report);

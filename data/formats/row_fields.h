@@ -31,7 +31,7 @@ class MetaFields {
   std::set<std::string, std::less<>> names_;
 };
 
-// The members of one row by name. Throws what data/json_lines throws.
+// The members of one row by name. Throws what data/io/json_lines throws.
 class RowFields {
  public:
   RowFields(const JsonField& row, std::initializer_list<std::string_view> names);

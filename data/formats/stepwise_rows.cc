@@ -1,6 +1,6 @@
 // Rows with one label a step.
 //
-// native: data/trace_reader.h.
+// native: data/records/trace_reader.h.
 // huggingface: native rows as `prm data export --to huggingface` writes them, every column in every
 //   row, with "meta" and "annotations" as JSON text under "meta_json" and "annotations_json", so
 //   that all rows have one schema.

@@ -1,4 +1,4 @@
-// Gzip and xz as streams of bytes, for data/text_io.
+// Gzip and xz as streams of bytes, for data/io/text_io.
 #pragma once
 
 #include <cstddef>

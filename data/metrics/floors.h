@@ -15,8 +15,8 @@ enum class Floor {
 };
 
 // p_correct of every step of `test`, [traces][steps], by logistic regression fitted on the
-// annotated steps of `train`; nullopt where `train` lacks a class. data/README.md says how the
-// features were chosen and what they reach.
+// annotated steps of `train`; nullopt where `train` lacks a class. bench/results/floors.md says
+// how the features were chosen and what they reach.
 std::optional<std::vector<std::vector<float>>> TextFreeScores(std::span<const Trace> train,
                                                               std::span<const Trace> test,
                                                               Floor floor);

@@ -1,5 +1,6 @@
 // One self-contained HTML page for a report: nothing is loaded from outside and no script runs.
-// Readable from 375 px on, in light and dark, with contrast AA. Pictures: data/html_pictures.h.
+// Readable from 375 px on, in light and dark, with contrast AA. Pictures:
+// data/report/html_pictures.h.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,7 @@
     python tests/golden/families.py
 
 The backbones are those of transformers. No weights are stored: both sides make them from the tensor's name (splitmix64), and token ids from
-the trace's number. The C++ side is tests/model/golden_families_test.cc.
+the trace's number. The C++ side is tests/model/decoder/golden_families_test.cc.
 """
 
 import json

@@ -3,7 +3,7 @@
     pip install torch transformers==5.17.0 peft==0.21.2
     python tests/golden/peft_merge.py
 
-The files are those that save_pretrained() writes, in hexadecimal. The C++ side is tests/model/golden_peft_test.cc.
+The files are those that save_pretrained() writes, in hexadecimal. The C++ side is tests/model/exchange/golden_peft_test.cc.
 """
 
 import json

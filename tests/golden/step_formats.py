@@ -4,7 +4,7 @@
     python tests/golden/step_formats.py FOLDER_OF_TOKENIZERS
 
 Each function does what its model's card or evaluation script does: the whole text is tokenized at
-once, and reads are found by searching the ids. The C++ side is tests/model/published_formats_test.cc.
+once, and reads are found by searching the ids. The C++ side is tests/model/config/published_formats_test.cc.
 """
 
 import json
