@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/math_text/math_tokens.h"
 #include "data/math_text/verdict.h"
 #include "data/symbolic/evaluate.h"
 
