@@ -65,8 +65,8 @@ class DuplicateFinder {
 struct DedupOptions {
   std::filesystem::path in;
   std::filesystem::path out;
-  std::filesystem::path report;  // JSON lines, one a finding; empty: none
-  bool near = true;              // remove near-duplicates too
+  std::filesystem::path report = {};  // JSON lines, one a finding; empty: none
+  bool near = true;                   // remove near-duplicates too
   int threads = 2;
 };
 

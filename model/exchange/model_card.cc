@@ -114,13 +114,13 @@ std::string Metrics(const std::string& lines) {
   if (evaluations.size() > kRows) evaluations.erase(evaluations.begin(), evaluations.end() - kRows);
   std::string head = "|", rule = "|", rows;
   for (const auto& [key, value] : evaluations[0].items()) {
-    head += " " + key + " |";
+    head += StrCat(" ", key, " |");
     rule += "---|";
   }
   for (const json& evaluation : evaluations) {
     rows += "|";
     for (const auto& [key, value] : evaluations[0].items()) {
-      rows += " " + evaluation.value(key, json()).dump() + " |";
+      rows += StrCat(" ", evaluation.value(key, json()).dump(), " |");
     }
     rows += "\n";
   }

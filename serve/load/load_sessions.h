@@ -53,10 +53,10 @@ class LoadSessions {
   struct Stream;
   struct Session {
     const Trace* trace = nullptr;
-    int sent = 0;                // steps
-    int end = 0;                 // steps to send
-    int tokens = 0;              // of the trace so far
-    std::deque<LoadCall> calls;  // that wait for answers
+    int sent = 0;                     // steps
+    int end = 0;                      // steps to send
+    int tokens = 0;                   // of the trace so far
+    std::deque<LoadCall> calls = {};  // that wait for answers
     bool grows() const { return sent < end; }
   };
   // The step that an Append sends.
