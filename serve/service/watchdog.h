@@ -15,7 +15,7 @@ struct WatchdogOptions {
   std::chrono::milliseconds period{10'000};  // between calls; also how long one may take
   // A number that grows when the server turns a connection away: that is an answer, too. May be
   // empty.
-  std::function<int64_t()> refused;
+  std::function<int64_t()> refused = {};
 };
 
 // How many calls in a row find nobody before a server is called deaf.

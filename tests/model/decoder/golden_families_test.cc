@@ -146,7 +146,10 @@ double WorstDifference(const GoldenModel& model, const json& golden, size_t batc
 }
 
 constexpr size_t kAllBatches = 3, kTraces = 1 + 5 + 32;
-constexpr double kFloat32Tolerance = 1e-5, kBFloat16Tolerance = 2e-2;
+constexpr double kFloat32Tolerance = 1e-5;
+// Of a model with random weights, which amplifies rounding; 0.023 where the CPU has no product of
+// bfloat16 and sums in another order.
+constexpr double kBFloat16Tolerance = 3e-2;
 
 std::vector<std::string> NamesOf(const char* what) {
   std::vector<std::string> names;
