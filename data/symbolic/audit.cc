@@ -55,14 +55,6 @@ std::string Percent(const Proportion& p, int decimals) {
 double Proportion::Low() const { return hits == 0 ? 0 : Wilson(*this, -1); }
 double Proportion::High() const { return hits == of ? 1 : Wilson(*this, 1); }
 
-void VerdictCounts::Add(const StepCheck& check) {
-  ++steps;
-  ++verdicts[size_t(check.verdict)];
-  ++reasons[size_t(check.reason)];
-  all_ok += check.AllOk();
-  soft += check.severity == Severity::kSoft;
-}
-
 std::string_view AuditStyle(std::string_view source) {
   for (const std::string_view gsm8k : {"eic_gsm8k", "verify_then_generate", "mr_gsm8k_partial"}) {
     if (source == gsm8k) return "gsm8k";

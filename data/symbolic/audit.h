@@ -1,7 +1,6 @@
 // How often the checker refutes right steps and finds wrong ones.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -10,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "data/math_text/verdict.h"
 #include "data/symbolic/step_checker.h"
+#include "data/symbolic/verdict_counts.h"
 #include "data/trace.h"
 
 namespace prm {
@@ -24,16 +23,6 @@ struct Proportion {
   double value() const { return of == 0 ? 0 : double(hits) / double(of); }
   double Low() const;
   double High() const;
-};
-
-// Verdicts over steps, by source.
-struct VerdictCounts {
-  int64_t steps = 0;
-  std::array<int64_t, 3> verdicts{};  // by Verdict
-  int64_t all_ok = 0;                 // steps of which every relation is arith_ok
-  int64_t soft = 0;                   // refuted against the context alone
-  std::array<int64_t, kNumReasons> reasons{};
-  void Add(const StepCheck& check);
 };
 
 // "gsm8k" for grade-school prose, "prm800k" for competition solutions with LaTeX, "" for others.

@@ -15,6 +15,7 @@
 #include "data/records/trace_reader.h"
 #include "data/symbolic/audit.h"
 #include "data/symbolic/check_worker.h"
+#include "data/symbolic/verdict_counts.h"
 
 namespace prm {
 namespace {
