@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/report_errors.h"
 #include "data/error.h"
 #include "data/io/text_io.h"
 #include "data/records/trace_reader.h"
@@ -104,16 +105,6 @@ void RunOnce(const std::string& name, Body body, const Args&... args) {
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
   benchmark::RunSpecifiedBenchmarks();
-}
-
-// A program's main: what is wrong with the input goes to standard error, exit code 1.
-inline int ReportErrors(const char* program, int (*run)(int, char**), int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    std::fprintf(stderr, "%s: %s\n", program, error.what());
-    return 1;
-  }
 }
 
 // Of this process's own memory: getrusage would count its parent's from before exec.

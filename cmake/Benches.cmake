@@ -1,8 +1,15 @@
-# Each bench/NAME_bench.cc is a program of its own, one per question; prm_test runs the drivers on a
-# tiny model.
+# Each NAME_bench.cc is a program of its own, one per question; prm_test runs the drivers on a tiny
+# model.
+
+# Counts, and measures no time: it needs no Google Benchmark.
+add_executable(audit_bench bench/symbolic/audit_bench.cc bench/symbolic/audit.cc)
+target_compile_options(audit_bench PRIVATE ${PRM_WARNINGS})
+target_compile_definitions(audit_bench PRIVATE PRM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+target_link_libraries(audit_bench PRIVATE prm_data)
+
 find_package(benchmark QUIET)
 if(NOT benchmark_FOUND)
-  message(STATUS "Benches: not built (no Google Benchmark)")
+  message(STATUS "Benches of speed: not built (no Google Benchmark)")
   return()
 endif()
 # Benches that include gRPC; the others may include LibTorch, whose folder carries old protobuf headers.
@@ -24,7 +31,7 @@ endforeach()
 
 if(TARGET prm_test)
   target_compile_definitions(prm_test PRIVATE PRM_BENCHES)
-  add_dependencies(prm_test training_bench scoring_bench works_bench)
+  add_dependencies(prm_test audit_bench training_bench scoring_bench works_bench)
 endif()
 
 # Of a day with a GPU: that each of its commands exists, takes its flags and ends well, tiny, on the

@@ -73,6 +73,10 @@ if(TARGET data_test)
   # Its definitions change the layout of the parser that json_lines_test shares with prm_data.
   target_link_libraries(data_test PRIVATE simdjson::simdjson)
 endif()
+# What benches count, without their programs: it runs under the sanitizers, too.
+file(GLOB sources CONFIGURE_DEPENDS tests/bench/*/*_test.cc)
+prm_add_test(bench_test ${sources} bench/symbolic/audit.cc)
+target_link_libraries(bench_test PRIVATE prm_data)
 if(TARGET serve_test)
   target_link_libraries(serve_test PRIVATE prm_proto spdlog::spdlog)
   # A server to be killed.

@@ -1,5 +1,6 @@
 // prm data verify
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <map>
@@ -13,7 +14,6 @@
 #include "data/io/text_io.h"
 #include "data/math_text/verdict.h"
 #include "data/records/trace_reader.h"
-#include "data/symbolic/audit.h"
 #include "data/symbolic/check_worker.h"
 #include "data/symbolic/verdict_counts.h"
 
@@ -23,10 +23,8 @@ namespace {
 struct VerifyFlags {
   std::string file;
   std::string json;
-  std::string confirmed;
   bool steps = false;
   bool summary = false;
-  bool audit = false;
   bool in_process = false;
 };
 
@@ -103,8 +101,8 @@ void PrintSummary(const std::map<std::string, VerdictCounts>& by_source, const V
 }
 
 void Verify(const VerifyFlags& flags) {
-  CheckOutputs({flags.file, flags.confirmed}, {flags.json});
-  const StepCheckOptions options{.describe = !flags.json.empty() || flags.audit};
+  CheckOutputs({flags.file}, {flags.json});
+  const StepCheckOptions options{.describe = !flags.json.empty()};
   std::optional<CheckWorker> worker;
   if (!flags.in_process) worker.emplace(WorkerLimits{}, options);
   StepChecker checker("", options);
@@ -113,8 +111,6 @@ void Verify(const VerifyFlags& flags) {
   if (!flags.json.empty()) json.emplace(flags.json);
   std::map<std::string, VerdictCounts> by_source;
   VerdictCounts all;
-  Auditor auditor(flags.confirmed.empty() ? std::set<std::string>{}
-                                          : ReadConfirmedSlips(flags.confirmed));
   std::chrono::steady_clock::duration checking{};
   for (Trace trace; reader.Next(&trace);) {
     const auto start = std::chrono::steady_clock::now();
@@ -134,16 +130,9 @@ void Verify(const VerifyFlags& flags) {
     }
     if (json) json->Write(ToJson(trace, checks));
     if (flags.steps) PrintSteps(trace, checks);
-    if (flags.audit) auditor.Add(trace, checks);
   }
   if (json) json->Commit();
-  if (flags.summary || (!flags.steps && !flags.audit && flags.json.empty())) {
-    PrintSummary(by_source, all);
-  }
-  if (flags.audit) {
-    std::cout << auditor.ToMarkdown() << "\nHard refutations of steps labelled right:\n";
-    for (const std::string& id : auditor.audit().refuted_right) std::cout << id << "\n";
-  }
+  if (flags.summary || (!flags.steps && flags.json.empty())) PrintSummary(by_source, all);
   const double seconds = std::chrono::duration<double>(checking).count();
   std::cerr << all.steps << " steps checked in " << seconds << " s ("
             << int64_t(double(all.steps) / std::max(seconds, 1e-9)) << " steps/s)";
@@ -167,11 +156,6 @@ void AddVerifyCommand(CLI::App& data) {
   verify->add_flag(
       "--summary", flags->summary,
       "Prints counts by source and reason; the default where no other output is asked");
-  verify->add_flag("--audit", flags->audit,
-                   "Prints false refutations and recall against the file's labels, by source and "
-                   "half of the fixed split");
-  verify->add_option("--confirmed", flags->confirmed,
-                     "For --audit: identifiers of refuted steps that are real slips of the source");
   verify->add_flag("--in-process", flags->in_process,
                    "Checks without the worker process and its memory and time limits");
   verify->callback([flags] { Verify(*flags); });

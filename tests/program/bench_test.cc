@@ -11,6 +11,8 @@ namespace prm {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
 
 class BenchProgram : public PrmProgram {
  protected:
@@ -89,6 +91,24 @@ TEST_F(BenchProgram, ServingRunsWithEveryFlag) {
 }
 
 #ifdef PRM_BENCHES
+
+TEST_F(BenchProgram, AuditPrintsRefutedStepsThatAreLabelledRight) {
+  WriteText(Path("sums.jsonl"),
+            R"({"id":"a","problem":"p","source":"s","steps":["2 + 3 = 5","2 + 3 = 6"],)"
+            R"("labels":["correct_necessary","correct_necessary"]})"
+            "\n");
+  WriteText(Path("confirmed"), "");
+  const std::string program = (fs::path(PRM_PROGRAM).parent_path() / "audit_bench").string();
+  const auto audit = [&] {
+    const std::string command = program + " --data " + Path("sums.jsonl") + " --confirmed " +
+                                Path("confirmed") + " >" + Path("audit.md");
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return ReadText(Path("audit.md"));
+  };
+  EXPECT_THAT(audit(), AllOf(HasSubstr("| 2 | 50.0 % | 1 (0) |"), HasSubstr("\na:1\n")));
+  WriteText(Path("confirmed"), "a:1  # read\n");
+  EXPECT_THAT(audit(), AllOf(HasSubstr("| 2 | 50.0 % | 1 (1) |"), HasSubstr("\na:1 confirmed\n")));
+}
 
 TEST_F(BenchProgram, CompareRunsACheckpointOfTrainingWithEveryFlag) {
   const std::string flags = " --model " + Path("run/best") + " --data " + Path("data/dev.jsonl") +

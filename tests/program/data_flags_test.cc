@@ -234,9 +234,6 @@ TEST_F(FlagsProgram, VerifyPrintsWhatIsAsked) {
   EXPECT_FALSE(Holds(Printed(verify + " --steps"), "by reason"));
   EXPECT_TRUE(Holds(Printed(verify + " --steps --summary"), "by reason"));
   EXPECT_EQ(Printed(verify + " --in-process"), Printed(verify));
-  EXPECT_TRUE(Holds(Printed(verify + " --audit"), "a:1"));
-  const std::string confirmed = File("confirmed", "a:1\n");
-  EXPECT_FALSE(Holds(Printed(verify + " --audit --confirmed " + confirmed), "\na:1\n"));
   Printed(verify + " --json " + Path("verified.jsonl"));
   EXPECT_EQ(Lines(ReadText(Path("verified.jsonl")))[0]["steps"][1]["verdict"], "refuted");
 }

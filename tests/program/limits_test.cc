@@ -76,7 +76,6 @@ class LimitsProgram : public PrmProgram {
         "data check " + dev + " --plan FILE",
         "data qa FILE",
         "data verify FILE",
-        "data verify " + dev + " --audit --confirmed FILE",
         "data dedup FILE --out -",
         "data split FILE --train -",
         "data curate FILE --out -",
@@ -150,7 +149,6 @@ TEST_F(LimitsProgram, BracketsNestedDeepAreRefusedByEveryVerb) {
        {"{\"id\":\"a\",\"meta\":" + deep + "}", deep, objects + "1" + std::string(50'000, '}')}) {
     const std::string file = File("deep.jsonl", text);
     for (const std::string& reader : Readers()) {
-      if (reader.find("--confirmed") != reader.npos) continue;  // a list of ids, no JSON
       const Outcome outcome = Run(With(reader, file));
       const bool counts = reader.starts_with("data import") || reader.starts_with("data export");
       const bool reports =

@@ -1,10 +1,10 @@
-#include "data/symbolic/held_out.h"
+#include "bench/symbolic/held_out.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace prm {
+namespace prm::bench {
 namespace {
 
 // Published figures rest on these sides.
@@ -43,4 +43,4 @@ TEST(HeldOut, TheHalvesAreHalves) {
 }
 
 }  // namespace
-}  // namespace prm
+}  // namespace prm::bench

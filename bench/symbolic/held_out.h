@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace prm {
+namespace prm::bench {
 
 // Part of every published figure of the checker: a change asks for new rules and new figures.
 inline constexpr uint64_t kSymbolicSplitSeed = 20261121;
@@ -29,4 +29,4 @@ constexpr bool IsHeldOut(std::string_view problem) {
   return ((hash ^ (hash >> 32)) & 1) != 0;
 }
 
-}  // namespace prm
+}  // namespace prm::bench

@@ -1,12 +1,12 @@
-#include "data/symbolic/audit.h"
+#include "bench/symbolic/audit.h"
 
 #include <gtest/gtest.h>
 
+#include "bench/symbolic/held_out.h"
 #include "data/records/trace_reader.h"
-#include "data/symbolic/held_out.h"
 #include "tests/shared_data.h"
 
-namespace prm {
+namespace prm::bench {
 namespace {
 
 TEST(Audit, WilsonIntervals) {
@@ -54,7 +54,7 @@ TEST(Audit, CountsRefutationsOfRightStepsApartFromConfirmedSlips) {
 TEST(Audit, TheBarsHoldOnTheHeldOutHalves) {
   PRM_NEED_SHARED_DATA("steps/train.jsonl.xz");
   Auditor auditor(
-      ReadConfirmedSlips(std::filesystem::path(PRM_SOURCE_DIR) / "data/symbolic/confirmed_slips"));
+      ReadConfirmedSlips(std::filesystem::path(PRM_SOURCE_DIR) / "bench/symbolic/confirmed_slips"));
   StepChecker checker("");
   for (const char* file : {"steps/train.jsonl.xz", "steps/dev.jsonl.xz"}) {
     TraceReader reader(SharedData() / file);
@@ -75,4 +75,4 @@ TEST(Audit, TheBarsHoldOnTheHeldOutHalves) {
 }
 
 }  // namespace
-}  // namespace prm
+}  // namespace prm::bench

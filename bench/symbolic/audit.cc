@@ -1,18 +1,18 @@
-#include "data/symbolic/audit.h"
+#include "bench/symbolic/audit.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "bench/symbolic/held_out.h"
 #include "data/error.h"
 #include "data/io/text_io.h"
 #include "data/math_text/verdict.h"
-#include "data/symbolic/held_out.h"
 #include "data/synth/corruption.h"
 #include "data/text/ascii.h"
 
-namespace prm {
+namespace prm::bench {
 namespace {
 
 constexpr double kZ = 1.959963984540054;
@@ -172,4 +172,4 @@ std::set<std::string> ReadConfirmedSlips(const std::filesystem::path& path) {
   return slips;
 }
 
-}  // namespace prm
+}  // namespace prm::bench

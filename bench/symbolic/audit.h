@@ -13,7 +13,7 @@
 #include "data/symbolic/verdict_counts.h"
 #include "data/trace.h"
 
-namespace prm {
+namespace prm::bench {
 
 // Wilson score interval of 95 %. Source: Wilson 1927, "Probable inference, the law of succession,
 // and statistical inference", JASA 22.
@@ -73,4 +73,4 @@ class Auditor {
 // file.
 std::set<std::string> ReadConfirmedSlips(const std::filesystem::path& path);
 
-}  // namespace prm
+}  // namespace prm::bench
