@@ -120,7 +120,6 @@ void Auditor::Add(const Trace& trace, const std::vector<StepCheck>& checks) {
     for (const std::string& key : keys) {
       AuditRow& row = audit_.rows[key];
       if (right) row.right.Add(checks[i]);
-      if (*step.label == StepLabel::kIncorrect) row.wrong.Add(checks[i]);
       row.right_refuted += right && hard;
       row.confirmed += confirmed;
       if (closed_found) {

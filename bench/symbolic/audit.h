@@ -30,7 +30,6 @@ std::string_view AuditStyle(std::string_view source);
 
 struct AuditRow {
   VerdictCounts right;        // steps labelled correct
-  VerdictCounts wrong;        // steps labelled incorrect
   int64_t right_refuted = 0;  // hard refutations of right steps
   int64_t confirmed = 0;      // of them, those listed as real slips of the source
   Proportion closed_recall;   // closed arithmetic, corrupted: refuted hard
