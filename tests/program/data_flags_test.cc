@@ -234,8 +234,11 @@ TEST_F(FlagsProgram, VerifyPrintsWhatIsAsked) {
   EXPECT_FALSE(Holds(Printed(verify + " --steps"), "by reason"));
   EXPECT_TRUE(Holds(Printed(verify + " --steps --summary"), "by reason"));
   EXPECT_EQ(Printed(verify + " --in-process"), Printed(verify));
-  Printed(verify + " --json " + Path("verified.jsonl"));
+  const std::string to_file = " --json " + Path("verified.jsonl");
+  EXPECT_EQ(Printed(verify + to_file), "");
   EXPECT_EQ(Lines(ReadText(Path("verified.jsonl")))[0]["steps"][1]["verdict"], "refuted");
+  EXPECT_TRUE(Holds(Printed(verify), "by reason"));
+  EXPECT_EQ(Printed(verify + to_file + " --summary"), Printed(verify));
 }
 
 TEST_F(FlagsProgram, CorruptGivesEqualFilesForEqualSeeds) {
