@@ -253,7 +253,8 @@ void CheckCycles(const Tree& tree, Faults& faults) {
       if (tree.contains(include.path) && from != to) edges[from].insert(to);
     }
   }
-  for (const std::vector<std::string>& group : Cycles(edges).found()) {
+  const Cycles cycles(edges);
+  for (const std::vector<std::string>& group : cycles.found()) {
     std::string names;
     for (const std::string& unit : group) names += StrCat(names.empty() ? "" : ", ", unit);
     faults.push_back(StrCat("these include each other: ", names));
