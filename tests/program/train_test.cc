@@ -359,8 +359,8 @@ TEST_F(TrainProgram, PrmJsonHasEveryOptionThatChangesTheResult) {
   }
   // Flags that have no part in it: paths, and what is only about the run.
   const Outcome help = Run("train --help");
-  const std::vector<std::string> others = {"help", "model",  "data",        "dev",
-                                           "out",  "resume", "save_minutes"};
+  const std::vector<std::string> others = {"help", "model",  "data",         "dev",
+                                           "out",  "resume", "save_minutes", "no_verify"};
   for (std::string flag : Shown(help.out, "\n  --([a-z-]+)")) {
     std::ranges::replace(flag, '-', '_');
     EXPECT_TRUE(options.contains(flag) || std::ranges::find(others, flag) != others.end()) << flag;
