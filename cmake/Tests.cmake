@@ -18,13 +18,16 @@ endfunction()
 if(PRM_SANITIZE STREQUAL "thread")
   prm_add_test(threads_test
     model/scoring/prefix_tree.cc
-    serve/batching/batch_forming.cc serve/batching/batcher.cc serve/batching/shares.cc
+    serve/batching/batch_forming.cc serve/batching/batch_queue.cc serve/batching/batch_run.cc
+    serve/batching/batcher.cc serve/batching/shares.cc
     serve/service/call_record.cc serve/service/server_metrics.cc serve/service/session.cc
     serve/service/session_service.cc serve/service/thread_pool.cc
     tests/data/tokenizers/bpe_tokenizer_test.cc
     tests/model/scoring/prefix_tree_test.cc
-    tests/serve/batching/batch_forming_test.cc tests/serve/batching/batcher_chunks_test.cc
-    tests/serve/batching/batcher_test.cc tests/serve/batching/shares_test.cc
+    tests/serve/batching/batch_forming_test.cc tests/serve/batching/batch_queue_test.cc
+    tests/serve/batching/batcher_chunks_test.cc
+    tests/serve/batching/batcher_test.cc tests/serve/batching/batcher_workers_test.cc
+    tests/serve/batching/shares_test.cc
     tests/serve/service/server_metrics_test.cc tests/serve/service/session_service_test.cc
     tests/serve/service/session_service_limits_test.cc tests/serve/service/thread_pool_test.cc)
   target_link_libraries(threads_test PRIVATE prm_data spdlog::spdlog prometheus-cpp::core)
@@ -107,7 +110,7 @@ if(TARGET prm_program)
 endif()
 
 # Installs into a temporary prefix, builds a consumer against it and runs that.
-if(TARGET prm_program AND EXISTS "${PROJECT_SOURCE_DIR}/tests/install_consumer/run.cmake")
+if(TARGET prm_program)
   add_test(NAME install_consumer COMMAND "${CMAKE_COMMAND}"
     "-DSOURCE=${PROJECT_SOURCE_DIR}/tests/install_consumer" "-DBUILD=${PROJECT_BINARY_DIR}"
     "-DGENERATOR=${CMAKE_GENERATOR}" -P "${PROJECT_SOURCE_DIR}/tests/install_consumer/run.cmake")

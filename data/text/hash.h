@@ -24,11 +24,28 @@ struct TextKeyHash {
 
 // A value as good as random, from any value. Source: SplitMix64, Steele et al. 2014, "Fast
 // splittable pseudorandom number generators", section 5.
+inline constexpr uint64_t kScrambleStep = 0x9E3779B97F4A7C15u;
 constexpr uint64_t Scramble(uint64_t value) {
-  value += 0x9E3779B97F4A7C15u;
+  value += kScrambleStep;
   value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9u;
   value = (value ^ (value >> 27)) * 0x94D049BB133111EBu;
   return value ^ (value >> 31);
 }
+
+// FNV-1a of 64 bits, for keys that need no quality and for sums that are compared; Mix takes a
+// number as if it were one byte. Source: Fowler, Noll and Vo; draft-eastlake-fnv, section 3.
+class Fnv1a {
+ public:
+  // Seeds give hashes of their own; 0 is the standard's.
+  constexpr explicit Fnv1a(uint64_t seed = 0) : value_(0xCBF29CE484222325u ^ seed) {}
+  constexpr void Mix(uint64_t value) { value_ = (value_ ^ value) * 0x100000001B3u; }
+  constexpr void Add(std::string_view bytes) {
+    for (const char c : bytes) Mix(static_cast<unsigned char>(c));
+  }
+  constexpr uint64_t value() const { return value_; }
+
+ private:
+  uint64_t value_;
+};
 
 }  // namespace prm

@@ -16,17 +16,38 @@ struct Flow {
 using FlowKey = std::pair<uint64_t, Priority>;
 using Flows = std::map<FlowKey, Flow>;
 
+enum class Fate { kLives, kExpired, kCancelled };
+
+Fate FateOf(const WaitingTrace& trace, SteadyTime now) {
+  if (trace.IsCancelled()) return Fate::kCancelled;
+  return trace.deadline <= now ? Fate::kExpired : Fate::kLives;
+}
+
+// False where the trace lives.
+bool NoteDead(const WaitingTrace& trace, size_t index, SteadyTime now, DeadTraces* dead) {
+  const Fate fate = FateOf(trace, now);
+  if (fate == Fate::kLives) return false;
+  (fate == Fate::kExpired ? dead->expired : dead->cancelled).push_back(index);
+  return true;
+}
+
+bool MayTake(const BatchWorker& worker, const WaitingTrace& trace) {
+  if (trace.worker == worker.index) return true;
+  return trace.begun == 0 && trace.worker < worker.takes_from.size() &&
+         worker.takes_from[trace.worker];
+}
+
 // The traces that may be taken; what is dead goes to the plan.
-Flows SortOut(std::span<const WaitingTrace> queue, SteadyTime now, BatchPlan* plan) {
+Flows SortOut(std::span<const WaitingTrace> queue, SteadyTime now, const BatchWorker& worker,
+              BatchPlan* plan) {
   Flows flows;
+  // What comes together is of one client most of the time, so the last flow is looked at first.
+  auto last = flows.end();
   for (size_t i = 0; i < queue.size(); ++i) {
-    if (queue[i].cancelled) {
-      plan->cancelled.push_back(i);
-    } else if (queue[i].deadline <= now) {
-      plan->expired.push_back(i);
-    } else if (!queue[i].elsewhere) {
-      flows[{queue[i].client, queue[i].priority}].traces.push_back(i);
-    }
+    if (NoteDead(queue[i], i, now, &plan->dead) || !MayTake(worker, queue[i])) continue;
+    const FlowKey key{queue[i].client, queue[i].priority};
+    if (last == flows.end() || last->first != key) last = flows.try_emplace(key).first;
+    last->second.traces.push_back(i);
   }
   return flows;
 }
@@ -58,13 +79,13 @@ struct Rank {
   }
 };
 
-class Forming {
+class PartialBatch {
  public:
-  Forming(std::span<const WaitingTrace> queue, SteadyTime now, const BatchLimits& limits,
-          BatchPlan* plan)
-      : queue_(queue), now_(now), limits_(limits), plan_(*plan) {}
+  PartialBatch(std::span<const WaitingTrace> queue, SteadyTime now, const BatchLimits& limits,
+               size_t worker, BatchPlan* plan)
+      : queue_(queue), now_(now), limits_(limits), worker_(worker), plan_(*plan) {}
 
-  void Take(Flows flows, const CostFunction& cost) {
+  void Take(Flows flows) {
     using Entry = std::pair<Rank, Flows::iterator>;
     const auto later = [](const Entry& a, const Entry& b) { return a.first > b.first; };
     std::priority_queue<Entry, std::vector<Entry>, decltype(later)> heads(later);
@@ -78,7 +99,7 @@ class Forming {
         push(flow);
         continue;
       }
-      if (!TryTake(rank.trace, cost)) return;
+      if (!TryTake(rank.trace)) return;
       if (++flow->second.next < flow->second.traces.size()) push(flow);
     }
   }
@@ -94,13 +115,27 @@ class Forming {
     return {int64_t(flow.first.second) - aged, plan_.shares.tokens.at(flow.first.first), head};
   }
 
+  // The tokens of a trace that need not be computed in this batch.
+  int64_t KnownOf(const WaitingTrace& trace) const {
+    if (trace.no_prefix) return 0;
+    int64_t known = trace.worker == worker_ ? trace.known : 0;
+    int siblings = 0;
+    for (auto member = plan_.batch.rbegin(); member != plan_.batch.rend() && siblings < kSiblings;
+         ++member) {
+      const WaitingTrace& other = queue_[member->index];
+      if (other.problem != trace.problem || other.no_prefix) continue;
+      ++siblings;
+      known = std::max(known, std::min(member->end, SharedTokens(trace, other)));
+    }
+    return std::clamp<int64_t>(known, 0, trace.tokens);
+  }
+
   // False, and nothing is taken, where the batch is full.
-  bool TryTake(size_t index, const CostFunction& cost) {
+  bool TryTake(size_t index) {
     const WaitingTrace& trace = queue_[index];
-    const int64_t whole = std::clamp<int64_t>(cost(index, plan_.batch), 0, trace.tokens);
-    const int64_t known = trace.tokens - whole;
-    BatchMember member{index, trace.tokens, whole};
-    if (limits_.chunk_tokens > 0 && !trace.whole) {
+    const int64_t known = KnownOf(trace);
+    BatchMember member{index, trace.tokens, trace.tokens - known};
+    if (limits_.chunk_tokens > 0 && !trace.no_prefix) {
       member.end = std::min(member.end, std::max(known, trace.begun) + limits_.chunk_tokens);
       member.cost = std::max<int64_t>(0, member.end - known);
     }
@@ -115,6 +150,7 @@ class Forming {
   const std::span<const WaitingTrace> queue_;
   const SteadyTime now_;
   const BatchLimits& limits_;
+  const size_t worker_;
   BatchPlan& plan_;
   int64_t tokens_ = 0;
 };
@@ -122,12 +158,29 @@ class Forming {
 }  // namespace
 
 BatchPlan FormBatch(std::span<const WaitingTrace> queue, SteadyTime now, const BatchLimits& limits,
-                    const ClientShares& shares, const CostFunction& cost) {
+                    const ClientShares& shares, const BatchWorker& worker) {
   BatchPlan plan;
-  Flows flows = SortOut(queue, now, &plan);
+  Flows flows = SortOut(queue, now, worker, &plan);
   plan.shares = SharesOf(flows, shares);
-  Forming(queue, now, limits, &plan).Take(std::move(flows), cost);
+  PartialBatch(queue, now, limits, worker.index, &plan).Take(std::move(flows));
   return plan;
+}
+
+int64_t SharedTokens(const WaitingTrace& a, const WaitingTrace& b) {
+  if (a.problem != b.problem) return 0;
+  // Where prefixes of one length are equal, all shorter ones are.
+  size_t equal = 0, unequal = std::min(a.prefixes.size(), b.prefixes.size()) + 1;
+  while (equal + 1 < unequal) {
+    const size_t middle = (equal + unequal) / 2;
+    (a.prefixes[middle - 1] == b.prefixes[middle - 1] ? equal : unequal) = middle;
+  }
+  return std::max(std::min(a.prompt_tokens, b.prompt_tokens), int64_t(equal) * kPrefixTokens);
+}
+
+DeadTraces FindDead(std::span<const WaitingTrace> queue, SteadyTime now) {
+  DeadTraces dead;
+  for (size_t i = 0; i < queue.size(); ++i) NoteDead(queue[i], i, now, &dead);
+  return dead;
 }
 
 }  // namespace prm

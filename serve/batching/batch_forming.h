@@ -2,10 +2,10 @@
 // client has had.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <span>
 #include <utility>
@@ -34,17 +34,39 @@ struct BatchLimits {
   std::chrono::milliseconds aging{5000};
 };
 
-// What FormBatch needs to know of a waiting trace.
+// Traces are compared by the hashes of their prefixes of this many tokens, twice as many, and so
+// on.
+inline constexpr int64_t kPrefixTokens = 16;
+// With how many traces of its problem in a batch a trace is compared.
+inline constexpr int kSiblings = 16;
+
+// What FormBatch needs to know of a waiting trace: numbers that were known before, so that a batch
+// can be formed under a lock.
 struct WaitingTrace {
   int64_t tokens = 0;  // its length
   int64_t begun = 0;   // of these, in its chunks so far
+  int64_t known = 0;   // of these, its worker's scorer had at the front when it was last asked
   Priority priority = Priority::kUnary;
   uint64_t client = 0;
   SteadyTime since{};  // when it began to wait, or to wait again
   SteadyTime deadline = SteadyTime::max();
-  bool cancelled = false;
-  bool whole = false;      // it is never split
-  bool elsewhere = false;  // it waits for another worker; it leaves here only when dead
+  const std::atomic<bool>* cancelled = nullptr;  // null: never
+  bool no_prefix = false;                        // its prefix is not reused: it is never split
+  size_t worker = 0;                             // whose scorer has its prefix
+  uint64_t problem = 0;                          // equal for traces of the same prompt
+  int64_t prompt_tokens = 0;                     // these come before the steps
+  // [tokens / kPrefixTokens]: element k is the hash of the first (k + 1) * kPrefixTokens tokens.
+  std::span<const uint64_t> prefixes{};
+
+  bool IsCancelled() const { return cancelled && cancelled->load(std::memory_order_relaxed); }
+};
+
+// Who takes a batch.
+struct BatchWorker {
+  size_t index = 0;
+  // By worker: whether this one may take the other's traces, those that have not begun, of which
+  // its own scorer knows nothing. May be shorter: the others keep theirs.
+  std::vector<bool> takes_from;
 };
 
 // One trace of a batch: its first `end` tokens, of which `cost` are to be computed.
@@ -55,10 +77,6 @@ struct BatchMember {
   friend bool operator==(const BatchMember&, const BatchMember&) = default;
 };
 
-// How many tokens of the whole trace `index` would have to be computed in a batch with `taken`.
-// Asked as the batch is formed, once a trace, and not for what is not considered.
-using CostFunction = std::function<int64_t(size_t index, std::span<const BatchMember> taken)>;
-
 // What the clients that wait have had; kept from one batch to the next. Clients with nothing
 // waiting are forgotten, so it is no larger than the queue.
 struct ClientShares {
@@ -66,11 +84,16 @@ struct ClientShares {
   std::map<std::pair<uint64_t, Priority>, SteadyTime> last_turns;  // of its traces of a priority
 };
 
-// Indices into the queue; what is in none of them goes on waiting.
+// Indices into the queue, rising.
+struct DeadTraces {
+  std::vector<size_t> expired;  // deadline <= now
+  std::vector<size_t> cancelled;
+};
+
+// Indices into the queue; what is in none of them continues to wait.
 struct BatchPlan {
   std::vector<BatchMember> batch;  // in the order of taking
-  std::vector<size_t> expired;     // rising
-  std::vector<size_t> cancelled;   // rising
+  DeadTraces dead;                 // whoever's they are
   ClientShares shares;
 };
 
@@ -82,12 +105,19 @@ struct BatchPlan {
 //   2. of these, the one whose client had the fewest tokens; a client that begins to wait counts as
 //      having had as many as the one that had fewest;
 //   3. of these, the one that came first.
-// A trace that needs more than chunk_tokens, and may be split, takes part with as many, at least
-// chunk_tokens beyond its last chunk, whatever the cost function says: it always gets on. Every
-// expired (deadline <= now) or cancelled trace leaves, wherever it waits. Source: Sheng et al.
-// 2024, "Fairness in Serving Large Language Models", section 4: the virtual token counter and its
-// lift.
+// What a trace costs is its tokens less those that its worker's scorer has, or that it shares with
+// one before it in the batch, whichever is more. A trace that needs more than chunk_tokens, and may
+// be split, takes part with as many, at least chunk_tokens beyond its last chunk, whatever is known
+// of it: it always advances. Every expired or cancelled trace leaves, wherever it waits.
+// Source: Sheng et al. 2024, "Fairness in Serving Large Language Models", section 4: the virtual
+// token counter and its lift.
 BatchPlan FormBatch(std::span<const WaitingTrace> queue, SteadyTime now, const BatchLimits& limits,
-                    const ClientShares& shares, const CostFunction& cost);
+                    const ClientShares& shares, const BatchWorker& worker = {});
+
+// How many tokens both begin with, as far as prompts and hashes tell.
+int64_t SharedTokens(const WaitingTrace& a, const WaitingTrace& b);
+
+// The traces that wait for nothing any more.
+DeadTraces FindDead(std::span<const WaitingTrace> queue, SteadyTime now);
 
 }  // namespace prm

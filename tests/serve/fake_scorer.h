@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "data/error.h"
+#include "data/text/hash.h"
 #include "model/step_scorer.h"
 #include "tests/byte_tokenizer.h"
 
@@ -20,15 +21,15 @@ namespace prm {
 // Depends on every id up to the read, as a causal model does.
 inline StepScores FakeScores(const TraceTokens& trace) {
   std::vector<LabelProbs> probs;
-  uint64_t hash = 1469598103934665603u;
+  Fnv1a hash;
   size_t next = 0;
   for (size_t t = 0; t < trace.ids.size() && next < trace.step_reads.size(); ++t) {
-    hash = (hash ^ uint64_t(trace.ids[t])) * 1099511628211u;
+    hash.Mix(uint64_t(trace.ids[t]));
     if (int32_t(t) != trace.step_reads[next]) continue;
     std::array<float, kNumLabels> weight;
     float sum = 0;
     for (int k = 0; k < kNumLabels; ++k) {
-      weight[k] = 1 + float((hash >> (8 * k + 16)) & 255);
+      weight[k] = 1 + float((hash.value() >> (8 * k + 16)) & 255);
       sum += weight[k];
     }
     for (float& w : weight) w /= sum;
@@ -130,10 +131,10 @@ class FakeScorer : public StepScorer {
   // A number for each prefix, from one token to all.
   static std::vector<uint64_t> Prefixes(const TraceTokens& trace) {
     std::vector<uint64_t> prefixes;
-    uint64_t hash = 1469598103934665603u;
+    Fnv1a hash;
     for (const TokenId id : trace.ids) {
-      hash = (hash ^ uint64_t(id)) * 1099511628211u;
-      prefixes.push_back(hash);
+      hash.Mix(uint64_t(id));
+      prefixes.push_back(hash.value());
     }
     return prefixes;
   }

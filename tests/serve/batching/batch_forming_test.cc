@@ -23,14 +23,9 @@ WaitingTrace Waits(int64_t tokens, uint64_t client = kAda, Priority priority = P
   return {.tokens = tokens, .priority = priority, .client = client, .since = kNow};
 }
 
-// Nothing is reused.
-CostFunction WholeCost(std::span<const WaitingTrace> queue) {
-  return [queue](size_t index, std::span<const BatchMember>) { return queue[index].tokens; };
-}
-
 BatchPlan Form(const std::vector<WaitingTrace>& queue, BatchLimits limits,
                const ClientShares& shares = {}) {
-  return FormBatch(queue, kNow, limits, shares, WholeCost(queue));
+  return FormBatch(queue, kNow, limits, shares);
 }
 
 std::vector<size_t> Taken(const BatchPlan& plan) {
@@ -67,44 +62,75 @@ TEST(FormBatch, TheExpiredAndTheCancelledLeaveFromAnywhere) {
   std::vector<WaitingTrace> queue(6, Waits(10));
   const SteadyTime deadlines[] = {past, future, kNow, future, future, past};
   for (size_t i = 0; i < queue.size(); ++i) queue[i].deadline = deadlines[i];
-  queue[3].cancelled = true;
+  const std::atomic<bool> cancelled = true, not_cancelled = false;
+  queue[1].cancelled = &not_cancelled;
+  queue[3].cancelled = &cancelled;
   queue[4].tokens = 95;
-  queue[5].elsewhere = true;
+  queue[5].worker = 1;
   const BatchPlan plan = Form(queue, kWhole);
   EXPECT_THAT(Taken(plan), ElementsAre(1));
-  EXPECT_THAT(plan.expired, ElementsAre(0, 2, 5));
-  EXPECT_THAT(plan.cancelled, ElementsAre(3));
+  EXPECT_THAT(plan.dead.expired, ElementsAre(0, 2, 5));
+  EXPECT_THAT(plan.dead.cancelled, ElementsAre(3));
+  const DeadTraces dead = FindDead(queue, kNow);
+  EXPECT_EQ(dead.expired, plan.dead.expired);
+  EXPECT_EQ(dead.cancelled, plan.dead.cancelled);
 }
 
 TEST(FormBatch, NothingWaitsNothingIsTaken) {
   const BatchPlan plan = Form({}, kWhole);
   EXPECT_THAT(plan.batch, IsEmpty());
-  EXPECT_THAT(plan.expired, IsEmpty());
+  EXPECT_THAT(plan.dead.expired, IsEmpty());
 }
 
 TEST(FormBatch, WhatWaitsForAnotherWorkerStays) {
   std::vector<WaitingTrace> queue(3, Waits(10));
-  queue[1].elsewhere = true;
+  queue[1].worker = 1;
   EXPECT_THAT(Taken(Form(queue, kWhole)), ElementsAre(0, 2));
+  const auto other = [&](bool takes) {
+    return FormBatch(queue, kNow, kWhole, {}, {.index = 1, .takes_from = {takes, false}});
+  };
+  EXPECT_THAT(Taken(other(false)), ElementsAre(1));
+  EXPECT_THAT(Taken(other(true)), ElementsAre(0, 1, 2));
+  queue[0].begun = 5;
+  EXPECT_THAT(Taken(other(true)), ElementsAre(1, 2));
 }
 
 TEST(FormBatch, TheBudgetCountsTokensToComputeNotLength) {
-  const std::vector<WaitingTrace> queue(4, Waits(1000));
-  const auto plan =
-      FormBatch(queue, kNow, kWhole, {},
-                [](size_t index, std::span<const BatchMember>) { return 30 + index; });
-  EXPECT_THAT(plan.batch, ElementsAre(BatchMember{0, 1000, 30}, BatchMember{1, 1000, 31},
-                                      BatchMember{2, 1000, 32}));
+  std::vector<WaitingTrace> queue(4, Waits(1000));
+  for (size_t i = 0; i < 4; ++i) queue[i].known = 970 - int64_t(i);
+  EXPECT_THAT(
+      Form(queue, kWhole).batch,
+      ElementsAre(BatchMember{0, 1000, 30}, BatchMember{1, 1000, 31}, BatchMember{2, 1000, 32}));
 }
 
-TEST(FormBatch, TheCostIsAskedLazilyAndKnowsWhatIsTaken) {
-  const std::vector<WaitingTrace> queue(100, Waits(40));
-  std::vector<std::pair<size_t, size_t>> asked;
-  FormBatch(queue, kNow, kWhole, {}, [&](size_t index, std::span<const BatchMember> taken) {
-    asked.push_back({index, taken.size()});
-    return 40;
-  });
-  EXPECT_THAT(asked, ElementsAre(std::pair{0, 0}, std::pair{1, 1}, std::pair{2, 2}));
+TEST(FormBatch, WhoTakesFromAnotherWorkerKnowsNothingOfTheTrace) {
+  std::vector<WaitingTrace> queue(1, Waits(1000));
+  queue[0].known = 970;
+  const BatchWorker thief{.index = 1, .takes_from = {true}};
+  EXPECT_THAT(FormBatch(queue, kNow, kWhole, {}, thief).batch,
+              ElementsAre(BatchMember{0, 1000, 1000}));
+}
+
+TEST(FormBatch, WhatATraceSharesWithOneBeforeItInTheBatchIsNoCost) {
+  // Of the first trace 20 tokens are the prompt, and the hashes are of 16, 32 and 48.
+  const std::vector<uint64_t> first = {1, 2, 3}, fork = {1, 2, 4}, other = {5, 6, 7};
+  std::vector<WaitingTrace> queue(4, Waits(50));
+  for (WaitingTrace& trace : queue) trace.problem = 1, trace.prompt_tokens = 20;
+  queue[0].prefixes = first;
+  queue[1].prefixes = fork;
+  queue[2].prefixes = other;
+  queue[3].problem = 2;
+  queue[3].prefixes = first;
+  BatchLimits limits = kWhole;
+  limits.max_tokens = 1000;
+  EXPECT_THAT(Form(queue, limits).batch,
+              ElementsAre(BatchMember{0, 50, 50}, BatchMember{1, 50, 50 - 32},
+                          BatchMember{2, 50, 50 - 20}, BatchMember{3, 50, 50}));
+  queue[1].no_prefix = true;
+  EXPECT_EQ(Form(queue, limits).batch[1].cost, 50);
+  limits.chunk_tokens = 10;
+  EXPECT_EQ(Form(queue, limits).batch[2], (BatchMember{2, 20, 10}))
+      << "of the first only 10 tokens are in the batch";
 }
 
 // --- priority, fairness, aging -------------------------------------------------------------------
@@ -197,11 +223,10 @@ TEST(Chunks, ALongTraceTakesPartWithAChunkAndLeavesRoomForOthers) {
 }
 
 TEST(Chunks, GoOnWhereTheCacheEnds) {
-  const std::vector<WaitingTrace> queue = {Waits(1000)};
+  std::vector<WaitingTrace> queue = {Waits(1000)};
   const auto cached = [&](int64_t known) {
-    return FormBatch(queue, kNow, kChunks, {},
-                     [&](size_t, std::span<const BatchMember>) { return 1000 - known; })
-        .batch[0];
+    queue[0].known = known;
+    return Form(queue, kChunks).batch[0];
   };
   EXPECT_EQ(cached(400), (BatchMember{0, 430, 30}));
   EXPECT_EQ(cached(980), (BatchMember{0, 1000, 20}));
@@ -251,9 +276,9 @@ class Simulation {
   void Round() {
     std::vector<WaitingTrace> view;
     for (const Entry& entry : queue_) view.push_back(entry.trace);
-    BatchPlan plan = FormBatch(view, now_, limits_, shares_,
-                               [&](size_t i, auto) { return view[i].tokens - view[i].begun; });
-    ASSERT_TRUE(plan.expired.empty() && plan.cancelled.empty());
+    for (WaitingTrace& trace : view) trace.known = trace.begun;
+    BatchPlan plan = FormBatch(view, now_, limits_, shares_);
+    ASSERT_TRUE(plan.dead.expired.empty() && plan.dead.cancelled.empty());
     ASSERT_EQ(plan.batch.empty(), queue_.empty());
     ASSERT_LE(plan.batch.size(), size_t(limits_.max_traces));
     int64_t cost = 0;
@@ -322,7 +347,7 @@ TEST(Aging, NothingStarvesUnderWorkOfAHigherPriorityWithoutEnd) {
       ASSERT_LE(round, 2 * 5 * (int(low) + 1) + 1) << "starved";
       queue.push_back(Waits(90, 1000 + uint64_t(round), Priority::kAppend));
       queue.back().since = now;
-      BatchPlan plan = FormBatch(queue, now, limits, shares, WholeCost(queue));
+      BatchPlan plan = FormBatch(queue, now, limits, shares);
       ASSERT_EQ(plan.batch.size(), 1u);
       low_left -= queue[plan.batch[0].index].client == kBob;
       queue.erase(queue.begin() + ptrdiff_t(plan.batch[0].index));

@@ -15,18 +15,6 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::unique_ptr<FakeScorer> Reusing(std::shared_ptr<Gate> gate = nullptr) {
-  auto scorer = std::make_unique<FakeScorer>(std::move(gate));
-  scorer->ReusePrefixes();
-  return scorer;
-}
-
-BatcherOptions Chunked(int64_t chunk_tokens = 50) {
-  BatcherOptions options;
-  options.batch = {.max_tokens = 200, .max_traces = 16, .chunk_tokens = chunk_tokens};
-  return options;
-}
-
 TEST(Chunks, GiveTheScoresOfTheWholeTraceAndNeverRecompute) {
   auto owned = Reusing();
   FakeScorer* scorer = owned.get();
@@ -91,7 +79,7 @@ TEST(Chunks, AShortAppendNeverWaitsForALongTrace) {
   append[0].client = 7;
   batcher.Submit(std::move(append));
   gate->Open();
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
   ASSERT_EQ(batches.size(), 20u);
   EXPECT_THAT(batches[0], ElementsAre(50));
   EXPECT_THAT(batches[1], ElementsAre(7, 100));
@@ -112,7 +100,7 @@ TEST(Chunks, TheRestOfATraceKeepsItsPlaceBeforeWhatItsClientSentLater) {
   gate->AwaitArrivals(1);
   batcher.Submit(outcomes.Items({"later"}));
   gate->Open();
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
   EXPECT_THAT(lengths, ElementsAre(50, 100, 150, 6));
 }
 
@@ -126,7 +114,7 @@ TEST(Chunks, ATraceThatIsReadDifferentlyInPartsStaysWhole) {
   batcher.Submit(outcomes.One(LongTokens("longer", 260, 17)));
   EXPECT_FALSE(outcomes.Await(0).error);
   batcher.Submit(outcomes.One(LongTokens("short", 150, 17)));
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
   EXPECT_THAT(lengths, ElementsAre(260, 100, 150));
 }
 
@@ -137,7 +125,7 @@ TEST(Chunks, WithoutReuseTracesStayWhole) {
   Outcomes outcomes;
   Batcher batcher(Chunked(), OneScorer(std::move(scorer)));
   batcher.Submit(outcomes.One(LongTokens("problem", 260, 17)));
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
   EXPECT_THAT(lengths, ElementsAre(260));
 }
 
@@ -172,7 +160,6 @@ TraceOutcome EndAfterTheFirstChunk(const std::function<void(BatchItem&)>& prepar
   end(batcher);
   gate->Open();
   const TraceOutcome outcome = outcomes.Await(0);
-  EXPECT_TRUE(batcher.Drain());
   EXPECT_EQ(batcher.queue_tokens(), 0);
   return outcome;
 }
@@ -246,138 +233,31 @@ TEST(SharedPrefixes, CandidatesOfAProblemCostTheirPromptOnceInTheBudgetToo) {
   }
   batcher.Submit(std::move(items));
   gate->Open();
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
   EXPECT_THAT(sizes,
               ElementsAre(1, 10));  // 150 + 10 * 4 <= 200, where 10 * 154 would be 10 batches
   EXPECT_EQ(scorer->tokens_computed, 8 + 150 + 10 * 4);
 }
 
-// --- two workers ---------------------------------------------------------------------------------
-
-struct Pair {
-  std::array<FakeScorer*, 2> scorer;
-  std::vector<std::unique_ptr<StepScorer>> owned;
-  std::mutex mutex;
-  std::array<std::vector<TraceTokens>, 2> seen;  // guarded by mutex
-  explicit Pair(std::array<std::shared_ptr<Gate>, 2> gates = {}) {
-    for (size_t w = 0; w < 2; ++w) {
-      auto reusing = Reusing(gates[w]);
-      scorer[w] = reusing.get();
-      scorer[w]->on_score = [this, w](std::span<const TraceTokens> traces) {
-        std::lock_guard lock(mutex);
-        seen[w].insert(seen[w].end(), traces.begin(), traces.end());
-      };
-      owned.push_back(std::move(reusing));
-    }
-  }
-};
-
-TEST(TwoWorkers, AProblemKeepsToOneSoNoPrefixIsComputedTwice) {
-  Pair pair;
+TEST(SharedPrefixes, WhatWaitedWhileTheirPromptWasComputedIsAskedAboutAgain) {
+  const auto gate = std::make_shared<Gate>();
+  auto scorer = Reusing(gate);
+  std::vector<size_t> sizes;
+  scorer->on_score = [&](std::span<const TraceTokens> t) { sizes.push_back(t.size()); };
   Outcomes outcomes;
-  Batcher batcher(Chunked(), std::move(pair.owned));
-  constexpr int kProblems = 40, kRounds = 5;
-  // They differ in their first token, and so share none.
-  const auto grown = [](int problem, int round) {
-    return LongTokens(std::string(1, char('0' + problem)) + " problem", 60 * round, 20);
+  Batcher batcher(Chunked(0), OneScorer(std::move(scorer)));
+  const auto candidate = [](int i) {
+    TraceTokens tokens = Tokens(std::string(150, 'p') + std::to_string(i) + "23");
+    tokens.steps_begin = 150;
+    return tokens;
   };
-  int index = 0;
-  for (int round = 1; round <= kRounds; ++round) {
-    for (int p = 0; p < kProblems; ++p) {
-      batcher.Submit(outcomes.One(grown(p, round)));
-    }
-    for (; index < kProblems * round; ++index) {
-      EXPECT_EQ(outcomes.Await(index).scored.scores, FakeScores(grown(index % kProblems, round)));
-    }
-  }
-  EXPECT_EQ(pair.scorer[0]->tokens_computed + pair.scorer[1]->tokens_computed,
-            kProblems * 60 * kRounds);
-  EXPECT_GT(pair.scorer[0]->tokens_computed, 0);
-  EXPECT_GT(pair.scorer[1]->tokens_computed, 0);
-}
-
-// A batcher one of whose workers is held at a gate, with traces of the problem that it has.
-struct HeldWorker {
-  std::array<std::shared_ptr<Gate>, 2> gates = {std::make_shared<Gate>(), std::make_shared<Gate>()};
-  Outcomes outcomes;
-  Pair pair{gates};
-  size_t free = 0;  // the other worker
-  std::unique_ptr<Batcher> batcher;
-
-  HeldWorker() {
-    BatcherOptions options = Chunked();
-    options.steal_above_tokens = 500;
-    batcher = std::make_unique<Batcher>(options, std::move(pair.owned));
-    batcher->Submit(outcomes.One(LongTokens("hot", 20, 20)));
-    for (size_t busy = 2; busy == 2;) {
-      std::lock_guard lock(pair.mutex);
-      for (size_t w = 0; w < 2; ++w) {
-        if (!pair.seen[w].empty()) busy = w;
-      }
-      if (busy < 2) free = 1 - busy;
-    }
-    gates[free]->Open();
-  }
-  ~HeldWorker() { gates[1 - free]->Open(); }
-};
-
-TEST(TwoWorkers, AFreeOneLeavesAShortQueueToTheWorkerThatHasThePrefixes) {
-  HeldWorker held;
-  held.batcher->Submit(held.outcomes.One(LongTokens("hot", 400, 20)));
-  for (int i = 0; i < 20; ++i) {
-    held.batcher->Submit(held.outcomes.One(LongTokens(StrCat("c", i), 5, 5)));
-  }
-  held.outcomes.AwaitAny();  // the free worker looked at the queue
-  held.gates[1 - held.free]->Open();
-  EXPECT_TRUE(held.batcher->Drain());
-  for (const TraceTokens& tokens : held.pair.seen[held.free]) EXPECT_EQ(tokens.ids[0], 'c');
-}
-
-TEST(TwoWorkers, AFreeOneTakesFromAQueueThatIsLongerThanItsThreshold) {
-  HeldWorker held;
-  for (int i = 0; i < 7; ++i) {
-    TraceTokens tokens = LongTokens("hot", 100, 20);
-    tokens.ids[50] = TokenId(i + 2);
-    held.batcher->Submit(held.outcomes.One(tokens));
-  }
-  held.outcomes.Await(1);  // though its home is held
-  held.gates[1 - held.free]->Open();
-  EXPECT_TRUE(held.batcher->Drain());
-  EXPECT_FALSE(held.pair.seen[held.free].empty());
-  EXPECT_EQ(held.outcomes.size(), 8u);
-  for (int i = 0; i < 7; ++i) EXPECT_FALSE(held.outcomes.Await(1 + i).error);
-}
-
-TEST(TwoWorkers, ManyThreadsLoseNothing) {
-  constexpr int kThreads = 8, kRounds = 30;
-  Pair pair;
-  BatcherOptions options = Chunked(16);
-  options.steal_above_tokens = 300;
-  Batcher batcher(options, std::move(pair.owned));
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
-      for (int r = 0; r < kRounds; ++r) {
-        const TraceTokens tokens = LongTokens(StrCat("problem ", r % 5, " "), 20 + 13 * t + r, 7);
-        std::latch done(1);
-        TraceOutcome outcome;
-        std::vector<BatchItem> items(1);
-        items[0].tokens = tokens;
-        items[0].client = uint64_t(t);
-        items[0].priority = Priority(t % 3);
-        items[0].done = [&](TraceOutcome o) {
-          outcome = std::move(o);
-          done.count_down();
-        };
-        batcher.Submit(std::move(items));
-        done.wait();
-        ASSERT_EQ(outcome.scored.scores, FakeScores(tokens));
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(batcher.queue_traces(), 0);
-  EXPECT_EQ(batcher.queue_tokens(), 0);
+  batcher.Submit(outcomes.One(candidate(0)));
+  gate->AwaitArrivals(1);
+  for (int i = 1; i < 10; ++i) batcher.Submit(outcomes.One(candidate(i)));
+  batcher.Submit(outcomes.One(LongTokens("another", 160, 40)));
+  gate->Open();
+  outcomes.AwaitAll();
+  EXPECT_THAT(sizes, ElementsAre(1, 10)) << "9 * 4 + 160 <= 200, where 154 + 8 * 4 + 160 is more";
 }
 
 // --- overload ------------------------------------------------------------------------------------

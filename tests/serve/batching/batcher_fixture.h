@@ -72,6 +72,11 @@ class Outcomes {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !outcomes_.empty(); });
   }
+  // Until all items have an outcome, except those that Submit refused.
+  void AwaitAll(int refused = 0) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return int(outcomes_.size()) >= submitted_ - refused; });
+  }
   size_t size() {
     std::lock_guard lock(mutex_);
     return outcomes_.size();
@@ -93,6 +98,18 @@ struct ManualClock {
     return [clock = *this] { return clock.Now(); };
   }
 };
+
+inline std::unique_ptr<FakeScorer> Reusing(std::shared_ptr<Gate> gate = nullptr) {
+  auto scorer = std::make_unique<FakeScorer>(std::move(gate));
+  scorer->ReusePrefixes();
+  return scorer;
+}
+
+inline BatcherOptions Chunked(int64_t chunk_tokens = 50) {
+  BatcherOptions options;
+  options.batch = {.max_tokens = 200, .max_traces = 16, .chunk_tokens = chunk_tokens};
+  return options;
+}
 
 inline ErrorCode SubmitCode(Batcher& batcher, std::vector<BatchItem> items) {
   try {

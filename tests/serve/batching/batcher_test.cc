@@ -39,7 +39,7 @@ TEST(Batcher, WhatWaitsWhileTheWorkerIsBusySharesTheNextBatch) {
   EXPECT_EQ(batcher.queue_traces(), 3);
   EXPECT_EQ(batcher.queue_tokens(), 6);
   gate->Open();
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
   EXPECT_THAT(batch_sizes, ElementsAre(1, 3));
 }
 
@@ -56,7 +56,8 @@ TEST(Batcher, AFullQueueRefusesTheWholeCallAndKeepsTheRest) {
   EXPECT_EQ(batcher.queue_traces(), 2);
   EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"e"}, 1)), ErrorCode(0));
   gate->Open();
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll(2);
+  batcher.Stop();
   EXPECT_EQ(outcomes.size(), 4u);  // the refused two were never called back
 }
 
@@ -92,7 +93,7 @@ TEST(Batcher, NoClientHasAllOfTheQueue) {
   EXPECT_THAT(why, testing::HasSubstr("try again in"));
   EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"123456789"}, 1)), ErrorCode(0));
   gate->Open();
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll(2);
   EXPECT_EQ(batcher.queue_tokens(), 0);
 }
 
@@ -142,7 +143,7 @@ TEST(Batcher, NoWorkBeginsAfterTheDeadline) {
   EXPECT_EQ(late.queue_us, 5'000'000);
   EXPECT_EQ(late.compute_us, 0);
   EXPECT_FALSE(outcomes.Await(2).error);
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
   EXPECT_THAT(seen, ElementsAre(Tokens("running").ids, Tokens("in time").ids));
 }
 
@@ -165,7 +166,7 @@ TEST(Batcher, NoWorkBeginsForACancelledCall) {
   gate->Open();
   EXPECT_EQ(outcomes.Await(1).error->code(), ErrorCode::kCancelled);
   EXPECT_FALSE(outcomes.Await(2).error);
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
   EXPECT_THAT(seen, ElementsAre(Tokens("running").ids, Tokens("kept").ids));
 }
 
@@ -228,23 +229,7 @@ TEST(Batcher, AScorersFailureReachesEachRequestOfItsBatchAndTheWorkerLivesOn) {
   EXPECT_THAT(outcomes.Await(2).error->what(), testing::HasSubstr("0 answers for 1 traces"));
 }
 
-TEST(Batcher, DrainFinishesAcceptedWorkAndRefusesNew) {
-  const auto gate = std::make_shared<Gate>();
-  Outcomes outcomes;
-  Batcher batcher({}, OneScorer(std::make_unique<FakeScorer>(gate)));
-  batcher.Submit(outcomes.Items({"running"}));
-  gate->AwaitArrivals(1);
-  batcher.Submit(outcomes.Items({"waiting"}));
-  EXPECT_FALSE(batcher.Drain(SteadyTime::min()));  // gives up at once, but refuses from now on
-  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"new"})), ErrorCode::kUnavailable);
-  gate->Open();
-  EXPECT_TRUE(batcher.Drain());
-  ASSERT_EQ(outcomes.size(), 2u);
-  EXPECT_FALSE(outcomes.Await(0).error);
-  EXPECT_FALSE(outcomes.Await(1).error);
-}
-
-TEST(Batcher, StopAnswersWhatStillWaits) {
+TEST(Batcher, StopAnswersWhatStillWaitsAndRefusesNew) {
   const auto gate = std::make_shared<Gate>();
   Outcomes outcomes;
   Batcher batcher({}, OneScorer(std::make_unique<FakeScorer>(gate)));
@@ -256,6 +241,8 @@ TEST(Batcher, StopAnswersWhatStillWaits) {
   gate->Open();
   stopper.join();
   EXPECT_FALSE(outcomes.Await(0).error);
+  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"new"})), ErrorCode::kUnavailable);
+  EXPECT_EQ(outcomes.size(), 2u);
 }
 
 TEST(Batcher, ReportsEveryBatch) {
@@ -265,11 +252,35 @@ TEST(Batcher, ReportsEveryBatch) {
   options.on_batch = [&](const BatchReport& report) { reports.push_back(report); };
   Batcher batcher(options, OneScorer(std::make_unique<FakeScorer>()));
   batcher.Submit(outcomes.Items({"ab", "c"}));
-  EXPECT_TRUE(batcher.Drain());
+  outcomes.AwaitAll();
+  batcher.Stop();
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].traces, 2);
   EXPECT_EQ(reports[0].tokens, 5);
   EXPECT_EQ(reports[0].queue_traces, 0);
+}
+
+// Asks the batcher something whenever it is asked itself.
+class AskingScorer : public FakeScorer {
+ public:
+  int64_t TokensToCompute(const TraceTokens& trace) const override {
+    if (Batcher* const b = batcher) ++asked, b->queue_traces();
+    return FakeScorer::TokensToCompute(trace);
+  }
+  std::atomic<Batcher*> batcher = nullptr;
+  mutable std::atomic<int> asked = 0;
+};
+
+TEST(Batcher, AsksNoScorerUnderItsLock) {
+  auto owned = std::make_unique<AskingScorer>();
+  AskingScorer* scorer = owned.get();
+  scorer->ReusePrefixes();
+  Outcomes outcomes;
+  Batcher batcher({}, OneScorer(std::move(owned)));
+  scorer->batcher = &batcher;
+  batcher.Submit(outcomes.Items({"under its lock", "this would never return"}));
+  outcomes.AwaitAll();
+  EXPECT_GE(scorer->asked, 2);
 }
 
 TEST(Batcher, ManyThreadsLoseNothing) {

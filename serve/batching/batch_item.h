@@ -1,0 +1,38 @@
+// What is given to the batcher, and what comes back.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "data/error.h"
+#include "model/step_scorer.h"
+#include "serve/batching/batch_forming.h"
+
+namespace prm {
+
+// What became of one trace; given to its callback exactly once.
+struct TraceOutcome {
+  TraceScore scored;  // empty where `error` is set
+  std::optional<Error> error;
+  int64_t queue_us = 0;    // from Submit until work first began or the trace left the queue
+  int64_t compute_us = 0;  // of the batches that the trace was in; 0: no work began
+};
+
+// One trace to score.
+struct BatchItem {
+  TraceTokens tokens;
+  int first_step = 0;  // of which tokens.step_reads[0] is, for messages
+  SteadyTime deadline = SteadyTime::max();
+  Priority priority = Priority::kUnary;
+  uint64_t client = 0;  // whose it is: clients share the queue and the scorers fairly
+  // Set by the caller at any time, from any thread; null: never cancelled.
+  std::shared_ptr<const std::atomic<bool>> cancelled;
+  // Called once on a worker's thread, or within Submit or Stop where the item leaves the queue
+  // there; never under a lock. Must not throw.
+  std::function<void(TraceOutcome)> done;
+};
+
+}  // namespace prm

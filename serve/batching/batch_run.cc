@@ -1,0 +1,171 @@
+#include "serve/batching/batch_run.h"
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <span>
+#include <utility>
+
+#include "model/decoder/not_finite.h"
+
+namespace prm {
+namespace {
+
+// The ids before `end`, with the reads that are not scored yet.
+TraceTokens Part(const TraceTokens& whole, int64_t begun, int64_t end) {
+  TraceTokens part;
+  part.ids.assign(whole.ids.begin(), whole.ids.begin() + ptrdiff_t(end));
+  for (const int32_t read : whole.step_reads) {
+    if (begun <= read && read < end) part.step_reads.push_back(read);
+  }
+  part.steps_begin = int32_t(std::min<int64_t>(whole.steps_begin, end));
+  return part;
+}
+
+template <class T>
+void Append(std::vector<T>&& from, std::vector<T>* to) {
+  to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+// Of `chunk`, the tokens before `begun` were computed by the chunks before it: they count once.
+void AddChunk(TraceScore chunk, int64_t begun, TraceScore* sum) {
+  Append(std::move(chunk.scores.p_correct), &sum->scores.p_correct);
+  Append(std::move(chunk.scores.label_probs), &sum->scores.label_probs);
+  sum->tokens_computed += chunk.tokens_computed;
+  sum->tokens_reused += std::max<int64_t>(0, chunk.tokens_reused - begun);
+}
+
+// Errors that one trace causes, and that its neighbours need not share: one that the scorer does
+// not take, one whose scores are no numbers.
+bool IsOfATrace(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kDataLoss;
+}
+
+void CheckShape(const std::vector<TraceScore>& scores, std::span<const TraceTokens> tokens) {
+  if (scores.size() != tokens.size()) {
+    throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", scores.size(), " answers for ",
+                                             tokens.size(), " traces"));
+  }
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (scores[i].scores.p_correct.size() != tokens[i].step_reads.size()) {
+      throw Error(ErrorCode::kInternal,
+                  StrCat("the scorer gave ", scores[i].scores.p_correct.size(), " scores for ",
+                         tokens[i].step_reads.size(), " steps"));
+    }
+  }
+}
+
+}  // namespace
+
+int64_t MicrosecondsBetween(SteadyTime from, SteadyTime to) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
+}
+
+// The scores of some traces, or the error that all of them share.
+struct BatchRun::Attempt {
+  std::vector<TraceScore> traces;
+  std::optional<Error> error;
+  std::optional<int> not_finite;  // a read, where that is the error
+
+  Attempt(StepScorer* scorer, std::span<const TraceTokens> tokens) {
+    try {
+      traces = scorer->Score(tokens);
+      CheckShape(traces, tokens);
+    } catch (const ScoreNotFinite& e) {
+      error = e;
+      not_finite = e.read();
+    } catch (const Error& e) {
+      error = e;
+    } catch (const std::exception& e) {
+      error = Error(ErrorCode::kInternal, e.what());
+    }
+  }
+
+  // What it gave the `index`-th of its traces, which is `trace`.
+  void GiveTo(const QueuedTrace& trace, size_t index, TraceOutcome* result) {
+    if (!error) {
+      result->scored = std::move(traces[index]);
+    } else if (!not_finite) {
+      result->error = *error;
+    } else {
+      const size_t before = trace.outcome.scored.scores.p_correct.size();
+      result->error =
+          ScoreNotFinite(*not_finite, trace.item.first_step + int(before) + *not_finite);
+    }
+  }
+};
+
+BatchRun::BatchRun(StepScorer* scorer, std::vector<BatchEntry> batch,
+                   const std::function<SteadyTime()>& now)
+    : batch_(std::move(batch)), results_(batch_.size()) {
+  const SteadyTime start = now();
+  std::vector<TraceTokens> tokens;
+  tokens.reserve(batch_.size());
+  for (const BatchEntry& entry : batch_) {
+    QueuedTrace& trace = *entry.trace;
+    const int64_t begun = trace.waiting.begun;
+    tokens_ += entry.end - begun;
+    if (begun == 0) trace.outcome.queue_us = MicrosecondsBetween(trace.arrived, start);
+    tokens.push_back(Part(*trace.tokens, begun, entry.end));
+  }
+  Attempt attempt(scorer, tokens);
+  alone_ = attempt.error && IsOfATrace(attempt.error->code()) && batch_.size() > 1;
+  if (alone_) ScoreAlone(scorer, tokens, now);
+  compute_us_ = MicrosecondsBetween(start, now());
+  for (size_t i = 0; i < batch_.size() && !alone_; ++i) {
+    attempt.GiveTo(*batch_[i].trace, i, &results_[i]);
+    results_[i].compute_us = compute_us_;
+  }
+}
+
+// One bad trace must not fail its neighbours: each is tried by itself, and only the bad one fails.
+void BatchRun::ScoreAlone(StepScorer* scorer, std::span<const TraceTokens> tokens,
+                          const std::function<SteadyTime()>& now) {
+  for (size_t i = 0; i < batch_.size(); ++i) {
+    const QueuedTrace& trace = *batch_[i].trace;
+    const SteadyTime start = now();
+    if (trace.waiting.IsCancelled()) {
+      results_[i].error = Error(ErrorCode::kCancelled, kCancelledWaiting);
+    } else if (trace.item.deadline <= start) {
+      results_[i].error = Error(ErrorCode::kDeadlineExceeded, kExpiredWaiting);
+    } else {
+      Attempt(scorer, tokens.subspan(i, 1)).GiveTo(trace, 0, &results_[i]);
+      results_[i].compute_us = MicrosecondsBetween(start, now());
+    }
+  }
+}
+
+std::optional<double> BatchRun::tokens_per_second() const {
+  if (alone_ || compute_us_ <= 0) return std::nullopt;
+  return 1e6 * double(tokens_) / double(compute_us_);
+}
+
+std::vector<QueuedPtr> BatchRun::Conclude(BatchReport* report) {
+  report->tokens += tokens_;
+  report->compute_us += compute_us_;
+  std::vector<QueuedPtr> rests;
+  for (size_t i = 0; i < batch_.size(); ++i) {
+    QueuedPtr trace = std::move(batch_[i].trace);
+    TraceOutcome& result = results_[i];
+    TraceOutcome& outcome = trace->outcome;
+    outcome.compute_us += result.compute_us;
+    if (result.error) {
+      outcome.scored = {};
+      outcome.error = std::move(result.error);
+      trace->item.done(std::move(outcome));
+      continue;
+    }
+    report->tokens_computed += result.scored.tokens_computed;
+    AddChunk(std::move(result.scored), trace->waiting.begun, &outcome.scored);
+    if (batch_[i].end == trace->waiting.tokens) {
+      trace->item.done(std::move(outcome));
+      continue;
+    }
+    ++report->chunks;
+    trace->waiting.begun = batch_[i].end;
+    rests.push_back(std::move(trace));
+  }
+  return rests;
+}
+
+}  // namespace prm
