@@ -5,21 +5,26 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <new>
+#include <regex>
 #include <set>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "data/commands.h"
 #include "data/error.h"
 #include "data/io/file_error.h"
 #include "data/io/temporary.h"
+#include "data/similarity/levenshtein.h"
 #include "model/commands.h"
 #include "serve/commands.h"
 #include "train/commands.h"
@@ -103,15 +108,59 @@ void NeverEndWithoutAWord() {
   sigaction(SIGSEGV, &action, nullptr);
 }
 
+// Choices as "cut | error | skip" instead of the parser's "ENUM:value in {cut->2,..} OR {2,..}",
+// and flags without what it assigns.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_name(const CLI::Option* option, bool positional) const override {
+    static const std::regex kAssigned(R"(\{\w*\})");
+    return std::regex_replace(CLI::Formatter::make_option_name(option, positional), kAssigned, "");
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    static const std::regex kChoices(R"(\w+:(?:value in )?\{([^}]*)\}(?: OR \{[^}]*\})?)");
+    static const std::regex kNumber("->-?\\d+"), kComma(",");
+    const std::string text = CLI::Formatter::make_option_opts(option);
+    std::smatch match;
+    if (!std::regex_search(text, match, kChoices)) return text;
+    const std::string names = std::regex_replace(match[1].str(), kNumber, "");
+    return match.prefix().str() + std::regex_replace(names, kComma, " | ") + match.suffix().str();
+  }
+};
+
+std::vector<const CLI::App*> VerbsOf(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+// Throws UsageError for a word where a verb must stand.
+void CheckVerbs(const CLI::App& app, int argc, char** argv) {
+  std::vector<const CLI::App*> verbs = VerbsOf(app);
+  std::string path = "prm";
+  for (int i = 1; i < argc && argv[i][0] != '-' && !verbs.empty(); ++i) {
+    const std::string word = argv[i];
+    const auto edits = [&](const CLI::App* verb) {
+      return prm::Levenshtein(verb->get_name(), word);
+    };
+    const CLI::App* nearest = *std::ranges::min_element(verbs, {}, edits);
+    if (edits(nearest) > 0) {
+      throw prm::UsageError(prm::StrCat("'", path, "' has no verb '", word, "'; the nearest is '",
+                                        nearest->get_name(), "', '", path, " --help' lists all"));
+    }
+    path += " " + word;
+    verbs = VerbsOf(*nearest);
+  }
+}
+
 int RunVerb(int argc, char** argv) {
   CLI::App app("Trains step-level process reward models and serves step scores.", "prm");
   app.require_subcommand(1);
+  app.formatter(std::make_shared<HelpFormatter>());
   prm::AddDataCommands(app);
   prm::AddModelCommands(app);
   prm::AddTrainCommands(app);
   prm::AddServeCommands(app);
   try {
     prm::RemoveTemporariesOnSignals();
+    CheckVerbs(app, argc, argv);
     app.parse(argc, argv);
     errno = 0;
     if (std::cout.flush().fail() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {

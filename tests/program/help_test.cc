@@ -52,6 +52,7 @@ class HelpProgram : public PrmProgram {
       return c == '\n' || (c >= 0x20 && c != 0x7f);
     });
     if (!plain) unprintable_ += "prm " + verb + " ";
+    if (help.out.find_first_of("{}") != help.out.npos) braces_ += "prm " + verb + " ";
     Flags& flags = (*verbs)[verb];
     static const std::regex kOption("^  (-[-a-zA-Z0-9, ]*)");
     static const std::regex kSubcommand("^  ([a-z][a-z-]*)( .*)?$");
@@ -69,6 +70,7 @@ class HelpProgram : public PrmProgram {
 
   static inline Verbs verbs_;
   static inline std::string unprintable_;  // verbs whose help holds control characters
+  static inline std::string braces_;       // verbs whose help shows what the parser makes of words
 };
 
 // Of the files under `folder`.
@@ -82,6 +84,23 @@ std::string TextsUnder(const fs::path& folder) {
 }
 
 TEST_F(HelpProgram, HelpIsPrintable) { EXPECT_EQ(unprintable_, ""); }
+
+TEST_F(HelpProgram, ChoicesAreShownAsTheyAreWritten) {
+  EXPECT_EQ(braces_, "");
+  EXPECT_NE(Run("train --help").out.find("cut | error | skip=error"), std::string::npos);
+}
+
+TEST_F(HelpProgram, AMistypedVerbIsNamedAndTheNearestOffered) {
+  const std::map<std::string, std::string> cases = {
+      {"trian --model x", "'prm' has no verb 'trian'; the nearest is 'train'"},
+      {"data dedupe", "'prm data' has no verb 'dedupe'; the nearest is 'dedup'"},
+  };
+  for (const auto& [words, expected] : cases) {
+    const Outcome outcome = Run(words);
+    EXPECT_EQ(outcome.status, 2) << words;
+    EXPECT_NE(outcome.err.find(expected), std::string::npos) << outcome.err;
+  }
+}
 
 TEST_F(HelpProgram, EveryFlagIsRunByATestOrAScript) {
   const fs::path root(PRM_SOURCE_DIR);
