@@ -6,8 +6,8 @@
 #include <cmath>
 #include <optional>
 
+#include "data/algebra/evaluate.h"
 #include "data/math_text/verdict.h"
-#include "data/symbolic/evaluate.h"
 
 namespace prm {
 namespace {

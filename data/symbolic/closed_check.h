@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "data/algebra/expression_parser.h"
 #include "data/math_text/relation.h"
 #include "data/math_text/verdict.h"
-#include "data/symbolic/expression_parser.h"
 
 namespace prm {
 

@@ -6,12 +6,12 @@
 #include <span>
 #include <utility>
 
+#include "data/algebra/equation_context.h"
+#include "data/algebra/evaluate.h"
+#include "data/algebra/expression_parser.h"
 #include "data/math_text/math_tokens.h"
 #include "data/math_text/relation_finder.h"
 #include "data/symbolic/closed_check.h"
-#include "data/symbolic/equation_context.h"
-#include "data/symbolic/evaluate.h"
-#include "data/symbolic/expression_parser.h"
 #include "data/text/ascii.h"
 
 namespace prm {

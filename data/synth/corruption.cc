@@ -5,9 +5,9 @@
 #include <span>
 #include <utility>
 
+#include "data/algebra/fraction.h"
 #include "data/math_text/math_tokens.h"
 #include "data/math_text/verdict.h"
-#include "data/symbolic/fraction.h"
 #include "data/synth/slips.h"
 #include "data/text/ascii.h"
 

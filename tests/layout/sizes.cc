@@ -13,13 +13,13 @@ namespace fs = std::filesystem;
 // Longer than kMaxLines, and how long at most. A file that is shortened leaves the list or lowers
 // its number; none is added.
 const std::map<std::string, size_t> kLongFiles = {
+    {"data/algebra/expression_parser.cc", 481},
     {"data/analysis/step_lints.cc", 406},
     {"data/curation/check_html.cc", 416},
     {"data/math_text/math_tokens.cc", 560},
     {"data/math_text/relation_finder.cc", 445},
     {"data/report/html_pictures.cc", 495},
     {"data/symbolic/closed_check.cc", 451},
-    {"data/symbolic/expression_parser.cc", 481},
     {"data/symbolic/step_checker.cc", 546},
     {"model/exchange/peft.cc", 404},
     {"model/kernels/cpu/linear_bf16.cc", 441},

@@ -1,4 +1,4 @@
-#include "data/symbolic/expression.h"
+#include "data/algebra/expression.h"
 
 #include <algorithm>
 

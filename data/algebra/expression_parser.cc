@@ -1,4 +1,4 @@
-#include "data/symbolic/expression_parser.h"
+#include "data/algebra/expression_parser.h"
 
 #include <utility>
 

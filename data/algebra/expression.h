@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/symbolic/fraction.h"
+#include "data/algebra/fraction.h"
 
 namespace prm {
 

@@ -1,4 +1,4 @@
-#include "data/symbolic/evaluate.h"
+#include "data/algebra/evaluate.h"
 
 #include <flint/fmpz.h>
 

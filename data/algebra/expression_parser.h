@@ -5,9 +5,9 @@
 #include <span>
 #include <string_view>
 
+#include "data/algebra/expression.h"
 #include "data/math_text/math_token.h"
 #include "data/math_text/verdict.h"
-#include "data/symbolic/expression.h"
 
 namespace prm {
 

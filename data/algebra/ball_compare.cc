@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "data/symbolic/evaluate.h"
+#include "data/algebra/evaluate.h"
 
 namespace prm {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "data/symbolic/expression.h"
-#include "data/symbolic/fraction.h"
+#include "data/algebra/expression.h"
+#include "data/algebra/fraction.h"
 
 namespace prm {
 

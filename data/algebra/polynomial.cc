@@ -1,4 +1,4 @@
-#include "data/symbolic/polynomial.h"
+#include "data/algebra/polynomial.h"
 
 #include <algorithm>
 

@@ -1,13 +1,13 @@
-#include "data/symbolic/expression_parser.h"
+#include "data/algebra/expression_parser.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
+#include "data/algebra/evaluate.h"
 #include "data/math_text/math_tokens.h"
 #include "data/math_text/verdict.h"
-#include "data/symbolic/evaluate.h"
 
 namespace prm {
 namespace {

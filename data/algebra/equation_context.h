@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "data/symbolic/polynomial.h"
+#include "data/algebra/polynomial.h"
 
 namespace prm {
 

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "data/symbolic/expression.h"
-#include "data/symbolic/fraction.h"
-#include "data/symbolic/polynomial.h"
+#include "data/algebra/expression.h"
+#include "data/algebra/fraction.h"
+#include "data/algebra/polynomial.h"
 
 namespace prm {
 

@@ -1,4 +1,4 @@
-#include "data/symbolic/fraction.h"
+#include "data/algebra/fraction.h"
 
 #include <flint/fmpz.h>
 

@@ -1,4 +1,4 @@
-#include "data/symbolic/equation_context.h"
+#include "data/algebra/equation_context.h"
 
 #include <flint/fmpq_poly.h>
 
