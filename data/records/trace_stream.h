@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "data/error.h"
@@ -54,18 +55,39 @@ inline bool ReadBatch(LineReader* reader, std::vector<TraceLine>* batch) {
   return !batch->empty();
 }
 
+// Of a line: exactly one of the three.
 template <class Result>
 struct Outcome {
   std::optional<Result> result;
-  std::string refusal;
+  std::string refusal;  // the line is no trace
   std::exception_ptr failure;
 };
+
+template <class Result, class Analyze>
+Outcome<Result> AnalyzeLine(const TraceLine& line, Analyze& analyze) {
+  Outcome<Result> outcome;
+  Trace trace;
+  try {
+    trace = ParseTrace(line.bytes, line.where);
+  } catch (const Error& error) {
+    outcome.refusal = error.what();
+    return outcome;
+  }
+  try {
+    outcome.result = analyze(std::move(trace));
+  } catch (...) {
+    outcome.failure = std::current_exception();
+  }
+  return outcome;
+}
 
 }  // namespace trace_stream_detail
 
 // For every trace of `path` ("-": standard input): `analyze(Trace)` on one of `threads` threads,
 // then `merge(result, line)` on the caller's, in the order of the file. A line that is no trace
-// goes to `refuse(message)`, which may throw. Memory: a batch of 8 MB or one line.
+// goes to `refuse(message)`, which may throw. What `analyze` throws, an Error or not, is no fault
+// of the line: it ends the run, after the lines before it were merged. Memory: a batch of 8 MB or
+// one line.
 template <class Analyze, class Merge, class Refuse>
 void ForEachTrace(const std::filesystem::path& path, int threads, Analyze analyze, Merge merge,
                   Refuse refuse) {
@@ -77,13 +99,7 @@ void ForEachTrace(const std::filesystem::path& path, int threads, Analyze analyz
     std::vector<Outcome> outcomes(batch.size());
     const auto work = [&](size_t first) {
       for (size_t i = first; i < batch.size(); i += size_t(threads)) {
-        try {
-          outcomes[i].result = analyze(ParseTrace(batch[i].bytes, batch[i].where));
-        } catch (const Error& error) {
-          outcomes[i].refusal = error.what();
-        } catch (...) {
-          outcomes[i].failure = std::current_exception();
-        }
+        outcomes[i] = trace_stream_detail::AnalyzeLine<Result>(batch[i], analyze);
       }
     };
     {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <string>
 
+#include "data/error.h"
 #include "tests/temp_folder.h"
 
 namespace prm {
@@ -49,19 +51,40 @@ TEST(TraceStream, RefusedLinesAreNamedAndTheRestGoesOn) {
   EXPECT_THAT(refused.messages.at(1), HasSubstr("in.jsonl:4:"));
 }
 
-TEST(TraceStream, WhatIsNoRefusalEndsTheWork) {
+// What `fault` throws for trace "1" of three lines, one of which is no trace, and how many traces
+// and refusals there were.
+struct Run {
+  std::string thrown;
+  int traces = 0;
+  int64_t refused = 0;
+};
+Run RunWith(void (*fault)()) {
   const TempFolder folder;
-  const auto in = folder.Write("in.jsonl", Line(0) + "\n" + Line(1) + "\n");
-  const auto run = [&] {
+  const auto in = folder.Write("in.jsonl", Line(0) + "\n{\n" + Line(1) + "\n" + Line(2) + "\n");
+  Run run;
+  try {
     ForEachTrace(
         in, 2,
-        [](const Trace& trace) {
-          if (trace.id == "1") throw std::runtime_error("our own bug");
+        [&](const Trace& trace) {
+          if (trace.id == "1") fault();
           return 0;
         },
-        [](int, const TraceLine&) {}, [](const std::string&) {});
-  };
-  EXPECT_THROW(run(), std::runtime_error);
+        [&](int, const TraceLine&) { ++run.traces; }, [&](const std::string&) { ++run.refused; });
+  } catch (const std::exception& error) {
+    run.thrown = error.what();
+  }
+  return run;
+}
+
+TEST(TraceStream, AnErrorOfTheAnalysisIsNoBadLineAndEndsTheWork) {
+  const Run of_library =
+      RunWith([] { throw Error(ErrorCode::kInternal, "a planted internal error"); });
+  EXPECT_EQ(of_library.thrown, "a planted internal error");
+  EXPECT_EQ(of_library.traces, 1);
+  EXPECT_EQ(of_library.refused, 1);
+  const Run of_other = RunWith([] { throw std::runtime_error("our own bug"); });
+  EXPECT_EQ(of_other.thrown, "our own bug");
+  EXPECT_EQ(of_other.refused, 1);
 }
 
 TEST(TraceStream, KeepsTheFirstMessagesOnly) {
