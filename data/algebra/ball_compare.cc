@@ -13,6 +13,20 @@ constexpr slong kMostBits = 2048;
 // Powers with larger exponents say nothing that people write.
 constexpr int64_t kMaxExponent = int64_t{1} << 30;
 
+// What an operation costs, by the words of its precision. Nested powers make exponents of many
+// words, which cost as much as a long precision does.
+struct Costs {
+  explicit Costs(slong bits) : words(bits / 64) {}
+  int64_t Power(const arb_t base) const {
+    const bool huge = COEFF_IS_MPZ(ARF_EXP(arb_midref(base)));
+    return 4'000 + 1'500 * words + (huge ? 100'000 : 0);
+  }
+  int64_t Root() const { return 1'000 + 1'000 * words; }
+  int64_t Other() const { return 100 + 40 * words; }
+  int64_t words;
+};
+constexpr int64_t kCostOfText = 10'000;
+
 class Ball {
  public:
   Ball() { arb_init(value_); }
@@ -25,12 +39,15 @@ class Ball {
   arb_t value_;
 };
 
-EvalStatus Evaluate(const ExpressionArena& arena, int root, slong bits, arb_t value);
+EvalStatus Evaluate(const ExpressionArena& arena, int root, slong bits, arb_t value,
+                    WorkBudget* work);
 
-EvalStatus Root(const ExpressionArena& arena, const ExpressionNode& node, slong bits, arb_t value) {
+EvalStatus Root(const ExpressionArena& arena, const ExpressionNode& node, slong bits, arb_t value,
+                WorkBudget* work) {
+  work->Spend(Costs(bits).Root());
   Fraction degree;
   int64_t n = 0;
-  const EvalStatus status = EvaluateExact(arena, node.b, &degree);
+  const EvalStatus status = EvaluateExact(arena, node.b, &degree, work);
   if (status != EvalStatus::kOk) return status;
   if (!degree.AsInteger(2, 60, &n)) return EvalStatus::kTooBig;
   if (arb_is_nonnegative(value)) {
@@ -46,11 +63,12 @@ EvalStatus Root(const ExpressionArena& arena, const ExpressionNode& node, slong 
   return EvalStatus::kOk;
 }
 
-EvalStatus Power(const ExpressionArena& arena, const ExpressionNode& node, slong bits,
-                 arb_t value) {
+EvalStatus Power(const ExpressionArena& arena, const ExpressionNode& node, slong bits, arb_t value,
+                 WorkBudget* work) {
+  work->Spend(Costs(bits).Power(value));
   Fraction exponent;
   int64_t whole = 0;
-  const EvalStatus exact = EvaluateExact(arena, node.b, &exponent);
+  const EvalStatus exact = EvaluateExact(arena, node.b, &exponent, work);
   if (exact == EvalStatus::kOk && exponent.IsInteger()) {
     if (!exponent.AsInteger(-kMaxExponent, kMaxExponent, &whole)) return EvalStatus::kTooBig;
     Ball power;
@@ -61,7 +79,7 @@ EvalStatus Power(const ExpressionArena& arena, const ExpressionNode& node, slong
   if (exact == EvalStatus::kTooBig || exact == EvalStatus::kUndefined) return exact;
   if (!arb_is_positive(value)) return EvalStatus::kUndefined;
   Ball power;
-  const EvalStatus status = Evaluate(arena, node.b, bits, power.get());
+  const EvalStatus status = Evaluate(arena, node.b, bits, power.get(), work);
   if (status != EvalStatus::kOk) return status;
   Ball limit;
   arb_set_si(limit.get(), kMaxExponent);
@@ -70,34 +88,40 @@ EvalStatus Power(const ExpressionArena& arena, const ExpressionNode& node, slong
   return EvalStatus::kOk;
 }
 
-EvalStatus Evaluate(const ExpressionArena& arena, int root, slong bits, arb_t value) {
+EvalStatus Evaluate(const ExpressionArena& arena, int root, slong bits, arb_t value,
+                    WorkBudget* work) {
   const ExpressionNode& node = arena.nodes[size_t(root)];
+  work->Spend(Costs(bits).Other());
   switch (node.kind) {
-    case NodeKind::kNumber:
-      arb_set_fmpq(value, arena.numbers[size_t(node.index)].get(), bits);
+    case NodeKind::kNumber: {
+      const Fraction& number = arena.numbers[size_t(node.index)];
+      work->SpendOn(number, number);
+      arb_set_fmpq(value, number.get(), bits);
       return EvalStatus::kOk;
+    }
     case NodeKind::kSymbol:
       return EvalStatus::kIrrational;
     case NodeKind::kFactorial:
     case NodeKind::kBinomial: {
       Fraction exact;
-      const EvalStatus status = EvaluateExact(arena, root, &exact);
+      const EvalStatus status = EvaluateExact(arena, root, &exact, work);
+      work->SpendOn(exact, exact);
       if (status == EvalStatus::kOk) arb_set_fmpq(value, exact.get(), bits);
       return status;
     }
     default:
       break;
   }
-  EvalStatus status = Evaluate(arena, node.a, bits, value);
+  EvalStatus status = Evaluate(arena, node.a, bits, value, work);
   if (status != EvalStatus::kOk) return status;
   if (node.kind == NodeKind::kNegate) {
     arb_neg(value, value);
     return EvalStatus::kOk;
   }
-  if (node.kind == NodeKind::kRoot) return Root(arena, node, bits, value);
-  if (node.kind == NodeKind::kPower) return Power(arena, node, bits, value);
+  if (node.kind == NodeKind::kRoot) return Root(arena, node, bits, value, work);
+  if (node.kind == NodeKind::kPower) return Power(arena, node, bits, value, work);
   Ball right;
-  status = Evaluate(arena, node.b, bits, right.get());
+  status = Evaluate(arena, node.b, bits, right.get(), work);
   if (status != EvalStatus::kOk) return status;
   if (node.kind == NodeKind::kAdd) arb_add(value, value, right.get(), bits);
   if (node.kind == NodeKind::kSubtract) arb_sub(value, value, right.get(), bits);
@@ -118,19 +142,20 @@ double Midpoint(arb_t value) { return arf_get_d(arb_midref(value), ARF_RND_NEAR)
 
 }  // namespace
 
-BallComparison CompareByBalls(const ExpressionArena& arena, int left, int right) {
+BallComparison CompareByBalls(const ExpressionArena& arena, int left, int right, WorkBudget* work) {
   BallComparison result;
   Ball a;
   Ball b;
   for (slong bits = kFirstBits; bits <= kMostBits; bits *= 2) {
-    EvalStatus status = Evaluate(arena, left, bits, a.get());
-    if (status == EvalStatus::kOk) status = Evaluate(arena, right, bits, b.get());
+    EvalStatus status = Evaluate(arena, left, bits, a.get(), work);
+    if (status == EvalStatus::kOk) status = Evaluate(arena, right, bits, b.get(), work);
     if (status == EvalStatus::kTooBig || status == EvalStatus::kUndefined) {
       result.order = status == EvalStatus::kTooBig ? BallOrder::kTooBig : BallOrder::kUndefined;
       return result;
     }
     if (status != EvalStatus::kOk) continue;
     if (!arb_is_finite(a.get()) || !arb_is_finite(b.get())) continue;
+    work->Spend(2 * kCostOfText);
     result.left = Midpoint(a.get());
     result.right = Midpoint(b.get());
     result.left_text = TextOf(a.get());

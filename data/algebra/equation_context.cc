@@ -1,86 +1,51 @@
 #include "data/algebra/equation_context.h"
 
-#include <flint/fmpq_poly.h>
-
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <utility>
+
+#include "data/algebra/univariate.h"
 
 namespace prm {
 namespace {
 
+// Of asking a polynomial for one symbol, by its terms.
+constexpr int64_t kCostOfSearch = 8;
+
+void SpendOnSearch(const Polynomial& polynomial, WorkBudget* work) {
+  work->Spend(kCostOfSearch * int64_t(polynomial.terms().size()));
+}
+
 // left = right as a polynomial that is to be zero; false past the limits.
 bool DifferenceOf(const RationalFunction& left, const RationalFunction& right,
-                  Polynomial* difference) {
+                  Polynomial* difference, WorkBudget* work) {
   Polynomial a;
   Polynomial b;
-  if (!Polynomial::Multiply(left.num, right.den, &a)) return false;
-  if (!Polynomial::Multiply(right.num, left.den, &b)) return false;
-  *difference = a - b;
+  if (!Polynomial::Multiply(left.num, right.den, &a, work)) return false;
+  if (!Polynomial::Multiply(right.num, left.den, &b, work)) return false;
+  *difference = Polynomial::Difference(a, b, work);
   return true;
 }
 
-// A polynomial in one variable as FLINT has it.
-class Univariate {
- public:
-  Univariate() { fmpq_poly_init(value_); }
-  Univariate(const Polynomial& polynomial, int symbol) : Univariate() {
-    for (const PolynomialTerm& term : polynomial.terms()) {
-      fmpq_poly_set_coeff_fmpq(value_, term.monomial.ExponentOf(symbol), term.coefficient.get());
-    }
-  }
-  ~Univariate() { fmpq_poly_clear(value_); }
-  Univariate(const Univariate&) = delete;
-  Univariate& operator=(const Univariate&) = delete;
-
-  void ReduceToRoots() {
-    Univariate derivative;
-    Univariate common;
-    fmpq_poly_derivative(derivative.value_, value_);
-    fmpq_poly_gcd(common.value_, value_, derivative.value_);
-    fmpq_poly_div(value_, value_, common.value_);
-    fmpq_poly_make_monic(value_, value_);
-  }
-  // *this / divisor, or nothing where a rest is left.
-  bool DivideBy(const Univariate& divisor, Univariate* quotient) const {
-    Univariate rest;
-    fmpq_poly_divrem(quotient->value_, rest.value_, value_, divisor.value_);
-    return fmpq_poly_is_zero(rest.value_);
-  }
-  slong CommonDegree(const Univariate& other) const {
-    Univariate common;
-    fmpq_poly_gcd(common.value_, value_, other.value_);
-    return fmpq_poly_degree(common.value_);
-  }
-  slong degree() const { return fmpq_poly_degree(value_); }
-  // Whether its only root is zero.
-  bool VanishesAtZeroOnly() const {
-    Univariate power;
-    fmpq_poly_set_coeff_si(power.value_, degree(), 1);
-    Univariate monic;
-    fmpq_poly_make_monic(monic.value_, value_);
-    return fmpq_poly_equal(monic.value_, power.value_);
-  }
-
- private:
-  fmpq_poly_t value_;
-};
-
 // x = c as symbol and value.
-bool IsAssignment(const Polynomial& polynomial, int* symbol, Fraction* value) {
+bool IsAssignment(const Polynomial& polynomial, int* symbol, Fraction* value, WorkBudget* work) {
   const int only = polynomial.OnlySymbol();
   if (only < 0 || polynomial.Degree() != 1) return false;
   *symbol = only;
+  work->SpendOn(polynomial.ConstantTerm(), polynomial.terms()[0].coefficient);
   *value = -(polynomial.ConstantTerm() / polynomial.terms()[0].coefficient);
   return true;
 }
 
 // The factor c with a = c * b; nothing where there is none.
-std::optional<Fraction> RatioOf(const Polynomial& a, const Polynomial& b) {
+std::optional<Fraction> RatioOf(const Polynomial& a, const Polynomial& b, WorkBudget* work) {
   if (a.terms().size() != b.terms().size() || a.IsZero()) return {};
+  work->SpendOn(a.terms()[0].coefficient, b.terms()[0].coefficient);
   Fraction ratio = a.terms()[0].coefficient / b.terms()[0].coefficient;
   for (size_t i = 0; i < a.terms().size(); ++i) {
     if (a.terms()[i].monomial != b.terms()[i].monomial) return {};
+    work->SpendOn(b.terms()[i].coefficient, ratio);
     if (!(a.terms()[i].coefficient == b.terms()[i].coefficient * ratio)) return {};
   }
   return ratio;
@@ -91,11 +56,13 @@ struct PlainSides {
   Polynomial left;
   Polynomial right;
   Fraction denominator;  // the product of both
-  static std::optional<PlainSides> Of(const Equation& equation) {
+  static std::optional<PlainSides> Of(const Equation& equation, WorkBudget* work) {
     const auto& [left, right] = std::tie(equation.left, equation.right);
     if (!left.den.IsConstant() || !right.den.IsConstant()) return {};
     const Fraction a = left.den.ConstantTerm(), b = right.den.ConstantTerm();
-    return PlainSides{left.num.Scaled(Fraction(1) / a), right.num.Scaled(Fraction(1) / b), a * b};
+    work->SpendOn(a, b);
+    return PlainSides{left.num.Scaled(Fraction(1) / a, work),
+                      right.num.Scaled(Fraction(1) / b, work), a * b};
   }
 };
 
@@ -103,7 +70,7 @@ struct PlainSides {
 // the other way): the terms that leave a side and meet no like term, all at once in each direction;
 // what was written as one part of `whole`; every other term.
 int MovesOf(Polynomial moved, const Polynomial& from, const Polynomial& to,
-            std::vector<Polynomial> whole) {
+            std::vector<Polynomial> whole, WorkBudget* work) {
   const auto has = [](const Polynomial& side, const PolynomialTerm& term, bool same) {
     return std::any_of(side.terms().begin(), side.terms().end(), [&](const PolynomialTerm& other) {
       return other.monomial == term.monomial && (!same || other.coefficient == -term.coefficient);
@@ -113,10 +80,12 @@ int MovesOf(Polynomial moved, const Polynomial& from, const Polynomial& to,
   for (const auto& [source, target] : {std::pair(&from, &to), std::pair(&to, &from)}) {
     Polynomial plain;
     for (const PolynomialTerm& term : moved.terms()) {
-      if (has(*source, term, true) && !has(*target, term, false)) plain.AddTerm(term);
+      SpendOnSearch(*source, work);
+      SpendOnSearch(*target, work);
+      if (has(*source, term, true) && !has(*target, term, false)) plain.AddTerm(term, work);
     }
     if (plain.IsZero()) continue;
-    moved = moved - plain;
+    moved = Polynomial::Difference(moved, plain, work);
     ++moves;
   }
   std::sort(whole.begin(), whole.end(), [](const Polynomial& a, const Polynomial& b) {
@@ -125,7 +94,7 @@ int MovesOf(Polynomial moved, const Polynomial& from, const Polynomial& to,
   for (const Polynomial& part : whole) {
     if (part.terms().size() < 2) continue;
     for (const int sign : {1, -1}) {
-      Polynomial rest = Polynomial::Sum(moved, part, Fraction(sign));
+      Polynomial rest = Polynomial::Sum(moved, part, Fraction(sign), work);
       if (rest.terms().size() + part.terms().size() != moved.terms().size()) continue;
       moved = std::move(rest);
       ++moves;
@@ -150,42 +119,61 @@ int NamedSymbol(const RationalFunction& left, const RationalFunction& right) {
   return bare ? symbol.OnlySymbol() : -1;
 }
 
+int64_t Equation::Words() const {
+  int64_t words = left.Words() + right.Words();
+  for (const Polynomial& bracket : brackets) words += bracket.Words();
+  return words;
+}
+
 void EquationContext::Clear() {
   rows_.clear();
   known_.clear();
   written_.clear();
+  mentioned_.reset();
 }
 
-bool EquationContext::SubstituteKnown(Polynomial* polynomial) const {
+int64_t EquationContext::Words() const {
+  int64_t words = 0;
+  for (const Polynomial& row : rows_) words += row.Words();
+  for (const Known& known : known_) words += known.value.Words();
+  for (const Written& written : written_) {
+    words += written.sides.Words() + written.difference.Words();
+  }
+  return words;
+}
+
+bool EquationContext::SubstituteKnown(Polynomial* polynomial, WorkBudget* work) const {
   for (const Known& known : known_) {
+    SpendOnSearch(*polynomial, work);
     if (!polynomial->Contains(known.symbol)) continue;
-    if (!polynomial->Substitute(known.symbol, known.value, polynomial)) return false;
+    if (!polynomial->Substitute(known.symbol, known.value, polynomial, work)) return false;
   }
   return true;
 }
 
-Polynomial EquationContext::Reduced(Polynomial polynomial) const {
+Polynomial EquationContext::Reduced(Polynomial polynomial, WorkBudget* work) const {
   for (const Polynomial& row : rows_) {
+    SpendOnSearch(polynomial, work);
     const Monomial& first = row.terms()[0].monomial;
     for (const PolynomialTerm& term : polynomial.terms()) {
       if (term.monomial != first) continue;
-      polynomial = Polynomial::Sum(polynomial, row, -term.coefficient);
+      polynomial = Polynomial::Sum(polynomial, row, -term.coefficient, work);
       break;
     }
   }
   return polynomial;
 }
 
-ContextReply EquationContext::Ask(const Equation& asked) const {
+ContextReply EquationContext::Ask(const Equation& asked, WorkBudget* work) const {
   ContextReply reply;
   Polynomial difference;
-  if (!DifferenceOf(asked.left, asked.right, &difference)) return reply;
+  if (!DifferenceOf(asked.left, asked.right, &difference, work)) return reply;
   Polynomial open = difference;
-  if (!SubstituteKnown(&open)) return reply;
-  const Polynomial rest = Reduced(open);
+  if (!SubstituteKnown(&open, work)) return reply;
+  const Polynomial rest = Reduced(open, work);
   if (rest.IsZero()) {
     reply.answer = ContextAnswer::kFollows;
-    reply.operations = OperationsTo(asked, difference);
+    reply.operations = OperationsTo(asked, difference, work);
     return reply;
   }
   if (rest.IsConstant()) {
@@ -194,19 +182,20 @@ ContextReply EquationContext::Ask(const Equation& asked) const {
   }
   int symbol = 0;
   Fraction value;
-  if (IsAssignment(rest, &symbol, &value) && ContradictsRows(symbol, value)) {
+  if (IsAssignment(rest, &symbol, &value, work) && ContradictsRows(symbol, value, work)) {
     reply.answer = ContextAnswer::kContradicts;
     return reply;
   }
   symbol = open.OnlySymbol();
   if (symbol < 0) return reply;
-  Univariate roots(open, symbol);
+  Univariate roots(open, symbol, work);
   roots.ReduceToRoots();
   for (const Polynomial& row : rows_) {
+    SpendOnSearch(row, work);
     if (row.OnlySymbol() != symbol) continue;
-    Univariate before(row, symbol);
+    Univariate before(row, symbol, work);
     before.ReduceToRoots();
-    Univariate quotient;
+    Univariate quotient(work);
     if (before.CommonDegree(roots) == 0) {
       reply.answer = ContextAnswer::kContradicts;
     } else if (before.DivideBy(roots, &quotient)) {
@@ -224,38 +213,47 @@ ContextReply EquationContext::Ask(const Equation& asked) const {
 }
 
 // Whether a row becomes a false statement where the symbol is `value`.
-bool EquationContext::ContradictsRows(int symbol, const Fraction& value) const {
+bool EquationContext::ContradictsRows(int symbol, const Fraction& value, WorkBudget* work) const {
   return std::any_of(rows_.begin(), rows_.end(), [&](const Polynomial& row) {
     Polynomial substituted;
-    return row.Contains(symbol) && row.Substitute(symbol, value, &substituted) &&
+    SpendOnSearch(row, work);
+    return row.Contains(symbol) && row.Substitute(symbol, value, &substituted, work) &&
            substituted.IsConstant() && !substituted.IsZero();
   });
 }
 
-void EquationContext::Add(Equation equation) {
-  if (written_.size() >= kMaxEquations) return;
+void EquationContext::Add(Equation equation, WorkBudget* work) {
+  if (written_.size() >= kMaxEquations || equation.Words() > kMaxWords) return;
   Written written;
-  if (!DifferenceOf(equation.left, equation.right, &written.difference)) return;
+  if (!DifferenceOf(equation.left, equation.right, &written.difference, work)) return;
+  if (written.difference.Words() > kMaxWords) return;
   written.sides = std::move(equation);
+  written.only_symbol = written.difference.OnlySymbol();
   Polynomial row = written.difference;
-  if (!SubstituteKnown(&row)) return;
+  if (!SubstituteKnown(&row, work)) return;
+  for (const PolynomialTerm& term : written.difference.terms()) {
+    for (const Monomial::Factor& factor : term.monomial.factors) {
+      if (factor.symbol != 0) mentioned_.set(size_t(factor.symbol - 1));
+    }
+  }
   written_.push_back(std::move(written));
-  Insert(std::move(row));
+  Insert(std::move(row), work);
 }
 
-void EquationContext::Insert(Polynomial row) {
+void EquationContext::Insert(Polynomial row, WorkBudget* work) {
   std::vector<Polynomial> open = {std::move(row)};
   while (!open.empty()) {
     Polynomial next = std::move(open.back());
     open.pop_back();
-    if (!SubstituteKnown(&next)) continue;
-    next = Reduced(std::move(next));
+    if (!SubstituteKnown(&next, work)) continue;
+    next = Reduced(std::move(next), work);
     // A contradiction would make everything follow.
     if (next.IsConstant()) continue;
-    next = next.Scaled(Fraction(1) / next.terms()[0].coefficient);
+    next = next.Scaled(Fraction(1) / next.terms()[0].coefficient, work);
+    if (next.Words() > kMaxWords) continue;
     int symbol = 0;
     Fraction value;
-    if (IsAssignment(next, &symbol, &value)) {
+    if (IsAssignment(next, &symbol, &value, work)) {
       known_.push_back({symbol, std::move(value)});
       std::move(rows_.begin(), rows_.end(), std::back_inserter(open));
       rows_.clear();
@@ -263,6 +261,7 @@ void EquationContext::Insert(Polynomial row) {
     }
     const Monomial first = next.terms()[0].monomial;
     for (size_t i = 0; i < rows_.size();) {
+      SpendOnSearch(rows_[i], work);
       const auto& terms = rows_[i].terms();
       const bool holds = std::any_of(terms.begin(), terms.end(),
                                      [&](const PolynomialTerm& t) { return t.monomial == first; });
@@ -277,11 +276,6 @@ void EquationContext::Insert(Polynomial row) {
   }
 }
 
-bool EquationContext::Mentions(int symbol) const {
-  return std::any_of(written_.begin(), written_.end(),
-                     [&](const Written& written) { return written.difference.Contains(symbol); });
-}
-
 bool EquationContext::IsNamed(int symbol) const {
   return std::any_of(written_.begin(), written_.end(), [&](const Written& written) {
     return NamedSymbol(written.sides.left, written.sides.right) == symbol;
@@ -289,41 +283,51 @@ bool EquationContext::IsNamed(int symbol) const {
 }
 
 bool EquationContext::IsSubstituted(int symbol, const Fraction& value, const Fraction& left,
-                                    const Fraction& right) const {
+                                    const Fraction& right, WorkBudget* work) const {
   const auto at_value = [&](const RationalFunction& function, const Fraction& expected) {
     Polynomial num;
     Polynomial den;
-    return function.num.Substitute(symbol, value, &num) &&
-           function.den.Substitute(symbol, value, &den) && num.IsConstant() && den.IsConstant() &&
-           !den.IsZero() && num.ConstantTerm() / den.ConstantTerm() == expected;
+    if (!function.num.Substitute(symbol, value, &num, work) ||
+        !function.den.Substitute(symbol, value, &den, work) || !num.IsConstant() ||
+        !den.IsConstant() || den.IsZero()) {
+      return false;
+    }
+    work->SpendOn(num.ConstantTerm(), den.ConstantTerm());
+    return num.ConstantTerm() / den.ConstantTerm() == expected;
   };
   return std::any_of(written_.begin(), written_.end(), [&](const Written& written) {
-    if (written.difference.OnlySymbol() != symbol) return false;
+    if (written.only_symbol != symbol) return false;
     const Equation& sides = written.sides;
     return (at_value(sides.left, left) && at_value(sides.right, right)) ||
            (at_value(sides.left, right) && at_value(sides.right, left));
   });
 }
 
-int EquationContext::OperationsTo(const Equation& target, const Polynomial& difference) const {
+int EquationContext::OperationsTo(const Equation& target, const Polynomial& difference,
+                                  WorkBudget* work) const {
   constexpr int kSeveral = 3;
   int fewest = kSeveral;
   bool found = false;
-  const std::optional<PlainSides> to = PlainSides::Of(target);
+  const std::optional<PlainSides> to = PlainSides::Of(target, work);
   for (const Written& from : written_) {
-    const std::optional<Fraction> ratio = RatioOf(difference, from.difference);
-    const std::optional<PlainSides> sides = PlainSides::Of(from.sides);
-    if (!ratio || !to || !sides) continue;
+    const std::optional<Fraction> ratio = RatioOf(difference, from.difference, work);
+    if (!ratio || !to) continue;
+    const std::optional<PlainSides> sides = PlainSides::Of(from.sides, work);
+    if (!sides) continue;
+    work->SpendOn(*ratio, sides->denominator);
+    work->SpendOn(*ratio, to->denominator);
     const Fraction scale = *ratio * sides->denominator / to->denominator;
     for (const bool turned : {false, true}) {
       const Fraction factor = turned ? -scale : scale;
-      const Polynomial near = (turned ? sides->right : sides->left).Scaled(factor);
-      const Polynomial far = (turned ? sides->left : sides->right).Scaled(factor);
+      const Polynomial near = (turned ? sides->right : sides->left).Scaled(factor, work);
+      const Polynomial far = (turned ? sides->left : sides->right).Scaled(factor, work);
       std::vector<Polynomial> whole = target.brackets;
-      for (const Polynomial& bracket : from.sides.brackets) whole.push_back(bracket.Scaled(factor));
+      for (const Polynomial& bracket : from.sides.brackets)
+        whole.push_back(bracket.Scaled(factor, work));
       whole.insert(whole.end(), {near, far});
       const int operations =
-          MovesOf(to->left - near, near, far, std::move(whole)) + (factor.IsOne() ? 0 : 1);
+          MovesOf(Polynomial::Difference(to->left, near, work), near, far, std::move(whole), work) +
+          (factor.IsOne() ? 0 : 1);
       fewest = found ? std::min(fewest, operations) : operations;
       found = true;
     }
@@ -333,8 +337,8 @@ int EquationContext::OperationsTo(const Equation& target, const Polynomial& diff
   for (const Written& from : written_) {
     for (const Known& known : known_) {
       Polynomial substituted;
-      if (from.difference.Substitute(known.symbol, known.value, &substituted) &&
-          RatioOf(difference, substituted)) {
+      if (from.difference.Substitute(known.symbol, known.value, &substituted, work) &&
+          RatioOf(difference, substituted, work)) {
         return 1;
       }
     }

@@ -1,11 +1,13 @@
 // What the equations of a trace imply, linearly in their monomials.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
+#include "data/algebra/expression.h"
 #include "data/algebra/polynomial.h"
+#include "data/algebra/work_budget.h"
 
 namespace prm {
 
@@ -31,6 +33,8 @@ struct Equation {
   RationalFunction right;
   // What was written as one addend of a side and has several terms: the 2(x + y) of 3 + 2(x + y).
   std::vector<Polynomial> brackets;
+
+  int64_t Words() const;
 };
 
 // The symbol of an equation that names its value, x = 3 or 3 = x; -1: it does not.
@@ -38,24 +42,28 @@ int NamedSymbol(const RationalFunction& left, const RationalFunction& right);
 
 // Equations left = right between rational functions, kept as a reduced row echelon form over Q with
 // monomials as columns; unknowns whose value is known are replaced by it first. Past kMaxEquations
-// no more are taken in.
+// no more are taken in, nor any equation or row of more than kMaxWords: a context takes a few
+// megabytes at most. What costs more than `work` has left throws WorkBudget::Exceeded; rows that
+// Add was working on are then lost, and with them what follows from them.
 class EquationContext {
  public:
   static constexpr size_t kMaxEquations = 40;
+  static constexpr int64_t kMaxWords = 1 << 13;
 
   void Clear();
   // What the equations so far say of this one.
-  ContextReply Ask(const Equation& asked) const;
-  void Add(Equation equation);
+  ContextReply Ask(const Equation& asked, WorkBudget* work) const;
+  void Add(Equation equation, WorkBudget* work);
 
-  bool empty() const { return rows_.empty() && known_.empty(); }
   // Whether an equation of the context is in `symbol`.
-  bool Mentions(int symbol) const;
+  bool Mentions(int symbol) const { return mentioned_[size_t(symbol)]; }
   // Whether an equation names the value of `symbol`: x = 3.
   bool IsNamed(int symbol) const;
   // Whether an equation in `symbol` alone becomes left = right where the symbol is `value`.
-  bool IsSubstituted(int symbol, const Fraction& value, const Fraction& left,
-                     const Fraction& right) const;
+  bool IsSubstituted(int symbol, const Fraction& value, const Fraction& left, const Fraction& right,
+                     WorkBudget* work) const;
+  // Machine words that a copy takes, about.
+  int64_t Words() const;
 
  private:
   struct Known {
@@ -65,17 +73,19 @@ class EquationContext {
   struct Written {
     Equation sides;
     Polynomial difference;
+    int only_symbol;  // Polynomial::OnlySymbol of the difference
   };
 
-  bool SubstituteKnown(Polynomial* polynomial) const;
-  Polynomial Reduced(Polynomial polynomial) const;
-  void Insert(Polynomial row);
-  bool ContradictsRows(int symbol, const Fraction& value) const;
-  int OperationsTo(const Equation& target, const Polynomial& difference) const;
+  bool SubstituteKnown(Polynomial* polynomial, WorkBudget* work) const;
+  Polynomial Reduced(Polynomial polynomial, WorkBudget* work) const;
+  void Insert(Polynomial row, WorkBudget* work);
+  bool ContradictsRows(int symbol, const Fraction& value, WorkBudget* work) const;
+  int OperationsTo(const Equation& target, const Polynomial& difference, WorkBudget* work) const;
 
   std::vector<Polynomial> rows_;  // leading coefficient 1, no row's first monomial in another
   std::vector<Known> known_;
   std::vector<Written> written_;
+  std::bitset<SymbolTable::kMaxSymbols> mentioned_;  // by a difference of written_
 };
 
 }  // namespace prm

@@ -1,4 +1,5 @@
-// Values of expressions: exact, as rational functions, as balls.
+// Values of expressions: exact, as rational functions, as balls. What costs more than `work` has
+// left throws WorkBudget::Exceeded.
 #pragma once
 
 #include <string>
@@ -6,6 +7,7 @@
 #include "data/algebra/expression.h"
 #include "data/algebra/fraction.h"
 #include "data/algebra/polynomial.h"
+#include "data/algebra/work_budget.h"
 
 namespace prm {
 
@@ -17,13 +19,13 @@ enum class EvalStatus : uint8_t {
 };
 
 // The exact value of an expression without symbols.
-EvalStatus EvaluateExact(const ExpressionArena& arena, int root, Fraction* value);
+EvalStatus EvaluateExact(const ExpressionArena& arena, int root, Fraction* value, WorkBudget* work);
 
 // The expression as a quotient of polynomials in its symbols. Roots of rational numbers become
 // symbols named "sqrt(n)", n squarefree, whose products are reduced: sqrt(8) is 2*sqrt(2). Other
 // roots are kIrrational.
 EvalStatus EvaluateSymbolic(const ExpressionArena& arena, int root, SymbolTable* symbols,
-                            RationalFunction* value);
+                            RationalFunction* value, WorkBudget* work);
 
 enum class BallOrder : uint8_t { kLess, kGreater, kUnknown, kUndefined, kTooBig };
 
@@ -37,6 +39,6 @@ struct BallComparison {
   std::string left_text;  // "[1.41421 +/- 4.6e-6]"
   std::string right_text;
 };
-BallComparison CompareByBalls(const ExpressionArena& arena, int left, int right);
+BallComparison CompareByBalls(const ExpressionArena& arena, int left, int right, WorkBudget* work);
 
 }  // namespace prm

@@ -95,6 +95,7 @@ class Printer {
 }  // namespace
 
 int SymbolTable::IdOf(std::string_view name) {
+  if (name.size() > kMaxNameBytes) return -1;
   const auto found = std::find(names_.begin(), names_.end(), name);
   if (found != names_.end()) return int(found - names_.begin());
   if (names_.size() == kMaxSymbols) return -1;

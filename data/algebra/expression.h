@@ -1,6 +1,7 @@
 // Expressions as trees and as text.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,7 +36,8 @@ struct ExpressionNode {
 class SymbolTable {
  public:
   static constexpr int kMaxSymbols = 200;
-  // -1 where there is no room.
+  static constexpr size_t kMaxNameBytes = 64;
+  // -1 where there is no room, or the name is too long.
   int IdOf(std::string_view name);
   std::string_view NameOf(int id) const { return names_[size_t(id)]; }
   void Clear() { names_.clear(); }

@@ -59,6 +59,8 @@ class Fraction {
     const auto den = static_cast<int64_t>(fmpz_bits(fmpq_denref(value_)));
     return num > den ? num : den;
   }
+  // Machine words of numerator and denominator, at least one each.
+  int64_t Words() const { return WordsOf(fmpq_numref(value_)) + WordsOf(fmpq_denref(value_)); }
   // Whether it is a whole number from `low` to `high`, which is then *out.
   bool AsInteger(int64_t low, int64_t high, int64_t* out) const;
 
@@ -121,6 +123,10 @@ class Fraction {
   fmpq* get() { return value_; }
 
  private:
+  static int64_t WordsOf(const fmpz* part) {
+    return COEFF_IS_MPZ(*part) ? static_cast<int64_t>(fmpz_size(part)) : 1;
+  }
+
   fmpq_t value_;
 };
 

@@ -7,6 +7,10 @@ namespace {
 
 constexpr int kMaxExponent = 255;
 
+// Of a term that is copied, compared or sorted, beside its coefficient.
+constexpr int64_t kTermCost = 40;
+constexpr int64_t kTermWords = 4;
+
 // False where the product has too many variables or too high a power.
 bool MultiplyMonomials(const Monomial& a, const Monomial& b, Monomial* product) {
   *product = {};
@@ -86,8 +90,16 @@ bool Polynomial::Contains(int symbol) const {
   });
 }
 
-Polynomial Polynomial::Sum(const Polynomial& a, const Polynomial& b, const Fraction& factor) {
+int64_t Polynomial::Words() const {
+  int64_t words = 0;
+  for (const PolynomialTerm& term : terms_) words += kTermWords + term.coefficient.Words();
+  return words;
+}
+
+Polynomial Polynomial::Sum(const Polynomial& a, const Polynomial& b, const Fraction& factor,
+                           WorkBudget* work) {
   Polynomial sum;
+  work->Spend(kTermCost * int64_t(a.terms_.size() + b.terms_.size()) + 2 * a.Words());
   sum.terms_.reserve(a.terms_.size() + b.terms_.size());
   size_t i = 0;
   size_t j = 0;
@@ -97,10 +109,14 @@ Polynomial Polynomial::Sum(const Polynomial& a, const Polynomial& b, const Fract
     if (take_a && (!take_b || a.terms_[i].monomial > b.terms_[j].monomial)) {
       sum.terms_.push_back(a.terms_[i++]);
     } else if (take_b && (!take_a || b.terms_[j].monomial > a.terms_[i].monomial)) {
+      work->SpendOn(b.terms_[j].coefficient, factor);
       sum.terms_.push_back({b.terms_[j].monomial, b.terms_[j].coefficient * factor});
       ++j;
     } else {
-      Fraction c = a.terms_[i].coefficient + b.terms_[j].coefficient * factor;
+      work->SpendOn(b.terms_[j].coefficient, factor);
+      const Fraction added = b.terms_[j].coefficient * factor;
+      work->SpendOn(a.terms_[i].coefficient, added);
+      Fraction c = a.terms_[i].coefficient + added;
       if (!c.IsZero()) sum.terms_.push_back({a.terms_[i].monomial, std::move(c)});
       ++i;
       ++j;
@@ -109,25 +125,30 @@ Polynomial Polynomial::Sum(const Polynomial& a, const Polynomial& b, const Fract
   return sum;
 }
 
-Polynomial Polynomial::Scaled(const Fraction& factor) const {
+Polynomial Polynomial::Scaled(const Fraction& factor, WorkBudget* work) const {
   Polynomial scaled;
   if (factor.IsZero()) return scaled;
   scaled.terms_.reserve(terms_.size());
   for (const PolynomialTerm& term : terms_) {
+    work->SpendOn(term.coefficient, factor);
     scaled.terms_.push_back({term.monomial, term.coefficient * factor});
   }
   return scaled;
 }
 
-bool Polynomial::Multiply(const Polynomial& a, const Polynomial& b, Polynomial* product) {
+bool Polynomial::Multiply(const Polynomial& a, const Polynomial& b, Polynomial* product,
+                          WorkBudget* work) {
   Polynomial result;
   if (a.terms_.size() * b.terms_.size() > kMaxTerms * kMaxTerms / 4) return false;
   if (a.Degree() + b.Degree() > kMaxDegree) return false;
+  // Each product is sorted into place, too.
+  work->Spend(3 * kTermCost * int64_t(a.terms_.size() * b.terms_.size()));
   result.terms_.reserve(a.terms_.size() * b.terms_.size());
   for (const PolynomialTerm& left : a.terms_) {
     for (const PolynomialTerm& right : b.terms_) {
       if (left.coefficient.Bits() + right.coefficient.Bits() > Fraction::kMaxBits) return false;
       PolynomialTerm& term = result.terms_.emplace_back();
+      work->SpendOn(left.coefficient, right.coefficient);
       if (!MultiplyMonomials(left.monomial, right.monomial, &term.monomial)) return false;
       term.coefficient = left.coefficient * right.coefficient;
     }
@@ -139,6 +160,7 @@ bool Polynomial::Multiply(const Polynomial& a, const Polynomial& b, Polynomial* 
   for (size_t i = 0; i < result.terms_.size();) {
     PolynomialTerm term = std::move(result.terms_[i++]);
     while (i < result.terms_.size() && result.terms_[i].monomial == term.monomial) {
+      work->SpendOn(term.coefficient, result.terms_[i].coefficient);
       term.coefficient = term.coefficient + result.terms_[i++].coefficient;
     }
     if (!term.coefficient.IsZero()) result.terms_[kept++] = std::move(term);
@@ -149,25 +171,37 @@ bool Polynomial::Multiply(const Polynomial& a, const Polynomial& b, Polynomial* 
   return true;
 }
 
-bool Polynomial::Substitute(int symbol, const Fraction& value, Polynomial* result) const {
+bool Polynomial::Substitute(int symbol, const Fraction& value, Polynomial* result,
+                            WorkBudget* work) const {
   Polynomial substituted;
   for (const PolynomialTerm& term : terms_) {
     const int exponent = term.monomial.ExponentOf(symbol);
     if (exponent == 0) {
-      substituted.AddTerm(term);
+      substituted.AddTerm(term, work);
       continue;
     }
     if (value.IsZero()) continue;
     if (value.Bits() * exponent + term.coefficient.Bits() > Fraction::kMaxBits) return false;
-    PolynomialTerm rest{{}, term.coefficient * value.Power(exponent)};
+    work->SpendOnPower(value, exponent);
+    const Fraction power = value.Power(exponent);
+    work->SpendOn(term.coefficient, power);
+    PolynomialTerm rest{{}, term.coefficient * power};
     size_t n = 0;
     for (const Monomial::Factor& factor : term.monomial.factors) {
       if (factor.symbol != 0 && factor.symbol != symbol + 1) rest.monomial.factors[n++] = factor;
     }
-    substituted.AddTerm(rest);
+    substituted.AddTerm(rest, work);
   }
   *result = std::move(substituted);
   return true;
+}
+
+void Polynomial::SpendOnText(WorkBudget* work) const {
+  constexpr int64_t kNamesCost = 300;
+  for (const PolynomialTerm& term : terms_) {
+    work->Spend(kNamesCost);
+    work->SpendOn(term.coefficient, term.coefficient);
+  }
 }
 
 std::string Polynomial::ToText(const SymbolTable& symbols) const {

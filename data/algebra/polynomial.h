@@ -10,6 +10,7 @@
 
 #include "data/algebra/expression.h"
 #include "data/algebra/fraction.h"
+#include "data/algebra/work_budget.h"
 
 namespace prm {
 
@@ -35,6 +36,7 @@ struct PolynomialTerm {
   Fraction coefficient;  // not zero
 };
 
+// What costs more than `work` has left throws WorkBudget::Exceeded.
 class Polynomial {
  public:
   static constexpr size_t kMaxTerms = 200;
@@ -56,23 +58,29 @@ class Polynomial {
   int OnlySymbol() const;
   bool Contains(int symbol) const;
 
-  void AddTerm(const PolynomialTerm& term) { *this = Sum(*this, Of(term), Fraction(1)); }
-  friend Polynomial operator+(const Polynomial& a, const Polynomial& b) {
-    return Sum(a, b, Fraction(1));
+  // Machine words that it takes in memory, about.
+  int64_t Words() const;
+
+  void AddTerm(const PolynomialTerm& term, WorkBudget* work) {
+    *this = Sum(*this, Of(term), Fraction(1), work);
   }
-  friend Polynomial operator-(const Polynomial& a, const Polynomial& b) {
-    return Sum(a, b, Fraction(-1));
+  static Polynomial Difference(const Polynomial& a, const Polynomial& b, WorkBudget* work) {
+    return Sum(a, b, Fraction(-1), work);
   }
-  Polynomial Scaled(const Fraction& factor) const;
+  Polynomial Scaled(const Fraction& factor, WorkBudget* work) const;
   // False past the limits on terms, degree, variables or Fraction::kMaxBits.
-  static bool Multiply(const Polynomial& a, const Polynomial& b, Polynomial* product);
+  static bool Multiply(const Polynomial& a, const Polynomial& b, Polynomial* product,
+                       WorkBudget* work);
   // With `symbol` replaced by `value`; false past the limits.
-  bool Substitute(int symbol, const Fraction& value, Polynomial* result) const;
+  bool Substitute(int symbol, const Fraction& value, Polynomial* result, WorkBudget* work) const;
 
   // a + factor * b.
-  static Polynomial Sum(const Polynomial& a, const Polynomial& b, const Fraction& factor);
+  static Polynomial Sum(const Polynomial& a, const Polynomial& b, const Fraction& factor,
+                        WorkBudget* work);
 
   std::string ToText(const SymbolTable& symbols) const;
+  // What ToText costs.
+  void SpendOnText(WorkBudget* work) const;
 
  private:
   static Polynomial Of(const PolynomialTerm& term);
@@ -85,6 +93,12 @@ class Polynomial {
 struct RationalFunction {
   Polynomial num;
   Polynomial den = Polynomial(Fraction(1));
+
+  int64_t Words() const { return num.Words() + den.Words(); }
+  void SpendOnText(WorkBudget* work) const {
+    num.SpendOnText(work);
+    den.SpendOnText(work);
+  }
 };
 
 }  // namespace prm

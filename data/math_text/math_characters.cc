@@ -9,17 +9,22 @@ namespace {
 constexpr MathCharacter Operator(std::string_view bytes, char op) {
   return {bytes, CharacterKind::kToken, TokenKind::kOperator, op};
 }
-constexpr MathCharacter Relation(std::string_view bytes, char op) {
-  return {bytes, CharacterKind::kToken, TokenKind::kRelation, op};
+constexpr MathCharacter Related(std::string_view bytes, Relation relation) {
+  return {bytes, CharacterKind::kToken, TokenKind::kRelation, 0, MathCommand::kNone, relation};
 }
 constexpr MathCharacter Kind(std::string_view bytes, TokenKind kind) {
   return {bytes, CharacterKind::kToken, kind};
 }
 constexpr MathCharacter Number(std::string_view bytes, uint8_t num, uint8_t den) {
-  return {bytes, CharacterKind::kNumber, TokenKind::kNumber, 0, MathCommand::kNone, num, den};
+  MathCharacter number{bytes, CharacterKind::kNumber, TokenKind::kNumber};
+  number.num = num;
+  number.den = den;
+  return number;
 }
 constexpr MathCharacter Superscript(std::string_view bytes, uint8_t num) {
-  return {bytes, CharacterKind::kSuperscript, TokenKind::kNumber, 0, MathCommand::kNone, num, 1};
+  MathCharacter number = Number(bytes, num, 1);
+  number.what = CharacterKind::kSuperscript;
+  return number;
 }
 constexpr MathCharacter Other(std::string_view bytes, CharacterKind what) { return {bytes, what}; }
 
@@ -38,11 +43,11 @@ constexpr std::array kCharacters = {
     Operator("∕", '/'),
     Operator("−", '-'),
     Operator("–", '-'),
-    Relation("≈", '~'),
-    Relation("≅", '~'),
-    Relation("≤", 'l'),
-    Relation("≥", 'g'),
-    Relation("≠", 'n'),
+    Related("≈", Relation::kAbout),
+    Related("≅", Relation::kAbout),
+    Related("≤", Relation::kLessEqual),
+    Related("≥", Relation::kGreaterEqual),
+    Related("≠", Relation::kUnequal),
     Kind("£", TokenKind::kCurrency),
     Kind("€", TokenKind::kCurrency),
     Kind("→", TokenKind::kStop),
@@ -78,11 +83,15 @@ constexpr std::array kCharacters = {
     Other("\u200a", CharacterKind::kSpace),
 };
 
+constexpr LatexCommand LatexRelation(std::string_view name, Relation relation) {
+  return {name, LatexKind::kToken, TokenKind::kRelation, 0, MathCommand::kNone, relation};
+}
+
 // Sorted by name.
 constexpr std::array kLatex = {
     LatexCommand{"Rightarrow", LatexKind::kToken, TokenKind::kStop},
     LatexCommand{"alpha", LatexKind::kToken, TokenKind::kSymbol},
-    LatexCommand{"approx", LatexKind::kToken, TokenKind::kRelation, '~'},
+    LatexRelation("approx", Relation::kAbout),
     LatexCommand{"ast", LatexKind::kToken, TokenKind::kOperator, '*'},
     LatexCommand{"because", LatexKind::kToken, TokenKind::kStop},
     LatexCommand{"begin", LatexKind::kBegin},
@@ -105,20 +114,20 @@ constexpr std::array kLatex = {
     LatexCommand{"fbox", LatexKind::kTransparent},
     LatexCommand{"frac", LatexKind::kToken, TokenKind::kCommand, 0, MathCommand::kFraction},
     LatexCommand{"gamma", LatexKind::kToken, TokenKind::kSymbol},
-    LatexCommand{"ge", LatexKind::kToken, TokenKind::kRelation, 'g'},
-    LatexCommand{"geq", LatexKind::kToken, TokenKind::kRelation, 'g'},
-    LatexCommand{"gt", LatexKind::kToken, TokenKind::kRelation, '>'},
+    LatexRelation("ge", Relation::kGreaterEqual),
+    LatexRelation("geq", Relation::kGreaterEqual),
+    LatexRelation("gt", Relation::kGreater),
     LatexCommand{"iff", LatexKind::kToken, TokenKind::kStop},
     LatexCommand{"implies", LatexKind::kToken, TokenKind::kStop},
     LatexCommand{"lambda", LatexKind::kToken, TokenKind::kSymbol},
-    LatexCommand{"le", LatexKind::kToken, TokenKind::kRelation, 'l'},
+    LatexRelation("le", Relation::kLessEqual),
     LatexCommand{"left", LatexKind::kSpace},
-    LatexCommand{"leq", LatexKind::kToken, TokenKind::kRelation, 'l'},
-    LatexCommand{"lt", LatexKind::kToken, TokenKind::kRelation, '<'},
+    LatexRelation("leq", Relation::kLessEqual),
+    LatexRelation("lt", Relation::kLess),
     LatexCommand{"mbox", LatexKind::kText},
     LatexCommand{"mu", LatexKind::kToken, TokenKind::kSymbol},
-    LatexCommand{"ne", LatexKind::kToken, TokenKind::kRelation, 'n'},
-    LatexCommand{"neq", LatexKind::kToken, TokenKind::kRelation, 'n'},
+    LatexRelation("ne", Relation::kUnequal),
+    LatexRelation("neq", Relation::kUnequal),
     LatexCommand{"phi", LatexKind::kToken, TokenKind::kSymbol},
     LatexCommand{"pi", LatexKind::kToken, TokenKind::kSymbol},
     LatexCommand{"qquad", LatexKind::kToken, TokenKind::kComma},

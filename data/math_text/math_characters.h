@@ -19,6 +19,7 @@ struct MathCharacter {
   TokenKind kind = TokenKind::kUnknown;  // kToken
   char op = 0;
   MathCommand command = MathCommand::kNone;
+  Relation relation = Relation::kEqual;
   uint8_t num = 0;  // kNumber, kSuperscript
   uint8_t den = 1;
 };
@@ -42,6 +43,7 @@ struct LatexCommand {
   TokenKind kind = TokenKind::kUnknown;  // kToken
   char op = 0;
   MathCommand command = MathCommand::kNone;
+  Relation relation = Relation::kEqual;
 };
 
 // `name` without its backslash; nullptr for what is not known.

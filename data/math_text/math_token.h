@@ -17,7 +17,7 @@ enum class TokenKind : uint8_t {
   kOpen,      // op: ( [ {
   kClose,     // op: ) ] }
   kCommand,   // see MathCommand
-  kRelation,  // op: = ~ < > l (<=) g (>=) n (!=)
+  kRelation,  // see Relation
   kComma,
   kStop,  // a full stop, semicolon, arrow: ends a sentence
   kColon,
@@ -30,12 +30,24 @@ enum class TokenKind : uint8_t {
   kUnknown,  // outside the grammar
 };
 
+// What a sign of relation says of its two sides.
+enum class Relation : uint8_t {
+  kEqual,
+  kAbout,
+  kLess,
+  kGreater,
+  kLessEqual,
+  kGreaterEqual,
+  kUnequal,
+};
+
 enum class MathCommand : uint8_t { kNone, kFraction, kRoot, kBinomial, kChoose };
 
 // `text` of a token is text[begin, end) of the lexed text.
 struct MathToken {
   TokenKind kind = TokenKind::kUnknown;
   char op = 0;
+  Relation relation = Relation::kEqual;  // of a kRelation
   MathCommand command = MathCommand::kNone;
   bool space_before = false;
   bool in_region = false;  // between math delimiters

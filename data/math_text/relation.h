@@ -1,11 +1,43 @@
 // A relation that a sentence states, and what the sentence says of it.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
+#include "data/math_text/math_token.h"
 #include "data/math_text/verdict.h"
 
 namespace prm {
+
+// "=", "~", "<", ">", "<=", ">=", "!=".
+constexpr std::string_view RelationSign(Relation relation) {
+  constexpr std::array<std::string_view, 7> kSigns = {"=", "~", "<", ">", "<=", ">=", "!="};
+  return kSigns[size_t(relation)];
+}
+// That both sides are equal, or about equal.
+constexpr bool StatesEquality(Relation relation) {
+  return relation == Relation::kEqual || relation == Relation::kAbout;
+}
+// Whether it is true of sides of which the left one is less, or both are equal. kAbout counts as
+// kUnequal: what is close enough is for the caller to say.
+constexpr bool Holds(Relation relation, bool less, bool equal) {
+  switch (relation) {
+    case Relation::kEqual:
+      return equal;
+    case Relation::kLess:
+      return less;
+    case Relation::kGreater:
+      return !less && !equal;
+    case Relation::kLessEqual:
+      return less || equal;
+    case Relation::kGreaterEqual:
+      return !less;
+    default:
+      return !equal;
+  }
+}
 
 // Tokens [first, last).
 struct TokenRange {
@@ -30,7 +62,7 @@ struct SentenceCues {
 
 struct FoundRelation {
   uint32_t sign = 0;  // token
-  char op = '=';
+  Relation relation = Relation::kEqual;
   TokenRange left;
   TokenRange right;
   bool chained = false;    // `left` is the `right` of the relation before

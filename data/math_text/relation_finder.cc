@@ -19,9 +19,7 @@ class Finder : private TokenView {
       : TokenView(view), relations_(*relations) {}
 
   void Run() {
-    relations_.clear();
-    TokenRange sentence;
-    while (sentence.first < Size()) {
+    for (TokenRange sentence; sentence.first < Size(); sentence.first = sentence.last + 1) {
       sentence.last = sentence.first;
       bool has_relation = false;
       while (sentence.last < Size() && !EndsSentence(sentence.last)) {
@@ -29,7 +27,6 @@ class Finder : private TokenView {
         ++sentence.last;
       }
       if (has_relation) FindInSentence(sentence);
-      sentence.first = sentence.last + 1;
     }
   }
 
@@ -48,7 +45,7 @@ class Finder : private TokenView {
       if (At(i).kind != TokenKind::kRelation) continue;
       FoundRelation relation;
       relation.sign = i;
-      relation.op = At(i).op;
+      relation.relation = At(i).relation;
       relation.in_region = At(i).in_region;
       relation.cues = cues;
       relation.sentence = sentence;
@@ -436,10 +433,12 @@ class Finder : private TokenView {
 
 }  // namespace
 
-void FindRelations(std::string_view text, std::vector<MathToken>* tokens,
+bool FindRelations(std::string_view text, size_t most, std::vector<MathToken>* tokens,
                    std::vector<FoundRelation>* relations) {
-  MergeWordRelations(text, tokens);
+  relations->clear();
+  if (MergeWordRelations(text, tokens) > most) return false;
   Finder({text, *tokens}, relations).Run();
+  return true;
 }
 
 }  // namespace prm

@@ -1,6 +1,7 @@
 // Where prose relates two expressions.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -10,8 +11,9 @@
 namespace prm {
 
 // Replaces *relations by those of the text, in the order of the tokens. "equals" and "is equal to"
-// in *tokens become relation signs.
-void FindRelations(std::string_view text, std::vector<MathToken>* tokens,
+// in *tokens become relation signs. False, with no relations, where there are more than `most`:
+// each may look at its whole sentence.
+bool FindRelations(std::string_view text, size_t most, std::vector<MathToken>* tokens,
                    std::vector<FoundRelation>* relations);
 
 }  // namespace prm

@@ -48,13 +48,18 @@ bool TokenView::IsForm(uint32_t i, std::initializer_list<std::string_view> words
   return std::find(words.begin(), words.end(), TextOf(i)) != words.end();
 }
 
-void MergeWordRelations(std::string_view text, std::vector<MathToken>* tokens) {
+size_t MergeWordRelations(std::string_view text, std::vector<MathToken>* tokens) {
   const TokenView view{text, *tokens};
   std::vector<MathToken>& all = *tokens;
   const auto is_cue = [](const MathToken& token) {
     return token.kind == TokenKind::kWord && (token.word.classes & (kWordEquals | kWordEqual));
   };
-  if (std::none_of(all.begin(), all.end(), is_cue)) return;
+  const auto count_signs = [&] {
+    return size_t(std::count_if(all.begin(), all.end(), [](const MathToken& token) {
+      return token.kind == TokenKind::kRelation;
+    }));
+  };
+  if (std::none_of(all.begin(), all.end(), is_cue)) return count_signs();
   size_t kept = 0;
   for (size_t i = 0; i < all.size(); ++i) {
     all[kept++] = all[i];
@@ -65,7 +70,8 @@ void MergeWordRelations(std::string_view text, std::vector<MathToken>* tokens) {
     if (negated || ((all[i].word.classes & kWordEqual) && !to)) continue;
     MathToken sign = all[i];
     sign.kind = TokenKind::kRelation;
-    sign.op = '=';
+    sign.op = 0;
+    sign.relation = Relation::kEqual;
     sign.word = {};
     --kept;
     if (kept > 0 && all[kept - 1].kind == TokenKind::kWord &&
@@ -76,6 +82,7 @@ void MergeWordRelations(std::string_view text, std::vector<MathToken>* tokens) {
     all[kept++] = sign;
   }
   all.resize(kept);
+  return count_signs();
 }
 
 SentenceCues CuesOf(const TokenView& view, TokenRange sentence) {
@@ -137,6 +144,12 @@ bool IsSupposed(const TokenView& view, const FoundRelation& relation) {
     }
   }
   return false;
+}
+
+bool MentionsDivision(std::string_view text_before) {
+  // Without their first letters, which may be capital.
+  return text_before.find("ivid") != text_before.npos ||
+         text_before.find("ancel") != text_before.npos;
 }
 
 }  // namespace prm

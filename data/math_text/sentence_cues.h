@@ -1,6 +1,7 @@
 // What the words of a sentence say of the relations in it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -30,8 +31,9 @@ struct TokenView {
   bool IsForm(uint32_t i, std::initializer_list<std::string_view> words) const;
 };
 
-// "equals" and "is equal to" become relation signs, unless negated.
-void MergeWordRelations(std::string_view text, std::vector<MathToken>* tokens);
+// "equals" and "is equal to" become relation signs, unless negated. Returns how many relation signs
+// there then are.
+size_t MergeWordRelations(std::string_view text, std::vector<MathToken>* tokens);
 
 // `supposed` is left to IsSupposed, which goes by the relation.
 SentenceCues CuesOf(const TokenView& view, TokenRange sentence);
@@ -42,5 +44,9 @@ bool IsNegatedNearby(const TokenView& view, const FoundRelation& relation);
 
 // "if 2 > 3", "assume that 2^2 = 6": what is supposed is not claimed.
 bool IsSupposed(const TokenView& view, const FoundRelation& relation);
+
+// "divide", "dividing", "cancel" anywhere in the text before a sign, at the start of a sentence or
+// not: the equation after it may have lost the root of what it was divided by.
+bool MentionsDivision(std::string_view text_before);
 
 }  // namespace prm

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <optional>
 
 #include "data/algebra/evaluate.h"
 #include "data/math_text/verdict.h"
+#include "data/symbolic/ball_check.h"
 
 namespace prm {
 namespace {
@@ -18,25 +18,28 @@ Reason ReasonOf(EvalStatus status) {
 
 class ClosedChecker {
  public:
-  ClosedChecker(const ClosedPair& pair, bool describe, SymbolTable* symbols, ExpressionArena* arena)
-      : pair_(pair), describe_(describe), symbols_(*symbols), arena_(*arena) {}
+  ClosedChecker(const RelationSides& sides, bool describe, Workspace* workspace)
+      : sides_(sides), describe_(describe), workspace_(*workspace), work_(&workspace->work) {}
 
   ClosedResult Run() {
-    const EvalStatus left = EvaluateExact(arena_, pair_.left.root, &left_);
-    const EvalStatus right = EvaluateExact(arena_, pair_.right.root, &right_);
+    const EvalStatus left = Evaluate(sides_.left.parsed.root, &left_);
+    const EvalStatus right = Evaluate(sides_.right.parsed.root, &right_);
     for (const EvalStatus status : {left, right}) {
       if (status == EvalStatus::kTooBig || status == EvalStatus::kUndefined) {
         return Result(Verdict::kNotChecked, ReasonOf(status));
       }
     }
-    if (left == EvalStatus::kIrrational || right == EvalStatus::kIrrational) return CheckBalls();
+    if (left == EvalStatus::kIrrational || right == EvalStatus::kIrrational)
+      return CheckBalls(sides_, describe_, &workspace_);
+    // The text as well, wanted or not: a verdict must not depend on it.
+    work_->SpendOn(left_, right_, kOperationsOfAll);
     if (describe_) {
       result_.left_value = left_.ToText();
       result_.right_value = right_.ToText();
     }
     result_.may_be_shares = IsShare(left_) && IsShare(right_) && IsComputed();
-    const char op = pair_.relation->op;
-    return op == '=' || op == '~' ? CheckEqual() : CheckOrder(op);
+    const Relation relation = sides_.found.relation;
+    return StatesEquality(relation) ? CheckEqual() : CheckOrder(relation);
   }
 
  private:
@@ -45,15 +48,22 @@ class ClosedChecker {
     result_.reason = reason;
     return std::move(result_);
   }
-  const ExpressionTraits& Left() const { return pair_.left.traits; }
-  const ExpressionTraits& Right() const { return pair_.right.traits; }
+  // Sums, products and comparisons of both values that no loop repeats.
+  static constexpr int64_t kOperationsOfAll = 8;
+
+  EvalStatus Evaluate(int root, Fraction* value) const {
+    return EvaluateExact(sides_.arena, root, value, work_);
+  }
+  const ExpressionTraits& Left() const { return sides_.left.parsed.traits; }
+  const ExpressionTraits& Right() const { return sides_.right.parsed.traits; }
   uint64_t Units() const { return Left().units | Right().units; }
 
   static bool IsShare(const Fraction& value) { return value.Sign() > 0 && value < Fraction(1); }
   bool IsComputed() const {
-    return std::any_of(pair_.left_tokens.begin(), pair_.left_tokens.end(), [](const MathToken& t) {
-      return t.kind == TokenKind::kOperator && (t.op == '+' || t.op == '-' || t.op == '*');
-    });
+    return std::any_of(
+        sides_.left.tokens.begin(), sides_.left.tokens.end(), [](const MathToken& t) {
+          return t.kind == TokenKind::kOperator && (t.op == '+' || t.op == '-' || t.op == '*');
+        });
   }
 
   // --- equalities ----------------------------------------------------------------------------
@@ -72,7 +82,7 @@ class ClosedChecker {
     }
     if (IsLabelled()) return CheckUnits();
     // 0.68 = 68 where a percent sign stands nearby.
-    if (pair_.relation->cues.percent &&
+    if (sides_.found.cues.percent &&
         (HoldsScaled(Fraction(100)) || HoldsScaled(Fraction(1, 100)))) {
       return Result(Verdict::kNotChecked, Reason::kPercent);
     }
@@ -80,7 +90,7 @@ class ClosedChecker {
     if (IsTruncated()) return Result(Verdict::kNotChecked, Reason::kTruncated);
     if (WithinOperandRounding()) return Result(Verdict::kNotChecked, Reason::kRoundedOperand);
     if (IsRunOn()) return Result(Verdict::kNotChecked, Reason::kUncleanBorder);
-    if (pair_.relation->op == '~' && !FarApart()) {
+    if (sides_.found.relation == Relation::kAbout && !FarApart()) {
       return Result(Verdict::kNotChecked, Reason::kRoundedOperand);
     }
     return Result(Verdict::kRefuted, percent ? Reason::kPercent : Reason::kArithmetic);
@@ -89,9 +99,9 @@ class ClosedChecker {
   // 5*3 = 15 + 2, 8*45 = 360 divided by 5: the sign ends one calculation and a new one starts with
   // its result.
   bool IsRunOn() const {
-    if (!Right().has_operator || pair_.right_tokens.empty()) return false;
-    const MathToken* first = &pair_.right_tokens[0];
-    if (first->kind == TokenKind::kCurrency && pair_.right_tokens.size() > 1) ++first;
+    if (!Right().has_operator || sides_.right.tokens.empty()) return false;
+    const MathToken* first = &sides_.right.tokens[0];
+    if (first->kind == TokenKind::kCurrency && sides_.right.tokens.size() > 1) ++first;
     return IsValueOf(*first, left_);
   }
 
@@ -106,21 +116,16 @@ class ClosedChecker {
 
   static constexpr int kFloatDecimals = 12;
 
-  // Decimals that the side shows; a lone whole percentage shows two.
-  static int ShownDecimals(const ExpressionTraits& side, int reading = 0) {
-    if (side.shown_decimals < 0) return -1;
-    const bool hundredths = side.has_percent && (reading & kReadPercentAsNumber) == 0;
-    return side.shown_decimals + (hundredths ? 2 : 0);
-  }
-
   // Whether one side is the other, rounded to the decimals it shows.
   bool IsRounded(const Fraction& left, const Fraction& right, int left_reading = 0,
                  int right_reading = 0) const {
-    const bool about = pair_.relation->cues.about || pair_.relation->op == '~';
+    const bool about = sides_.SaysAbout();
+    work_->SpendOn(left, right);
     const Fraction difference = (left - right).Abs();
     for (const ExpressionTraits* side : {&Right(), &Left()}) {
       const int decimals = ShownDecimals(*side, side == &Right() ? right_reading : left_reading);
       if (decimals < 0 || (decimals == 0 && !about)) continue;
+      work_->SpendOn(difference, left, 3);
       // The decimals of binary floating point.
       if (decimals >= kFloatDecimals && difference <= left.Abs() * PowerOfTen(-kFloatDecimals)) {
         return true;
@@ -149,24 +154,22 @@ class ClosedChecker {
   // 10/3 = 3 each, 1 left.
   std::optional<ClosedResult> CheckRemainder() {
     if (Right().has_operator || !right_.IsInteger() || !(left_.Floor() == right_)) return {};
-    const ExpressionNode& node = arena_.nodes[size_t(pair_.left.root)];
+    const ExpressionNode& node = sides_.arena.nodes[size_t(sides_.left.parsed.root)];
     if (node.kind != NodeKind::kDivide) return {};
     Fraction above;
     Fraction below;
-    if (EvaluateExact(arena_, node.a, &above) != EvalStatus::kOk ||
-        EvaluateExact(arena_, node.b, &below) != EvalStatus::kOk || !above.IsInteger() ||
-        !below.IsInteger()) {
+    if (Evaluate(node.a, &above) != EvalStatus::kOk ||
+        Evaluate(node.b, &below) != EvalStatus::kOk || !above.IsInteger() || !below.IsInteger()) {
       return {};
     }
+    work_->SpendOn(above, below, 2);
     const Fraction remainder = above - below * right_;
+    const auto rest = sides_.step.tokens.subspan(sides_.found.right.last);
     bool stated = false;
     bool equal = false;
-    for (const MathToken& token : pair_.rest.first(std::min<size_t>(pair_.rest.size(), 10))) {
+    for (const MathToken& token : rest.first(std::min<size_t>(rest.size(), 10))) {
       stated |= token.kind == TokenKind::kWord && (token.word.classes & kWordRemainder);
-      Fraction value;
-      equal |= token.kind == TokenKind::kNumber && token.den == 0 &&
-               value.SetDecimal(pair_.text.substr(token.begin, token.end - token.begin)) &&
-               value == remainder;
+      equal |= IsValueOf(token, remainder);
     }
     if (!stated) return {};
     if (equal) return Result(Verdict::kArithOk, Reason::kQuotientRemainder);
@@ -180,11 +183,11 @@ class ClosedChecker {
     if ((left_open | right_open) == 0) return false;
     for (int left = 0; left < kNumReadings; ++left) {
       Fraction left_value;
-      if ((left & ~left_open) != 0 || !Reread(pair_.left_tokens, left, &left_value)) continue;
+      if ((left & ~left_open) != 0 || !Reread(sides_.left.tokens, left, &left_value)) continue;
       for (int right = 0; right < kNumReadings; ++right) {
         Fraction right_value;
         if ((right & ~right_open) != 0 || left + right == 0) continue;
-        if (!Reread(pair_.right_tokens, right, &right_value)) continue;
+        if (!Reread(sides_.right.tokens, right, &right_value)) continue;
         if (left_value == right_value || IsRounded(left_value, right_value, left, right))
           return true;
       }
@@ -193,9 +196,9 @@ class ClosedChecker {
   }
 
   bool Reread(std::span<const MathToken> tokens, int reading, Fraction* value) {
-    const ParsedExpression parsed =
-        ParseMath(pair_.text, tokens, uint8_t(reading), &symbols_, &arena_);
-    return parsed.root >= 0 && EvaluateExact(arena_, parsed.root, value) == EvalStatus::kOk;
+    workspace_.scratch.Clear();
+    const int root = ReadAgain(sides_.step, tokens, uint8_t(reading), &workspace_).root;
+    return root >= 0 && EvaluateExact(workspace_.scratch, root, value, work_) == EvalStatus::kOk;
   }
 
   // --- units ---------------------------------------------------------------------------------
@@ -222,6 +225,7 @@ class ClosedChecker {
     return false;
   }
   bool HoldsScaled(const Fraction& factor) const {
+    work_->SpendOn(left_, factor);
     const Fraction scaled = left_ * factor;
     return scaled == right_ || IsRounded(scaled, right_);
   }
@@ -291,161 +295,86 @@ class ClosedChecker {
     Fraction slack;
     bool rounded = false;
     // Of a lone number the rounding is known: IsRounded.
-    if (Left().shown_decimals < 0 && !AddSlack(pair_.left_tokens, &slack, &rounded)) return false;
-    if (Right().shown_decimals < 0 && !AddSlack(pair_.right_tokens, &slack, &rounded)) return false;
+    if (Left().shown_decimals < 0 && !AddSlack(sides_.left.tokens, &slack, &rounded)) return false;
+    if (Right().shown_decimals < 0 && !AddSlack(sides_.right.tokens, &slack, &rounded))
+      return false;
     return rounded && (left_ - right_).Abs() <= slack;
   }
 
   // Adds to *slack by how much half a unit of each number's last decimal moves the value.
   bool AddSlack(std::span<const MathToken> tokens, Fraction* slack, bool* rounded) {
-    const int base = FirstNode(tokens);
+    ExpressionArena& arena = workspace_.scratch;
+    arena.Clear();
+    const int base = ReadAgain(sides_.step, tokens, 0, &workspace_).root;
     if (base < 0) return true;
     Fraction value;
-    if (EvaluateExact(arena_, base, &value) != EvalStatus::kOk) return false;
-    size_t number = first_number_;
-    const size_t numbers_end = arena_.numbers.size();
+    if (EvaluateExact(arena, base, &value, work_) != EvalStatus::kOk) return false;
+    size_t number = 0;
     for (const MathToken& token : tokens) {
       if (token.kind != TokenKind::kNumber) continue;
-      while (number < numbers_end && !IsValueOf(token, arena_.numbers[number])) ++number;
-      if (number == numbers_end) break;
+      while (number < arena.numbers.size() && !IsValueOf(token, arena.numbers[number])) ++number;
+      if (number == arena.numbers.size()) break;
       const size_t at = number++;
       if (!LooksRounded(token)) continue;
       // A whole unit of the last decimal, for digits that are cut off.
       const Fraction step = PowerOfTen(-int64_t(token.decimals));
-      const Fraction before = arena_.numbers[at];
-      arena_.numbers[at] = before + step;
+      const Fraction before = arena.numbers[at];
+      work_->SpendOn(before, step);
+      arena.numbers[at] = before + step;
       Fraction moved;
-      const EvalStatus status = EvaluateExact(arena_, base, &moved);
-      arena_.numbers[at] = before;
+      const EvalStatus status = EvaluateExact(arena, base, &moved, work_);
+      arena.numbers[at] = before;
       if (status != EvalStatus::kOk) return false;
-      *slack = *slack + (moved - value).Abs();
+      work_->SpendOn(moved, value);
+      const Fraction by = (moved - value).Abs();
+      work_->SpendOn(*slack, by);
+      *slack = *slack + by;
       *rounded = true;
     }
     return true;
   }
-  int FirstNode(std::span<const MathToken> tokens) {
-    first_number_ = arena_.numbers.size();
-    return ParseMath(pair_.text, tokens, 0, &symbols_, &arena_).root;
-  }
   bool IsValueOf(const MathToken& token, const Fraction& number) const {
+    if (token.kind != TokenKind::kNumber || token.den != 0) return false;
+    const int64_t bytes = token.end - token.begin;
+    work_->Spend(kCostOfNumber + bytes * bytes / 64);
     Fraction value;
-    return token.kind == TokenKind::kNumber && token.den == 0 &&
-           value.SetDecimal(pair_.text.substr(token.begin, token.end - token.begin)) &&
+    return value.SetDecimal(sides_.step.text.substr(token.begin, token.end - token.begin)) &&
            value == number;
   }
   // Two or more decimals that no coin or quarter has.
   bool LooksRounded(const MathToken& token) const {
     if (token.decimals < 2) return false;
-    const char last = pair_.text[token.end - 1];
+    const char last = sides_.step.text[token.end - 1];
     return token.decimals > 2 || (last != '0' && last != '5');
   }
 
-  // --- order and balls -----------------------------------------------------------------------
+  // --- order ---------------------------------------------------------------------------------
 
-  ClosedResult CheckOrder(char op) {
+  ClosedResult CheckOrder(Relation relation) {
     const bool less = left_ < right_;
     const bool equal = left_ == right_;
-    if (Holds(op, less, equal)) return Result(Verdict::kArithOk, Reason::kArithmetic);
+    if (Holds(relation, less, equal)) return Result(Verdict::kArithOk, Reason::kArithmetic);
     const bool plain = Units() == 0 && !Left().has_percent && !Right().has_percent &&
                        (Left().ambiguities | Right().ambiguities) == 0;
     return plain ? Result(Verdict::kRefuted, Reason::kArithmetic)
                  : Result(Verdict::kNotChecked, Reason::kInequality);
   }
-  static bool Holds(char op, bool less, bool equal) {
-    switch (op) {
-      case '<':
-        return less;
-      case '>':
-        return !less && !equal;
-      case 'l':
-        return less || equal;
-      case 'g':
-        return !less;
-      default:
-        return !equal;
-    }
-  }
 
-  ClosedResult CheckBalls() {
-    const char op = pair_.relation->op;
-    const BallComparison balls = CompareByBalls(arena_, pair_.left.root, pair_.right.root);
-    if (balls.order == BallOrder::kTooBig || balls.order == BallOrder::kUndefined) {
-      return Result(Verdict::kNotChecked,
-                    balls.order == BallOrder::kTooBig ? Reason::kTooBig : Reason::kUndefined);
-    }
-    if (describe_) {
-      result_.left_value = balls.left_text;
-      result_.right_value = balls.right_text;
-    }
-    if (balls.order == BallOrder::kUnknown) return CheckSurds();
-    if (op != '=' && op != '~') {
-      const bool holds = Holds(op, balls.order == BallOrder::kLess, false);
-      return Result(holds ? Verdict::kArithOk : Verdict::kRefuted, Reason::kArithmetic);
-    }
-    if (IsRoundedBall(balls)) return Result(Verdict::kArithOk, Reason::kRounded);
-    const double scale = std::max(std::abs(balls.left), std::abs(balls.right));
-    const double apart = std::abs(balls.left - balls.right) / scale;
-    if ((op == '~' && apart <= 0.2) || (pair_.relation->cues.about && apart <= 0.05) ||
-        ((Left().has_decimal || Right().has_decimal) && apart <= 0.01 && !LoneDecimal())) {
-      return Result(Verdict::kNotChecked, Reason::kRoundedOperand);
-    }
-    if (Left().ambiguities | Right().ambiguities) {
-      return Result(Verdict::kNotChecked, Reason::kUnread);
-    }
-    return Result(Verdict::kRefuted, Reason::kArithmetic);
-  }
+  static constexpr int64_t kCostOfNumber = 80;
 
-  // One side is a number alone, the other has no decimals.
-  bool LoneDecimal() const {
-    return (ShownDecimals(Left()) >= 0 && !Right().has_decimal) ||
-           (ShownDecimals(Right()) >= 0 && !Left().has_decimal);
-  }
-
-  // Decimals of an irrational number are rounded or cut off; two or more digits are needed.
-  bool IsRoundedBall(const BallComparison& balls) const {
-    const bool about = pair_.relation->cues.about || pair_.relation->op == '~';
-    for (const ExpressionTraits* side : {&Right(), &Left()}) {
-      const int decimals = ShownDecimals(*side);
-      if (decimals < 0 || (decimals == 0 && !about)) continue;
-      if (std::abs(balls.left - balls.right) <= 0.5 * std::pow(10.0, -decimals)) return true;
-    }
-    return false;
-  }
-
-  // Balls that overlap: equal if the polynomials in square roots are.
-  ClosedResult CheckSurds() {
-    RationalFunction left;
-    RationalFunction right;
-    Polynomial a;
-    Polynomial b;
-    const char op = pair_.relation->op;
-    const bool equal =
-        EvaluateSymbolic(arena_, pair_.left.root, &symbols_, &left) == EvalStatus::kOk &&
-        EvaluateSymbolic(arena_, pair_.right.root, &symbols_, &right) == EvalStatus::kOk &&
-        left.den.IsConstant() && right.den.IsConstant() &&
-        Polynomial::Multiply(left.num, right.den, &a) &&
-        Polynomial::Multiply(right.num, left.den, &b) && (a - b).IsZero();
-    if (equal && op != '<' && op != '>' && op != 'n') {
-      return Result(Verdict::kArithOk, Reason::kIdentity);
-    }
-    return Result(Verdict::kNotChecked, Reason::kConsistent);
-  }
-
-  const ClosedPair& pair_;
+  const RelationSides& sides_;
   const bool describe_;
-  SymbolTable& symbols_;
-  ExpressionArena& arena_;
+  Workspace& workspace_;
+  WorkBudget* work_;
   Fraction left_;
   Fraction right_;
-  size_t first_number_ = 0;
   ClosedResult result_;
 };
 
 }  // namespace
 
-ClosedResult CheckClosed(const ClosedPair& pair, bool describe, SymbolTable* symbols,
-                         ExpressionArena* arena) {
-  return ClosedChecker(pair, describe, symbols, arena).Run();
+ClosedResult CheckClosed(const RelationSides& sides, bool describe, Workspace* workspace) {
+  return ClosedChecker(sides, describe, workspace).Run();
 }
 
 }  // namespace prm

@@ -180,8 +180,8 @@ TEST_F(PlantedFault, AFileTooLong) {
 }
 
 TEST_F(PlantedFault, AFileOfTheListThatIsShorterNow) {
-  Write("data/math_text/math_tokens.cc", "\n");
-  EXPECT_THAT(Check(), ElementsAre(HasSubstr("math_tokens.cc: 1 lines: now lower its number")));
+  Write("data/math_text/relation_finder.cc", "\n");
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("relation_finder.cc: 1 lines: now lower its number")));
 }
 
 TEST_F(PlantedFault, AFolderThatSaysNothing) {

@@ -27,12 +27,13 @@ Parsed Parse(std::string_view text, uint8_t reading = 0) {
   Parsed result{ExpressionToText(arena, parsed.root, symbols), "?"};
   Fraction exact;
   RationalFunction function;
-  if (EvaluateExact(arena, parsed.root, &exact) == EvalStatus::kOk) {
+  WorkBudget work;
+  if (EvaluateExact(arena, parsed.root, &exact, &work) == EvalStatus::kOk) {
     result.value = exact.ToText();
-  } else if (EvaluateSymbolic(arena, parsed.root, &symbols, &function) == EvalStatus::kOk) {
+  } else if (EvaluateSymbolic(arena, parsed.root, &symbols, &function, &work) == EvalStatus::kOk) {
     const bool whole = function.den.IsConstant();
     const Fraction scale = whole ? Fraction(1) / function.den.ConstantTerm() : Fraction(1);
-    result.value = function.num.Scaled(scale).ToText(symbols);
+    result.value = function.num.Scaled(scale, &work).ToText(symbols);
     if (!whole) result.value += " over " + function.den.ToText(symbols);
   }
   return result;

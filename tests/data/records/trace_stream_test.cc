@@ -53,15 +53,15 @@ TEST(TraceStream, RefusedLinesAreNamedAndTheRestGoesOn) {
 
 // What `fault` throws for trace "1" of three lines, one of which is no trace, and how many traces
 // and refusals there were.
-struct Run {
+struct Streamed {
   std::string thrown;
   int traces = 0;
   int64_t refused = 0;
 };
-Run RunWith(void (*fault)()) {
+Streamed StreamWith(void (*fault)()) {
   const TempFolder folder;
   const auto in = folder.Write("in.jsonl", Line(0) + "\n{\n" + Line(1) + "\n" + Line(2) + "\n");
-  Run run;
+  Streamed run;
   try {
     ForEachTrace(
         in, 2,
@@ -77,12 +77,12 @@ Run RunWith(void (*fault)()) {
 }
 
 TEST(TraceStream, AnErrorOfTheAnalysisIsNoBadLineAndEndsTheWork) {
-  const Run of_library =
-      RunWith([] { throw Error(ErrorCode::kInternal, "a planted internal error"); });
+  const Streamed of_library =
+      StreamWith([] { throw Error(ErrorCode::kInternal, "a planted internal error"); });
   EXPECT_EQ(of_library.thrown, "a planted internal error");
   EXPECT_EQ(of_library.traces, 1);
   EXPECT_EQ(of_library.refused, 1);
-  const Run of_other = RunWith([] { throw std::runtime_error("our own bug"); });
+  const Streamed of_other = StreamWith([] { throw std::runtime_error("our own bug"); });
   EXPECT_EQ(of_other.thrown, "our own bug");
   EXPECT_EQ(of_other.refused, 1);
 }

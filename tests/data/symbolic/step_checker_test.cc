@@ -307,5 +307,39 @@ TEST(StepChecker, HostileTextIsAnsweredAtOnce) {
   EXPECT_NE(Say(literal), kOk);
 }
 
+std::string Repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// 60 decimals that may each be rounded: each is moved and the sum computed anew.
+std::string CostlySum() { return Repeated("1.237/7^4000 + ", 60) + "1 = 1.5"; }
+
+TEST(StepChecker, ARelationThatNeedsTooMuchWorkIsTooBigAndTheNextStepIsNot) {
+  StepChecker checker("3x + 6 = 15");
+  EXPECT_EQ(checker.Check("2 + 2 = 5. So " + CostlySum()).reason, Reason::kArithmetic);
+  EXPECT_EQ(checker.Check(CostlySum()).reason, Reason::kTooBig);
+  EXPECT_EQ(checker.Check("3x = 9").reason, Reason::kFollows);
+}
+
+TEST(StepChecker, AVerdictDoesNotDependOnWhatIsDescribed) {
+  for (const std::string& step : {CostlySum(), std::string("(2^500x+3^300y+5^200z)^18 = 1"),
+                                  Repeated("2^9000 inches = ", 150) + "1"}) {
+    StepChecker described("");
+    StepChecker brief("", {.describe = false});
+    EXPECT_EQ(described.Check(step).reason, brief.Check(step).reason);
+  }
+}
+
+TEST(StepChecker, AProblemThatNeedsTooMuchWorkHidesNoStep) {
+  const std::string costly = "(2^500x+3^300y+5^200z)^18 = 1 ; ";
+  EXPECT_EQ(Say("2 + 2 = 5", {}, Repeated(costly, 40)), kRefuted);
+}
+
+TEST(StepChecker, ASymbolWithALongNameIsTooBig) {
+  EXPECT_EQ(Say("x" + std::string(80, '\'') + " = 1"), "not_checked too_big");
+}
+
 }  // namespace
 }  // namespace prm
