@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/commands.h"
 #include "data/error.h"
@@ -14,7 +15,7 @@
 #include "data/io/text_io.h"
 #include "data/math_text/verdict.h"
 #include "data/records/trace_reader.h"
-#include "data/symbolic/check_worker.h"
+#include "data/symbolic/step_checker.h"
 #include "data/symbolic/verdict_counts.h"
 
 namespace prm {
@@ -25,7 +26,6 @@ struct VerifyFlags {
   std::string json;
   bool steps = false;
   bool summary = false;
-  bool in_process = false;
 };
 
 void AppendField(std::string_view name, std::string_view text, std::string* json) {
@@ -103,8 +103,6 @@ void PrintSummary(const std::map<std::string, VerdictCounts>& by_source, const V
 void Verify(const VerifyFlags& flags) {
   CheckOutputs({flags.file}, {flags.json});
   const StepCheckOptions options{.describe = !flags.json.empty()};
-  std::optional<CheckWorker> worker;
-  if (!flags.in_process) worker.emplace(WorkerLimits{}, options);
   StepChecker checker("", options);
   TraceReader reader(flags.file);
   std::optional<OutputFile> json;
@@ -115,14 +113,8 @@ void Verify(const VerifyFlags& flags) {
   for (Trace trace; reader.Next(&trace);) {
     const auto start = std::chrono::steady_clock::now();
     std::vector<StepCheck> checks;
-    if (worker) {
-      std::vector<std::string_view> steps;
-      for (const Step& step : trace.steps) steps.push_back(step.text);
-      checks = worker->CheckTrace(trace.problem, steps);
-    } else {
-      checker.Reset(trace.problem);
-      for (const Step& step : trace.steps) checks.push_back(checker.Check(step.text));
-    }
+    checker.Reset(trace.problem);
+    for (const Step& step : trace.steps) checks.push_back(checker.Check(step.text));
     checking += std::chrono::steady_clock::now() - start;
     for (const StepCheck& check : checks) {
       all.Add(check);
@@ -135,9 +127,7 @@ void Verify(const VerifyFlags& flags) {
   if (flags.summary || (!flags.steps && flags.json.empty())) PrintSummary(by_source, all);
   const double seconds = std::chrono::duration<double>(checking).count();
   std::cerr << all.steps << " steps checked in " << seconds << " s ("
-            << int64_t(double(all.steps) / std::max(seconds, 1e-9)) << " steps/s)";
-  if (worker) std::cerr << ", worker restarted " << worker->restarts() << " times";
-  std::cerr << "\n";
+            << int64_t(double(all.steps) / std::max(seconds, 1e-9)) << " steps/s)\n";
 }
 
 }  // namespace
@@ -156,8 +146,6 @@ void AddVerifyCommand(CLI::App& data) {
   verify->add_flag(
       "--summary", flags->summary,
       "Prints counts by source and reason; the default where no other output is asked");
-  verify->add_flag("--in-process", flags->in_process,
-                   "Checks without the worker process and its memory and time limits");
   verify->callback([flags] { Verify(*flags); });
 }
 
