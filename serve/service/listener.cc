@@ -206,7 +206,7 @@ void Listener::State::AwaitFirstByte(tcp::socket socket) {
   const auto waiting = std::make_shared<Silent>(std::move(socket));
   const auto place = silent.insert(silent.end(), waiting);
   waiting->socket.async_wait(tcp::socket::wait_read, [this, waiting, place](error_code error) {
-    if (!waiting->socket.is_open()) return;  // dropped, and no longer in the list
+    if (!waiting->socket.is_open()) return;  // dropped or handed on: no longer in the list
     silent.erase(place);
     error_code gone;
     if (error || waiting->socket.available(gone) == 0 || gone) return;
@@ -260,11 +260,20 @@ bool Listener::State::HasMost() {
 }
 
 bool Listener::State::DropOldestSilent() {
-  if (silent.empty()) return false;
-  error_code ignored;
-  silent.front()->socket.close(ignored);
-  silent.pop_front();
-  return true;
+  while (!silent.empty()) {
+    const std::shared_ptr<Silent> oldest = silent.front();
+    silent.pop_front();
+    error_code ignored;
+    // Its first byte may be there while the turn of its handler is not: in a storm of connections
+    // the handler of the next one comes first, and everyone would be closed for the one behind.
+    if (oldest->socket.available(ignored) > 0) {
+      HandOn(std::move(oldest->socket));
+      continue;
+    }
+    oldest->socket.close(ignored);
+    return true;
+  }
+  return false;
 }
 
 void Listener::State::WarnFull(const std::string& why) {

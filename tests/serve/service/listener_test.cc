@@ -117,6 +117,27 @@ TEST(Listener, TheOldestSilentConnectionMakesRoom) {
   for (const int socket : {oldest, silent, first, second, third, fourth}) close(socket);
 }
 
+// All have come and spoken before the first is accepted.
+TEST(Listener, InAStormWhoHasSpokenIsNotClosedForOneWhoComesLater) {
+  Listener listener({.name = "door", .address = "127.0.0.1:0", .max_connections = 2});
+  std::vector<int> callers;
+  for (int i = 0; i < 6; ++i) callers.push_back(Speak(listener.address()));
+  std::mutex mutex;
+  std::vector<int> taken;
+  listener.Start(
+      [&](int socket) {
+        std::lock_guard lock(mutex);
+        taken.push_back(socket);
+      },
+      [](const std::string&) {});
+  for (int i = 2; i < 6; ++i) EXPECT_TRUE(IsClosed(callers[size_t(i)])) << i;
+  EXPECT_EQ(listener.refused(), 4);
+  EXPECT_EQ(listener.connections(), 2);
+  for (const int socket : callers) close(socket);
+  std::lock_guard lock(mutex);
+  for (const int socket : taken) close(socket);
+}
+
 // Takes the descriptors that are free below the highest in use, as other tests of this process may
 // have left some, so that a limit leaves as many as it says.
 std::vector<int> FillHoles() {
