@@ -139,14 +139,12 @@ void AddRerankCommand(CLI::App& app) {
   rerank->add_option("--color", o->color, "auto | always | never")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "always", "never"}));
+  const std::vector<std::string> aggregates(kAggregateNames.begin(), kAggregateNames.end());
   rerank
-      ->add_option("--by", o->view.by, "min | product | last | mean: orders the view, weighs votes")
-      ->transform(CLI::CheckedTransformer(
-                      std::map<std::string, AggregateKind>{{"min", AggregateKind::kMin},
-                                                           {"product", AggregateKind::kProduct},
-                                                           {"last", AggregateKind::kLast},
-                                                           {"mean", AggregateKind::kMean}})
-                      .description(""))
+      ->add_option_function<std::string>(
+          "--by", [o](const std::string& name) { o->view.by = *ParseAggregateKind(name); },
+          "min | product | last | mean: orders the view, weighs votes")
+      ->check(CLI::IsMember(aggregates).description(""))
       ->type_name("min|product|last|mean")
       ->default_str("min");
   rerank->add_option("--best", o->view.best, "Candidates shown from the top")

@@ -95,19 +95,6 @@ LabelCounts CountLabels(const Ratings& ratings, const LabelView& view, int witho
   return counts;
 }
 
-std::vector<double> PairTable(const Ratings& ratings, int a, int b) {
-  const size_t q = ratings.labels().size();
-  const auto tables = PairTables(ratings);
-  const auto found = tables.find({std::min(a, b), std::max(a, b)});
-  std::vector<double> table(q * q, 0);
-  if (found == tables.end()) return table;
-  if (a < b) return found->second;
-  for (size_t i = 0; i < q; ++i) {
-    for (size_t j = 0; j < q; ++j) table[i * q + j] = found->second[j * q + i];
-  }
-  return table;
-}
-
 std::map<std::pair<int, int>, std::vector<double>> PairTables(const Ratings& ratings) {
   const size_t q = ratings.labels().size();
   std::map<std::pair<int, int>, std::vector<double>> tables;

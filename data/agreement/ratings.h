@@ -87,9 +87,8 @@ struct LabelView {
 LabelView SameLabels(const Ratings& ratings);
 LabelCounts CountLabels(const Ratings& ratings, const LabelView& view, int without = -1);
 
-// Labels of one unit by two annotators who both gave one; [labels][labels], rows are a's.
-std::vector<double> PairTable(const Ratings& ratings, int a, int b);
-// The same of every two annotators a < b with a unit in common.
+// Of every two annotators a < b with a unit in common: the labels of one unit where both gave one;
+// [labels][labels], rows are a's.
 std::map<std::pair<int, int>, std::vector<double>> PairTables(const Ratings& ratings);
 
 // The raw matrix: one line a unit, its trace, step and text version and then the label of each

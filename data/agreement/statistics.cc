@@ -188,20 +188,6 @@ Statistic CohenKappa(std::span<const double> table, int labels,
   return {1 - observed / expected};
 }
 
-std::vector<double> LinearDisagreement(int labels) {
-  std::vector<double> weights;
-  for (int i = 0; i < labels; ++i) {
-    for (int j = 0; j < labels; ++j) weights.push_back(std::abs(i - j));
-  }
-  return weights;
-}
-
-std::vector<double> QuadraticDisagreement(int labels) {
-  std::vector<double> weights = LinearDisagreement(labels);
-  for (double& weight : weights) weight *= weight;
-  return weights;
-}
-
 Statistic PairAgreement(std::span<const double> table, int labels) {
   const double total = std::accumulate(table.begin(), table.end(), 0.0);
   if (total == 0) return Statistic::Undefined("the two rated no unit in common");

@@ -87,9 +87,6 @@ Statistic SpecificAgreement(const AgreementSums& sums, int label);
 // not fit and for negative weights. Source: Cohen 1968, "Weighted kappa".
 Statistic CohenKappa(std::span<const double> table, int labels,
                      std::span<const double> disagreement = {});
-// |i - j| and (i - j)^2.
-std::vector<double> LinearDisagreement(int labels);
-std::vector<double> QuadraticDisagreement(int labels);
 // Share of the diagonal.
 Statistic PairAgreement(std::span<const double> table, int labels);
 

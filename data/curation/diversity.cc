@@ -9,7 +9,6 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "data/error.h"
 #include "data/similarity/normal_text.h"
 #include "data/text/hash.h"
 
@@ -76,29 +75,6 @@ size_t NearestLength(const std::vector<size_t>& lengths, size_t text) {
 }
 
 }  // namespace
-
-std::optional<double> VendiScore(std::span<const double> similarities, size_t n) {
-  if (similarities.size() != n * n) {
-    throw Error(ErrorCode::kInvalidArgument, StrCat("Vendi score: expected ", n, " x ", n,
-                                                    " similarities, got ", similarities.size()));
-  }
-  if (n == 0) return std::nullopt;
-  for (size_t i = 0; i < n; ++i) {
-    for (size_t k = 0; k <= i; ++k) {
-      const double value = similarities[i * n + k];
-      const bool symmetric = std::abs(value - similarities[k * n + i]) <= 1e-9;
-      if (!std::isfinite(value) || !symmetric || (i == k && std::abs(value - 1) > 1e-9)) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    StrCat("Vendi score: expected finite symmetric similarities with 1 on the "
-                           "diagonal, got ",
-                           value, " at ", i, ", ", k));
-      }
-    }
-  }
-  const Eigen::Map<const Matrix> matrix(similarities.data(), Eigen::Index(n), Eigen::Index(n));
-  const Eigen::SelfAdjointEigenSolver<Matrix> solver(matrix / double(n), Eigen::EigenvaluesOnly);
-  return ExpEntropy(solver.eigenvalues());
-}
 
 PathVendi::PathVendi() : moments_(kFeatures * kFeatures, 0) {}
 

@@ -11,16 +11,12 @@
 
 namespace prm {
 
-// exp of the entropy of the eigenvalues of K / n, for a symmetric K [n, n], row-major, with ones on
-// the diagonal: the effective number of different items, 1 to n. Negative eigenvalues, which
-// rounding makes, count as 0. nullopt for n = 0. Throws Error(kInvalidArgument) for a K that is not
-// finite, not symmetric or has another diagonal.
+// Vendi score of paths, the effective number of different ones: exp of the entropy of the
+// eigenvalues of K / n, where K [n, n] is the cosine of their counts of single operations and pairs
+// of neighbours. It is computed in the space of these counts: memory does not grow with the number
+// of paths. Eigenvalues that rounding makes negative count as 0. Paths without operations are left
+// out. Used by one thread at a time.
 // Source: Friedman & Dieng 2023, "The Vendi score", definition 3.1.
-std::optional<double> VendiScore(std::span<const double> similarities, size_t n);
-
-// Vendi score of paths under the cosine of their counts of single operations and pairs of
-// neighbours, in the space of these counts: memory does not grow with the number of paths. Paths
-// without operations are left out. Used by one thread at a time.
 class PathVendi {
  public:
   PathVendi();

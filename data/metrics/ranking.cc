@@ -1,11 +1,9 @@
 #include "data/metrics/ranking.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <map>
 #include <numeric>
-#include <random>
+#include <string_view>
 
 #include "data/error.h"
 
@@ -74,17 +72,14 @@ Winners MajorityWinners(const AnswerGroups& groups) {
   return winners;
 }
 
-// Weighted voting over subsets; keeps its sums between calls.
+// Weighted voting; keeps its sums between calls.
 class WeightedVote {
  public:
   WeightedVote(std::span<const RankedCandidate> candidates, const AnswerGroups& groups,
                AggregateKind weight)
       : candidates_(candidates), groups_(groups), weight_(weight), votes_(groups.members.size()) {}
 
-  // `subset`: rising indices.
-  std::optional<int> Choose(std::span<const int> subset) { return First(Win(subset)); }
-
-  // Valid until the next call.
+  // `subset`: rising indices. Valid until the next call.
   const Winners& Win(std::span<const int> subset) {
     seen_.clear();
     for (const int index : subset) {
@@ -129,148 +124,6 @@ std::vector<int> AllIndices(size_t count) {
   return indices;
 }
 
-// The candidate of rank r is the best of a subset that holds it and n - 1 of those behind it:
-// C(N - 1 - r, n - 1) of C(N, n) subsets, by recurrence over r.
-std::vector<double> ExpectChoice(const std::vector<int>& order, int count,
-                                 const std::vector<bool>& is_correct) {
-  std::vector<double> expected(size_t(count), 0.0);
-  for (int n = 1; n <= count; ++n) {
-    double best = double(n) / count;
-    for (int rank = 0; rank < int(order.size()) && best > 0; ++rank) {
-      if (is_correct[size_t(order[size_t(rank)])]) expected[size_t(n - 1)] += best;
-      if (rank + 1 < count) best *= double(count - rank - n) / (count - 1 - rank);
-    }
-  }
-  return expected;
-}
-
-std::vector<double> PassAtN(int count, const std::vector<bool>& is_correct) {
-  const auto wrong = std::count(is_correct.begin(), is_correct.end(), false);
-  std::vector<double> pass;
-  double none = 1;
-  for (int n = 0; n < count; ++n) {
-    none *= std::max(0.0, double(wrong - n)) / (count - n);
-    pass.push_back(1 - none);
-  }
-  return pass;
-}
-
-// Counts of subsets overflow double beyond a thousand candidates.
-using Count = long double;
-
-// row[k] = C(n, k), k = 0..n.
-std::vector<Count> BinomialRow(int n) {
-  std::vector<Count> row(size_t(n) + 1, 1);
-  for (int k = 1; k <= n; ++k) row[size_t(k)] = row[size_t(k - 1)] * Count(n - k + 1) / Count(k);
-  return row;
-}
-
-// Truncated product: coefficients up to x^max_degree.
-std::vector<Count> Multiply(const std::vector<Count>& a, const std::vector<Count>& b,
-                            size_t max_degree) {
-  std::vector<Count> product(std::min(a.size() + b.size() - 1, max_degree + 1), 0);
-  for (size_t i = 0; i < a.size() && i < product.size(); ++i) {
-    for (size_t j = 0; j < b.size() && i + j < product.size(); ++j) product[i + j] += a[i] * b[j];
-  }
-  return product;
-}
-
-// Majority voting over subsets, by generating functions in the subset's size.
-class MajorityCounts {
- public:
-  explicit MajorityCounts(const AnswerGroups& groups) : groups_(groups), count_(groups.of.size()) {
-    for (size_t n = 0; n <= count_; ++n) binomials_.push_back(BinomialRow(int(n)));
-    silent_ = size_t(std::count(groups.of.begin(), groups.of.end(), kNoAnswer));
-  }
-
-  // P(member `place` of `answer` is the majority choice of a subset of n), added to result[n - 1].
-  void AddChosen(size_t answer, size_t place, std::vector<double>* result) const {
-    const std::vector<int>& members = groups_.members[answer];
-    const size_t behind = members.size() - 1 - place;
-    for (size_t votes = 1; votes <= behind + 1; ++votes) {
-      const Count own = binomials_[behind][votes - 1];
-      const std::vector<Count> others = Others(answer, members[place], votes);
-      for (size_t extra = 0; extra < others.size(); ++extra) {
-        const size_t n = votes + extra;
-        (*result)[n - 1] += double(own * others[extra] / binomials_[count_][n]);
-      }
-    }
-  }
-
- private:
-  // Ways to add candidates of other answers, by their number, such that none gets more than `votes`
-  // and none with as many begins before `first`.
-  std::vector<Count> Others(size_t answer, int first, size_t votes) const {
-    const size_t max_degree = count_ - votes;
-    std::vector<Count> ways = binomials_[silent_];
-    ways.resize(std::min(ways.size(), max_degree + 1));
-    for (size_t other = 0; other < groups_.members.size(); ++other) {
-      if (other == answer) continue;
-      const std::vector<int>& members = groups_.members[other];
-      const std::vector<Count>& all = binomials_[members.size()];
-      std::vector<Count> factor(all.begin(), all.begin() + ptrdiff_t(std::min(votes, all.size())));
-      const size_t later =
-          size_t(members.end() - std::upper_bound(members.begin(), members.end(), first));
-      if (later >= votes) factor.push_back(binomials_[later][votes]);
-      ways = Multiply(ways, factor, max_degree);
-    }
-    return ways;
-  }
-
-  const AnswerGroups& groups_;
-  size_t count_;
-  size_t silent_ = 0;  // candidates without an answer
-  std::vector<std::vector<Count>> binomials_;
-};
-
-std::vector<double> ExpectMajority(const AnswerGroups& groups,
-                                   const std::vector<bool>& is_correct) {
-  std::vector<double> expected(groups.of.size(), 0.0);
-  const MajorityCounts counts(groups);
-  for (size_t answer = 0; answer < groups.members.size(); ++answer) {
-    for (size_t place = 0; place < groups.members[answer].size(); ++place) {
-      if (is_correct[size_t(groups.members[answer][place])]) {
-        counts.AddChosen(answer, place, &expected);
-      }
-    }
-  }
-  return expected;
-}
-
-// The next subset of the same size in lexicographic order; false after the last.
-bool NextSubset(int count, std::vector<int>* subset) {
-  const int n = int(subset->size());
-  int i = n - 1;
-  while (i >= 0 && (*subset)[size_t(i)] == count - n + i) --i;
-  if (i < 0) return false;
-  ++(*subset)[size_t(i)];
-  for (int j = i + 1; j < n; ++j) (*subset)[size_t(j)] = (*subset)[size_t(j - 1)] + 1;
-  return true;
-}
-
-std::vector<std::optional<double>> ExpectWeighted(std::span<const RankedCandidate> candidates,
-                                                  const AnswerGroups& groups,
-                                                  const std::vector<bool>& is_correct,
-                                                  const BestOfNOptions& options) {
-  const size_t count = candidates.size();
-  const std::vector<Count> subsets = BinomialRow(int(count));
-  WeightedVote vote(candidates, groups, options.weight);
-  std::vector<std::optional<double>> expected(count);
-  for (size_t n = 1; n <= count; ++n) {
-    if (subsets[n] > Count(options.max_subsets)) continue;
-    std::vector<int> subset = AllIndices(n);
-    int64_t total = 0;
-    int64_t right = 0;
-    do {
-      const std::optional<int> choice = vote.Choose(subset);
-      right += choice && is_correct[size_t(*choice)];
-      ++total;
-    } while (NextSubset(int(count), &subset));
-    expected[n - 1] = double(right) / double(total);
-  }
-  return expected;
-}
-
 }  // namespace
 
 Ranking RankCandidates(std::span<const RankedCandidate> candidates, AggregateKind weight) {
@@ -310,52 +163,6 @@ std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,
     }
   }
   return doubtful;
-}
-
-BestOfN ExpectBestOfN(std::span<const RankedCandidate> candidates,
-                      const std::vector<bool>& is_correct, const BestOfNOptions& options) {
-  if (candidates.size() != is_correct.size()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("best-of-N: expected ", candidates.size(), " truths, one a candidate, got ",
-                       is_correct.size()));
-  }
-  const int count = int(candidates.size());
-  const AnswerGroups groups = GroupAnswers(candidates);
-  BestOfN result;
-  for (int kind = 0; kind < kNumAggregates; ++kind) {
-    result.choice[size_t(kind)] =
-        ExpectChoice(OrderBy(candidates, AggregateKind(kind)), count, is_correct);
-  }
-  result.majority = ExpectMajority(groups, is_correct);
-  result.weighted = ExpectWeighted(candidates, groups, is_correct, options);
-  result.pass = PassAtN(count, is_correct);
-  return result;
-}
-
-Interval BootstrapMean(std::span<const double> values, int replicates, uint64_t seed) {
-  if (values.empty() || replicates < 1) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("bootstrap: expected values and replicates, got ", values.size(), " and ",
-                       replicates));
-  }
-  // std::uniform_int_distribution differs between standard libraries; this draw does not. What
-  // falls beyond the last whole multiple is drawn again, so every problem is equally likely.
-  std::mt19937_64 random(seed);
-  const uint64_t size = values.size();
-  const uint64_t limit = std::numeric_limits<uint64_t>::max() / size * size;
-  std::vector<double> means;
-  for (int r = 0; r < replicates; ++r) {
-    double sum = 0;
-    for (uint64_t i = 0; i < size; ++i) {
-      uint64_t draw = random();
-      while (draw >= limit) draw = random();
-      sum += values[draw % size];
-    }
-    means.push_back(sum / double(size));
-  }
-  std::sort(means.begin(), means.end());
-  const size_t low = size_t(std::floor(0.025 * (replicates - 1)));
-  return {means[low], means[size_t(replicates) - 1 - low]};
 }
 
 }  // namespace prm

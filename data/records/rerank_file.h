@@ -71,7 +71,7 @@ struct RerankResult {
 RerankResult RankProblem(const RerankProblem& problem, std::vector<ScoreLine> lines,
                          AggregateKind weight = AggregateKind::kMin);
 
-// What RankCandidates and ExpectBestOfN look at, of each candidate of `result`.
+// What RankCandidates looks at, of each candidate of `result`.
 std::vector<RankedCandidate> RankedCandidates(const RerankResult& result);
 
 // One line of formats section 8, without newline. Each candidate's line also says `answer` (as

@@ -66,32 +66,4 @@ struct IntervalPlot {
 };
 std::string IntervalPlotSvg(const IntervalPlot& plot);
 
-// Counts of bins [low + i width, low + (i + 1) width).
-struct Histogram {
-  std::string title;
-  std::string x_title;
-  double low = 0;
-  double width = 1;
-  std::vector<int64_t> counts = {};  // none negative
-  int decimals = 0;                  // of the bins' edges
-};
-std::string HistogramSvg(const Histogram& histogram);
-// `values` in `bins` equal bins from the least to the greatest, the last closed; all equal: one bin
-// of width 1.
-Histogram BinsOf(std::string title, std::string x_title, std::span<const double> values, int bins);
-
-struct CurveSeries {
-  std::string name;
-  std::vector<std::pair<double, double>> points;  // x rising
-};
-
-struct CurvePlot {
-  std::string title;
-  std::string x_title, y_title;
-  std::vector<CurveSeries> series;
-  std::optional<double> low = {}, high = {};  // of y; nullopt: the least and the greatest value
-  int x_decimals = 0, y_decimals = 2;
-};
-std::string CurvePlotSvg(const CurvePlot& plot);
-
 }  // namespace prm

@@ -83,7 +83,6 @@ svg text { fill: var(--ink); } svg .dim { fill: var(--muted); } svg .grid { stro
 svg .track { fill: var(--line); } svg .mark { stroke: var(--muted); stroke-dasharray: 4 3; }
 svg .wide { stroke: var(--accent); stroke-width: 4; stroke-linecap: round; opacity: 0.45; }
 svg .dot { fill: var(--accent); }
-svg .curve { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; }
 .s0 { fill: var(--s0); } .s1 { fill: var(--s1); } .s2 { fill: var(--s2); }
 .s3 { fill: var(--s3); } .s4 { fill: var(--s4); } .s5 { fill: var(--s5); }
 svg .s0t { fill: var(--s0-text); } svg .s1t { fill: var(--s1-text); }

@@ -103,8 +103,6 @@ const std::vector<Library>& Libraries() {
                 path.ends_with("_command.cc") || path.ends_with("_flags.h") ||
                 IsUnder(path, {"bench/", "tests/"});
        }},
-      {"SQLite", {"sqlite3"}, [](const std::string& path) { return path.ends_with(".cc"); }},
-      {"HTTP", {"boost/beast"}, [](const std::string& path) { return path.ends_with(".cc"); }},
   };
   return libraries;
 }

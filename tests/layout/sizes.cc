@@ -17,7 +17,6 @@ const std::map<std::string, size_t> kLongFiles = {
     {"data/analysis/step_lints.cc", 406},
     {"data/curation/check_html.cc", 416},
     {"data/math_text/relation_finder.cc", 444},
-    {"data/report/html_pictures.cc", 495},
     {"model/exchange/peft.cc", 404},
     {"model/kernels/cpu/linear_bf16.cc", 441},
     {"model/kernels/prefix_attention.cc", 411},

@@ -205,7 +205,7 @@ TEST_P(RealVotes, GiveTheReferenceValues) {
     if (key == "fleiss_kappa_complete_items") ours = FleissKappa(sums).value;
     if (key.starts_with("cohen_kappa_") || key.starts_with("percent_agreement_")) {
       const int a = key[key.size() - 3] - '1', b = key.back() - '1';
-      const std::vector<double> table = PairTable(ratings, a, b);
+      const std::vector<double> table = PairTables(ratings).at({a, b});
       ours = key[0] == 'c' ? CohenKappa(table, q).value : PairAgreement(table, q).value;
     }
     if (!ours) continue;

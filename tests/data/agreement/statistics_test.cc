@@ -27,8 +27,21 @@ double Alpha(const Ratings& ratings, LabelDistance::Kind kind = LabelDistance::K
   return KrippendorffAlpha(SumsOfAll(ratings), {kind}).value.value();
 }
 
+// Of two annotators with a unit in common.
+Statistic CohenOf(const Ratings& ratings, int a, int b) {
+  return CohenKappa(PairTables(ratings).at({a, b}), int(ratings.labels().size()));
+}
 double Cohen(const Ratings& ratings, int a, int b) {
-  return CohenKappa(PairTable(ratings, a, b), int(ratings.labels().size())).value.value();
+  return CohenOf(ratings, a, b).value.value();
+}
+
+// |i - j|^power.
+std::vector<double> Disagreement(int labels, int power) {
+  std::vector<double> weights;
+  for (int i = 0; i < labels; ++i) {
+    for (int j = 0; j < labels; ++j) weights.push_back(std::pow(std::abs(i - j), power));
+  }
+  return weights;
 }
 
 TEST(Statistics, FourRatersWithMissingRatings) {
@@ -92,9 +105,9 @@ TEST(Statistics, SpecificAgreementIsTwiceBothOverTheMarginals) {
 TEST(Statistics, WeightedKappaByHand) {
   const double table[] = {2, 1, 0, 0, 1, 1, 0, 0, 1};
   // Linear: observed 2; expected (3*2*1 + 3*2*2 + 2*2*1 + 2*2*1 + 1*2*2 + 1*2*1) / 6 = 32 / 6.
-  EXPECT_NEAR(CohenKappa(table, 3, LinearDisagreement(3)).value.value(), 1 - 2 / (32.0 / 6), 1e-12);
+  EXPECT_NEAR(CohenKappa(table, 3, Disagreement(3, 1)).value.value(), 1 - 2 / (32.0 / 6), 1e-12);
   // Quadratic: expected (6 + 24 + 4 + 4 + 8 + 2) / 6 = 48 / 6.
-  EXPECT_NEAR(CohenKappa(table, 3, QuadraticDisagreement(3)).value.value(), 1 - 2 / 8.0, 1e-12);
+  EXPECT_NEAR(CohenKappa(table, 3, Disagreement(3, 2)).value.value(), 1 - 2 / 8.0, 1e-12);
   const std::vector<double> nominal = {0, 1, 1, 1, 0, 1, 1, 1, 0};
   EXPECT_EQ(CohenKappa(table, 3, nominal).value, CohenKappa(table, 3).value);
 }
@@ -105,7 +118,7 @@ TEST(Statistics, AMatrixOfDistancesSaysWhatTheNamedOnesSay) {
   LabelDistance nominal{Kind::kMatrix, {}, std::vector<double>(25, 1)};
   for (size_t i = 0; i < 5; ++i) nominal.squared[i * 6] = 0;
   EXPECT_EQ(KrippendorffAlpha(sums, nominal).value, KrippendorffAlpha(sums).value);
-  const LabelDistance squares{Kind::kMatrix, {}, QuadraticDisagreement(5)};
+  const LabelDistance squares{Kind::kMatrix, {}, Disagreement(5, 2)};
   EXPECT_EQ(KrippendorffAlpha(sums, squares).value,
             KrippendorffAlpha(sums, {Kind::kInterval}).value);
   EXPECT_NEAR(KrippendorffAlpha(sums, {Kind::kInterval, {10, 20, 30, 40, 50}}).value.value(),
@@ -159,7 +172,7 @@ TEST(Statistics, OrderOfRatersAndUnitsDoesNotMatter) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     RandomRatings random = Random(seed);
     const Ratings before = Build(random);
-    const double cohen = CohenKappa(PairTable(before, 0, 1), 4).value.value_or(-9);
+    const double cohen = CohenOf(before, 0, 1).value.value_or(-9);
     std::mt19937_64 engine(seed);
     std::vector<size_t> order(random.rows[0].size());
     std::iota(order.begin(), order.end(), size_t{0});
@@ -172,7 +185,7 @@ TEST(Statistics, OrderOfRatersAndUnitsDoesNotMatter) {
     std::swap(random.rows[0], random.rows[1]);
     const Ratings after = Build(random);
     ExpectSame(NominalStatistics(before), NominalStatistics(after));
-    EXPECT_NEAR(cohen, CohenKappa(PairTable(after, 0, 1), 4).value.value_or(-9), 1e-12);
+    EXPECT_NEAR(cohen, CohenOf(after, 0, 1).value.value_or(-9), 1e-12);
     EXPECT_NEAR(
         KrippendorffAlpha(SumsOfAll(before), {LabelDistance::Kind::kOrdinal}).value.value_or(-9),
         KrippendorffAlpha(SumsOfAll(after), {LabelDistance::Kind::kOrdinal}).value.value_or(-9),
@@ -329,11 +342,10 @@ TEST(Ratings, StepsOfDifferentTracesAndVersionsAreDifferentUnits) {
   EXPECT_EQ(ratings.FindUnit("t9", 0, 1), std::nullopt);
 }
 
-TEST(Ratings, ThePairTableOfTheOtherOrderIsTransposed) {
+TEST(Ratings, OnlyPairsWithAUnitInCommonHaveATable) {
   const Ratings ratings = RatingsOf({"0", "1"}, {"0011.", "01000", "....1"});
-  EXPECT_EQ(PairTable(ratings, 0, 1), (std::vector<double>{1, 1, 2, 0}));
-  EXPECT_EQ(PairTable(ratings, 1, 0), (std::vector<double>{1, 2, 1, 0}));
-  EXPECT_EQ(PairTable(ratings, 0, 2), (std::vector<double>{0, 0, 0, 0}));
+  EXPECT_EQ(PairTables(ratings).at({0, 1}), (std::vector<double>{1, 1, 2, 0}));
+  EXPECT_FALSE(PairTables(ratings).contains({0, 2})) << "no unit in common";
   EXPECT_EQ(PairTables(ratings).size(), 2u);
 }
 

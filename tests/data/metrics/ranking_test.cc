@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "data/answers/answers.h"
 #include "data/error.h"
@@ -20,7 +19,6 @@
 namespace prm {
 namespace {
 
-using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Optional;
@@ -116,118 +114,6 @@ TEST(Ranking, FailedCandidatesAreRankedNowhereButTheirAnswersCount) {
   EXPECT_EQ(RankCandidates({}).majority, std::nullopt);
 }
 
-// The rules of RankCandidates applied to every subset, one by one.
-BestOfN CountSubsets(const std::vector<RankedCandidate>& candidates,
-                     const std::vector<bool>& is_correct) {
-  const size_t count = candidates.size();
-  BestOfN result;
-  for (auto& choice : result.choice) choice.assign(count, 0);
-  result.majority.assign(count, 0);
-  result.pass.assign(count, 0);
-  std::vector<double> weighted(count), subsets(count);
-  for (uint32_t mask = 1; mask < (1u << count); ++mask) {
-    std::vector<RankedCandidate> subset;
-    std::vector<bool> truth;
-    for (size_t i = 0; i < count; ++i) {
-      if (!(mask >> i & 1)) continue;
-      subset.push_back(candidates[i]);
-      truth.push_back(is_correct[i]);
-    }
-    const auto right = [&](std::optional<int> index) { return index && truth[size_t(*index)]; };
-    const Ranking ranking = RankCandidates(subset);
-    const size_t n = subset.size() - 1;
-    ++subsets[n];
-    for (size_t kind = 0; kind < kNumAggregates; ++kind) {
-      result.choice[kind][n] += right(ranking.choice[kind]);
-    }
-    result.majority[n] += right(ranking.majority);
-    weighted[n] += right(ranking.weighted);
-    result.pass[n] += std::count(truth.begin(), truth.end(), true) > 0;
-  }
-  for (size_t n = 0; n < count; ++n) {
-    for (auto& choice : result.choice) choice[n] /= subsets[n];
-    result.majority[n] /= subsets[n];
-    result.pass[n] /= subsets[n];
-    result.weighted.push_back(weighted[n] / subsets[n]);
-  }
-  return result;
-}
-
-void ExpectSame(const BestOfN& exact, const BestOfN& counted) {
-  for (size_t kind = 0; kind < kNumAggregates; ++kind) {
-    EXPECT_THAT(exact.choice[kind],
-                ::testing::Pointwise(::testing::DoubleNear(1e-12), counted.choice[kind]));
-  }
-  EXPECT_THAT(exact.majority, ::testing::Pointwise(::testing::DoubleNear(1e-12), counted.majority));
-  EXPECT_THAT(exact.pass, ::testing::Pointwise(::testing::DoubleNear(1e-12), counted.pass));
-  for (size_t n = 0; n < counted.weighted.size(); ++n) {
-    EXPECT_THAT(exact.weighted[n], Optional(DoubleNear(*counted.weighted[n], 1e-12)));
-  }
-}
-
-// Few distinct scores and answers, so that ties decide; truths that do not follow the answers, so
-// that it matters which candidate stands for an answer.
-TEST(Ranking, ExpectationEqualsCountingEverySubset) {
-  std::mt19937 random(3);
-  for (int round = 0; round < 60; ++round) {
-    std::vector<RankedCandidate> candidates;
-    std::vector<bool> is_correct;
-    for (size_t count = 1 + random() % 10; count > 0; --count) {
-      RankedCandidate& candidate = candidates.emplace_back();
-      const auto score = [&] { return double(random() % 4) / 4; };
-      if (random() % 6 != 0) candidate.aggregates = Aggregates{score(), score(), score(), score()};
-      if (random() % 5 != 0) candidate.answer = std::string(1, char('a' + random() % 3));
-      is_correct.push_back(random() % 2);
-    }
-    ExpectSame(ExpectBestOfN(candidates, is_correct), CountSubsets(candidates, is_correct));
-  }
-}
-
-TEST(Ranking, WeightedIsLeftOutWhereSubsetsAreTooMany) {
-  const std::vector<RankedCandidate> candidates(40, Scored(0.5, "a"));
-  const BestOfN result = ExpectBestOfN(candidates, std::vector<bool>(40, true));
-  EXPECT_EQ(result.weighted[19], std::nullopt);
-  EXPECT_EQ(result.weighted[0], 1.0);
-  EXPECT_EQ(result.weighted[39], 1.0);
-  EXPECT_NEAR(result.majority[19], 1.0, 1e-12);
-}
-
-// A choice is made for every subset, so with all correct it is certain: nothing is lost or counted
-// twice where the counts are far beyond what a double holds exactly.
-TEST(Ranking, ProbabilitiesOfManyCandidatesSumToOne) {
-  std::vector<RankedCandidate> candidates;
-  for (int i = 0; i < 128; ++i) candidates.push_back(Scored(i % 7, std::to_string(i % 5)));
-  const BestOfN result =
-      ExpectBestOfN(candidates, std::vector<bool>(128, true), {.max_subsets = 1});
-  for (size_t n = 0; n < 128; ++n) {
-    EXPECT_NEAR(result.majority[n], 1, 1e-9) << n;
-    EXPECT_NEAR(result.choice[0][n], 1, 1e-9) << n;
-    EXPECT_EQ(result.pass[n], 1) << n;
-  }
-}
-
-TEST(Ranking, TruthsMustBeOneACandidate) {
-  EXPECT_THROW(ExpectBestOfN(std::vector{Scored(1, "a")}, {}), Error);
-  EXPECT_TRUE(ExpectBestOfN({}, {}).majority.empty());
-}
-
-TEST(Ranking, BootstrapIntervalHoldsTheMeanAndNarrowsWithData) {
-  std::vector<double> values;
-  for (int i = 0; i < 400; ++i) values.push_back(i % 4 == 0);
-  const Interval wide = BootstrapMean(std::span(values).first(40));
-  const Interval narrow = BootstrapMean(values);
-  EXPECT_LT(narrow.low, 0.25);
-  EXPECT_GT(narrow.high, 0.25);
-  EXPECT_GT(wide.high - wide.low, 2 * (narrow.high - narrow.low));
-  // Normal approximation: 0.25 +- 1.96 sqrt(0.25 * 0.75 / 400).
-  EXPECT_NEAR(narrow.low, 0.25 - 0.0424, 0.006);
-  EXPECT_NEAR(narrow.high, 0.25 + 0.0424, 0.006);
-  EXPECT_EQ(narrow.low, BootstrapMean(values).low);
-  const std::vector<double> same(5, 0.5);
-  EXPECT_EQ(BootstrapMean(same).low, 0.5);
-  EXPECT_THROW(BootstrapMean({}), Error);
-}
-
 // Problems scored by published PRMs, against values computed by independent code.
 struct ReferenceProblem {
   std::vector<RankedCandidate> candidates;
@@ -263,18 +149,22 @@ TEST(Ranking, AgreesWithPublishedPrmsReference) {
     std::vector<float> min_scores;
     std::vector<bool> correct;
     for (const ReferenceProblem& problem : problems) {
-      const BestOfN best =
-          ExpectBestOfN(problem.candidates, problem.is_correct, {.max_subsets = 1});
-      ASSERT_EQ(best.pass.size(), reference["n_candidates"].get<size_t>());
+      const Ranking ranking = RankCandidates(problem.candidates);
+      const auto right = [&](std::optional<int> choice) {
+        return choice && problem.is_correct[size_t(*choice)] ? 1.0 / 206 : 0.0;
+      };
+      const size_t count = problem.candidates.size();
+      ASSERT_EQ(count, reference["n_candidates"].get<size_t>());
       for (const auto& [kind, name] :
            {std::pair(AggregateKind::kMin, "min"), std::pair(AggregateKind::kLast, "last"),
             std::pair(AggregateKind::kMean, "mean"), std::pair(AggregateKind::kProduct, "prod")}) {
-        mean["bon_" + prm + "_" + name] += best.choice[size_t(kind)].back() / 206;
+        mean["bon_" + prm + "_" + name] += right(ranking.choice[size_t(kind)]);
       }
-      mean["mean_acc"] += best.choice[0].front() / 206;
-      mean["majority_vote"] += best.majority.back() / 206;
-      mean["pass_at_n"] += best.pass.back() / 206;
-      for (size_t i = 0; i < problem.candidates.size(); ++i) {
+      const auto correct_ones = std::ranges::count(problem.is_correct, true);
+      mean["mean_acc"] += double(correct_ones) / double(count) / 206;
+      mean["majority_vote"] += right(ranking.majority);
+      mean["pass_at_n"] += (correct_ones > 0) / 206.0;
+      for (size_t i = 0; i < count; ++i) {
         min_scores.push_back(float(problem.candidates[i].aggregates->min));
         correct.push_back(problem.is_correct[i]);
       }

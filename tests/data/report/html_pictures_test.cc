@@ -11,7 +11,6 @@
 namespace prm {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -49,22 +48,6 @@ TEST(HtmlPictures, IntervalsWidenTheScaleRatherThanLeaveIt) {
   EXPECT_THAT(IntervalPlotSvg({"t", {{"a", -1.0, {}, {}, ""}}}), HasSubstr("cx=\"0.000%\""));
 }
 
-TEST(HtmlPictures, BinsHoldEveryValue) {
-  const double values[] = {0, 1, 2, 3, 4, 10};
-  const Histogram histogram = BinsOf("t", "x", values, 5);
-  EXPECT_THAT(histogram.counts, ElementsAre(2, 2, 1, 0, 1));
-  EXPECT_DOUBLE_EQ(histogram.width, 2);
-  const double same[] = {3, 3};
-  EXPECT_THAT(BinsOf("t", "x", same, 5).counts, ElementsAre(2));
-  EXPECT_THAT(BinsOf("t", "x", {}, 5).counts, ElementsAre());
-  EXPECT_THAT(HistogramSvg(histogram), HasSubstr("<title>0 to 2: 2</title>"));
-}
-
-TEST(HtmlPictures, CurvesRunFromTheirFirstPointToTheirLast) {
-  const std::string svg = CurvePlotSvg({"t", "x", "y", {{"s", {{0, 1}, {5, 2}, {10, 3}}}}});
-  EXPECT_THAT(svg, HasSubstr("points=\"0.00,1000.00 500.00,500.00 1000.00,0.00 \""));
-}
-
 TEST(HtmlPictures, NoTextBecomesMarkup) {
   const std::string all = BarChartSvg({kHostile, {kHostile}, {{kHostile, {1}}, {kHostile, {1}}}}) +
                           HeatMapSvg({kHostile,
@@ -77,9 +60,7 @@ TEST(HtmlPictures, NoTextBecomesMarkup) {
                                       {},
                                       {},
                                       {{kHostile}}}) +
-                          IntervalPlotSvg({kHostile, {{kHostile, 0.5, {}, {}, kHostile}}}) +
-                          HistogramSvg({kHostile, kHostile, 0, 1, {1}}) +
-                          CurvePlotSvg({kHostile, kHostile, kHostile, {{kHostile, {{0, 0}}}}});
+                          IntervalPlotSvg({kHostile, {{kHostile, 0.5, {}, {}, kHostile}}});
   EXPECT_THAT(all, Not(HasSubstr("<b>")));
   EXPECT_THAT(all, Not(HasSubstr("\"x\"")));
   EXPECT_THAT(all, HasSubstr("&lt;b&gt;&amp;"));
@@ -87,8 +68,7 @@ TEST(HtmlPictures, NoTextBecomesMarkup) {
 
 TEST(HtmlPictures, EmptyPicturesAreStillPictures) {
   for (const std::string& svg : {BarChartSvg({"t", {}, {}}), HeatMapSvg({"t", "", "", {}, {}, {}}),
-                                 IntervalPlotSvg({"t", {}}), HistogramSvg({"t", "x", 0, 1, {}}),
-                                 CurvePlotSvg({"t", "x", "y", {}})}) {
+                                 IntervalPlotSvg({"t", {}})}) {
     EXPECT_THAT(svg, HasSubstr("role=\"img\" aria-label=\"t\""));
     EXPECT_THAT(svg, Not(HasSubstr("nan")));
     EXPECT_THAT(svg, Not(HasSubstr("undefined")));
@@ -115,11 +95,6 @@ TEST(HtmlPictures, WhatCannotBeDrawnIsRefusedByName) {
                 IntervalPlotSvg({"plot", {{"a", 0.5, 0.1, {}, ""}}});
               }),
               HasSubstr("both ends"));
-  EXPECT_THAT(message([&] {
-                CurvePlotSvg({"curve", "", "", {{"s", {{0, nan}}}}});
-              }),
-              HasSubstr("\"curve\""));
-  EXPECT_THAT(message([&] { BinsOf("bins", "x", {}, 0); }), HasSubstr("at least one bin"));
 }
 
 }  // namespace
