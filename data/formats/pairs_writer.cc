@@ -35,7 +35,12 @@ class ScratchFile {
     if (fd < 0) Throw(path);
     unlink(path.c_str());
     file_ = fdopen(fd, "w");
-    if (file_ == nullptr) Throw(path);
+    if (file_ == nullptr) {
+      const int cause = errno;
+      close(fd);
+      errno = cause;
+      Throw(path);
+    }
     // Opens the same bytes from their start.
     path_ = StrCat("/proc/self/fd/", fd);
   }

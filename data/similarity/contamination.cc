@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <optional>
 #include <tuple>
 #include <unordered_set>
 
@@ -123,62 +125,106 @@ bool EvaluationProblems::IsBoilerplate(uint64_t phrase, const Groups& groups) co
   return phrases_.at(phrase) > kBoilerplate || groups.at(phrase).size() > size_t(kBoilerplate);
 }
 
+// Of what was offered the most similar, and of equals the evaluation problem that was added first:
+// the same on every machine, in whatever order it is offered.
+class EvaluationProblems::Best {
+ public:
+  explicit Best(ContaminationKind kind) : kind_(kind) {}
+
+  void Offer(uint32_t eval, double similarity, std::string_view evidence) {
+    if (found_ && std::tuple(-similarity, eval) >= std::tuple(-similarity_, eval_)) return;
+    found_ = true;
+    eval_ = eval;
+    similarity_ = similarity;
+    evidence_ = evidence;
+  }
+  std::optional<Contamination> Found(uint32_t problem, const std::vector<Problem>& problems) const {
+    if (!found_) return std::nullopt;
+    const Problem& other = problems[eval_];
+    return Contamination{problem, kind_, other.file, other.id, similarity_, std::string(evidence_)};
+  }
+
+ private:
+  const ContaminationKind kind_;
+  bool found_ = false;
+  uint32_t eval_ = 0;
+  double similarity_ = 0;
+  std::string_view evidence_;
+};
+
+void EvaluationProblems::CountShared(std::string_view text, Shared* shared) const {
+  const std::vector<uint32_t> grams = GramSet(text);
+  shared->grams = grams.size();
+  shared->with.clear();
+  for (const uint32_t gram : grams) {
+    const auto in = by_gram_.find(gram);
+    if (in == by_gram_.end()) continue;
+    for (const uint32_t eval : in->second) ++shared->with[eval];
+  }
+}
+
+double EvaluationProblems::SimilarityTo(uint32_t eval, const Shared& shared) const {
+  const auto common = shared.with.find(eval);
+  const double both = common == shared.with.end() ? 0 : common->second;
+  const double either = double(shared.grams) + problems_[eval].grams - both;
+  return either == 0 ? 1 : both / either;
+}
+
+EvaluationProblems::Best EvaluationProblems::FindSimilar(const Shared& shared) const {
+  Best best(ContaminationKind::kSimilar);
+  for (const auto& [eval, common] : shared.with) {
+    const double similarity = SimilarityTo(eval, shared);
+    if (similarity >= kMinSimilarity) best.Offer(eval, similarity, problems_[eval].text);
+  }
+  return best;
+}
+
+EvaluationProblems::Best EvaluationProblems::FindThirteenGram(std::string_view text,
+                                                              const Shared& shared,
+                                                              const Groups& groups) const {
+  Best best(ContaminationKind::kThirteen);
+  for (const LongGram& gram : LongGramsOf(text)) {
+    const auto in = by_long_gram_.find(gram.hash);
+    if (in == by_long_gram_.end()) continue;
+    const bool boilerplate =
+        std::any_of(gram.phrases.begin(), gram.phrases.end(),
+                    [&](uint64_t phrase) { return IsBoilerplate(phrase, groups); });
+    if (boilerplate) continue;
+    const std::string_view evidence = text.substr(gram.begin, gram.end - gram.begin);
+    for (const uint32_t eval : in->second) best.Offer(eval, SimilarityTo(eval, shared), evidence);
+  }
+  return best;
+}
+
+EvaluationProblems::Best EvaluationProblems::FindTemplate(
+    std::string_view text, const Shared& shared,
+    const std::function<std::string()>& answer_of) const {
+  Best best(ContaminationKind::kTemplate);
+  const auto same = by_template_.find(KeyOf(MaskNumbers(text)));
+  if (same == by_template_.end()) return best;
+  const std::string answer = answer_of();
+  for (const uint32_t eval : same->second) {
+    if (answer.empty() || problems_[eval].answer != answer) continue;
+    best.Offer(eval, SimilarityTo(eval, shared), problems_[eval].text);
+  }
+  return best;
+}
+
 std::vector<Contamination> EvaluationProblems::FindIn(
     const ProblemTable& table, const std::function<std::string(uint32_t)>& answer_of) const {
-  const Groups groups_of_phrase = GroupsOfPhrases(table);
+  const Groups groups = GroupsOfPhrases(table);
   std::vector<Contamination> found;
-  std::unordered_map<uint32_t, uint32_t> shared;  // 5-grams by evaluation problem
+  Shared shared;
   for (uint32_t problem = 0; problem < table.size(); ++problem) {
     const std::string_view text = table.Text(problem);
-    std::optional<Contamination> best;
-    const auto offer = [&](ContaminationKind kind, uint32_t eval, double similarity,
-                           std::string_view evidence) {
-      const auto rank = [](const Contamination& c) { return std::tuple(c.kind, -c.similarity); };
-      const Problem& other = problems_[eval];
-      Contamination one{problem, kind, other.file, other.id, similarity, std::string(evidence)};
-      if (!best || rank(one) < rank(*best)) best = std::move(one);
-    };
-    shared.clear();
-    const std::vector<uint32_t> grams = GramSet(text);
-    for (const uint32_t gram : grams) {
-      const auto in = by_gram_.find(gram);
-      if (in == by_gram_.end()) continue;
-      for (const uint32_t eval : in->second) ++shared[eval];
+    CountShared(text, &shared);
+    auto one = FindSimilar(shared).Found(problem, problems_);
+    if (!one) one = FindThirteenGram(text, shared, groups).Found(problem, problems_);
+    if (!one) {
+      const auto answer = [&] { return answer_of(problem); };
+      one = FindTemplate(text, shared, answer).Found(problem, problems_);
     }
-    const auto similarity_to = [&](uint32_t eval) {
-      const auto common = shared.find(eval);
-      const double both = common == shared.end() ? 0 : common->second;
-      const double either = double(grams.size()) + problems_[eval].grams - both;
-      return either == 0 ? 1 : both / either;
-    };
-    for (const auto& [eval, common] : shared) {
-      const double similarity = similarity_to(eval);
-      if (similarity < kMinSimilarity) continue;
-      offer(ContaminationKind::kSimilar, eval, similarity, problems_[eval].text);
-    }
-    if (!best) {
-      for (const LongGram& gram : LongGramsOf(text)) {
-        const auto in = by_long_gram_.find(gram.hash);
-        if (in == by_long_gram_.end()) continue;
-        const bool boilerplate =
-            std::any_of(gram.phrases.begin(), gram.phrases.end(),
-                        [&](uint64_t phrase) { return IsBoilerplate(phrase, groups_of_phrase); });
-        if (boilerplate) continue;
-        for (const uint32_t eval : in->second) {
-          offer(ContaminationKind::kThirteen, eval, similarity_to(eval),
-                text.substr(gram.begin, gram.end - gram.begin));
-        }
-      }
-    }
-    const auto same = by_template_.find(KeyOf(MaskNumbers(text)));
-    if (!best && same != by_template_.end()) {
-      const std::string answer = answer_of(problem);
-      for (const uint32_t eval : same->second) {
-        if (answer.empty() || problems_[eval].answer != answer) continue;
-        offer(ContaminationKind::kTemplate, eval, similarity_to(eval), problems_[eval].text);
-      }
-    }
-    if (best) found.push_back(std::move(*best));
+    if (one) found.push_back(std::move(*one));
   }
   return found;
 }

@@ -52,8 +52,8 @@ class EvaluationProblems {
   size_t size() const { return problems_.size(); }
 
   // The strongest evidence for each problem of `table` that is contaminated, by problem: the most
-  // alike first, then 13-grams, then templates. `answer_of` gives a problem's normalised answer;
-  // empty: not known.
+  // alike first, then 13-grams, then templates; of equals the evaluation problem that was added
+  // first. `answer_of` gives a problem's normalised answer; empty: not known.
   std::vector<Contamination> FindIn(const ProblemTable& table,
                                     const std::function<std::string(uint32_t)>& answer_of) const;
 
@@ -68,6 +68,20 @@ class EvaluationProblems {
   Groups GroupsOfPhrases(const ProblemTable& table) const;
   // Whether a phrase is in more than kBoilerplate problems, there or here.
   bool IsBoilerplate(uint64_t phrase, const Groups& groups) const;
+
+  // The 5-grams of one text: how many, and how many of them each evaluation problem has.
+  struct Shared {
+    size_t grams = 0;
+    std::unordered_map<uint32_t, uint32_t> with;
+  };
+  void CountShared(std::string_view text, Shared* shared) const;
+  double SimilarityTo(uint32_t eval, const Shared& shared) const;
+  // One for each kind of evidence.
+  class Best;
+  Best FindSimilar(const Shared& shared) const;
+  Best FindThirteenGram(std::string_view text, const Shared& shared, const Groups& groups) const;
+  Best FindTemplate(std::string_view text, const Shared& shared,
+                    const std::function<std::string()>& answer_of) const;
 
   std::vector<Problem> problems_;
   std::unordered_map<TextKey, uint32_t, TextKeyHash> by_text_;

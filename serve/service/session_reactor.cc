@@ -45,8 +45,12 @@ void SessionReactor::ReadNext() { StartRead(&incoming_); }
 void SessionReactor::Send(StreamReply reply) {
   grpc::ByteBuffer bytes;
   bool own_buffer = false;
-  (void)grpc::SerializationTraits<v1::StreamReply>::Serialize(ToMessage(reply), &bytes,
-                                                              &own_buffer);
+  const grpc::Status written =
+      grpc::SerializationTraits<v1::StreamReply>::Serialize(ToMessage(reply), &bytes, &own_buffer);
+  if (!written.ok()) {  // without this reply the client would wait for ever
+    Cut(Error(ErrorCode::kInternal, StrCat("a reply cannot be sent: ", written.error_message())));
+    return sessions_.Written();
+  }
   const grpc::ByteBuffer* first = nullptr;
   {
     std::lock_guard lock(mutex_);

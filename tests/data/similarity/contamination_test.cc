@@ -200,6 +200,21 @@ TEST_F(ContaminationTest, TheMostAlikeIsTheEvidence) {
   EXPECT_EQ(found[0].id, "e1");
 }
 
+TEST_F(ContaminationTest, OfEquallyAlikeOnesTheFirstIsTheEvidence) {
+  const auto with = [](const char* animals) {
+    std::string changed = kLong;
+    return changed.replace(changed.find("cows"), 4, animals);
+  };
+  for (const char* animals : {"pigs", "cats", "dogs", "rats", "hogs", "bees", "owls", "emus"}) {
+    Evaluate(with(animals));
+  }
+  Train(kLong);
+  const auto found = Find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].kind, ContaminationKind::kSimilar);
+  EXPECT_EQ(found[0].id, "e0");
+}
+
 TEST_F(ContaminationTest, OnlyWordsAreCountedAmongTheThirteen) {
   EXPECT_TRUE(LongGramsOf("a + b + c + d + e + f + g + h + i + j + k + l").empty());
   EXPECT_EQ(LongGramsOf("a + b + c + d + e + f + g + h + i + j + k + l + 2").size(), 1u);
