@@ -9,7 +9,9 @@
 namespace prm {
 namespace {
 
-// Fisher-Yates with a fixed mapping to ranges: std::shuffle differs among standard libraries.
+// Fisher-Yates with a fixed mapping to ranges: std::shuffle differs among standard libraries. The
+// remainder's bias, below count / 2^64, is kept: another mapping would be another order, and runs
+// that were trained before could not be repeated.
 std::vector<size_t> Shuffled(size_t count, uint64_t seed) {
   std::vector<size_t> order(count);
   std::iota(order.begin(), order.end(), size_t{0});

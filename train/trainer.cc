@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "data/error.h"
+#include "data/text/hash.h"
 #include "model/decoder/torch_error.h"
 
 namespace prm {
@@ -123,13 +124,12 @@ Decoder Trainer::Exported() const {
 }
 
 nlohmann::ordered_json Trainer::Options() const {
-  uint64_t hash = 1469598103934665603ull;  // FNV-1a over all ids and targets
-  const auto mix = [&](uint64_t value) { hash = (hash ^ value) * 1099511628211ull; };
+  Fnv1a hash;  // over all ids and targets
   for (const Example& example : examples_) {
-    for (TokenId id : example.tokens.ids) mix(uint64_t(id));
+    for (TokenId id : example.tokens.ids) hash.Mix(uint64_t(id));
     for (const StepTarget& t : example.targets) {
-      mix(t.labels.bits());
-      if (t.soft) mix(std::bit_cast<uint32_t>(*t.soft));
+      hash.Mix(t.labels.bits());
+      if (t.soft) hash.Mix(std::bit_cast<uint32_t>(*t.soft));
     }
   }
   return {{"epochs", options_.epochs},
@@ -145,7 +145,7 @@ nlohmann::ordered_json Trainer::Options() const {
           {"class_weights", options_.loss.class_weights},
           {"seed", options_.seed},
           {"dtype", DtypeName(target_.dtype)},
-          {"examples", StrCat(examples_.size(), " (hash ", std::hex, hash, ")")}};
+          {"examples", StrCat(examples_.size(), " (hash ", std::hex, hash.value(), ")")}};
 }
 
 void Trainer::SaveState(CheckpointWriter* writer, TrainerState run) const {

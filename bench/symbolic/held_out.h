@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "data/text/hash.h"
+
 namespace prm::bench {
 
 // Part of every published figure of the checker: a change asks for new rules and new figures.
@@ -13,20 +15,17 @@ inline constexpr uint64_t kSymbolicSplitSeed = 20261121;
 // FNV-1a over the seed and the problem's first 90 letters and digits in lower case, so that
 // perturbed copies of a problem stay on one side.
 constexpr bool IsHeldOut(std::string_view problem) {
-  constexpr uint64_t kPrime = 0x100000001b3;
   constexpr int kMaxCharacters = 90;
-  uint64_t hash = 0xcbf29ce484222325;
-  for (int byte = 0; byte < 8; ++byte) {
-    hash = (hash ^ ((kSymbolicSplitSeed >> (8 * byte)) & 0xff)) * kPrime;
-  }
+  Fnv1a hash;
+  for (int byte = 0; byte < 8; ++byte) hash.Mix((kSymbolicSplitSeed >> (8 * byte)) & 0xff);
   int taken = 0;
   for (char c : problem) {
     if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
     if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) continue;
-    hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
+    hash.Mix(static_cast<unsigned char>(c));
     if (++taken == kMaxCharacters) break;
   }
-  return ((hash ^ (hash >> 32)) & 1) != 0;
+  return ((hash.value() ^ (hash.value() >> 32)) & 1) != 0;
 }
 
 }  // namespace prm::bench

@@ -2,7 +2,6 @@
 // steps.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -12,10 +11,6 @@
 #include "data/agreement/statistics.h"
 
 namespace prm {
-
-// Random words as a function of a counter and a key: no state, the same on every machine.
-// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox4x32-10.
-std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
 struct BootstrapOptions {
   int replicates = 2000;  // B

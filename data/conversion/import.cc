@@ -22,12 +22,11 @@ constexpr size_t kRowsToDetectBy = 100;  // with those that are no objects
 
 // Text for a message, whatever bytes an id has.
 std::string Quoted(std::string_view id) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   std::string text = "\"";
   for (const char c : id.substr(0, 80)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) {
-      text += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+      text += "\\x" + HexOf({&c, 1});
     } else {
       text += c;
     }

@@ -44,7 +44,7 @@ int64_t StepNumber(const JsonField& field) {
   if (field.value.is_null()) return 0;
   int64_t number = 0;
   if (field.value.is_string()) {
-    const std::string text(Trimmed(ReadString(field)));
+    const std::string text(TrimSpace(ReadString(field)));
     if (text == "N/A") return 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc() || end != text.data() + text.size()) number = 0;
@@ -178,7 +178,7 @@ RowTraces ReadMrBenRow(const Row& row, const ReadOptions& options) {
       if (marked) RefuseValue(error_step, "a number that one step alone bears as its mark");
       marked = int(i);
     }
-    steps[i] = std::string(numbered ? numbered->text : Trimmed(steps[i]));
+    steps[i] = std::string(numbered ? numbered->text : TrimSpace(steps[i]));
   }
   SetSteps(std::move(steps), fields.Need("Model_Solution_Steps"), &trace);
   const int first_error = marked ? *marked : FirstErrorFromOne(error_step, trace);
@@ -217,7 +217,7 @@ RowTraces ReadVerifyThenGenerateRow(const Row& row, const ReadOptions& options) 
   trace.source = SourceName(options, "verify-then-generate");
   trace.problem = fields.Text("problem");
   std::vector<std::string> steps = ReadStrings(fields.Need(kSteps));
-  for (std::string& step : steps) step = std::string(Trimmed(step));
+  for (std::string& step : steps) step = std::string(TrimSpace(step));
   SetSteps(std::move(steps), fields.Need(kSteps), &trace);
   const JsonField& index = fields.Need("incorrect_index");
   LabelAroundFirstError(StepIndex(index, ReadInt(index), 0, trace), &trace);

@@ -20,6 +20,7 @@
 #include "data/error.h"
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
@@ -95,10 +96,10 @@ Instance ReadInstance(const JsonField& field) {
   const std::string_view all = text;
   const size_t begin = context + kContext.size();
   Instance instance;
-  instance.problem = Trimmed(all.substr(begin, response - begin));
+  instance.problem = TrimSpace(all.substr(begin, response - begin));
   const size_t steps = response + kResponse.size();
-  instance.steps = Trimmed(all.substr(std::min(steps, end), end - std::min(steps, end)));
-  if (judge == end) instance.judged = Trimmed(all.substr(judge + kJudge.size()));
+  instance.steps = TrimSpace(all.substr(std::min(steps, end), end - std::min(steps, end)));
+  if (judge == end) instance.judged = TrimSpace(all.substr(judge + kJudge.size()));
   return instance;
 }
 

@@ -14,6 +14,7 @@
 #include "data/formats/readers.h"
 #include "data/formats/row_fields.h"
 #include "data/io/json_text.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
@@ -73,7 +74,7 @@ StepTree ReadFlat(const JsonField& field, const std::string& question) {
     });
     if (parent->second >= 0) tree.nodes[size_t(parent->second)].has_children = true;
     tree.nodes.push_back(
-        {std::string(Trimmed(std::string_view(prefix).substr(parent->first.size()))), values,
+        {std::string(TrimSpace(std::string_view(prefix).substr(parent->first.size()))), values,
          parent->second, false});
     open.emplace_back(prefix, int(tree.nodes.size()) - 1);
   }
@@ -90,7 +91,7 @@ void AddChildren(const RowFields& parent_fields, int parent, StepTree* tree) {
     const JsonField child = children.Item(index++, item);
     const RowFields fields(child, {"text", "mc_value", "children"});
     if (parent >= 0) tree->nodes[size_t(parent)].has_children = true;
-    Node node{std::string(Trimmed(fields.Text("text"))), {}, parent, false};
+    Node node{std::string(TrimSpace(fields.Text("text"))), {}, parent, false};
     AddValue(fields.Get("mc_value"), &node.values);
     tree->nodes.push_back(std::move(node));
     // No deeper than the JSON parser goes.
@@ -102,7 +103,7 @@ StepTree ReadTree(const JsonField& field, const std::string& question) {
   StepTree tree;
   const RowFields fields(field, {"text", "mc_value", "children"});
   const std::string text = fields.Text("text");
-  if (Trimmed(text) != Trimmed(question)) RefuseValue(fields.Need("text"), "the question");
+  if (TrimSpace(text) != TrimSpace(question)) RefuseValue(fields.Need("text"), "the question");
   AddValue(fields.Get("mc_value"), &tree.root_values);
   AddChildren(fields, -1, &tree);
   return tree;

@@ -117,7 +117,7 @@ size_t TakeStepWord(std::string_view* text) {
 std::optional<Head> StepHead(std::string_view line) {
   constexpr std::array<std::string_view, 9> kMarks = {":",      ".",      ")",      "-", "\u2013",
                                                       "\u2014", "\uff1a", "\u3001", "|"};
-  std::string_view rest = Trimmed(line);
+  std::string_view rest = TrimSpace(line);
   for (const std::string_view item : {"- ", "* ", "+ ", "> ", "\u2022 "}) {
     if (TakePrefix(item, &rest)) break;
   }
@@ -142,7 +142,7 @@ std::optional<Head> StepHead(std::string_view line) {
   if (!rest.empty() && !marked && !sure && !closed) return std::nullopt;
   // "Step 1.5" and "Step 1:30" name no step.
   if (marked && !rest.empty() && rest[0] >= '0' && rest[0] <= '9') return std::nullopt;
-  head.text = Trimmed(rest);
+  head.text = TrimSpace(rest);
   // "**Step 1: Add.** Then .." is bold up to its own end.
   const size_t end = bold.empty() || closed ? head.text.npos : head.text.find(bold);
   if (end != head.text.npos) head.text.erase(end, bold.size());
@@ -170,7 +170,7 @@ std::optional<Head> NumberHead(std::string_view line) {
   const bool closed = bold && TakePrefix("**", &rest);
   // "3.5 kg" and "1:30" start no step.
   if (!rest.empty() && kBlanks.find(rest[0]) == kBlanks.npos) return std::nullopt;
-  head.text = Trimmed(rest);
+  head.text = TrimSpace(rest);
   const size_t end = bold && !closed ? head.text.find("**") : head.text.npos;
   if (end != head.text.npos) head.text.erase(end, 2);
   return head;
@@ -243,10 +243,10 @@ void SplitSentences(std::string_view text, std::vector<std::string>* steps) {
     if (std::string_view(".!?").find(text[i]) == std::string_view::npos) continue;
     const bool at_end = i + 1 == text.size() || IsBlank(text.substr(i + 1, 1));
     if (!at_end || !EndsSentence(text, i)) continue;
-    steps->emplace_back(Trimmed(text.substr(begin, i + 1 - begin)));
+    steps->emplace_back(TrimSpace(text.substr(begin, i + 1 - begin)));
     begin = i + 1;
   }
-  if (!IsBlank(text.substr(begin))) steps->emplace_back(Trimmed(text.substr(begin)));
+  if (!IsBlank(text.substr(begin))) steps->emplace_back(TrimSpace(text.substr(begin)));
 }
 
 Solution SplitBehindBlankLine(const std::vector<std::string_view>& lines, SplitRule rule) {
@@ -265,10 +265,10 @@ Solution SplitBehindBlankLine(const std::vector<std::string_view>& lines, SplitR
       SplitSentences(paragraphs[i], &solution.steps);
     } else if (rule == SplitRule::kLines) {
       for (const std::string_view line : SplitLines(paragraphs[i])) {
-        solution.steps.emplace_back(Trimmed(line));
+        solution.steps.emplace_back(TrimSpace(line));
       }
     } else if (!paragraphs[i].empty()) {
-      solution.steps.emplace_back(Trimmed(paragraphs[i]));
+      solution.steps.emplace_back(TrimSpace(paragraphs[i]));
     }
   }
   return solution;
@@ -288,11 +288,11 @@ RowTraces ReadGsm8kRow(const Row& row, const ReadOptions& options) {
   std::vector<std::string> steps;
   std::string calculator;
   for (const std::string_view line : SplitLines(answer)) {
-    const std::string_view text = Trimmed(line);
+    const std::string_view text = TrimSpace(line);
     if (text.empty()) continue;
     if (trace.reference_answer) RefuseField(field, "has text behind the line with ####");
     if (text.starts_with(kFinal)) {
-      trace.reference_answer = std::string(Trimmed(text.substr(kFinal.size())));
+      trace.reference_answer = std::string(TrimSpace(text.substr(kFinal.size())));
       continue;
     }
     std::vector<std::string> marks;
@@ -333,8 +333,8 @@ RowTraces ReadTextBlock(const Row& row, const ReadOptions& options) {
   Trace trace;
   trace.id = NumberedId(row, options, "text");
   trace.source = SourceName(options, "text");
-  trace.problem = Trimmed(solution.problem);
-  for (std::string& step : solution.steps) step = std::string(Trimmed(step));
+  trace.problem = TrimSpace(solution.problem);
+  for (std::string& step : solution.steps) step = std::string(TrimSpace(step));
   SetSteps(std::move(solution.steps), field, &trace);
   return {{std::move(trace)}, {}};
 }

@@ -98,18 +98,18 @@ void SetSteps(std::vector<std::string> texts, const JsonField& field, Trace* tra
 
 std::optional<NumberedText> ReadStepNumber(std::string_view text) {
   constexpr std::string_view kStep = "Step ";
-  text = Trimmed(text);
+  text = TrimSpace(text);
   if (!text.starts_with(kStep)) return std::nullopt;
   text.remove_prefix(kStep.size());
   NumberedText numbered;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), numbered.number);
   if (error != std::errc() || numbered.number < 1) return std::nullopt;
-  text = Trimmed(text.substr(size_t(end - text.data())));
+  text = TrimSpace(text.substr(size_t(end - text.data())));
   if (text.empty() || std::string_view(":.-)").find(text[0]) == std::string_view::npos) {
     return std::nullopt;
   }
-  numbered.text = Trimmed(text.substr(1));
+  numbered.text = TrimSpace(text.substr(1));
   return numbered.text.empty() ? std::nullopt : std::optional(numbered);
 }
 
@@ -141,18 +141,11 @@ void LabelAroundFirstError(int first_error, Trace* trace) {
   trace->necessity_known = false;
 }
 
-std::string_view Trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n\v\f\r";
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
 std::vector<std::string> TrimmedLines(std::string_view text) {
   std::vector<std::string> lines;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = Trimmed(text.substr(0, end));
+    const std::string_view line = TrimSpace(text.substr(0, end));
     if (!line.empty()) lines.emplace_back(line);
     text.remove_prefix(std::min(end + 1, text.size()));
   }

@@ -99,9 +99,6 @@ class TraceBudget {
 // step was needed stays unknown.
 void LabelAroundFirstError(int first_error, Trace* trace);
 
-// White space at both ends taken off.
-std::string_view Trimmed(std::string_view text);
-
 // The lines of `text`, trimmed; blank ones are left out.
 std::vector<std::string> TrimmedLines(std::string_view text);
 

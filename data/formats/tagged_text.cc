@@ -35,9 +35,9 @@ void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
   if (texts[0].find(mark, start + 1) != std::string::npos) {
     RefuseField(field, StrCat("\"", mark, "\" comes twice: where the problem ends is not clear"));
   }
-  trace->problem = Trimmed(std::string_view(texts[0]).substr(0, start));
+  trace->problem = TrimSpace(std::string_view(texts[0]).substr(0, start));
   texts[0].erase(0, start);
-  for (std::string& text : texts) text = std::string(Trimmed(text));
+  for (std::string& text : texts) text = std::string(TrimSpace(text));
   StripStepNumbers(&texts);
   SetSteps(std::move(texts), field, trace);
 }
@@ -81,7 +81,7 @@ std::vector<std::optional<StepLabel>> ReadTags(const JsonField& field, std::stri
 
 StepLabel PlusOrMinus(const JsonField& field) {
   const std::string text = ReadString(field);
-  const std::string_view sign = Trimmed(text);
+  const std::string_view sign = TrimSpace(text);
   if (sign == "+") return StepLabel::kCorrectNecessary;
   if (sign == "-") return StepLabel::kIncorrect;
   RefuseValue(field, "\"+\" or \"-\"");

@@ -8,6 +8,7 @@
 #include "data/formats/step_tag.h"
 #include "data/io/json_text.h"
 #include "data/records/trace_reader.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
@@ -171,12 +172,12 @@ WriteResult WriteMathShepherd(Trace trace, const WriteOptions& options) {
   WriteResult result;
   if (!CutMasked(options, &trace, &result)) return result;
   CheckTaggable(trace);
-  std::string input(Trimmed(trace.problem));
+  std::string input(TrimSpace(trace.problem));
   int64_t trimmed = input.size() != trace.problem.size();
   std::string label = input;
   for (size_t i = 0; i < trace.steps.size(); ++i) {
     const Step& step = trace.steps[i];
-    const std::string_view text = Trimmed(step.text);
+    const std::string_view text = TrimSpace(step.text);
     trimmed += text.size() != step.text.size();
     const std::string numbered = StrCat(i == 0 ? " " : "\n", "Step ", i + 1, ": ", text, " ");
     input += StrCat(numbered, kStepTag);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "data/error.h"
+#include "data/text/ascii.h"
 #include "data/text/utf8.h"
 
 namespace prm {
@@ -14,8 +15,8 @@ namespace {
 
 bool NeedsEscape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
 
-void AppendEscaped(unsigned char byte, std::string* json) {
-  switch (byte) {
+void AppendEscaped(char c, std::string* json) {
+  switch (c) {
     case '"':
       json->append("\\\"");
       return;
@@ -34,10 +35,7 @@ void AppendEscaped(unsigned char byte, std::string* json) {
     default:
       break;
   }
-  constexpr std::string_view kHex = "0123456789abcdef";
-  json->append("\\u00");
-  json->push_back(kHex[byte >> 4]);
-  json->push_back(kHex[byte & 15]);
+  json->append("\\u00" + HexOf({&c, 1}));
 }
 
 template <class Number>
@@ -62,7 +60,7 @@ void AppendJsonString(std::string_view text, std::string* json) {
     const auto special = std::find_if(text.begin(), text.end(), NeedsEscape);
     json->append(text.begin(), special);
     if (special == text.end()) break;
-    AppendEscaped(static_cast<unsigned char>(*special), json);
+    AppendEscaped(*special, json);
     text.remove_prefix(size_t(special - text.begin()) + 1);
   }
   json->push_back('"');

@@ -1,5 +1,6 @@
 #include "data/metrics/floors.h"
 
+#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -47,26 +48,14 @@ std::vector<Sample> Samples(std::span<const Trace> traces, Floor floor) {
   return samples;
 }
 
-// Solves the symmetric positive definite system a x = b by Cholesky; a [n*n] is overwritten.
-std::vector<double> SolveSpd(std::vector<double> a, std::vector<double> b) {
-  const size_t n = b.size();
-  for (size_t j = 0; j < n; ++j) {
-    for (size_t k = 0; k < j; ++k) a[j * n + j] -= a[j * n + k] * a[j * n + k];
-    a[j * n + j] = std::sqrt(std::max(a[j * n + j], 1e-12));
-    for (size_t i = j + 1; i < n; ++i) {
-      for (size_t k = 0; k < j; ++k) a[i * n + j] -= a[i * n + k] * a[j * n + k];
-      a[i * n + j] /= a[j * n + j];
-    }
-  }
-  for (size_t i = 0; i < n; ++i) {
-    for (size_t k = 0; k < i; ++k) b[i] -= a[i * n + k] * b[k];
-    b[i] /= a[i * n + i];
-  }
-  for (size_t i = n; i-- > 0;) {
-    for (size_t k = i + 1; k < n; ++k) b[i] -= a[k * n + i] * b[k];
-    b[i] /= a[i * n + i];
-  }
-  return b;
+// Solves a x = b for a symmetric positive definite a [n*n].
+std::vector<double> SolveSpd(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto n = Eigen::Index(b.size());
+  const Eigen::Map<const Eigen::MatrixXd> matrix(a.data(), n, n);
+  std::vector<double> x(b.size());
+  Eigen::Map<Eigen::VectorXd>(x.data(), n) =
+      matrix.llt().solve(Eigen::Map<const Eigen::VectorXd>(b.data(), n));
+  return x;
 }
 
 // Logistic regression on standardised features by Newton's method with a small ridge.

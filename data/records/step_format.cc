@@ -52,12 +52,6 @@ void AppendFilled(std::string_view text, std::string_view value, int number, std
   }
 }
 
-std::string_view Trimmed(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\n\v\f\r";
-  text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
-  return text.substr(0, text.find_last_not_of(kSpaces) + 1);
-}
-
 void CheckUtf8(std::string_view text) {
   if (const std::optional<size_t> invalid = FindInvalidUtf8(text)) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("text is not UTF-8 at byte ", *invalid));
@@ -173,7 +167,7 @@ void TraceBuilder::Append(std::string_view step) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("step ", before, " is empty"));
   }
   try {
-    AppendUnchecked(format_->trim ? Trimmed(step) : step);
+    AppendUnchecked(format_->trim ? TrimSpace(step) : step);
   } catch (...) {
     Rewind(before);
     throw;
@@ -256,7 +250,7 @@ TraceTokens TokenizeTrace(const StepFormat& format, const Tokenizer& tokenizer,
 }
 
 int64_t MinStepTokens(const StepFormat& format, const Tokenizer& tokenizer, std::string_view step) {
-  if (format.trim) step = Trimmed(step);
+  if (format.trim) step = TrimSpace(step);
   if (!format.by_line) return tokenizer.MinTokens(step);
   std::string lines(step);  // what ends them is not encoded
   std::erase(lines, '\n');

@@ -10,6 +10,7 @@
 #include "data/math_text/verdict.h"
 #include "data/synth/slips.h"
 #include "data/text/ascii.h"
+#include "data/text/hash.h"
 
 namespace prm {
 namespace {
@@ -103,9 +104,9 @@ CheckedTrace CheckAll(const Trace& trace) {
 }
 
 uint64_t SeedOf(uint64_t seed, std::string_view id, Corruption corruption) {
-  uint64_t hash = 0xcbf29ce484222325 ^ (seed * 0x9e3779b97f4a7c15);
-  for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash ^ uint64_t(corruption);
+  Fnv1a hash(seed * 0x9e3779b97f4a7c15);
+  hash.Add(id);
+  return hash.value() ^ uint64_t(corruption);
 }
 
 void UnlabelBehind(size_t first_error, Trace* trace) {

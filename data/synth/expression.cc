@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
@@ -82,7 +83,7 @@ class Parser {
     const std::string word(text_.substr(begin, at_ - begin));
     if (word.empty()) Fail("a number, a name or '('");
     Expression leaf;
-    if (std::isdigit(static_cast<unsigned char>(first))) {
+    if (IsDigit(first)) {
       leaf.number = Rational{std::stoll(word), 1};
     } else {
       leaf.kind = Expression::Kind::kName;

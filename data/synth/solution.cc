@@ -7,6 +7,7 @@
 
 #include "data/error.h"
 #include "data/synth/slips.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 namespace {
@@ -33,9 +34,7 @@ std::string Sentence(std::string_view lead_in, const std::string& clause) {
 
 // Whether `number` stands in `text` and not as a part of a longer one.
 bool Mentions(std::string_view text, std::string_view number) {
-  const auto digit_at = [&](size_t at) {
-    return at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
-  };
+  const auto digit_at = [&](size_t at) { return at < text.size() && IsDigit(text[at]); };
   for (size_t at = text.find(number); at != text.npos; at = text.find(number, at + 1)) {
     if ((at == 0 || !digit_at(at - 1)) && !digit_at(at + number.size())) return true;
   }

@@ -1,12 +1,32 @@
-// Random choices that are the same on every machine.
+// Random draws that are the same on every machine.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <random>
 #include <utility>
 #include <vector>
 
+#include "data/text/hash.h"
+
 namespace prm {
+
+// Random words as a function of a counter and a key: no state, draws in any order.
+// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox4x32-10.
+std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
+
+// A stream of numbers, eight bytes of state. Source: Steele, Lea and Flood 2014, "Fast Splittable
+// Pseudorandom Number Generators" (SplitMix64).
+class SplitMix {
+ public:
+  explicit SplitMix(uint64_t seed) : state_(seed) {}
+  uint64_t Next() { return Scramble(std::exchange(state_, state_ + kScrambleStep)); }
+  // Uniform in [0, 1).
+  double Uniform() { return double(Next() >> 11) * 0x1p-53; }
+
+ private:
+  uint64_t state_;
+};
 
 // The standard fixes what std::mt19937_64 yields but not what its distributions do with it, so the
 // mapping to ranges is written here.
@@ -14,7 +34,7 @@ class SynthRandom {
  public:
   explicit SynthRandom(uint64_t seed) : engine_(seed) {}
 
-  // Uniform in [0, bound), bound > 0.
+  // Uniform in [0, bound), bound > 0: draws beyond the last whole multiple are drawn again.
   uint64_t Below(uint64_t bound) {
     const uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
     uint64_t draw = engine_();

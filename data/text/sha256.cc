@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "data/error.h"
+#include "data/text/ascii.h"
 
 namespace prm {
 
@@ -45,13 +46,8 @@ Digest128 Sha256::Take128() {
 }
 
 std::string Sha256::TakeHex() {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : state_->Take()) {
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
-  }
-  return text;
+  const Bytes digest = state_->Take();
+  return HexOf({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 }  // namespace prm

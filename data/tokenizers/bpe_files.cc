@@ -1,5 +1,7 @@
 #include "data/tokenizers/bpe_files.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -37,31 +39,18 @@ std::vector<std::string> MergeLines(std::string_view text) {
   return merges;
 }
 
-int Base64Value(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  return c == '/' ? 63 : -1;
-}
-
-// Source: RFC 4648, section 4.
+// nullopt for what is not base64 to the last character.
 std::optional<std::string> DecodeBase64(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  size_t padding = 0;
-  while (padding < 2 && text.ends_with('=')) {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  std::string bytes;
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const int value = Base64Value(c);
-    if (value < 0) return std::nullopt;
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    if ((count += 6) >= 8) bytes.push_back(static_cast<char>(bits >> (count -= 8)));
-  }
+  const size_t end = text.find_last_not_of('=') + 1, padding = text.size() - end;
+  if (padding > 2 || text.find('=') < end) return std::nullopt;
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int decoded =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()), int(text.size()));
+  // It passes over what is no base64 at both ends, and then gives less.
+  if (decoded != int(bytes.size())) return std::nullopt;
+  bytes.resize(bytes.size() - padding);
   return bytes;
 }
 

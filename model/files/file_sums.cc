@@ -1,17 +1,14 @@
 #include "model/files/file_sums.h"
 
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <memory>
-#include <span>
 #include <system_error>
 #include <utility>
 
 #include "data/io/file_error.h"
+#include "data/text/sha256.h"
 #include "model/files/descriptor.h"
 
 namespace prm {
@@ -21,39 +18,20 @@ namespace fs = std::filesystem;
 
 constexpr size_t kReadBytes = 1 << 18;  // stays in the second cache until it is hashed
 
-std::string Hexadecimal(std::span<const unsigned char> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
 // Empty when it was stopped.
-std::string Sha256(const fs::path& path, const std::atomic<bool>& stopped) {
+std::string SumOf(const fs::path& path, const std::atomic<bool>& stopped) {
   const Descriptor file(path, O_RDONLY);
   posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        EVP_MD_CTX_free);
-  const auto need = [&](int done) {
-    if (done != 1) throw Error(ErrorCode::kInternal, StrCat(path.string(), ": cannot hash"));
-  };
-  need(context != nullptr);
-  need(EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr));
-  std::vector<std::byte> buffer(kReadBytes);
+  Sha256 sum;
+  std::vector<char> buffer(kReadBytes);
   while (!stopped) {
     const ssize_t count = read(file.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw FileError("read", path, errno);
     if (count == 0) break;
-    need(EVP_DigestUpdate(context.get(), buffer.data(), size_t(count)));
+    sum.Add({buffer.data(), size_t(count)});
   }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int length = 0;
-  need(EVP_DigestFinal_ex(context.get(), digest.data(), &length));
-  return stopped ? "" : Hexadecimal({digest.data(), length});
+  return stopped ? "" : sum.TakeHex();
 }
 
 // As many as there are files, and one for every `cores`.
@@ -74,7 +52,7 @@ std::vector<std::jthread> StartThreads(size_t files, size_t cores,
 
 }  // namespace
 
-std::string Sha256OfFile(const fs::path& file) { return Sha256(file, false); }
+std::string Sha256OfFile(const fs::path& file) { return SumOf(file, false); }
 
 FileSums SumFiles(const fs::path& folder) {
   std::vector<std::pair<std::string, std::string>> sums;
@@ -115,7 +93,7 @@ void SumCheck::Run() {
   try {
     for (size_t i; (i = next_++) < sums_.size() && !stopped_;) {
       const auto& [name, expected] = sums_[i];
-      const std::string sum = Sha256(folder_ / name, stopped_);
+      const std::string sum = SumOf(folder_ / name, stopped_);
       if (stopped_ || sum == expected) continue;
       throw Error(ErrorCode::kDataLoss,
                   StrCat((folder_ / name).string(), ": is not as it was written: its sha256 is ",

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <random>
 
+#include "data/text/hash.h"
 #include "serve/service/call_record.h"
 #include "serve/wire/grpc_log.h"
 
@@ -39,9 +40,9 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server, bool share
 }
 
 std::string ProblemId(const std::string& problem) {
-  uint64_t hash = 1469598103934665603u;
-  for (const unsigned char c : problem) hash = (hash ^ c) * 1099511628211u;
-  return std::to_string(hash);
+  Fnv1a hash;
+  hash.Add(problem);
+  return std::to_string(hash.value());
 }
 
 std::chrono::milliseconds RetryDelay(int attempt, double jitter,

@@ -61,24 +61,15 @@ LoadMix ParseLoadMix(std::string_view text) {
 }
 
 LoadSchedule::LoadSchedule(double rate, const LoadMix& mix, uint64_t seed)
-    : rate_(rate), mix_(mix), state_(seed) {}
-
-// Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number Generators"
-// (SplitMix64).
-double LoadSchedule::Uniform() {
-  uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return double((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
+    : rate_(rate), mix_(mix), random_(seed) {}
 
 LoadArrival LoadSchedule::Next() {
   LoadArrival arrival;
-  if (rate_ > 0) at_us_ += -std::log1p(-Uniform()) / rate_ * 1e6;
+  if (rate_ > 0) at_us_ += -std::log1p(-random_.Uniform()) / rate_ * 1e6;
   arrival.at_us = int64_t(at_us_);
   double sum = 0;
   for (const double weight : mix_) sum += weight;
-  double place = Uniform() * sum;
+  double place = random_.Uniform() * sum;
   for (int kind = 0; kind < kNumLoadKinds; ++kind) {
     if (mix_[size_t(kind)] <= 0) continue;
     arrival.kind = LoadKind(kind);

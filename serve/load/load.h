@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/error.h"
+#include "data/text/random.h"
 
 namespace prm {
 
@@ -43,11 +44,9 @@ class LoadSchedule {
   LoadArrival Next();
 
  private:
-  double Uniform();  // in [0, 1)
-
   const double rate_;
   const LoadMix mix_;
-  uint64_t state_;
+  SplitMix random_;
   double at_us_ = 0;
 };
 

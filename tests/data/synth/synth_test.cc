@@ -14,6 +14,7 @@
 #include "data/records/trace_reader.h"
 #include "data/synth/problem.h"
 #include "data/synth/solution.h"
+#include "data/text/hash.h"
 #include "data/text/random.h"
 #include "tests/data/synth/equation_check.h"
 #include "tests/error_of.h"
@@ -355,11 +356,10 @@ TEST(Synth, EqualSeedsGiveEqualBytes) {
   }
 }
 
-// FNV-1a of 64 bits.
 uint64_t HashOf(std::string_view bytes) {
-  uint64_t hash = 14695981039346656037u;
-  for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211u;
-  return hash;
+  Fnv1a hash;
+  hash.Add(bytes);
+  return hash.value();
 }
 
 // What models were trained on can be made again, on every machine and by every later version: a
