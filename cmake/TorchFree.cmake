@@ -8,6 +8,7 @@ set(PRM_MODEL_TORCH_FREE
   config/published_formats
   config/rope
   config/scoring_format
+  config/scoring_json
   decoder/dtype_rates
   decoder/packed_batch
   exchange/export_folder
@@ -30,7 +31,5 @@ set(PRM_MODEL_TORCH_FREE
 
 set(PRM_MODEL_TORCH_FREE_SOURCES "")
 foreach(name ${PRM_MODEL_TORCH_FREE})
-  if(EXISTS "${PROJECT_SOURCE_DIR}/model/${name}.cc")
-    list(APPEND PRM_MODEL_TORCH_FREE_SOURCES "${PROJECT_SOURCE_DIR}/model/${name}.cc")
-  endif()
+  list(APPEND PRM_MODEL_TORCH_FREE_SOURCES "${PROJECT_SOURCE_DIR}/model/${name}.cc")
 endforeach()

@@ -1,6 +1,7 @@
 #include "data/conversion/export.h"
 
 #include "data/error.h"
+#include "data/io/json_lines.h"
 #include "data/io/json_rows.h"
 #include "data/records/trace_reader.h"
 

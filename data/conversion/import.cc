@@ -7,6 +7,7 @@
 #include "data/conversion/text_blocks.h"
 #include "data/error.h"
 #include "data/formats/row_fields.h"
+#include "data/io/json_lines.h"
 #include "data/io/json_rows.h"
 #include "data/text/ascii.h"
 

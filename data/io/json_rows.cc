@@ -1,9 +1,12 @@
 #include "data/io/json_rows.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "data/error.h"
+#include "data/io/json_lines.h"
 
 namespace prm {
 namespace {
@@ -23,12 +26,19 @@ void RefuseWideText(std::string_view head, const std::string& name) {
 
 }  // namespace
 
-JsonRows::JsonRows(const std::filesystem::path& path) : source_(OpenBytes(path, &name_)) {
+struct JsonRows::Parser {
+  simdjson::dom::parser dom;
+};
+
+JsonRows::JsonRows(const std::filesystem::path& path)
+    : source_(OpenBytes(path, &name_)), parser_(std::make_unique<Parser>()) {
   while (buffer_.size() < 4 && Fill()) {
   }
   RefuseWideText(buffer_, name_);
   if (buffer_.starts_with("\xef\xbb\xbf")) begin_ = 3;
 }
+
+JsonRows::~JsonRows() = default;
 
 bool JsonRows::Fill() {
   if (ended_) return false;
@@ -172,7 +182,7 @@ bool JsonRows::Next(JsonField* object) {
   while (layout_ == Layout::kLines ? NextLine(&text) : NextValue(&text)) {
     if (text.find_first_not_of(kSpace) == std::string_view::npos) continue;
     text_ = text;
-    *object = ParseJsonObject(text, where_, &parser_);
+    *object = ParseJsonObject(text, where_, &parser_->dom);
     return true;
   }
   return false;

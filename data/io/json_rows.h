@@ -2,18 +2,17 @@
 // that is the whole file, or spread over several lines each.
 #pragma once
 
-#include <simdjson.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "data/io/json_lines.h"
 #include "data/io/text_io.h"
 
 namespace prm {
+
+struct JsonField;
 
 // Reads in memory of the longest object; plain, gzip, xz and "-" as LineReader does. A byte order
 // mark is dropped; lines may end in LF, CR LF or CR. Used by one thread at a time.
@@ -21,6 +20,7 @@ class JsonRows {
  public:
   // Throws Error as LineReader does, and Error(kInvalidArgument) for a file in UTF-16 or UTF-32.
   explicit JsonRows(const std::filesystem::path& path);
+  ~JsonRows();
 
   // False at the end, however often it is asked. `*object` is valid until the next call. Throws
   // Error(kInvalidArgument) for what is no JSON object; the next call goes on behind it. Other
@@ -61,7 +61,8 @@ class JsonRows {
   bool array_closed_ = false;
   std::string where_;
   std::string_view text_;
-  simdjson::dom::parser parser_;
+  struct Parser;
+  std::unique_ptr<Parser> parser_;
 };
 
 }  // namespace prm

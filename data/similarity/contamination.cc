@@ -9,6 +9,7 @@
 
 #include "data/answers/answers.h"
 #include "data/error.h"
+#include "data/io/json_lines.h"
 #include "data/io/json_rows.h"
 #include "data/similarity/normal_text.h"
 #include "data/text/ascii.h"

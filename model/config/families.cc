@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "data/error.h"
+#include "model/config/json_fields.h"
 
 namespace prm {
 namespace {

@@ -4,16 +4,17 @@
 
 #include <array>
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "model/config/json_fields.h"
 #include "model/config/model_config.h"
 
 namespace prm {
+
+class JsonFields;
 
 struct Family {
   std::string_view model_type;    // config.json's "model_type"

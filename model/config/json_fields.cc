@@ -1,6 +1,7 @@
 #include "model/config/json_fields.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "data/error.h"
 #include "data/io/json_text.h"

@@ -5,6 +5,8 @@
 
 #include "data/error.h"
 #include "data/io/text_io.h"
+#include "model/config/json_fields.h"
+#include "model/config/scoring_json.h"
 
 namespace prm {
 namespace {

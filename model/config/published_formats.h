@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/config/scoring_format.h"
+#include "model/config/scoring_json.h"
 
 namespace prm {
 

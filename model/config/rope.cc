@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numbers>
 #include <utility>
 
 #include "data/error.h"
+#include "model/config/json_fields.h"
 
 namespace prm {
 namespace {

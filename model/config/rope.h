@@ -3,14 +3,15 @@
 // it was trained with.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string_view>
 #include <vector>
 
-#include "model/config/json_fields.h"
 #include "model/config/model_config.h"
 
 namespace prm {
+
+class JsonFields;
 
 // [head_dim / 2] radians a position, for a trace of `length` tokens: the length matters for
 // kDynamic beyond max_position_embeddings alone.

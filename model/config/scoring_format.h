@@ -1,16 +1,14 @@
 // What it takes to score with the weights of a published model: how steps become ids, which
-// tensors judge them, what the outputs mean. Part of prm.json, and the format files of prm import.
+// tensors judge them, what the outputs mean. Its JSON is in scoring_json.h.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "data/records/step_format.h"
-#include "model/config/json_fields.h"
+#include "data/trace.h"
 
 namespace prm {
 
@@ -66,21 +64,5 @@ struct ScoringFormat {
   LabelPolicyNames label_policy;
   double threshold = 0.5;  // p_correct below it: the step is judged wrong
 };
-
-// How names of tokens in a format file become ids.
-struct TokenNames {
-  const Tokenizer& tokenizer;
-  // "{bos}" is BOS where the tokenizer has one, "{bos?}" only where the model expects it, too.
-  bool prepend_bos = false;
-};
-
-// Parses the fields `format`, `head`, `label_policy` and `threshold`. A part of a format is a text,
-// {"alone": text}, or a list of ids. With `names`, a format file: tokens may be given by name, and
-// the last two fields left out (all "unknown", 0.5). Throws Error(kInvalidArgument) naming `where`
-// and the field; among others for a name that is not one token.
-ScoringFormat ParseScoringFormat(const JsonFields& fields, const TokenNames* names = nullptr);
-
-// Sets the same fields of `out`.
-void WriteScoringFormat(const ScoringFormat& scoring, nlohmann::ordered_json* out);
 
 }  // namespace prm

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "data/error.h"
 #include "model/commands.h"
+#include "model/config/json_fields.h"
 #include "model/config/published_formats.h"
 #include "model/exchange/import.h"
 #include "model/scoring/check.h"

@@ -9,6 +9,7 @@
 #include "data/error.h"
 #include "data/text/utf8.h"
 #include "model/config/scoring_format.h"
+#include "model/config/scoring_json.h"
 
 namespace prm {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "data/error.h"
 #include "model/config/json_fields.h"
+#include "model/config/scoring_json.h"
 
 namespace prm {
 namespace {

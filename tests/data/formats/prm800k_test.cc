@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/io/json_lines.h"
 #include "data/io/json_rows.h"
 #include "tests/data/conversion/conversion.h"
 #include "tests/shared_data.h"

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "data/error.h"
+#include "data/io/json_lines.h"
 #include "tests/error_of.h"
 #include "tests/temp_folder.h"
 

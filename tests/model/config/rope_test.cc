@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
+#include "model/config/json_fields.h"
 #include "tests/model/tiny_files.h"
 
 namespace prm {

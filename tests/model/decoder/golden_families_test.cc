@@ -10,6 +10,8 @@
 #include "data/io/text_io.h"
 #include "model/config/config_json.h"
 #include "model/config/families.h"
+#include "model/config/json_fields.h"
+#include "model/config/scoring_json.h"
 #include "model/decoder/checkpoint.h"
 #include "tests/byte_tokenizer.h"
 #include "tests/model/tiny_files.h"

@@ -1,0 +1,29 @@
+// A ScoringFormat as JSON: part of prm.json, and the format files of prm import.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "data/tokenizers/tokenizer.h"
+#include "model/config/scoring_format.h"
+
+namespace prm {
+
+class JsonFields;
+
+// How names of tokens in a format file become ids.
+struct TokenNames {
+  const Tokenizer& tokenizer;
+  // "{bos}" is BOS where the tokenizer has one, "{bos?}" only where the model expects it, too.
+  bool prepend_bos = false;
+};
+
+// Parses the fields `format`, `head`, `label_policy` and `threshold`. A part of a format is a text,
+// {"alone": text}, or a list of ids. With `names`, a format file: tokens may be given by name, and
+// the last two fields left out (all "unknown", 0.5). Throws Error(kInvalidArgument) naming `where`
+// and the field; among others for a name that is not one token.
+ScoringFormat ParseScoringFormat(const JsonFields& fields, const TokenNames* names = nullptr);
+
+// Sets the same fields of `out`.
+void WriteScoringFormat(const ScoringFormat& scoring, nlohmann::ordered_json* out);
+
+}  // namespace prm
