@@ -74,6 +74,8 @@ void RunDescribe(const DescribeOptions& options) {
                                  {"weights", d.weights},
                                  {"device", d.device},
                                  {"kernels", d.kernels},
+                                 {"products", d.products},
+                                 {"why_products", d.why_products},
                                  {"vocab_size", d.vocab_size},
                                  {"max_tokens", d.max_tokens},
                                  {"base_model", d.base_model},
@@ -147,6 +149,9 @@ std::unique_ptr<StepScorer> OpenScorer(const std::string& folder, const ScorerOp
   if (!model.why_dtype.empty()) {
     std::cerr << "dtype: " << model.dtype << " (" << model.why_dtype << ")\n";
   }
+  if (!model.why_products.empty()) {
+    std::cerr << "products: " << model.products << " (" << model.why_products << ")\n";
+  }
   return scorer;
 }
 
@@ -160,6 +165,11 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
                   "as-stored (in --dtype) | int8 (half of bfloat16's memory) | fp8 (CUDA): of the "
                   "layers' matrices; prm check says what that changes")
       ->capture_default_str();
+  app->add_option("--products", scorer->products,
+                  "Who multiplies the layers' matrices on a CPU: auto (by CPU and --dtype; in "
+                  "float32 and on AMX it is measured) | panels | libtorch")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "panels", "libtorch"}).description(""));
   AddNumber(app, "--threads", scorer->threads, 0, kMaxThreads, "On CPUs; 0: all cores");
   app->add_flag("--pin-threads", scorer->pin_threads, "Each of them stays on a core of its own");
   app->add_option("--cache-bytes", scorer->cache_bytes,

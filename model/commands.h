@@ -22,6 +22,7 @@ void AddVerifyFlag(CLI::App* app, bool* verify);
 void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scorer);
 void AddScorerFlags(CLI::App* app, ScorerOptions* scorer);
 
-// LoadStepScorer for a verb: says on standard error which --dtype auto took, and why.
+// LoadStepScorer for a verb: prints on standard error which --dtype and --products auto took, and
+// why.
 std::unique_ptr<StepScorer> OpenScorer(const std::string& folder, const ScorerOptions& options);
 }  // namespace prm

@@ -23,6 +23,8 @@ struct ModelDescription {
   std::string why_dtype;              // that one, where auto took it; else empty
   std::string weights = "as-stored";  // of the layers' matrices, also int8, fp8: other scores
   std::string device;                 // cpu, cuda:0
+  std::string products;               // of the layers' matrices: panels, libtorch, cuda
+  std::string why_products;           // those, where auto took them; else empty
   // That run there: CPU, CUDA, or LibTorch (why not CUDA); then attention's and the products'.
   std::string kernels;
   int vocab_size = 0;
@@ -86,6 +88,9 @@ struct ScorerOptions {
   // Of the layers' matrices: as-stored (in dtype), int8 (half the memory of bfloat16, scores change
   // a little), fp8 (CUDA from sm_89 on; scores change more).
   std::string weights = "as-stored";
+  // Whose products of the layers' matrices, on a CPU with weights as stored: panels, libtorch, or
+  // auto: by a rule that may measure both at load (model/decoder/product_choice.h).
+  std::string products = "auto";
   // auto: CUDA when present; cpu, cuda, cuda:N. For LoadStepScorers a list: cuda:0,cuda:1 or
   // cpu,cpu
   std::string device = "auto";

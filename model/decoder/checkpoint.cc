@@ -111,14 +111,15 @@ Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target) {
 }
 
 Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target,
-                      ops::WeightFormat format) {
+                      ops::WeightFormat format, const std::string& products) {
   LoadedModel model =
       LoadModel(folder,
                 {.lm_head = true,
                  .dtype = target.dtype,
                  .embedding_as_stored = true,
-                 .packing = target.device.is_cpu() ? Packing::kWherePays : Packing::kNone,
-                 .format = format},
+                 .packing = target.device.is_cpu() ? Packing::kAsChosen : Packing::kNone,
+                 .format = format,
+                 .products = products},
                 /*with_tokenizer=*/false);
   return MakeDecoder(&model, target);
 }

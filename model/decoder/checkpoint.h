@@ -50,7 +50,8 @@ std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
 Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target);
 // The reference model of an implicit PRM: a bare language model. Throws Error.
 Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target,
-                      ops::WeightFormat format = ops::WeightFormat::kAsStored);
+                      ops::WeightFormat format = ops::WeightFormat::kAsStored,
+                      const std::string& products = "auto");
 
 // Writes config.json, model.safetensors and the tokenizer's files into writer.folder(). The caller
 // may add files, and calls CommitCheckpoint.

@@ -200,7 +200,7 @@ void PackLayer(Packing packing, ops::WeightFormat format, LayerWeights* layer) {
     at::Tensor& weight = (*layer)[part];
     const ops::LinearOptions options{
         .gated = part == kGateUp, .format = format, .body = BodyOf(packing)};
-    if (packing == Packing::kWherePays && as_stored && !ops::PackedLinear::Pays(weight)) continue;
+    if (packing == Packing::kAsChosen && as_stored && !ops::PackedLinear::Takes(weight)) continue;
     CheckTaken(weight, options);
     layer->packed[size_t(part)].emplace(weight, (*layer)[bias], options);
     replaced.push_back(std::exchange(weight, {}));
@@ -274,6 +274,7 @@ DecoderWeights DecoderWeights::Map(
   };
   DecoderWeights out;
   out.format = format;
+  out.products = products;
   out.embedding = apply(embedding, false);
   for (const LayerWeights& l : layers) {
     LayerWeights& mapped = out.layers.emplace_back();
@@ -294,15 +295,22 @@ DecoderWeights DecoderWeights::Map(
 DecoderWeights LoadDecoderWeights(const WeightSource& source, const WeightOptions& options) {
   DecoderWeights w;
   w.format = options.format;
+  Packing packing = options.packing;
+  if (packing == Packing::kAsChosen && w.format == ops::WeightFormat::kAsStored) {
+    const ModelConfig& c = source.config();
+    w.products = ChooseProducts(options.products, options.dtype,
+                                int64_t{2} * c.intermediate_size * c.hidden_size);
+    if (!w.products.panels) packing = Packing::kNone;
+  }
   if (options.head) ReadHead(source, *options.head, &w);
   w.embedding = ReadEmbedding(source, options.embedding_as_stored);
   for (int i = 0; i < source.config().num_layers; ++i) {
     w.layers.push_back(ReadLayer(source, i, options.dtype));
-    if (options.packing == Packing::kNone && w.format == ops::WeightFormat::kAsStored) continue;
+    if (packing == Packing::kNone && w.format == ops::WeightFormat::kAsStored) continue;
     PrefetchLayer(source, i + 1);
-    PackLayer(options.packing, w.format, &w.layers.back());
+    PackLayer(packing, w.format, &w.layers.back());
   }
-  if (PacksHead(options.packing) && w.head_weight.defined()) PackHead(BodyOf(options.packing), &w);
+  if (PacksHead(packing) && w.head_weight.defined()) PackHead(BodyOf(packing), &w);
   w.final_norm = Read(source, "model.norm.weight").add_(source.config().norm_offset);
   if (options.lm_head && source.Has("lm_head.weight")) {
     w.lm_head = Read(source, "lm_head.weight", options.dtype);

@@ -12,6 +12,7 @@
 
 #include "model/config/families.h"
 #include "model/config/model_config.h"
+#include "model/decoder/product_choice.h"
 #include "model/files/weights.h"
 #include "model/ops/packed_linear.h"
 
@@ -42,6 +43,8 @@ struct DecoderWeights {
   // The head's layers once more, [layers][members], or empty.
   std::vector<std::vector<ops::PackedLinear>> packed_head;
 
+  ProductChoice products;  // that was made for kAsChosen, of matrices as stored
+
   // The trained tensors in a fixed order (all but lm_head).
   std::vector<at::Tensor> Trained() const;
   // Values in those, packed ones included.
@@ -53,10 +56,10 @@ struct DecoderWeights {
 // Which matrices lie in the order in which ops::PackedLinear reads them, on the CPU but for
 // kAllCuda, and no longer row by row: for inference, Backward is impossible.
 enum class Packing {
-  kNone,       // but of narrow formats the layers', for LibTorch's body on any device
-  kWherePays,  // the layers' where that is faster, and all of narrow formats
-  kAll,        // and the head's: StepLogits of a PrefixBatch is bitwise the same in any company
-  kAllCuda,    // the same for the bodies of CUDA kernels
+  kNone,      // but of narrow formats the layers', for LibTorch's body on any device
+  kAsChosen,  // the layers' where WeightOptions::products says so, and all of narrow formats
+  kAll,       // and the head's: StepLogits of a PrefixBatch is bitwise the same in any company
+  kAllCuda,   // the same for the bodies of CUDA kernels
 };
 
 struct WeightOptions {
@@ -66,6 +69,7 @@ struct WeightOptions {
   bool embedding_as_stored = false;   // else float32
   Packing packing = Packing::kNone;
   ops::WeightFormat format = ops::WeightFormat::kAsStored;  // of the layers' matrices
+  std::string products = "auto";                            // ChooseProducts, for kAsChosen
 };
 
 // On the CPU, in Hugging Face's rotary layout; norms and head are float32. Every tensor is

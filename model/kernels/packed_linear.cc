@@ -55,34 +55,25 @@ void PackRows(const T* weight, int64_t inputs, const int64_t* row_of, WeightForm
 
 bool IsBf16(at::ScalarType dtype) { return dtype == at::kBFloat16; }
 
-template <class F>
-double BestSeconds(const F& f) {
-  double best = 1e9;
-  for (int i = 0; i < 6; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    f();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    best = std::min(best, took.count());
+double Seconds(const auto& f) {
+  const auto start = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// In turns, so that whatever else the machine does meets both alike.
+CpuProductRates MeasureRates(at::ScalarType dtype) {
+  constexpr int64_t kRows = 512, kInputs = 1024, kOutputs = 2048;
+  constexpr double kGflop = 2e-9 * kRows * kInputs * kOutputs;
+  constexpr int kRounds = 6;  // the first of them wakes threads and touches memory
+  const at::Tensor x = at::ones({kRows, kInputs}, dtype), w = at::ones({kOutputs, kInputs}, dtype);
+  const PackedLinear panels(w, {}, {});
+  CpuProductRates best;
+  for (int round = 0; round < kRounds; ++round) {
+    best.panels = std::max(best.panels, kGflop / Seconds([&] { panels.Forward(x); }));
+    best.libtorch = std::max(best.libtorch, kGflop / Seconds([&] { at::mm(x, w.t()); }));
   }
   return best;
-}
-
-// Ours spares the passes that follow a product, which are a tenth of it.
-bool IsFasterThanTorch(at::ScalarType dtype) {
-  const at::Tensor x = at::ones({512, 1024}, dtype), w = at::ones({2048, 1024}, dtype);
-  const PackedLinear ours(w, {}, {});
-  return BestSeconds([&] { ours.Forward(x); }) <= 1.1 * BestSeconds([&] { at::mm(x, w.t()); });
-}
-
-// In float32, and on AMX, LibTorch's product is a good one, and how good differs between machines:
-// it is measured, once.
-bool Bf16ProductPays() {
-  static const bool pays = HasBf16Product() && (!HasAmxBf16() || IsFasterThanTorch(at::kBFloat16));
-  return pays;
-}
-bool FloatProductPays() {
-  static const bool pays = IsFasterThanTorch(at::kFloat);
-  return pays;
 }
 
 bool TorchTakes(const at::Tensor& weight, WeightFormat format) {
@@ -113,12 +104,17 @@ bool PackedLinear::Takes(const at::Tensor& weight, const LinearOptions& options)
                                       : weight.scalar_type() == at::kFloat;
 }
 
-bool PackedLinear::Pays(const at::Tensor& weight) {
-  constexpr int64_t kSmall = 1 << 16;  // not worth the measurement
-  if (!Takes(weight)) return false;
-  return IsBf16(weight.scalar_type()) ? Bf16ProductPays()
-                                      : weight.numel() >= kSmall && FloatProductPays();
+const CpuProductRates& MeasureCpuProducts(at::ScalarType dtype) {
+  if (IsBf16(dtype)) {
+    static const CpuProductRates bfloat16 = MeasureRates(at::kBFloat16);
+    return bfloat16;
+  }
+  static const CpuProductRates float32 = MeasureRates(at::kFloat);
+  return float32;
 }
+
+bool HasBf16Panels() { return HasBf16Product(); }
+bool HasBf16Tiles() { return HasBf16Product() && HasAmxBf16(); }
 
 PackedLinear::PackedLinear(const at::Tensor& weight, const at::Tensor& bias,
                            const LinearOptions& options)

@@ -39,9 +39,6 @@ class PackedLinear {
   // are and as int8; that of the CUDA kernels what is as stored, of bfloat16 K in eights and N, or
   // F where gated, in eights; LibTorch's the narrow formats, fp8 of bfloat16 with multiples of 16.
   static bool Takes(const at::Tensor& weight, const LinearOptions& options = {});
-  // The CPU's body is faster than LibTorch's product: bfloat16; with AMX, and in float32, as
-  // measured.
-  static bool Pays(const at::Tensor& weight);
   // weight in the compute dtype; bias may be undefined.
   PackedLinear(const at::Tensor& weight, const at::Tensor& bias, const LinearOptions& options);
   // The same there; panels stay on the CPU. The CUDA kernels' body multiplies on a GPU alone.
@@ -68,6 +65,18 @@ class PackedLinear {
   at::Tensor values_;        // panels; else [N, K], where gated for CUDA in the order of its kernel
   at::Tensor scale_, bias_;  // float32, of the panels' outputs, or [N]; LibTorch's bias as given
 };
+
+// How fast this CPU computes products of a layer's size in a dtype, by the panels and by LibTorch.
+struct CpuProductRates {
+  double panels = 0, libtorch = 0;  // GFLOP/s
+};
+// On LibTorch's threads, in some 20 to 200 ms; once a process for each dtype. The panels must take
+// the dtype here.
+const CpuProductRates& MeasureCpuProducts(at::ScalarType dtype);
+
+// Whether panels of bfloat16 are multiplied here (AVX512-BF16), and on tiles (AMX).
+bool HasBf16Panels();
+bool HasBf16Tiles();
 
 // Row n is values[n] * scale[n].
 struct QuantizedWeight {

@@ -180,7 +180,28 @@ Packing PackingFor(const ScorerOptions& options, const ComputeTarget& target) {
   if (!target.device.is_cpu()) {
     return options.batch_invariant ? Packing::kAllCuda : Packing::kNone;
   }
-  return options.batch_invariant ? Packing::kAll : Packing::kWherePays;
+  return options.batch_invariant ? Packing::kAll : Packing::kAsChosen;
+}
+
+// A choice is there on a CPU alone, with weights as stored.
+void CheckProducts(const ScorerOptions& options, const ComputeTarget& target,
+                   ops::WeightFormat format) {
+  if (options.products == "auto") return;
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat("products ", options.products, ": ", why));
+  };
+  if (!target.device.is_cpu()) refuse("on a CPU only; on a GPU expected auto");
+  if (options.products != "libtorch") return;
+  if (options.batch_invariant) refuse("batch-invariant scores need the panels");
+  if (format != ops::WeightFormat::kAsStored) {
+    refuse(StrCat(WeightFormatName(format), " weights need the panels"));
+  }
+}
+
+std::string ProductsOf(const LoadedModel& model, const ComputeTarget& target) {
+  const bool packed = model.weights.layers[0].packed[size_t(LayerPart::kQkv)].has_value();
+  if (target.device.is_cpu()) return packed ? "panels" : "libtorch";
+  return packed && model.weights.format == ops::WeightFormat::kAsStored ? "cuda" : "libtorch";
 }
 
 // Whose code computes: the passes by rows, attention and the linear layers.
@@ -214,6 +235,8 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   d.weights = WeightFormatName(model.weights.format);
   d.device = target.device.str();
   d.kernels = DescribeBodies(model, options, target);
+  d.products = ProductsOf(model, target);
+  d.why_products = model.weights.products.why;
   d.vocab_size = model.config.vocab_size;
   d.max_tokens = model.prm->max_tokens;
   d.threshold = model.prm->threshold;
@@ -280,7 +303,8 @@ Decoders MakeDecoders(const std::string& folder, const LoadedModel& model,
                 Decoder(model.config, ForCompute(model.weights, target.dtype, target.device)),
                 std::nullopt};
   if (model.prm->head.implicit_beta) {
-    made.reference = LoadReference(std::filesystem::path(folder) / "reference", target, format);
+    made.reference = LoadReference(std::filesystem::path(folder) / "reference", target, format,
+                                   options.products);
   }
   if (!options.self_test) return made;
   if (made.reference || options.cache_bytes == 0) {
@@ -299,13 +323,15 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
   const Placement placement = PlaceScorers(options);
   const ComputeTarget& first = placement.targets[0];
   const ops::WeightFormat format = ChooseWeightFormat(options.weights, first);
+  CheckProducts(options, first, format);
   return WithTorchErrors("loading " + folder, [&] {
     if (options.batch_invariant) CheckBatchInvariantTarget(folder, format, first);
     LoadedModel model = LoadModel(folder,
                                   {.dtype = first.dtype,
                                    .embedding_as_stored = true,
                                    .packing = PackingFor(options, first),
-                                   .format = format},
+                                   .format = format,
+                                   .products = options.products},
                                   /*with_tokenizer=*/true, options.verify);
     if (!model.prm) {
       throw Error(ErrorCode::kFailedPrecondition,

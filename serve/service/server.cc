@@ -270,12 +270,11 @@ Server::Server(const ServerOptions& options, std::vector<std::unique_ptr<StepSco
   state_ = std::make_unique<State>(options, std::move(scorers));
   state_->Listen();
   const ModelDescription& model = state_->scorer->description();
-  state_->log.Info(
-      fmt::format("event=start listen={} metrics={:?} model={:?} dtype={} why_dtype={:?} "
-                  "weights={} device={} kernels={:?} "
-                  "workers={}",
-                  address(), metrics_address(), model.name, model.dtype, model.why_dtype,
-                  model.weights, model.device, model.kernels, state_->workers));
+  state_->log.Info(fmt::format(
+      "event=start listen={} metrics={:?} model={:?} dtype={} why_dtype={:?} "
+      "products={} why_products={:?} weights={} device={} kernels={:?} workers={}",
+      address(), metrics_address(), model.name, model.dtype, model.why_dtype, model.products,
+      model.why_products, model.weights, model.device, model.kernels, state_->workers));
 }
 
 Server::~Server() { Drain(); }

@@ -114,7 +114,7 @@ class NarrowWeights : public testing::Test {
 
 TEST_F(NarrowWeights, Int8MatricesTakeAQuarterOfFloat32AndAreAllThatIsNarrow) {
   const DecoderWeights stored = Load(Packing::kAll, ops::WeightFormat::kAsStored, at::kFloat);
-  const DecoderWeights int8 = Load(Packing::kWherePays, ops::WeightFormat::kInt8, at::kFloat);
+  const DecoderWeights int8 = Load(Packing::kAsChosen, ops::WeightFormat::kInt8, at::kFloat);
   EXPECT_EQ(int8.format, ops::WeightFormat::kInt8);
   EXPECT_EQ(int8.num_parameters(), stored.num_parameters());
   EXPECT_TRUE(int8.embedding.equal(stored.embedding));
@@ -131,7 +131,7 @@ TEST_F(NarrowWeights, Int8MatricesTakeAQuarterOfFloat32AndAreAllThatIsNarrow) {
 
 TEST_F(NarrowWeights, EveryBodyGivesTheSameProducts) {
   const at::Tensor x = at::randn({7, config_.hidden_size});
-  const DecoderWeights panels = Load(Packing::kWherePays, ops::WeightFormat::kInt8, at::kFloat);
+  const DecoderWeights panels = Load(Packing::kAsChosen, ops::WeightFormat::kInt8, at::kFloat);
   const DecoderWeights torch =
       ForCompute(Load(Packing::kNone, ops::WeightFormat::kInt8, at::kFloat), at::kFloat, at::kCPU);
   for (size_t l = 0; l < panels.layers.size(); ++l) {
@@ -146,7 +146,7 @@ TEST_F(NarrowWeights, EveryBodyGivesTheSameProducts) {
 }
 
 TEST_F(NarrowWeights, WhatHasNoProductIsRefused) {
-  EXPECT_THAT(MessageOf([&] { Load(Packing::kWherePays, ops::WeightFormat::kFp8, at::kBFloat16); },
+  EXPECT_THAT(MessageOf([&] { Load(Packing::kAsChosen, ops::WeightFormat::kFp8, at::kBFloat16); },
                         ErrorCode::kUnimplemented),
               testing::AllOf(testing::HasSubstr("fp8 weights"), testing::HasSubstr("on cpu"),
                              testing::HasSubstr("--device cuda")));
