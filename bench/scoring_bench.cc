@@ -29,7 +29,7 @@ struct Options {
   std::string weights = "as-stored";
 };
 
-using Scores = std::vector<StepScores>;  // [B]
+using Scores = std::vector<TraceScores>;  // [B]
 
 void WriteScores(const Scores& scores, const std::filesystem::path& path) {
   OutputFile file(path);
@@ -66,7 +66,7 @@ void Scoring(benchmark::State& state, const Options& options, StepScorer* scorer
   for (auto _ : state) {
     const auto start = std::chrono::steady_clock::now();
     for (const BatchRange& r : batches) {
-      for (TraceScore& trace : score(r)) scores.push_back(std::move(trace.scores));
+      for (TraceScores& trace : score(r)) scores.push_back(std::move(trace));
     }
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }

@@ -189,7 +189,7 @@ void Dump(const Options& options, const ModelConfig& config) {
 
 struct Outcome {
   std::vector<double> seconds;  // [R] of each request
-  std::vector<std::vector<TraceScore>> scores;
+  std::vector<std::vector<TraceScores>> scores;
   int64_t tokens_computed = 0;
 };
 
@@ -200,7 +200,7 @@ Outcome Run(const Work& work, StepScorer* scorer) {
     const auto start = Clock::now();
     outcome.scores.push_back(scorer->Score(request));
     outcome.seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-    for (const TraceScore& t : outcome.scores.back()) outcome.tokens_computed += t.tokens_computed;
+    for (const TraceScores& t : outcome.scores.back()) outcome.tokens_computed += t.tokens_computed;
   }
   return outcome;
 }
@@ -218,11 +218,11 @@ MatmulRates MeasureMatmul(const StepScorer& scorer, const ModelConfig& config) {
   return {rate(4096), rate(512)};
 }
 
-nlohmann::json ScoresJson(const std::vector<std::vector<TraceScore>>& requests) {
+nlohmann::json ScoresJson(const std::vector<std::vector<TraceScores>>& requests) {
   nlohmann::json all = nlohmann::json::array();
-  for (const std::vector<TraceScore>& request : requests) {
+  for (const std::vector<TraceScores>& request : requests) {
     nlohmann::json& traces = all.emplace_back(nlohmann::json::array());
-    for (const TraceScore& trace : request) traces.push_back(trace.scores.label_probs);
+    for (const TraceScores& trace : request) traces.push_back(trace.label_probs);
   }
   return all;
 }

@@ -32,10 +32,8 @@ void RunScore(const ScoreOptions& options) {
   const auto scorer = OpenScorer(options.model, options.scorer);
   TraceReader reader(options.in);
   ScoreOutput out(options.out);
-  OfflineScorer offline(*scorer, options.scoring, [&](OfflineResult result) {
-    const int64_t tokens = result.tokens;
-    out.Write(ToScoreLine(std::move(result), scorer->description().threshold), tokens);
-  });
+  OfflineScorer offline(*scorer, options.scoring,
+                        [&](const Trace&, const ScoreLine& line) { out.Write(line); });
   for (Trace trace; reader.Next(&trace);) offline.Add(std::move(trace));
   offline.Flush();
   out.Finish();

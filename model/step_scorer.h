@@ -4,11 +4,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "data/error.h"
+#include "data/scores.h"
 #include "data/tokenizers/tokenizer.h"
 #include "data/trace.h"
 #include "model/config/scoring_format.h"
@@ -37,13 +39,6 @@ struct ModelDescription {
   std::string files;             // how many were compared with their sums
 };
 
-// What became of one trace: its tokens are computed, or reused: of traces scored earlier whose
-// prefix it shares, or of those before it in its batch.
-struct TraceScore {
-  StepScores scores;  // [S]
-  int64_t tokens_computed = 0, tokens_reused = 0;
-};
-
 // The device that computes is lost to this process, as after a CUDA error that sticks: whatever is
 // tried on it fails from now on. A server then ends. The work was not done and may be tried
 // elsewhere, so the code is kUnavailable.
@@ -62,7 +57,7 @@ class StepScorer {
   // nothing is cut; Error(kDataLoss) where a score is no finite number. Either is one trace's
   // fault: its neighbours may be scored without it. Throws DeviceLost where no later call could
   // succeed.
-  virtual std::vector<TraceScore> Score(std::span<const TraceTokens> traces) = 0;
+  virtual std::vector<TraceScores> Score(std::span<const TraceTokens> traces) = 0;
   // How many of the tokens Score would have to compute now; an estimate, for planning. Any thread.
   virtual int64_t TokensToCompute(const TraceTokens& trace) const {
     return int64_t(trace.ids.size());
@@ -98,11 +93,10 @@ struct ScorerOptions {
   bool pin_threads = false;  // each of these to a core of its own
   bool self_test = true;     // compare the checkpoint's self-test traces at load
   bool verify = true;        // compare its files with their sums in prm.json
-  // Of the keys and values that each scorer keeps for traces with the same prefix; kAutoCache: a
+  // Of the keys and values that each scorer keeps for traces with the same prefix; nullopt: a
   // quarter of the free memory, of a GPU's four fifths, shared among the scorers; 0: none are kept
   // and nothing is reused.
-  static constexpr int64_t kAutoCache = -1;
-  int64_t cache_bytes = kAutoCache;
+  std::optional<int64_t> cache_bytes;
   // Scores are bitwise the same whatever shares the batch, whole or step by step, kept or computed
   // again, on any number of threads; slower on a GPU.
   bool batch_invariant = false;

@@ -112,7 +112,7 @@ void Ask(const AskOptions& options) {
   CheckOutputs({options.in}, {options.out});
   TraceReader reader(options.in);
   ScoreOutput out(options.out);
-  Client client(options.client, [&](TraceAnswer answer) { out.Write(answer.line, answer.tokens); });
+  Client client(options.client, [&](const ScoreLine& line) { out.Write(line); });
   for (Trace trace; reader.Next(&trace);) client.Add(trace);
   client.Flush();
   out.Finish();

@@ -42,9 +42,8 @@ class LocalEngine : public RerankEngine {
  public:
   explicit LocalEngine(const RerankOptions& options)
       : scorer_(OpenScorer(options.model, options.scorer)),
-        offline_(*scorer_, options.scoring, [this](OfflineResult result) {
-          emit(ToScoreLine(std::move(result), scorer_->description().threshold));
-        }) {}
+        offline_(*scorer_, options.scoring,
+                 [this](const Trace&, ScoreLine line) { emit(std::move(line)); }) {}
   void Add(const Trace& trace) override { offline_.Add(trace); }
   void Flush() override { offline_.Flush(); }
 

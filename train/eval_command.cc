@@ -32,22 +32,23 @@ struct LeftOut {
   int64_t traces = 0, cut_traces = 0, cut_steps = 0;
 };
 
-std::vector<ScoredTrace> ScoreWithModel(StepScorer& scorer, const EvalOptions& options,
-                                        const std::string& file, LeftOut* left_out) {
-  std::vector<ScoredTrace> scored;
-  OfflineScorer offline(scorer, options.scoring, [&](OfflineResult result) {
-    if (result.error) {
-      if (!result.too_long || options.scoring.too_long == TooLong::kError) {
+std::vector<LabelledScores> ScoreWithModel(StepScorer& scorer, const EvalOptions& options,
+                                           const std::string& file, LeftOut* left_out) {
+  std::vector<LabelledScores> scored;
+  OfflineScorer offline(scorer, options.scoring, [&](const Trace& trace, ScoreLine line) {
+    if (line.error) {
+      if (!IsTooLong(line) || options.scoring.too_long == TooLong::kError) {
         throw Error(ErrorCode::kInvalidArgument,
-                    file + ": " + *result.error +
-                        (result.too_long ? " (--too-long skip or cut, or --max-tokens)" : ""));
+                    StrCat(file, ": ", line.error->what(),
+                           IsTooLong(line) ? " (--too-long skip or cut, or --max-tokens)" : ""));
       }
       ++left_out->traces;
       return;
     }
-    left_out->cut_traces += result.dropped_steps > 0;
-    left_out->cut_steps += result.dropped_steps;
-    scored.push_back(WithScores(result.trace, std::move(result.scores)));
+    const size_t cut_steps = trace.steps.size() - line.scores.size();
+    left_out->cut_traces += cut_steps > 0;
+    left_out->cut_steps += int64_t(cut_steps);
+    scored.push_back(WithScores(trace, std::move(line.scores)));
   });
   TraceReader reader(file);
   ProgressLine progress;
@@ -61,8 +62,8 @@ std::vector<ScoredTrace> ScoreWithModel(StepScorer& scorer, const EvalOptions& o
   return scored;
 }
 
-std::vector<ScoredTrace> JoinScores(const std::string& scores_file, const std::string& file,
-                                    LeftOut* left_out) {
+std::vector<LabelledScores> JoinScores(const std::string& scores_file, const std::string& file,
+                                       LeftOut* left_out) {
   std::map<std::string, ScoreLine> by_id;
   ScoreLineReader reader(scores_file);
   for (ScoreLine line; reader.Next(&line);) {
@@ -72,7 +73,7 @@ std::vector<ScoredTrace> JoinScores(const std::string& scores_file, const std::s
                   StrCat(reader.Where(), ": id: \"", id, "\" comes twice"));
     }
   }
-  std::vector<ScoredTrace> scored;
+  std::vector<LabelledScores> scored;
   TraceReader traces(file);
   for (Trace trace; traces.Next(&trace);) {
     const auto found = by_id.find(trace.id);
@@ -90,7 +91,7 @@ std::vector<ScoredTrace> JoinScores(const std::string& scores_file, const std::s
                   StrCat(scores_file, ": \"", trace.id, "\": ", line.scores.size(), " scores for ",
                          trace.steps.size(), " steps"));
     }
-    scored.push_back(WithScores(trace, {std::move(line.scores), std::move(line.label_probs)}));
+    scored.push_back(WithScores(trace, std::move(line.scores)));
   }
   return scored;
 }
@@ -163,7 +164,7 @@ void CheckOptions(const EvalOptions& o) {
 void RunEval(const EvalOptions& options) {
   CheckOptions(options);
   LeftOut left_out, dev_left_out;
-  std::vector<ScoredTrace> scored, dev;
+  std::vector<LabelledScores> scored, dev;
   std::optional<double> checkpoint_threshold;
   if (!options.model.empty()) {
     const auto scorer = OpenScorer(options.model, options.scorer);

@@ -10,7 +10,7 @@
 
 namespace prm {
 
-void CheckFinite(const StepScores& scores, const std::string& where) {
+void CheckFinite(const TraceScores& scores, const std::string& where) {
   for (size_t s = 0; s < scores.p_correct.size(); ++s) {
     if (std::isfinite(scores.p_correct[s])) continue;
     throw Error(ErrorCode::kOutOfRange, StrCat(where, ", step ", s, ": the score is ",
@@ -33,7 +33,7 @@ std::optional<DevScores> EvaluateExamples(const Decoder& decoder, std::span<cons
   std::vector<bool> correct;
   for (const BatchRange range : GroupByTokens(lengths, batch_tokens)) {
     if (stopped()) return std::nullopt;
-    const std::vector<StepScores> scores = ScoreSteps(
+    const std::vector<TraceScores> scores = ScoreSteps(
         decoder, Head(), std::span(traces).subspan(range.begin, range.end - range.begin));
     for (size_t b = range.begin; b < range.end; ++b) {
       CheckFinite(scores[b - range.begin], StrCat("trace \"", examples[b].id, "\""));

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "data/scores.h"
 #include "model/decoder/decoder.h"
 #include "train/examples.h"
 
@@ -25,6 +26,6 @@ std::optional<DevScores> EvaluateExamples(const Decoder& decoder, std::span<cons
                                           const std::function<bool()>& stopped);
 
 // Throws Error(kOutOfRange) "`where`, step 2: ..." for a probability that is not finite.
-void CheckFinite(const StepScores& scores, const std::string& where);
+void CheckFinite(const TraceScores& scores, const std::string& where);
 
 }  // namespace prm

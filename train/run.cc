@@ -297,7 +297,7 @@ void Run::Save(const char* name, bool with_state) {
   const Decoder exact(exported.config(),
                       ForCompute(weights, at::kFloat, weights.embedding.device()));
   prm_.self_tests.clear();
-  const std::vector<StepScores> scores = ScoreSteps(exact, prm_.head, self_test_tokens_);
+  const std::vector<TraceScores> scores = ScoreSteps(exact, prm_.head, self_test_tokens_);
   for (size_t i = 0; i < scores.size(); ++i) {
     CheckFinite(scores[i], StrCat("step ", trainer_->steps(), ": self-test trace ", i));
     prm_.self_tests.push_back({self_test_tokens_[i], scores[i]});

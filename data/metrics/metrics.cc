@@ -18,14 +18,14 @@ struct JudgedSteps {
   std::vector<bool> correct, error;
 };
 
-JudgedSteps Judged(std::span<const ScoredTrace> traces) {
+JudgedSteps Judged(std::span<const LabelledScores> traces) {
   JudgedSteps steps;
-  for (const ScoredTrace& trace : traces) {
+  for (const LabelledScores& trace : traces) {
     for (size_t s = 0; s < trace.labels.size(); ++s) {
       const bool correct = trace.labels[s].IsWithin(LabelSet::Correct());
       if (!correct && !trace.labels[s].IsWithin(LabelSet::Wrong())) continue;
-      steps.p_correct.push_back(trace.p_correct[s]);
-      steps.p_error.push_back(1.0f - trace.p_correct[s]);
+      steps.p_correct.push_back(trace.scores.p_correct[s]);
+      steps.p_error.push_back(1.0f - trace.scores.p_correct[s]);
       steps.correct.push_back(correct);
       steps.error.push_back(!correct);
     }
@@ -33,13 +33,13 @@ JudgedSteps Judged(std::span<const ScoredTrace> traces) {
   return steps;
 }
 
-std::optional<double> MacroF1(std::span<const ScoredTrace> traces) {
+std::optional<double> MacroF1(std::span<const LabelledScores> traces) {
   std::array<int64_t, kNumLabels> hits = {}, predicted = {}, labelled = {};
-  for (const ScoredTrace& trace : traces) {
-    if (!trace.necessity_known || trace.label_probs.empty()) continue;
+  for (const LabelledScores& trace : traces) {
+    if (!trace.necessity_known || trace.scores.label_probs.empty()) continue;
     for (size_t s = 0; s < trace.labels.size(); ++s) {
       if (trace.labels[s].size() != 1) continue;
-      const auto& p = trace.label_probs[s];
+      const auto& p = trace.scores.label_probs[s];
       const int guess = int(std::max_element(p.begin(), p.end()) - p.begin());
       ++predicted[guess];
       for (int k = 0; k < kNumLabels; ++k) labelled[k] += trace.labels[s].contains(StepLabel(k));
@@ -57,14 +57,14 @@ std::optional<double> MacroF1(std::span<const ScoredTrace> traces) {
   return any ? std::optional(sum / classes) : std::nullopt;
 }
 
-std::optional<double> RedundancyAuroc(std::span<const ScoredTrace> traces) {
+std::optional<double> RedundancyAuroc(std::span<const LabelledScores> traces) {
   std::vector<float> share;
   std::vector<bool> redundant;
-  for (const ScoredTrace& trace : traces) {
-    if (!trace.necessity_known || trace.label_probs.empty()) continue;
+  for (const LabelledScores& trace : traces) {
+    if (!trace.necessity_known || trace.scores.label_probs.empty()) continue;
     for (size_t s = 0; s < trace.labels.size(); ++s) {
       if (trace.labels[s].size() != 1 || !trace.labels[s].IsWithin(LabelSet::Correct())) continue;
-      const auto& p = trace.label_probs[s];
+      const auto& p = trace.scores.label_probs[s];
       const float correct = std::max(p[0] + p[1], 1e-30f);
       share.push_back(p[size_t(StepLabel::kCorrectRedundant)] / correct);
       redundant.push_back(trace.labels[s].contains(StepLabel::kCorrectRedundant));
@@ -118,11 +118,11 @@ void CheckScores(std::span<const float> scores, const std::vector<bool>& labels)
   CheckFinite(scores);
 }
 
-void CheckFinite(std::span<const ScoredTrace> traces) {
+void CheckFinite(std::span<const LabelledScores> traces) {
   for (size_t t = 0; t < traces.size(); ++t) {
     try {
-      CheckFinite(traces[t].p_correct);
-      for (const LabelProbs& probs : traces[t].label_probs) CheckFinite(probs);
+      CheckFinite(traces[t].scores.p_correct);
+      for (const LabelProbs& probs : traces[t].scores.label_probs) CheckFinite(probs);
     } catch (const Error& error) {
       throw Error(error.code(), StrCat("trace ", t, " of ", traces.size(), ": ", error.what()));
     }
@@ -131,24 +131,23 @@ void CheckFinite(std::span<const ScoredTrace> traces) {
 
 }  // namespace
 
-ScoredTrace LabelsOf(const Trace& trace) {
-  ScoredTrace scored;
+LabelledScores LabelsOf(const Trace& trace) {
+  LabelledScores labelled;
   for (int s = 0; s < int(trace.steps.size()); ++s) {
-    scored.labels.push_back(AdmissibleLabels(trace, s));
+    labelled.labels.push_back(AdmissibleLabels(trace, s));
   }
-  scored.necessity_known = trace.necessity_known;
-  scored.first_error = trace.first_error;
-  return scored;
+  labelled.necessity_known = trace.necessity_known;
+  labelled.first_error = trace.first_error;
+  return labelled;
 }
 
-ScoredTrace WithScores(const Trace& trace, StepScores scores) {
-  ScoredTrace scored = LabelsOf(trace);
-  const size_t steps = scores.p_correct.size();
-  scored.labels.resize(steps);
-  if (scored.first_error && *scored.first_error >= int(steps)) scored.first_error.reset();
-  scored.p_correct = std::move(scores.p_correct);
-  scored.label_probs = std::move(scores.label_probs);
-  return scored;
+LabelledScores WithScores(const Trace& trace, TraceScores scores) {
+  LabelledScores labelled = LabelsOf(trace);
+  const size_t steps = scores.size();
+  labelled.labels.resize(steps);
+  if (labelled.first_error && *labelled.first_error >= int(steps)) labelled.first_error.reset();
+  labelled.scores = std::move(scores);
+  return labelled;
 }
 
 std::optional<double> Auroc(std::span<const float> scores, const std::vector<bool>& positive) {
@@ -211,18 +210,20 @@ std::optional<double> Brier(std::span<const float> p, const std::vector<bool>& o
   return sum / double(p.size());
 }
 
-int FirstErrorBelow(std::span<const float> p_correct, double threshold) {
+std::optional<int> FirstErrorBelow(std::span<const float> p_correct, double threshold) {
   CheckFinite(p_correct);
   const auto found = std::find_if(p_correct.begin(), p_correct.end(),
                                   [&](float p) { return double(p) < threshold; });
-  return found == p_correct.end() ? -1 : int(found - p_correct.begin());
+  if (found == p_correct.end()) return std::nullopt;
+  return int(found - p_correct.begin());
 }
 
-FirstErrorResult FirstErrorF1(std::span<const ScoredTrace> traces, double threshold) {
+FirstErrorResult FirstErrorF1(std::span<const LabelledScores> traces, double threshold) {
   int64_t error_hits = 0, errors = 0, correct_hits = 0, corrects = 0;
-  for (const ScoredTrace& trace : traces) {
+  for (const LabelledScores& trace : traces) {
     if (!trace.first_error) continue;
-    const bool hit = FirstErrorBelow(trace.p_correct, threshold) == *trace.first_error;
+    const bool hit =
+        FirstErrorBelow(trace.scores.p_correct, threshold).value_or(-1) == *trace.first_error;
     const bool has_error = *trace.first_error >= 0;
     (has_error ? errors : corrects) += 1;
     (has_error ? error_hits : correct_hits) += hit;
@@ -237,7 +238,7 @@ FirstErrorResult FirstErrorF1(std::span<const ScoredTrace> traces, double thresh
   return result;
 }
 
-double TuneThreshold(std::span<const ScoredTrace> dev) {
+double TuneThreshold(std::span<const LabelledScores> dev) {
   CheckFinite(dev);
   // Going up with the threshold, a trace begins or ceases to be a hit where the threshold passes a
   // new minimum of its scores.
@@ -247,11 +248,11 @@ double TuneThreshold(std::span<const ScoredTrace> dev) {
   };
   std::vector<Change> changes;
   int64_t errors = 0, corrects = 0;
-  for (const ScoredTrace& trace : dev) {
+  for (const LabelledScores& trace : dev) {
     if (!trace.first_error) continue;
     const bool has_error = *trace.first_error >= 0;
     (has_error ? errors : corrects) += 1;
-    const auto& p = trace.p_correct;
+    const auto& p = trace.scores.p_correct;
     const auto before_end = has_error ? p.begin() + *trace.first_error : p.end();
     const auto lowest_before = std::min_element(p.begin(), before_end);
     if (!has_error) {
@@ -281,7 +282,7 @@ double TuneThreshold(std::span<const ScoredTrace> dev) {
   return best;
 }
 
-EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredTrace> dev,
+EvalReport Evaluate(std::span<const LabelledScores> traces, std::span<const LabelledScores> dev,
                     std::optional<double> checkpoint_threshold) {
   CheckFinite(traces);
   const JudgedSteps steps = Judged(traces);
@@ -289,7 +290,7 @@ EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredT
   report.traces = int64_t(traces.size());
   report.steps = int64_t(steps.correct.size());
   report.first_error_undecidable = std::count_if(
-      traces.begin(), traces.end(), [](const ScoredTrace& trace) { return !trace.first_error; });
+      traces.begin(), traces.end(), [](const LabelledScores& trace) { return !trace.first_error; });
   report.step_auroc = Auroc(steps.p_error, steps.error);
   report.average_precision = AveragePrecision(steps.p_error, steps.error);
   report.ece = ExpectedCalibrationError(steps.p_correct, steps.correct);

@@ -7,24 +7,23 @@
 #include <string>
 #include <vector>
 
+#include "data/scores.h"
 #include "data/trace.h"
 
 namespace prm {
 
-// One trace as the metrics see it. S steps; p_correct [S]; label_probs [S] or empty where the model
-// has no four labels.
-struct ScoredTrace {
+// The labels of a trace beside its scores, of S steps.
+struct LabelledScores {
   std::vector<LabelSet> labels;  // [S], empty: not annotated
   bool necessity_known = true;
-  std::optional<int> first_error;  // 0-based, -1 none; nullopt: not decidable
-  std::vector<float> p_correct;
-  std::vector<LabelProbs> label_probs;
+  std::optional<int> first_error;  // as in Trace: -1 no wrong step; nullopt: not decidable
+  TraceScores scores;
 };
 // Labels as the trace gives them; the scores still empty.
-ScoredTrace LabelsOf(const Trace& trace);
+LabelledScores LabelsOf(const Trace& trace);
 // The same with the scores of its leading steps, and those alone: a first error that was cut away
 // is not decidable.
-ScoredTrace WithScores(const Trace& trace, StepScores scores);
+LabelledScores WithScores(const Trace& trace, TraceScores scores);
 
 // Probability that a positive outranks a negative, ties half (mid-ranks); nullopt if a class is
 // absent. Source: Hanley & McNeil 1982, "The meaning and use of the area under a ROC curve".
@@ -38,8 +37,8 @@ std::optional<double> ExpectedCalibrationError(std::span<const float> p,
                                                const std::vector<bool>& outcome, int bins = 10);
 std::optional<double> Brier(std::span<const float> p, const std::vector<bool>& outcome);
 
-// First step with p_correct below the threshold, -1 if none.
-int FirstErrorBelow(std::span<const float> p_correct, double threshold);
+// First step with p_correct below the threshold; nullopt: none.
+std::optional<int> FirstErrorBelow(std::span<const float> p_correct, double threshold);
 
 // ProcessBench: exact hits on traces with an error and on traces without; F1 is their harmonic
 // mean. Traces whose first error is not decidable are left out.
@@ -48,11 +47,11 @@ struct FirstErrorResult {
   double threshold = 0.5;
   std::optional<double> acc_error, acc_correct, f1;
 };
-FirstErrorResult FirstErrorF1(std::span<const ScoredTrace> traces, double threshold);
+FirstErrorResult FirstErrorF1(std::span<const LabelledScores> traces, double threshold);
 // The threshold with the best F1 on `dev`, exactly: in the middle between the two scores among
 // which F1 is the best, the lowest such place among equals; 0.5 where no threshold has an F1 above
 // 0. O(n log n) in the steps.
-double TuneThreshold(std::span<const ScoredTrace> dev);
+double TuneThreshold(std::span<const LabelledScores> dev);
 
 // The keys of `prm eval --json`. nullopt: undefined for this data.
 struct EvalReport {
@@ -74,7 +73,7 @@ struct EvalReport {
 // `dev`: where the threshold is tuned; empty: f1_tuned stays undefined. `checkpoint_threshold`: the
 // one that the model's checkpoint names, where it is known. acc_* are at the tuned threshold, else
 // at the checkpoint's, else at 0.5.
-EvalReport Evaluate(std::span<const ScoredTrace> traces, std::span<const ScoredTrace> dev,
+EvalReport Evaluate(std::span<const LabelledScores> traces, std::span<const LabelledScores> dev,
                     std::optional<double> checkpoint_threshold = std::nullopt);
 
 // One JSON object with exactly the keys above; undefined values are null.

@@ -147,7 +147,8 @@ Ranking RankCandidates(std::span<const RankedCandidate> candidates, AggregateKin
 }
 
 std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,
-                                 const Ranking& ranking, std::span<const int> first_errors) {
+                                 const Ranking& ranking,
+                                 std::span<const std::optional<int>> first_errors) {
   if (candidates.size() != first_errors.size()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("doubtful winners: expected ", candidates.size(),
@@ -158,7 +159,7 @@ std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,
     const auto won = [&](std::optional<int> winner) {
       return winner && candidates[size_t(*winner)].answer == candidates[i].answer;
     };
-    if (first_errors[i] >= 0 && (won(ranking.majority) || won(ranking.weighted))) {
+    if (first_errors[i] && (won(ranking.majority) || won(ranking.weighted))) {
       doubtful.push_back(int(i));
     }
   }

@@ -42,9 +42,10 @@ Ranking RankCandidates(std::span<const RankedCandidate> candidates,
                        AggregateKind weight = AggregateKind::kMin);
 
 // Candidates whose answer won a vote though a step of theirs is likely wrong: rising indices.
-// first_errors [N]: -1 or the first step below the threshold. Throws Error(kInvalidArgument) for
-// lists of different lengths.
+// first_errors [N]: the first step below the threshold; nullopt: none. Throws
+// Error(kInvalidArgument) for lists of different lengths.
 std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,
-                                 const Ranking& ranking, std::span<const int> first_errors);
+                                 const Ranking& ranking,
+                                 std::span<const std::optional<int>> first_errors);
 
 }  // namespace prm

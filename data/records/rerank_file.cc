@@ -180,12 +180,11 @@ RerankResult RankProblem(const RerankProblem& problem, std::vector<ScoreLine> li
   for (const RerankCandidate& candidate : problem.candidates) {
     result.answers.push_back(CandidateAnswer(candidate));
   }
-  std::vector<int> first_errors;
+  std::vector<std::optional<int>> first_errors;
   for (size_t i = 0; i < result.candidates.size(); ++i) {
     const auto& answer = result.answers[i];
     result.normalized.push_back(answer ? NormalizeAnswer(answer->text) : "");
-    const ScoreLine& line = result.candidates[i];
-    first_errors.push_back(line.error ? -1 : line.first_error);
+    first_errors.push_back(result.candidates[i].first_error);
   }
   const std::vector<RankedCandidate> ranked = RankedCandidates(result);
   result.ranking = RankCandidates(ranked, weight);

@@ -18,6 +18,8 @@ namespace {
 constexpr double kDefaultThreshold = 0.5;
 // What rounding to a few decimals may cost a probability in somebody else's file.
 constexpr double kRoundingTolerance = 1e-3;
+// What files say where no step is below the threshold.
+constexpr int kNoFirstError = -1;
 
 enum Field { kId, kScores, kLabelProbs, kAggregate, kFirstError, kErrorText, kNumFields };
 constexpr std::array<std::string_view, kNumFields> kFieldNames = {
@@ -75,43 +77,53 @@ Aggregates ReadAggregates(const JsonField& field) {
 }
 
 // Label probabilities must say what the scores say, or one of them is of another trace.
-void CheckScoresAgree(const ScoreLine& line, const JsonField& label_probs) {
-  if (line.label_probs.size() != line.scores.size()) {
-    RefuseField(label_probs, StrCat("expected ", line.scores.size(), " items, one a score, got ",
-                                    line.label_probs.size()));
+void CheckScoresAgree(const TraceScores& scores, const JsonField& label_probs) {
+  if (scores.label_probs.size() != scores.size()) {
+    RefuseField(label_probs, StrCat("expected ", scores.size(), " items, one a score, got ",
+                                    scores.label_probs.size()));
   }
-  for (size_t i = 0; i < line.scores.size(); ++i) {
-    const float p_correct = PCorrect(line.label_probs[i]);
-    if (std::abs(p_correct - line.scores[i]) > kRoundingTolerance) {
-      RefuseField(label_probs, StrCat("expected item ", i, " to give p_correct ", line.scores[i],
-                                      " as in scores, got ", p_correct));
+  for (size_t i = 0; i < scores.size(); ++i) {
+    const float p_correct = PCorrect(scores.label_probs[i]);
+    if (std::abs(p_correct - scores.p_correct[i]) > kRoundingTolerance) {
+      RefuseField(label_probs, StrCat("expected item ", i, " to give p_correct ",
+                                      scores.p_correct[i], " as in scores, got ", p_correct));
     }
   }
 }
 
-void ReadScoredLine(const std::vector<JsonMember>& members, const JsonField& object,
-                    ScoreLine* line) {
+TraceScores ReadTraceScores(const std::vector<JsonMember>& members, const JsonField& object) {
+  TraceScores scores;
   const JsonMember& label_probs = members[kLabelProbs];
-  if (label_probs.has_value()) line->label_probs = ReadLabelProbs(label_probs.field);
+  if (label_probs.has_value()) scores.label_probs = ReadLabelProbs(label_probs.field);
   if (members[kScores].has_value()) {
-    line->scores = ReadScores(members[kScores].field);
-    if (label_probs.has_value()) CheckScoresAgree(*line, label_probs.field);
-  } else if (label_probs.has_value()) {
-    line->scores = ScoresOf(line->label_probs).p_correct;
-  } else {
+    scores.p_correct = ReadScores(members[kScores].field);
+    if (label_probs.has_value()) CheckScoresAgree(scores, label_probs.field);
+    return scores;
+  }
+  if (!label_probs.has_value()) {
     RefuseField(object, "expected one of the fields scores, label_probs, error");
   }
+  return TraceScores::Of(std::move(scores.label_probs));
+}
+
+std::optional<int> ReadFirstError(const JsonField& field, size_t steps) {
+  const int64_t first_error = ReadInt(field);
+  if (first_error < kNoFirstError || first_error >= int64_t(steps)) {
+    RefuseValue(field, StrCat(kNoFirstError, " to ", steps - 1));
+  }
+  if (first_error == kNoFirstError) return std::nullopt;
+  return int(first_error);
+}
+
+void ReadScoredLine(const std::vector<JsonMember>& members, const JsonField& object,
+                    ScoreLine* line) {
+  line->scores = ReadTraceScores(members, object);
+  const std::vector<float>& p_correct = line->scores.p_correct;
   line->aggregate = members[kAggregate].has_value() ? ReadAggregates(members[kAggregate].field)
-                                                    : Aggregate(line->scores);
-  if (!members[kFirstError].has_value()) {
-    line->first_error = FirstErrorBelow(line->scores, kDefaultThreshold);
-    return;
-  }
-  const int64_t first_error = ReadInt(members[kFirstError].field);
-  if (first_error < -1 || first_error >= int64_t(line->scores.size())) {
-    RefuseValue(members[kFirstError].field, StrCat("-1 to ", line->scores.size() - 1));
-  }
-  line->first_error = int(first_error);
+                                                    : Aggregate(p_correct);
+  line->first_error = members[kFirstError].has_value()
+                          ? ReadFirstError(members[kFirstError].field, p_correct.size())
+                          : FirstErrorBelow(p_correct, kDefaultThreshold);
 }
 
 template <class Values>
@@ -127,11 +139,11 @@ void AppendNumbers(const Values& values, std::string* json) {
 
 void AppendScored(const ScoreLine& line, std::string* json) {
   *json += ",\"scores\":";
-  AppendNumbers(line.scores, json);
-  if (!line.label_probs.empty()) {
+  AppendNumbers(line.scores.p_correct, json);
+  if (!line.scores.label_probs.empty()) {
     char before = '[';
     *json += ",\"label_probs\":";
-    for (const LabelProbs& probs : line.label_probs) {
+    for (const LabelProbs& probs : line.scores.label_probs) {
       *json += before;
       AppendNumbers(probs, json);
       before = ',';
@@ -145,33 +157,33 @@ void AppendScored(const ScoreLine& line, std::string* json) {
     AppendJsonNumber(line.aggregate[AggregateKind(kind)], json);
     before = ',';
   }
-  *json += StrCat("},\"first_error\":", line.first_error);
+  *json += StrCat("},\"first_error\":", line.first_error.value_or(kNoFirstError));
 }
 
 }  // namespace
 
-ScoreLine MakeScoreLine(std::string id, StepScores step_scores, double threshold) {
-  std::vector<float>& scores = step_scores.p_correct;
-  if (scores.empty()) {
+ScoreLine MakeScoreLine(std::string id, TraceScores scores, double threshold) {
+  const std::vector<float>& p_correct = scores.p_correct;
+  if (p_correct.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("scores of trace ", id, ": expected at least one step, got none"));
   }
-  for (size_t i = 0; i < scores.size(); ++i) {
-    if (!(scores[i] >= 0 && scores[i] <= 1)) {
-      throw Error(ErrorCode::kInternal, StrCat("score of trace ", id, " step ", i,
-                                               ": expected a number in [0, 1], got ", scores[i]));
+  for (size_t i = 0; i < p_correct.size(); ++i) {
+    if (!(p_correct[i] >= 0 && p_correct[i] <= 1)) {
+      throw Error(ErrorCode::kInternal,
+                  StrCat("score of trace ", id, " step ", i, ": expected a number in [0, 1], got ",
+                         p_correct[i]));
     }
   }
   ScoreLine line;
   line.id = std::move(id);
-  line.aggregate = Aggregate(scores);
-  line.first_error = FirstErrorBelow(scores, threshold);
+  line.aggregate = Aggregate(p_correct);
+  line.first_error = FirstErrorBelow(p_correct, threshold);
   line.scores = std::move(scores);
-  line.label_probs = std::move(step_scores.label_probs);
   return line;
 }
 
-ScoreLine MakeErrorLine(std::string id, std::string error) {
+ScoreLine MakeErrorLine(std::string id, Error error) {
   ScoreLine line;
   line.id = std::move(id);
   line.error = std::move(error);
@@ -183,7 +195,7 @@ void AppendScoreLineMembers(const ScoreLine& line, std::string* json) {
   AppendJsonString(line.id, json);
   if (line.error) {
     *json += ",\"error\":";
-    AppendJsonString(*line.error, json);
+    AppendJsonString(line.error->what(), json);
   } else {
     AppendScored(line, json);
   }
@@ -202,7 +214,8 @@ ScoreLine ParseScoreLine(std::string_view json, std::string_view where) {
   ScoreLine line;
   line.id = ReadString(Required(members[kId], "id", object));
   if (members[kErrorText].has_value()) {
-    line.error = ReadString(members[kErrorText].field);
+    line.error.emplace(ErrorCode::kInvalidArgument,
+                       std::string(ReadString(members[kErrorText].field)));
     for (const Field field : {kScores, kLabelProbs}) {
       if (members[field].has_value()) {
         RefuseField(members[field].field, "expected either scores or an error, got both");

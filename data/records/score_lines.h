@@ -7,34 +7,38 @@
 #include <string_view>
 #include <vector>
 
+#include "data/error.h"
 #include "data/io/text_io.h"
 #include "data/metrics/aggregates.h"
-#include "data/trace.h"
+#include "data/scores.h"
 
 namespace prm {
 
+// The scores of one trace with what follows from them, or why it has none: a row of a score file
+// and of the scoring service's answers.
 struct ScoreLine {
   std::string id;
-  std::vector<float> scores;            // [S] p_correct
-  std::vector<LabelProbs> label_probs;  // [S], or empty where the model has no four labels
+  TraceScores scores;  // [S]
   Aggregates aggregate;
-  int first_error = -1;              // first step with p_correct below the threshold; -1 none
-  std::optional<std::string> error;  // set: the trace was not scored; only `id` is valid beside it
+  std::optional<int> first_error;  // first step with p_correct below the threshold; nullopt: none
+  int tokens = 0;                  // of the trace as the model read it; not in files
+  std::optional<Error> error;      // set: the trace was not scored; only `id` is valid beside it
 };
 
-// Throws Error(kInvalidArgument) for no steps.
-ScoreLine MakeScoreLine(std::string id, StepScores scores, double threshold);
-ScoreLine MakeErrorLine(std::string id, std::string error);
+// Throws Error(kInvalidArgument) for no steps, Error(kInternal) for a score outside [0, 1].
+ScoreLine MakeScoreLine(std::string id, TraceScores scores, double threshold);
+ScoreLine MakeErrorLine(std::string id, Error error);
 
-// One line of formats section 2, without newline: `label_probs` only where they are, or `error`
-// instead of everything but `id`. ParseScoreLine gives an equal line.
+// One line of a score file, without newline: `label_probs` only where they are, `first_error` -1
+// where there is none, or `id` and the text of `error` instead of everything else.
 std::string ScoreLineToJson(const ScoreLine& line);
 // Appends the members alone, without the braces, for a line that carries more.
 void AppendScoreLineMembers(const ScoreLine& line, std::string* json);
 
 // The line that one JSON object describes. `id` and one of `scores`, `label_probs`, `error` are
 // required; unknown fields are ignored. What is absent is derived: scores from label_probs,
-// aggregates from the scores, first_error at the threshold 0.5. Throws Error(kInvalidArgument)
+// aggregates from the scores, first_error at the threshold 0.5. An error gets the code
+// kInvalidArgument, as files hold its text only. Throws Error(kInvalidArgument)
 // naming `where` and the field: values outside [0, 1], probabilities that do not sum to 1 or to
 // their score within 1e-3, lists of different lengths, first_error beyond the steps.
 ScoreLine ParseScoreLine(std::string_view json, std::string_view where);

@@ -8,11 +8,11 @@ namespace prm {
 
 ScoreOutput::ScoreOutput(const std::string& path) : path_(path), file_(path) {}
 
-void ScoreOutput::Write(const ScoreLine& line, int64_t tokens) {
+void ScoreOutput::Write(const ScoreLine& line) {
   file_.Write(ScoreLineToJson(line) + "\n");
   ++traces_;
   refused_ += line.error ? 1 : 0;
-  tokens_ += tokens;
+  tokens_ += line.tokens;
   progress_.Update([this] { return Rate(); });
 }
 

@@ -17,8 +17,7 @@ class ScoreOutput {
   // As OutputFile: the target changes with Finish only. Throws Error naming it.
   explicit ScoreOutput(const std::string& path);
 
-  // `tokens`: what the scores cost, for the rate.
-  void Write(const ScoreLine& line, int64_t tokens);
+  void Write(const ScoreLine& line);
   // Throws Error(kInvalidArgument) if lines carry an error: the file is whole, but not all was
   // scored.
   void Finish();

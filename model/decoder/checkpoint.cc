@@ -39,8 +39,8 @@ StepScore ScoreOf(std::span<const float> row, const Head& head,
 }
 
 // What an implicit reward model makes of one trace: log-ratios are summed in float64.
-std::vector<StepScores> ScoreImplicit(const Decoder& decoder, const Decoder& reference, double beta,
-                                      std::span<const TraceTokens> traces) {
+std::vector<TraceScores> ScoreImplicit(const Decoder& decoder, const Decoder& reference,
+                                       double beta, std::span<const TraceTokens> traces) {
   // The token at t is predicted at t - 1.
   std::vector<TraceTokens> predictions;
   for (const TraceTokens& trace : traces) {
@@ -57,7 +57,7 @@ std::vector<StepScores> ScoreImplicit(const Decoder& decoder, const Decoder& ref
         .contiguous();
   });
   const float* ratio = ratios.const_data_ptr<float>();
-  std::vector<StepScores> result(traces.size());
+  std::vector<TraceScores> result(traces.size());
   for (size_t b = 0; b < traces.size(); ++b) {
     double sum = 0;
     int32_t t = std::max(traces[b].steps_begin, 1);
@@ -148,20 +148,18 @@ bool IsFinite(const StepScore& score) {
          (!score.label_probs || std::ranges::all_of(*score.label_probs, is_finite));
 }
 
-void CheckFinite(std::span<const StepScores> scores) {
+void CheckFinite(std::span<const TraceScores> scores) {
   for (size_t b = 0; b < scores.size(); ++b) {
-    for (size_t s = 0; s < scores[b].p_correct.size(); ++s) {
-      StepScore score{scores[b].p_correct[s], {}};
-      if (!scores[b].label_probs.empty()) score.label_probs = scores[b].label_probs[s];
-      if (IsFinite(score)) continue;
+    for (size_t s = 0; s < scores[b].size(); ++s) {
+      if (IsFinite(scores[b].step(s))) continue;
       throw ScoreNotFinite(int(s), int(s),
                            scores.size() > 1 ? StrCat("trace ", b, " of the batch: ") : "");
     }
   }
 }
 
-std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
-                                   std::span<const TraceTokens> traces, const Decoder* reference) {
+std::vector<TraceScores> ScoreSteps(const Decoder& decoder, const Head& head,
+                                    std::span<const TraceTokens> traces, const Decoder* reference) {
   if (traces.empty()) return {};
   if (head.implicit_beta) {
     if (reference == nullptr) throw Error(ErrorCode::kInternal, "an implicit PRM needs two models");
@@ -172,7 +170,7 @@ std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
     return ScoresOfOutputs(
         ops::Activate(decoder.StepLogits(batch), ActivationOf(head, decoder.config())), head);
   });
-  std::vector<StepScores> result(traces.size());
+  std::vector<TraceScores> result(traces.size());
   for (size_t b = 0; b < traces.size(); ++b) {
     for (int64_t s = batch.read_offsets[b]; s < batch.read_offsets[b + 1]; ++s) {
       result[b].Add(scores[size_t(s)]);

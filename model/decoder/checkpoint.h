@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/scores.h"
 #include "data/tokenizers/tokenizer.h"
 #include "model/decoder/compute_target.h"
 #include "model/decoder/decoder.h"
@@ -38,13 +39,13 @@ std::vector<StepScore> ScoresOfOutputs(at::Tensor outputs, const Head& head);
 bool IsFinite(const StepScore& score);
 // Throws ScoreNotFinite that names the first step whose score is no finite number, and of more
 // than one trace the trace.
-void CheckFinite(std::span<const StepScores> scores);
+void CheckFinite(std::span<const TraceScores> scores);
 
 // Scores of B traces in one packed batch: [B], of S_b steps each. `head` is that of the weights;
 // `reference` the second model of an implicit one.
-std::vector<StepScores> ScoreSteps(const Decoder& decoder, const Head& head,
-                                   std::span<const TraceTokens> traces,
-                                   const Decoder* reference = nullptr);
+std::vector<TraceScores> ScoreSteps(const Decoder& decoder, const Head& head,
+                                    std::span<const TraceTokens> traces,
+                                    const Decoder* reference = nullptr);
 
 // The decoder of a model, on its device; takes the weights out of `model`.
 Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target);

@@ -120,7 +120,7 @@ void AddSelfTests(const Decoder& decoder, const Decoder* reference, const Tokeni
                 StrCat("a self-test trace has ", tokens.back().ids.size(),
                        " tokens in this format, the model takes at most ", prm->max_tokens));
   }
-  const std::vector<StepScores> scores = ScoreSteps(decoder, prm->head, tokens, reference);
+  const std::vector<TraceScores> scores = ScoreSteps(decoder, prm->head, tokens, reference);
   CheckFinite(scores);
   for (size_t i = 0; i < tokens.size(); ++i) prm->self_tests.push_back({tokens[i], scores[i]});
 }

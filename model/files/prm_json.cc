@@ -36,7 +36,7 @@ void CheckProbability(float p, const std::string& where) {
   if (!(p >= 0 && p <= 1)) Invalid(where, StrCat("probability ", p, "; expected [0, 1]"));
 }
 
-void CheckScores(const StepScores& scores, const std::string& where) {
+void CheckScores(const TraceScores& scores, const std::string& where) {
   for (const float p : scores.p_correct) CheckProbability(p, where);
   for (size_t s = 0; s < scores.label_probs.size(); ++s) {
     double sum = 0;
@@ -57,7 +57,8 @@ void CheckScores(const StepScores& scores, const std::string& where) {
 
 void CheckSelfTest(const SelfTest& test, int max_tokens, const std::string& where) {
   const auto& [ids, reads, steps_begin] = test.tokens;
-  const auto& [p_correct, label_probs] = test.scores;
+  const std::vector<float>& p_correct = test.scores.p_correct;
+  const std::vector<LabelProbs>& label_probs = test.scores.label_probs;
   if (reads.empty() || reads.size() != p_correct.size() ||
       (!label_probs.empty() && label_probs.size() != reads.size())) {
     Invalid(where, StrCat(reads.size(), " step_reads, ", p_correct.size(), " p_correct and ",

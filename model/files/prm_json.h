@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/scores.h"
 #include "model/config/scoring_format.h"
 #include "model/files/checkpoint_files.h"
 #include "model/files/file_sums.h"
@@ -21,7 +22,7 @@ struct DataSource {
 // A trace and the scores it had when the checkpoint was written, compared at load.
 struct SelfTest {
   TraceTokens tokens;
-  StepScores scores;  // [S]
+  TraceScores scores;  // [S]
 };
 
 struct PrmJson : ScoringFormat {

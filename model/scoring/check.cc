@@ -100,9 +100,9 @@ void AddDifferences(const std::string& where, const std::vector<float>& ours,
 // What one model says of the traces that are compared.
 struct Scores {
   ModelDescription model;
-  std::vector<StepScores> self_tests;
-  std::vector<std::string> ids;     // of the traces of the file
-  std::vector<ScoredTrace> traces;  // in its order, without those left out
+  std::vector<TraceScores> self_tests;
+  std::vector<std::string> ids;        // of the traces of the file
+  std::vector<LabelledScores> traces;  // in its order, without those left out
 };
 
 Scores ScoreAll(const std::string& folder, const ScorerOptions& options, const std::string& data,
@@ -111,13 +111,15 @@ Scores ScoreAll(const std::string& folder, const ScorerOptions& options, const s
   Scores all;
   all.model = scorer->description();
   for (const SelfTest& test : ReadPrmJson(std::filesystem::path(folder) / "prm.json").self_tests) {
-    all.self_tests.push_back(scorer->Score({&test.tokens, 1})[0].scores);
+    all.self_tests.push_back(scorer->Score({&test.tokens, 1})[0]);
   }
-  OfflineScorer scoring(*scorer, offline, [&](OfflineResult result) {
-    if (result.error && result.too_long && offline.too_long != TooLong::kError) return;
-    if (result.error) throw Error(ErrorCode::kInvalidArgument, StrCat(data, ": ", *result.error));
-    all.ids.push_back(result.trace.id);
-    all.traces.push_back(WithScores(result.trace, std::move(result.scores)));
+  OfflineScorer scoring(*scorer, offline, [&](const Trace& trace, ScoreLine line) {
+    if (IsTooLong(line) && offline.too_long != TooLong::kError) return;
+    if (line.error) {
+      throw Error(ErrorCode::kInvalidArgument, StrCat(data, ": ", line.error->what()));
+    }
+    all.ids.push_back(trace.id);
+    all.traces.push_back(WithScores(trace, std::move(line.scores)));
   });
   ProgressLine progress;
   const auto count = [&] {
@@ -142,7 +144,7 @@ CheckResult CheckAgainstReference(StepScorer& scorer, const std::string& file) {
   for (std::string_view text; lines.Next(&text);) {
     if (IsBlank(text)) continue;
     const ReferenceLine line = ReadLine(text, StrCat(file, ":", lines.line_number()), scorer);
-    const StepScores ours = scorer.Score({&line.tokens, 1})[0].scores;
+    const TraceScores ours = scorer.Score({&line.tokens, 1})[0];
     AddDifferences(line.where, ours.p_correct, line.scores, "reference", &result);
   }
   if (result.traces == 0) {
@@ -167,8 +169,8 @@ WeightsChange CompareWeights(const std::string& folder, const ScorerOptions& opt
                    Doubles(before.self_tests[t].p_correct), "stored", &change.self_tests);
   }
   for (size_t t = 0; t < after.traces.size(); ++t) {
-    AddDifferences(StrCat("trace \"", after.ids[t], "\""), after.traces[t].p_correct,
-                   Doubles(before.traces[t].p_correct), "stored", &change.data);
+    AddDifferences(StrCat("trace \"", after.ids[t], "\""), after.traces[t].scores.p_correct,
+                   Doubles(before.traces[t].scores.p_correct), "stored", &change.data);
   }
   change.stored_auroc = Evaluate(before.traces, {}).step_auroc;
   change.auroc = Evaluate(after.traces, {}).step_auroc;

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "data/records/score_lines.h"
@@ -19,36 +18,36 @@ struct OfflineOptions {
   TooLong too_long = TooLong::kError;
 };
 
-// What became of one trace: the scores of its (leading, under kCut) steps, or why not.
-struct OfflineResult {
-  Trace trace;
-  StepScores scores;   // empty with `error`
-  int64_t tokens = 0;  // that were scored
-  int dropped_steps = 0;
-  std::optional<std::string> error;
-  bool too_long = false;
-};
-// What `prm score` says of it.
-ScoreLine ToScoreLine(OfflineResult result, double threshold);
+// Whether a trace has no scores as it has too many tokens, also without its last steps under kCut.
+bool IsTooLong(const ScoreLine& line);
 
-// Holds one batch; results go to `emit` in the order of Add. One thread.
+// Holds one batch; lines go to `emit` in the order of Add. One thread.
 class OfflineScorer {
  public:
-  OfflineScorer(StepScorer& scorer, OfflineOptions options,
-                std::function<void(OfflineResult)> emit);
+  // A trace and its line, at the model's threshold: with fewer scores than steps under kCut.
+  using Emit = std::function<void(const Trace& trace, ScoreLine line)>;
+
+  OfflineScorer(StepScorer& scorer, OfflineOptions options, Emit emit);
   // Scores the waiting batch first when this trace does not fit it any more.
   void Add(Trace trace);
   // Scores what waits; call it at the end. A trace whose scores are no numbers carries an error.
   void Flush();
 
  private:
-  std::vector<TraceScore> ScoreAlone();
+  struct Waiting {
+    Trace trace;
+    int tokens = 0;  // that are scored
+    std::optional<Error> error;
+  };
+
+  TraceTokens Tokenize(const Trace& trace) const;
+  std::vector<TraceScores> ScoreAlone();
 
   StepScorer& scorer_;
   OfflineOptions options_;
-  std::function<void(OfflineResult)> emit_;
-  std::vector<OfflineResult> waiting_;
-  std::vector<TraceTokens> batch_;  // of the waiting results without an error
+  Emit emit_;
+  std::vector<Waiting> waiting_;
+  std::vector<TraceTokens> batch_;  // of those that wait without an error
   int64_t batch_tokens_ = 0;
 };
 

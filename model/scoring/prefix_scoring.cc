@@ -178,8 +178,8 @@ void PrefixScorer::Compute(Batch* batch) {
 }
 
 // From the trace `*next` on as many as fit at once; then it is the first that did not.
-std::vector<TraceScore> PrefixScorer::ScoreBatch(std::span<const TraceTokens> traces,
-                                                 size_t* next) {
+std::vector<TraceScores> PrefixScorer::ScoreBatch(std::span<const TraceTokens> traces,
+                                                  size_t* next) {
   Batch batch;
   std::vector<PrefixTree::Path> paths;
   const size_t begin = *next;
@@ -205,14 +205,14 @@ std::vector<TraceScore> PrefixScorer::ScoreBatch(std::span<const TraceTokens> tr
     tree_.Abort(paths);
     ForgetDamaged(batch, traces, begin);
   }
-  std::vector<TraceScore> result;
+  std::vector<TraceScores> result;
   for (size_t b = 0; b < paths.size(); ++b) {
     const Batch::Member& member = batch.members[b];
-    TraceScore& score = result.emplace_back();
-    score.tokens_computed = member.computed;
-    score.tokens_reused = int64_t(traces[begin + b].ids.size()) - member.computed;
+    TraceScores& scores = result.emplace_back();
+    scores.tokens_computed = member.computed;
+    scores.tokens_reused = int64_t(traces[begin + b].ids.size()) - member.computed;
     for (const Batch::Read& read : member.reads) {
-      score.scores.Add(batch.ScoreOf(read));
+      scores.Add(batch.ScoreOf(read));
       if (!read.kept) tree_.KeepScore(paths[b], read.token, batch.ScoreOf(read));
     }
   }
@@ -224,7 +224,7 @@ std::vector<TraceScore> PrefixScorer::ScoreBatch(std::span<const TraceTokens> tr
 // wrong with a trace. Throws.
 void PrefixScorer::ForgetDamaged(const Batch& batch, std::span<const TraceTokens> traces,
                                  size_t begin) {
-  std::vector<StepScores> scores(traces.size());
+  std::vector<TraceScores> scores(traces.size());
   for (size_t b = 0; b < batch.members.size(); ++b) {
     const std::vector<Batch::Read>& reads = batch.members[b].reads;
     for (const Batch::Read& read : reads) scores[begin + b].Add(batch.ScoreOf(read));
@@ -234,10 +234,10 @@ void PrefixScorer::ForgetDamaged(const Batch& batch, std::span<const TraceTokens
   CheckFinite(scores);
 }
 
-std::vector<TraceScore> PrefixScorer::Score(std::span<const TraceTokens> traces) {
-  std::vector<TraceScore> result;
+std::vector<TraceScores> PrefixScorer::Score(std::span<const TraceTokens> traces) {
+  std::vector<TraceScores> result;
   for (size_t next = 0; next < traces.size();) {
-    for (TraceScore& score : ScoreBatch(traces, &next)) result.push_back(std::move(score));
+    for (TraceScores& scores : ScoreBatch(traces, &next)) result.push_back(std::move(scores));
   }
   return result;
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "data/scores.h"
 #include "model/config/scoring_format.h"
 #include "model/decoder/decoder.h"
 #include "model/ops/prefix_attention.h"
@@ -33,7 +34,7 @@ class PrefixScorer {
   // score is not kept though its tokens are costs one token. Throws Error(kInvalidArgument) naming
   // both lengths for a trace that the cache cannot hold, and as CheckFinite; of a batch that fails
   // nothing is kept, of traces whose scores are no numbers nothing at all.
-  std::vector<TraceScore> Score(std::span<const TraceTokens> traces);
+  std::vector<TraceScores> Score(std::span<const TraceTokens> traces);
 
   int64_t TokensToCompute(const TraceTokens& trace) const {
     return int64_t(trace.ids.size()) - tree_.Match(trace.ids);
@@ -54,7 +55,7 @@ class PrefixScorer {
   void AddTrace(const TraceTokens& trace, const PrefixTree::Path& path, Batch* batch) const;
   void Compute(Batch* batch);
   void ForgetDamaged(const Batch& batch, std::span<const TraceTokens> traces, size_t begin);
-  std::vector<TraceScore> ScoreBatch(std::span<const TraceTokens> traces, size_t* next);
+  std::vector<TraceScores> ScoreBatch(std::span<const TraceTokens> traces, size_t* next);
 
   const Decoder& decoder_;
   const Head& head_;

@@ -19,7 +19,7 @@ double ToleranceOf(const Decoder& decoder, const PrmJson& prm) {
   return narrow ? kNarrowTolerance : exact ? 1e-4 : 2e-2;
 }
 
-double WorstDifference(const StepScores& scores, const SelfTest& test, const std::string& where,
+double WorstDifference(const TraceScores& scores, const SelfTest& test, const std::string& where,
                        double tolerance) {
   double worst = 0.0;
   const auto compare = [&](const std::string& what, float got, float expected) {
@@ -57,9 +57,9 @@ class ServedScores {
       : decoder_(decoder), head_(head), traces_(std::move(traces)) {}
 
   // Half of the reads first; the others are then of tokens that were computed before.
-  std::vector<StepScores> Whole() {
+  std::vector<TraceScores> Whole() {
     PrefixScorer scorer = Scorer({.graphs = false});
-    std::vector<StepScores> scores;
+    std::vector<TraceScores> scores;
     for (const TraceTokens& trace : traces_) {
       TraceTokens half = trace;
       half.step_reads.clear();
@@ -67,39 +67,37 @@ class ServedScores {
         half.step_reads.push_back(trace.step_reads[i]);
       }
       scorer.Score({&half, 1});
-      scores.push_back(scorer.Score({&trace, 1})[0].scores);
+      scores.push_back(scorer.Score({&trace, 1})[0]);
     }
     return scores;
   }
 
-  std::vector<StepScores> InThirds() {
+  std::vector<TraceScores> InThirds() {
     PrefixScorer scorer = Scorer({.graphs = false});
-    std::vector<TraceScore> scored;
+    std::vector<TraceScores> scores;
     for (size_t third = 1; third <= 3; ++third) {
       std::vector<TraceTokens> parts;
       for (const TraceTokens& t : traces_) {
         parts.push_back(Leading(t, std::max<size_t>(1, t.ids.size() * third / 3)));
       }
-      scored = scorer.Score(parts);
+      scores = scorer.Score(parts);
     }
-    std::vector<StepScores> scores;
-    for (TraceScore& score : scored) scores.push_back(std::move(score.scores));
     return scores;
   }
 
   // Empty where passes are not recorded. The first piece is recorded, those after it played.
-  std::vector<StepScores> Played() {
+  std::vector<TraceScores> Played() {
     constexpr size_t kPiece = 48;  // tokens
     PrefixScorer scorer = Scorer({.graphs = true, .graphs_at_once = true});
-    std::vector<StepScores> scores;
+    std::vector<TraceScores> scores;
     for (size_t i = 0; scorer.graphs() && i < traces_.size(); ++i) {
       const TraceTokens& trace = traces_[i];
       for (size_t end = std::min(kPiece, trace.ids.size());;
            end = std::min(end + kPiece, trace.ids.size())) {
         const TraceTokens piece = Leading(trace, end);
-        std::vector<TraceScore> scored = scorer.Score({&piece, 1});
+        std::vector<TraceScores> scored = scorer.Score({&piece, 1});
         if (end < trace.ids.size()) continue;
-        scores.push_back(std::move(scored[0].scores));
+        scores.push_back(std::move(scored[0]));
         break;
       }
     }
@@ -125,7 +123,7 @@ class ServedScores {
 double WorstOfTraining(const Decoder& decoder, const PrmJson& prm, size_t test,
                        const std::string& where, const Decoder* reference) {
   const SelfTest& t = prm.self_tests[test];
-  const std::vector<StepScores> scores = ScoreSteps(decoder, prm.head, {&t.tokens, 1}, reference);
+  const std::vector<TraceScores> scores = ScoreSteps(decoder, prm.head, {&t.tokens, 1}, reference);
   return WorstDifference(scores[0], t, StrCat(where, ": self-test ", test),
                          ToleranceOf(decoder, prm));
 }
@@ -157,13 +155,13 @@ double CheckServedSelfTests(const Decoder& decoder, const PrmJson& prm, const st
   }
   if (tests.empty()) return worst;
   ServedScores served(decoder, prm.head, std::move(traces));
-  const std::vector<StepScores> whole = served.Whole();
-  const auto check = [&](const std::vector<StepScores>& scores, const std::string& way) {
+  const std::vector<TraceScores> whole = served.Whole();
+  const auto check = [&](const std::vector<TraceScores>& scores, const std::string& way) {
     for (size_t i = 0; i < scores.size(); ++i) {
       const std::string test = StrCat(where, ": self-test ", tests[i], way);
       worst = std::max(worst, WorstDifference(scores[i], prm.self_tests[tests[i]], test,
                                               ToleranceOf(decoder, prm)));
-      if (!options.bitwise || scores[i] == whole[i]) continue;
+      if (!options.bitwise || SameScores(scores[i], whole[i])) continue;
       throw Error(ErrorCode::kDataLoss,
                   test + ": other bits than whole; expected batch-invariant scores");
     }

@@ -40,14 +40,14 @@ class TorchStepScorer : public StepScorer {
     stream_ = NewComputeStream(decoder_.weights().embedding.device());
   }
 
-  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScores> Score(std::span<const TraceTokens> traces) override {
     for (size_t b = 0; b < traces.size(); ++b) CheckTrace(traces[b], b);
     Pin();
     const c10::OptionalStreamGuard on(stream_);
     const auto is_whole = [&](const TraceTokens& trace) { return !ReusesPrefixOf(trace); };
     if (std::ranges::none_of(traces, is_whole)) return prefixes_->Score(traces);
     if (std::ranges::all_of(traces, is_whole)) return ScoreWhole(traces);
-    std::vector<TraceScore> scored;
+    std::vector<TraceScores> scored;
     for (const TraceTokens& trace : traces) {
       const auto score = is_whole(trace) ? ScoreWhole({&trace, 1}) : prefixes_->Score({&trace, 1});
       scored.push_back(score[0]);
@@ -72,15 +72,14 @@ class TorchStepScorer : public StepScorer {
     pinned_ = std::this_thread::get_id();
   }
 
-  std::vector<TraceScore> ScoreWhole(std::span<const TraceTokens> traces) const {
-    std::vector<StepScores> scores =
+  std::vector<TraceScores> ScoreWhole(std::span<const TraceTokens> traces) const {
+    std::vector<TraceScores> scores =
         ScoreSteps(decoder_, scoring_.head, traces, reference_ ? &*reference_ : nullptr);
     CheckFinite(scores);
-    std::vector<TraceScore> scored;
     for (size_t b = 0; b < traces.size(); ++b) {
-      scored.push_back({std::move(scores[b]), int64_t(traces[b].ids.size()), 0});
+      scores[b].tokens_computed = int64_t(traces[b].ids.size());
     }
-    return scored;
+    return scores;
   }
 
   void CheckTrace(const TraceTokens& trace, size_t index) const {
@@ -119,8 +118,11 @@ class TorchStepScorer : public StepScorer {
 
 // A scorer's share of the memory of its device.
 PrefixCacheOptions CacheOf(const ScorerOptions& options, at::Device device, int64_t scorers) {
-  PrefixCacheOptions cache{.bytes = options.cache_bytes, .graphs = options.cuda_graphs};
-  if (options.cache_bytes != ScorerOptions::kAutoCache) return cache;
+  PrefixCacheOptions cache{.graphs = options.cuda_graphs};
+  if (options.cache_bytes) {
+    cache.bytes = *options.cache_bytes;
+    return cache;
+  }
   const int64_t free = FreeMemoryBytes(device);
   cache.bytes = (device.is_cuda() ? free / 5 * 4 : free / 4) / scorers;
   return cache;

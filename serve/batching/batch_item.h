@@ -5,18 +5,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 
-#include "data/error.h"
+#include "data/result.h"
+#include "data/scores.h"
 #include "model/step_scorer.h"
 #include "serve/batching/batch_forming.h"
 
 namespace prm {
 
-// What became of one trace; given to its callback exactly once.
-struct TraceOutcome {
-  TraceScore scored;  // empty where `error` is set
-  std::optional<Error> error;
+// Where the time of one trace went.
+struct WorkTimes {
   int64_t queue_us = 0;    // from Submit until work first began or the trace left the queue
   int64_t compute_us = 0;  // of the batches that the trace was in; 0: no work began
 };
@@ -32,7 +30,7 @@ struct BatchItem {
   std::shared_ptr<const std::atomic<bool>> cancelled;
   // Called once on a worker's thread, or within Submit or Stop where the item leaves the queue
   // there; never under a lock. Must not throw.
-  std::function<void(TraceOutcome)> done;
+  std::function<void(Result<TraceScores>, const WorkTimes&)> done;
 };
 
 }  // namespace prm

@@ -46,7 +46,8 @@ struct QueuedTrace {
   WaitingTrace waiting;
   uint64_t number = 0;  // in the order of arrival
   SteadyTime arrived{};
-  TraceOutcome outcome{};  // of its chunks so far
+  TraceScores scored;  // by its chunks so far
+  WorkTimes times;     // of its chunks so far
 };
 using QueuedPtr = std::unique_ptr<QueuedTrace>;
 

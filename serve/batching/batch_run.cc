@@ -28,9 +28,9 @@ void Append(std::vector<T>&& from, std::vector<T>* to) {
 }
 
 // Of `chunk`, the tokens before `begun` were computed by the chunks before it: they count once.
-void AddChunk(TraceScore chunk, int64_t begun, TraceScore* sum) {
-  Append(std::move(chunk.scores.p_correct), &sum->scores.p_correct);
-  Append(std::move(chunk.scores.label_probs), &sum->scores.label_probs);
+void AddChunk(TraceScores chunk, int64_t begun, TraceScores* sum) {
+  Append(std::move(chunk.p_correct), &sum->p_correct);
+  Append(std::move(chunk.label_probs), &sum->label_probs);
   sum->tokens_computed += chunk.tokens_computed;
   sum->tokens_reused += std::max<int64_t>(0, chunk.tokens_reused - begun);
 }
@@ -41,16 +41,15 @@ bool IsOfATrace(ErrorCode code) {
   return code == ErrorCode::kInvalidArgument || code == ErrorCode::kDataLoss;
 }
 
-void CheckShape(const std::vector<TraceScore>& scores, std::span<const TraceTokens> tokens) {
+void CheckShape(const std::vector<TraceScores>& scores, std::span<const TraceTokens> tokens) {
   if (scores.size() != tokens.size()) {
     throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", scores.size(), " answers for ",
                                              tokens.size(), " traces"));
   }
   for (size_t i = 0; i < scores.size(); ++i) {
-    if (scores[i].scores.p_correct.size() != tokens[i].step_reads.size()) {
-      throw Error(ErrorCode::kInternal,
-                  StrCat("the scorer gave ", scores[i].scores.p_correct.size(), " scores for ",
-                         tokens[i].step_reads.size(), " steps"));
+    if (scores[i].size() != tokens[i].step_reads.size()) {
+      throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", scores[i].size(), " scores for ",
+                                               tokens[i].step_reads.size(), " steps"));
     }
   }
 }
@@ -63,7 +62,7 @@ int64_t MicrosecondsBetween(SteadyTime from, SteadyTime to) {
 
 // The scores of some traces, or the error that all of them share.
 struct BatchRun::Attempt {
-  std::vector<TraceScore> traces;
+  std::vector<TraceScores> traces;
   std::optional<Error> error;
   std::optional<int> not_finite;  // a read, where that is the error
 
@@ -82,22 +81,17 @@ struct BatchRun::Attempt {
   }
 
   // What it gave the `index`-th of its traces, which is `trace`.
-  void GiveTo(const QueuedTrace& trace, size_t index, TraceOutcome* result) {
-    if (!error) {
-      result->scored = std::move(traces[index]);
-    } else if (!not_finite) {
-      result->error = *error;
-    } else {
-      const size_t before = trace.outcome.scored.scores.p_correct.size();
-      result->error =
-          ScoreNotFinite(*not_finite, trace.item.first_step + int(before) + *not_finite);
-    }
+  Result<TraceScores> Take(size_t index, const QueuedTrace& trace) {
+    if (!error) return std::move(traces[index]);
+    if (!not_finite) return *error;
+    const size_t before = trace.scored.size();
+    return ScoreNotFinite(*not_finite, trace.item.first_step + int(before) + *not_finite);
   }
 };
 
 BatchRun::BatchRun(StepScorer* scorer, std::vector<BatchEntry> batch,
                    const std::function<SteadyTime()>& now)
-    : batch_(std::move(batch)), results_(batch_.size()) {
+    : batch_(std::move(batch)) {
   const SteadyTime start = now();
   std::vector<TraceTokens> tokens;
   tokens.reserve(batch_.size());
@@ -105,7 +99,7 @@ BatchRun::BatchRun(StepScorer* scorer, std::vector<BatchEntry> batch,
     QueuedTrace& trace = *entry.trace;
     const int64_t begun = trace.waiting.begun;
     tokens_ += entry.end - begun;
-    if (begun == 0) trace.outcome.queue_us = MicrosecondsBetween(trace.arrived, start);
+    if (begun == 0) trace.times.queue_us = MicrosecondsBetween(trace.arrived, start);
     tokens.push_back(Part(*trace.tokens, begun, entry.end));
   }
   Attempt attempt(scorer, tokens);
@@ -113,8 +107,7 @@ BatchRun::BatchRun(StepScorer* scorer, std::vector<BatchEntry> batch,
   if (alone_) ScoreAlone(scorer, tokens, now);
   compute_us_ = MicrosecondsBetween(start, now());
   for (size_t i = 0; i < batch_.size() && !alone_; ++i) {
-    attempt.GiveTo(*batch_[i].trace, i, &results_[i]);
-    results_[i].compute_us = compute_us_;
+    results_.push_back({attempt.Take(i, *batch_[i].trace), compute_us_});
   }
 }
 
@@ -125,12 +118,12 @@ void BatchRun::ScoreAlone(StepScorer* scorer, std::span<const TraceTokens> token
     const QueuedTrace& trace = *batch_[i].trace;
     const SteadyTime start = now();
     if (trace.waiting.IsCancelled()) {
-      results_[i].error = Error(ErrorCode::kCancelled, kCancelledWaiting);
+      results_.push_back({Error(ErrorCode::kCancelled, kCancelledWaiting)});
     } else if (trace.item.deadline <= start) {
-      results_[i].error = Error(ErrorCode::kDeadlineExceeded, kExpiredWaiting);
+      results_.push_back({Error(ErrorCode::kDeadlineExceeded, kExpiredWaiting)});
     } else {
-      Attempt(scorer, tokens.subspan(i, 1)).GiveTo(trace, 0, &results_[i]);
-      results_[i].compute_us = MicrosecondsBetween(start, now());
+      Attempt attempt(scorer, tokens.subspan(i, 1));
+      results_.push_back({attempt.Take(0, trace), MicrosecondsBetween(start, now())});
     }
   }
 }
@@ -146,19 +139,16 @@ std::vector<QueuedPtr> BatchRun::Conclude(BatchReport* report) {
   std::vector<QueuedPtr> rests;
   for (size_t i = 0; i < batch_.size(); ++i) {
     QueuedPtr trace = std::move(batch_[i].trace);
-    TraceOutcome& result = results_[i];
-    TraceOutcome& outcome = trace->outcome;
-    outcome.compute_us += result.compute_us;
-    if (result.error) {
-      outcome.scored = {};
-      outcome.error = std::move(result.error);
-      trace->item.done(std::move(outcome));
+    trace->times.compute_us += results_[i].compute_us;
+    if (!results_[i].scores.ok()) {
+      trace->item.done(std::move(results_[i].scores), trace->times);
       continue;
     }
-    report->tokens_computed += result.scored.tokens_computed;
-    AddChunk(std::move(result.scored), trace->waiting.begun, &outcome.scored);
+    TraceScores chunk = std::move(results_[i].scores).value();
+    report->tokens_computed += chunk.tokens_computed;
+    AddChunk(std::move(chunk), trace->waiting.begun, &trace->scored);
     if (batch_[i].end == trace->waiting.tokens) {
-      trace->item.done(std::move(outcome));
+      trace->item.done(std::move(trace->scored), trace->times);
       continue;
     }
     ++report->chunks;

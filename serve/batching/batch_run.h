@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "data/result.h"
+#include "data/scores.h"
 #include "model/step_scorer.h"
 #include "serve/batching/batch_queue.h"
 
@@ -48,12 +50,17 @@ class BatchRun {
 
  private:
   struct Attempt;
+  // What this batch gave a trace.
+  struct Given {
+    Result<TraceScores> scores;
+    int64_t compute_us = 0;
+  };
 
   void ScoreAlone(StepScorer* scorer, std::span<const TraceTokens> tokens,
                   const std::function<SteadyTime()>& now);
 
   std::vector<BatchEntry> batch_;
-  std::vector<TraceOutcome> results_;  // of this batch, one each
+  std::vector<Given> results_;  // of this batch, one each
   int64_t tokens_ = 0;
   int64_t compute_us_ = 0;
   bool alone_ = false;  // each was scored by itself

@@ -174,11 +174,9 @@ void Batcher::Refuse(std::vector<QueuedPtr> traces, ErrorCode code, const char* 
   if (traces.empty()) return;
   const SteadyTime now = options_.now();
   for (const QueuedPtr& trace : traces) {
-    TraceOutcome& outcome = trace->outcome;
-    outcome.scored = {};
-    outcome.error = Error(code, why);
-    if (trace->waiting.begun == 0) outcome.queue_us = MicrosecondsBetween(trace->arrived, now);
-    trace->item.done(std::move(outcome));
+    WorkTimes& times = trace->times;
+    if (trace->waiting.begun == 0) times.queue_us = MicrosecondsBetween(trace->arrived, now);
+    trace->item.done(Error(code, why), times);
   }
 }
 

@@ -23,7 +23,7 @@ v1::ScoreTracesRequest Part(const v1::ScoreTracesRequest& request, int begin, in
 struct ScoringClient::Calls {
   explicit Calls(const ClientOptions& options) : connection(options) {}
 
-  Answers Score(const v1::ScoreTracesRequest& request) const {
+  Lines Score(const v1::ScoreTracesRequest& request) const {
     v1::ScoreTracesResponse response;
     const grpc::Status status =
         connection.WithRetries(request.traces(0).problem(), [&](grpc::ClientContext* context) {
@@ -34,23 +34,23 @@ struct ScoringClient::Calls {
     }
     if (!status.ok()) connection.Throw(status);
     CheckPairs(request, response);
-    Answers answers;
-    for (const v1::TraceResult& result : response.results()) answers.push_back(ToAnswer(result));
-    return answers;
+    Lines lines;
+    for (const v1::TraceResult& result : response.results()) lines.push_back(ToScoreLine(result));
+    return lines;
   }
 
   // Fewer traces may be what the server wants; one alone has its own fault.
-  Answers ScoreParts(const v1::ScoreTracesRequest& request, const grpc::Status& status) const {
+  Lines ScoreParts(const v1::ScoreTracesRequest& request, const grpc::Status& status) const {
     const int count = request.traces_size();
     if (count == 1) {
-      return {MakeErrorAnswer(request.traces(0).id(),
-                              Error(ErrorCode::kInvalidArgument, status.error_message()))};
+      return {MakeErrorLine(request.traces(0).id(),
+                            Error(ErrorCode::kInvalidArgument, status.error_message()))};
     }
-    Answers answers = Score(Part(request, 0, count / 2));
-    for (TraceAnswer& answer : Score(Part(request, count / 2, count))) {
-      answers.push_back(std::move(answer));
+    Lines lines = Score(Part(request, 0, count / 2));
+    for (ScoreLine& line : Score(Part(request, count / 2, count))) {
+      lines.push_back(std::move(line));
     }
-    return answers;
+    return lines;
   }
 
   void CheckPairs(const v1::ScoreTracesRequest& request,
@@ -96,8 +96,8 @@ void ScoringClient::Add(const Trace& trace) {
   const int64_t bytes = int64_t(message.ByteSizeLong()) + kFramingBytes;
   if (bytes > limits_.max_message_bytes) {
     Send();
-    std::promise<Answers> refused;
-    refused.set_value({MakeErrorAnswer(
+    std::promise<Lines> refused;
+    refused.set_value({MakeErrorLine(
         trace.id, Error(ErrorCode::kInvalidArgument,
                         StrCat("trace ", trace.id, ": ", bytes, " bytes; the server takes at most ",
                                limits_.max_message_bytes)))});
@@ -123,9 +123,9 @@ void ScoringClient::Send() {
 }
 
 void ScoringClient::TakeFirst() {
-  std::future<Answers> first = std::move(in_flight_.front());
+  std::future<Lines> first = std::move(in_flight_.front());
   in_flight_.pop_front();
-  for (TraceAnswer& answer : first.get()) emit_(std::move(answer));
+  for (ScoreLine& line : first.get()) emit_(std::move(line));
 }
 
 void ScoringClient::Flush() {

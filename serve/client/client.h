@@ -17,7 +17,7 @@ namespace prm {
 // Used by one thread at a time; `emit` is called on it, in Add and Flush.
 class ScoringClient {
  public:
-  using Emit = std::function<void(TraceAnswer)>;
+  using Emit = std::function<void(ScoreLine)>;
 
   ScoringClient(const ClientOptions& options, Emit emit);
   // Waits for calls in flight and drops their answers.
@@ -28,16 +28,16 @@ class ScoringClient {
   // What the server has loaded. Throws Error naming the server.
   ModelDescription Describe();
 
-  // Answers go to `emit` in the order of Add; a trace that the server refuses gets an answer with
-  // its error. Both throw Error naming the server where a call fails as a whole: the server is gone
+  // Lines go to `emit` in the order of Add; a trace that the server refuses gets a line with its
+  // error. Both throw Error naming the server where a call fails as a whole: the server is gone
   // or full after all attempts, or it answers what was not asked.
   void Add(const Trace& trace);
-  // Sends what waits and hands out every answer; call it at the end.
+  // Sends what waits and hands out every line; call it at the end.
   void Flush();
 
  private:
   struct Calls;
-  using Answers = std::vector<TraceAnswer>;
+  using Lines = std::vector<ScoreLine>;
 
   void Learn();
   void Send();
@@ -51,7 +51,7 @@ class ScoringClient {
   ModelDescription model_;
   v1::ScoreTracesRequest next_;  // being filled
   int64_t next_bytes_ = 0;
-  std::deque<std::future<Answers>> in_flight_;  // in the order of sending
+  std::deque<std::future<Lines>> in_flight_;  // in the order of sending
 };
 
 }  // namespace prm

@@ -12,7 +12,7 @@ namespace prm {
 namespace {
 
 // As if each of its candidates had failed by itself.
-RerankResult RefusedResult(const RerankInput& input, const std::string& why) {
+RerankResult RefusedResult(const RerankInput& input, const Error& why) {
   std::vector<ScoreLine> lines;
   for (size_t i = 0; i < input.problem.candidates.size(); ++i) {
     lines.push_back(MakeErrorLine(CandidateTrace(input.problem, int(i)).id, why));
@@ -34,7 +34,7 @@ struct RerankClient::Calls {
           return connection.stub().Rerank(context, request, &response);
         });
     if (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT) {
-      return RefusedResult(input, status.error_message());
+      return RefusedResult(input, Error(ErrorCode::kInvalidArgument, status.error_message()));
     }
     if (!status.ok()) connection.Throw(status);
     return ToRerankResult(response, input.problem);

@@ -54,13 +54,13 @@ std::string Verdict(const Pen& pen, std::optional<bool> correct) {
 
 std::string StepLine(const Pen& pen, const RerankCandidate& candidate, const ScoreLine& line,
                      size_t step, const ViewOptions& options) {
-  const double score = line.scores[step];
+  const double score = line.scores.p_correct[step];
   std::string out =
       fmt::format("     {} {} ", pen.Ink(ScoreColor(score), fmt::format("{:.2f}", score)),
                   pen.Ink(ScoreColor(score), ScoreBar(score, kBarCells)));
   int used = 5 + 4 + 1 + kBarCells + 1;
-  if (step < line.label_probs.size()) {
-    const LabelProbs& probs = line.label_probs[step];
+  if (step < line.scores.label_probs.size()) {
+    const LabelProbs& probs = line.scores.label_probs[step];
     const auto best = size_t(std::max_element(probs.begin(), probs.end()) - probs.begin());
     out += pen.Ink(kLabelColors[best], fmt::format("● {:<{}}", kShortNames[best], kLabelWidth));
     out += "  ";
@@ -81,9 +81,9 @@ std::string CandidateBlock(const Pen& pen, const RerankProblem& problem, const R
       pen.Bold(pen.Ink(ScoreColor(score), fmt::format("{:.2f}", score))),
       Verdict(pen, CandidateIsCorrect(problem, index)),
       answer ? pen.Bold(OneLine(answer->text, Rest(options.width, 40))) : pen.Dim("no answer"),
-      pen.Dim(line.first_error < 0 ? fmt::format("candidate {}", index)
-                                   : fmt::format("candidate {}, first error in step {}", index,
-                                                 line.first_error + 1)));
+      pen.Dim(line.first_error ? fmt::format("candidate {}, first error in step {}", index,
+                                             *line.first_error + 1)
+                               : fmt::format("candidate {}", index)));
   for (size_t step = 0; step < line.scores.size(); ++step) {
     out += StepLine(pen, problem.candidates[size_t(index)], line, step, options);
   }

@@ -119,10 +119,10 @@ void SessionClient::Open(const std::string& session, const SessionOptions& optio
   Ask({session, options});
 }
 
-ScoredStep SessionClient::Append(const std::string& session, const std::string& step) {
+Appended SessionClient::Append(const std::string& session, const std::string& step) {
   const StreamReply reply = Ask(
       {session, AppendText{.text = step, .whole_step = true, .end_of_step = true, .index = {}}});
-  if (const auto* score = std::get_if<ScoredStep>(&reply.outcome)) return *score;
+  if (const auto* appended = std::get_if<Appended>(&reply.outcome)) return *appended;
   throw Error(ErrorCode::kDataLoss,
               StrCat("server ", options_.server, ": session ", session, ": a step without score"));
 }
@@ -159,11 +159,11 @@ void StreamedScoring::Add(const Trace& trace) {
   Trail& trail = trails_.emplace_back();
   trail.session = std::to_string(next_session_++);
   trail.trace = trace;
-  trail.answer.line.id = trace.id;
+  trail.line.id = trace.id;
   try {
     CheckSize(trace);
   } catch (const Error& error) {
-    trail.answer = MakeErrorAnswer(trace.id, error);
+    trail.line = MakeErrorLine(trace.id, error);
     trail.answered = true;
     return EmitAnswered();
   }
@@ -210,17 +210,16 @@ void StreamedScoring::Take(Trail& trail, StreamReply reply) {
   if (error != nullptr && Retries(trail, *error)) return;
   const bool was_open = std::holds_alternative<SessionOptions>(trail.request.operation);
   const bool was_close = std::holds_alternative<CloseSession>(trail.request.operation);
-  ScoreLine& line = trail.answer.line;
-  if (const auto* score = std::get_if<ScoredStep>(&reply.outcome)) {
-    line.scores.push_back(score->p_correct);
-    if (score->label_probs) line.label_probs.push_back(*score->label_probs);
-    line.aggregate = score->aggregate;
-    line.first_error = score->first_error;
-    trail.answer.tokens = score->tokens;
+  ScoreLine& line = trail.line;
+  if (const auto* step = std::get_if<Appended>(&reply.outcome)) {
+    line.scores.Add(step->score);
+    line.aggregate = step->aggregate;
+    line.first_error = step->first_error;
+    line.tokens = step->tokens;
   } else if (error != nullptr && !was_close) {
-    trail.answer = MakeErrorAnswer(
-        trail.trace.id,
-        Error(error->code(), StrCat("trace ", trail.trace.id, ": ", error->what())));
+    line =
+        MakeErrorLine(trail.trace.id,
+                      Error(error->code(), StrCat("trace ", trail.trace.id, ": ", error->what())));
   }
   if (was_close || (was_open && error != nullptr)) {
     trail.answered = true;
@@ -245,7 +244,7 @@ bool StreamedScoring::Retries(Trail& trail, const Error& error) {
 
 void StreamedScoring::EmitAnswered() {
   while (!trails_.empty() && trails_.front().answered) {
-    emit_(std::move(trails_.front().answer));
+    emit_(std::move(trails_.front().line));
     trails_.pop_front();
   }
 }

@@ -32,7 +32,7 @@ class SessionClient {
 
   // One request and its reply, while no other is under way. They throw the reply's Error.
   void Open(const std::string& session, const SessionOptions& options);
-  ScoredStep Append(const std::string& session, const std::string& step);
+  Appended Append(const std::string& session, const std::string& step);
   void Fork(const std::string& session, const std::string& from, std::optional<int> steps = {});
   void RollBack(const std::string& session, int steps);
   void Close(const std::string& session);
@@ -48,7 +48,7 @@ class SessionClient {
 };
 
 // Scores whole traces as a generator would have them scored: a session a trace, a step at a time,
-// ClientOptions::traces_per_call sessions at once on one stream. The answers are those of
+// ClientOptions::traces_per_call sessions at once on one stream. The lines are those of
 // ScoringClient, whose rules it has; words of errors may differ.
 class StreamedScoring {
  public:
@@ -65,7 +65,7 @@ class StreamedScoring {
     std::string session;
     Trace trace;
     StreamRequest request;
-    TraceAnswer answer;
+    ScoreLine line;
     int attempts = 1;  // of `request`
     bool answered = false;
   };

@@ -25,7 +25,7 @@ LoadKindReport SummarizeKind(std::span<const LoadCall> calls, LoadKind kind) {
     if (call.kind != kind) continue;
     ++report.calls;
     ++report.codes[StatusName(call.code)];
-    if (call.code == ErrorCode{}) latencies.push_back(call.done_us - call.intended_us);
+    if (!call.code) latencies.push_back(call.done_us - call.intended_us);
   }
   std::sort(latencies.begin(), latencies.end());
   report.p50_us = Quantile(latencies, 0.50);
@@ -90,7 +90,7 @@ LoadReport SummarizeLoad(std::span<const LoadCall> calls, double offered_rate) {
   report.offered_rate = offered_rate;
   for (const LoadCall& call : calls) {
     ++report.calls;
-    report.ok += call.code == ErrorCode{};
+    report.ok += !call.code;
     report.failed_traces += call.failed_traces;
     report.steps += call.steps;
     report.tokens += call.tokens;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,7 +57,7 @@ struct LoadCall {
   int64_t intended_us = 0;  // when it should have been sent
   int64_t sent_us = 0;      // when it was
   int64_t done_us = 0;
-  ErrorCode code{};  // 0: OK
+  std::optional<ErrorCode> code = {};  // nullopt: OK
   int64_t failed_traces = 0;
   int64_t steps = 0;   // scored
   int64_t tokens = 0;  // of the scored traces, reused ones too; of an appended step its own

@@ -57,12 +57,13 @@ class Generator {
     }
     std::vector<v1::ScoringService::Stub*> stubs;
     for (const auto& stub : stubs_) stubs.push_back(stub.get());
-    sessions_ = std::make_unique<LoadSessions>(stubs, work.traces, options.sessions,
-                                               [this](const LoadCall& call, ErrorCode code) {
-                                                 LoadCall ended = call;
-                                                 ended.code = code;
-                                                 End(ended);
-                                               });
+    sessions_ =
+        std::make_unique<LoadSessions>(stubs, work.traces, options.sessions,
+                                       [this](const LoadCall& call, std::optional<ErrorCode> code) {
+                                         LoadCall ended = call;
+                                         ended.code = code;
+                                         End(ended);
+                                       });
     // A server that stops reading must not hold the writer for longer than the run.
     sessions_->EndStreamsAfter(std::chrono::duration<double>(
         options.warmup_seconds + options.seconds + 2.0 * options.timeout_seconds));
@@ -187,7 +188,7 @@ class Generator {
   void End(UnderWay<Response>* under_way, const grpc::Status& status) {
     LoadCall call = under_way->call;
     delete under_way;
-    call.code = ErrorCode(int(status.error_code()));
+    if (!status.ok()) call.code = ErrorCode(int(status.error_code()));
     End(call);
   }
   void End(LoadCall call) {

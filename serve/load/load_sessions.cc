@@ -166,9 +166,9 @@ void LoadSessions::Read(Stream* stream) {
 }
 
 void LoadSessions::Answer(Stream* stream, const StreamReply& reply) {
-  const auto* score = std::get_if<ScoredStep>(&reply.outcome);
+  const auto* step = std::get_if<Appended>(&reply.outcome);
   const auto* error = std::get_if<Error>(&reply.outcome);
-  if (score == nullptr && error == nullptr) return;  // opened, or closed
+  if (step == nullptr && error == nullptr) return;  // opened, or closed
   LoadCall call;
   {
     std::lock_guard lock(mutex_);
@@ -177,16 +177,16 @@ void LoadSessions::Answer(Stream* stream, const StreamReply& reply) {
     Session& session = found->second;
     call = session.calls.front();
     session.calls.pop_front();
-    if (score) {
+    if (step) {
       call.steps = 1;
-      call.tokens = score->tokens - session.tokens;
-      session.tokens = score->tokens;
+      call.tokens = step->tokens - session.tokens;
+      session.tokens = step->tokens;
     } else if (session.tokens == 0 || error->code() != ErrorCode::kResourceExhausted) {
       session.sent = session.end;  // it is closed; else it goes on
     }
     if (session.calls.empty()) idle_.emplace_back(stream, reply.session);
   }
-  end_(call, error ? error->code() : ErrorCode{});
+  end_(call, error ? std::optional(error->code()) : std::nullopt);
 }
 
 void LoadSessions::EndAll(Stream* stream, ErrorCode code) {

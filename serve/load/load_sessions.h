@@ -24,7 +24,7 @@ namespace prm {
 // called by one thread; `end` is called on others, under no lock, and once for each Append.
 class LoadSessions {
  public:
-  using End = std::function<void(const LoadCall& call, ErrorCode code)>;
+  using End = std::function<void(const LoadCall& call, std::optional<ErrorCode> code)>;
 
   // `traces`, each of at least one step, and the stubs are borrowed. `sessions` grow at once.
   LoadSessions(std::vector<v1::ScoringService::Stub*> stubs, std::span<const Trace> traces,

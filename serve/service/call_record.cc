@@ -4,9 +4,9 @@
 
 namespace prm {
 
-const char* StatusName(ErrorCode code) {
-  if (code == ErrorCode{}) return "OK";
-  switch (code) {
+const char* StatusName(std::optional<ErrorCode> code) {
+  if (!code) return "OK";
+  switch (*code) {
     case ErrorCode::kCancelled:
       return "CANCELLED";
     case ErrorCode::kInvalidArgument:
@@ -42,8 +42,8 @@ std::string FormatCall(const CallRecord& r) {
       "event={} id={} traces={} failed={} tokens={} queue_us={} compute_us={} total_us={} "
       "status={}",
       r.event, r.id, r.traces, r.failed_traces, r.tokens, r.queue_us, r.compute_us, r.total_us,
-      StatusName(r.status));
-  if (!r.message.empty()) line += fmt::format(" error={:?}", r.message);
+      StatusName(r.status()));
+  if (r.error) line += fmt::format(" error={:?}", r.error->what());
   return line;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "data/error.h"
@@ -17,12 +18,15 @@ struct CallRecord {
   int64_t queue_us = 0;        // the longest wait of its traces
   int64_t compute_us = 0;      // the longest batch of its traces
   int64_t total_us = 0;        // from arrival to the answer
-  ErrorCode status{};          // 0: OK
-  std::string message{};       // of the status
+  std::optional<Error> error = {};  // nullopt: OK
+
+  std::optional<ErrorCode> status() const {
+    return error ? std::optional(error->code()) : std::nullopt;
+  }
 };
 
-// "OK", "RESOURCE_EXHAUSTED", ...
-const char* StatusName(ErrorCode code);
+// "OK" for nullopt, "RESOURCE_EXHAUSTED", ...
+const char* StatusName(std::optional<ErrorCode> code);
 
 // One line of key=value pairs, text values quoted.
 std::string FormatCall(const CallRecord& record);

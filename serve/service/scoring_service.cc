@@ -75,7 +75,7 @@ grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context) 
 }
 
 // One call that has traces scored. Owns itself from its handler until OnDone. Start runs on the
-// pool, TakeOne on workers; `answers_` of different traces are written by different threads and
+// pool, TakeOne on workers; `lines_` of different traces are written by different threads and
 // read by the one that counts `pending_` down to zero.
 class ScoringService::Call : public grpc::ServerUnaryReactor {
  public:
@@ -120,16 +120,15 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
   }
 
   void Fail(const Error& error) {
-    record_.status = error.code();
-    record_.message = error.what();
+    record_.error = error;
     End(StatusOf(error, context_));
   }
 
  protected:
   // The traces of a request. On a thread of the pool; throws Error.
   virtual std::vector<Trace> Read(const grpc::ByteBuffer& bytes) = 0;
-  // answers [traces]. Once, after Read; throws Error.
-  virtual grpc::Status Write(std::vector<TraceAnswer> answers, grpc::ByteBuffer* response) = 0;
+  // lines [traces]. Once, after Read; throws Error.
+  virtual grpc::Status Write(std::vector<ScoreLine> lines, grpc::ByteBuffer* response) = 0;
   virtual Priority priority() const = 0;
 
   const ServiceParts& parts_;
@@ -151,7 +150,7 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
   }
 
   std::vector<BatchItem> Tokenize(const std::vector<Trace>& traces) {
-    answers_.resize(traces.size());
+    lines_.resize(traces.size());
     std::vector<BatchItem> items;
     for (const size_t i : FindFitting(traces)) {
       if (cancelled_->load(std::memory_order_relaxed)) {
@@ -159,9 +158,9 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
       }
       try {
         items.push_back(Item(i, TokenizeOne(traces[i])));
-        answers_[i].line.id = traces[i].id;
+        lines_[i].id = traces[i].id;
       } catch (const Error& error) {
-        answers_[i] = MakeErrorAnswer(traces[i].id, error);
+        lines_[i] = MakeErrorLine(traces[i].id, error);
       }
       CheckCallTokens(record_.tokens);
     }
@@ -189,7 +188,7 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
         tokens += least;
         fitting.push_back(i);
       } catch (const Error& error) {
-        answers_[i] = MakeErrorAnswer(traces[i].id, error);
+        lines_[i] = MakeErrorLine(traces[i].id, error);
       }
     }
     CheckCallTokens(tokens);
@@ -220,38 +219,42 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
 
   BatchItem Item(size_t index, TraceTokens tokens) {
     BatchItem item;
-    answers_[index].tokens = int(tokens.ids.size());
+    lines_[index].tokens = int(tokens.ids.size());
     item.tokens = std::move(tokens);
     item.deadline = deadline_;
     item.priority = priority();
     item.client = client_;
     item.cancelled = cancelled_;
-    item.done = [this, index](TraceOutcome outcome) { TakeOne(index, std::move(outcome)); };
+    item.done = [this, index](Result<TraceScores> scores, const WorkTimes& times) {
+      TakeOne(index, std::move(scores), times);
+    };
     return item;
   }
 
-  void TakeOne(size_t index, TraceOutcome outcome) {
+  void TakeOne(size_t index, Result<TraceScores> scores, const WorkTimes& times) {
     {
       std::lock_guard lock(mutex_);
-      record_.queue_us = std::max(record_.queue_us, outcome.queue_us);
-      record_.compute_us = std::max(record_.compute_us, outcome.compute_us);
-      if (outcome.error && EndsTheCall(outcome.error->code())) ending_ = outcome.error;
+      record_.queue_us = std::max(record_.queue_us, times.queue_us);
+      record_.compute_us = std::max(record_.compute_us, times.compute_us);
+      if (!scores.ok() && EndsTheCall(scores.error().code())) ending_ = scores.error();
     }
-    TraceAnswer& answer = answers_[index];
-    if (outcome.error) {
-      answer = MakeErrorAnswer(std::move(answer.line.id), *outcome.error);
-    } else {
-      answer.line = MakeScoreLine(std::move(answer.line.id), std::move(outcome.scored.scores),
-                                  parts_.scorer->description().threshold);
+    ScoreLine& line = lines_[index];
+    try {
+      const int tokens = line.tokens;
+      line =
+          MakeScoreLine(line.id, std::move(scores).value(), parts_.scorer->description().threshold);
+      line.tokens = tokens;
+    } catch (const Error& error) {
+      line = MakeErrorLine(line.id, error);
     }
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) Answer();
   }
 
   void Answer() {
     if (ending_) return Fail(*ending_);
-    for (const TraceAnswer& answer : answers_) record_.failed_traces += answer.line.error ? 1 : 0;
+    for (const ScoreLine& line : lines_) record_.failed_traces += line.error ? 1 : 0;
     try {
-      End(Write(std::move(answers_), response_));
+      End(Write(std::move(lines_), response_));
     } catch (const Error& error) {
       Fail(error);
     }
@@ -274,7 +277,7 @@ class ScoringService::Call : public grpc::ServerUnaryReactor {
   grpc::ByteBuffer* const response_;  // gRPC's, until OnDone
   Held waits_, bytes_;
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
-  std::vector<TraceAnswer> answers_;  // [traces of the request]
+  std::vector<ScoreLine> lines_;  // [traces of the request]
   std::atomic<size_t> pending_ = 0;
 
   std::mutex mutex_;
@@ -302,9 +305,9 @@ class ScoringService::ScoreTracesCall : public Call {
     for (const v1::Trace& trace : request.traces()) traces.push_back(ToTrace(trace));
     return traces;
   }
-  grpc::Status Write(std::vector<TraceAnswer> answers, grpc::ByteBuffer* response) override {
+  grpc::Status Write(std::vector<ScoreLine> lines, grpc::ByteBuffer* response) override {
     v1::ScoreTracesResponse message;
-    for (const TraceAnswer& answer : answers) ToMessage(answer, message.add_results());
+    for (const ScoreLine& line : lines) ToMessage(line, message.add_results());
     return Serialize(message, response);
   }
   Priority priority() const override { return Priority::kUnary; }
@@ -323,11 +326,9 @@ class ScoringService::RerankCall : public Call {
     }
     return traces;
   }
-  grpc::Status Write(std::vector<TraceAnswer> answers, grpc::ByteBuffer* response) override {
-    std::vector<ScoreLine> lines;
-    for (const TraceAnswer& answer : answers) lines.push_back(answer.line);
+  grpc::Status Write(std::vector<ScoreLine> lines, grpc::ByteBuffer* response) override {
     v1::RerankResponse message;
-    ToMessage(RankProblem(request_.problem, std::move(lines), request_.weight), answers, &message);
+    ToMessage(RankProblem(request_.problem, std::move(lines), request_.weight), &message);
     return Serialize(message, response);
   }
   Priority priority() const override { return Priority::kBulk; }
@@ -410,8 +411,7 @@ ScoringService::StreamReactor* ScoringService::RefuseStream(uint64_t id,
   CallRecord record;
   record.id = id;
   record.event = "stream";
-  record.status = why.code();
-  record.message = why.what();
+  record.error = why;
   if (parts_.on_stream) parts_.on_stream(record);
   return new RefusedStream(StatusOf(why, context));
 }

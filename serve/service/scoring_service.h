@@ -35,7 +35,7 @@ struct ServiceParts {
   std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
   // As on_call: when a stream ended, and after every step that was scored on one.
   std::function<void(const CallRecord&)> on_stream;
-  std::function<void(const ScoredStep&)> on_step;
+  std::function<void(const Appended&)> on_step;
 };
 
 // Whose call it is (BatchItem::client): ClientOfPeer; where `trust_client_id` is set, what the

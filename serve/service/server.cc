@@ -124,7 +124,7 @@ struct Server::State {
                        log.Call(record);
                        metrics.CountStream(record);
                      },
-                 .on_step = [this](const ScoredStep& score) { metrics.CountStep(score); }}) {}
+                 .on_step = [this](const Appended& step) { metrics.CountStep(step); }}) {}
 
   BatcherOptions BatcherSettings() {
     BatcherOptions settings;

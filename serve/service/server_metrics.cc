@@ -89,7 +89,7 @@ ServerMetrics::ServerMetrics() : state_(std::make_unique<State>()) {}
 ServerMetrics::~ServerMetrics() = default;
 
 void ServerMetrics::CountCall(const CallRecord& record) {
-  state_->calls.Add({{"status", StatusName(record.status)}}).Increment();
+  state_->calls.Add({{"status", StatusName(record.status())}}).Increment();
   state_->traces.Increment(record.traces);
   state_->failed.Increment(record.failed_traces);
   state_->call_seconds.Observe(double(record.total_us) * kSecond);
@@ -110,14 +110,14 @@ void ServerMetrics::CountBatch(const BatchReport& report) {
 }
 
 void ServerMetrics::CountStream(const CallRecord& record) {
-  state_->streams.Add({{"status", StatusName(record.status)}}).Increment();
+  state_->streams.Add({{"status", StatusName(record.status())}}).Increment();
   state_->stream_failed.Increment(record.failed_traces);
 }
 
-void ServerMetrics::CountStep(const ScoredStep& score) {
+void ServerMetrics::CountStep(const Appended& step) {
   state_->steps.Increment();
-  state_->session_computed.Increment(double(score.tokens_computed));
-  state_->session_reused.Increment(double(score.tokens_reused));
+  state_->session_computed.Increment(double(step.tokens_computed));
+  state_->session_reused.Increment(double(step.tokens_reused));
 }
 
 void ServerMetrics::SetSessions(int sessions) { state_->sessions.Set(sessions); }

@@ -21,7 +21,7 @@ class ServerMetrics {
   void SetQueue(int64_t traces, int64_t tokens);
   // A stream that ended, a step that was scored on one, sessions that are open.
   void CountStream(const CallRecord& record);
-  void CountStep(const ScoredStep& score);
+  void CountStep(const Appended& step);
   void SetSessions(int sessions);
   void SetConnections(int connections);
 

@@ -128,25 +128,23 @@ TraceTokens Session::Begin(std::string_view step) {
   return tokens;
 }
 
-ScoredStep Session::Commit(const TraceScore& scored) {
-  const StepScores& scores = scored.scores;
+Appended Session::Commit(const TraceScores& scores) {
   const int index = steps();
-  if (scores.p_correct.size() != 1 || !(scores.p_correct[0] >= 0 && scores.p_correct[0] <= 1)) {
+  if (scores.size() != 1 || !(scores.p_correct[0] >= 0 && scores.p_correct[0] <= 1)) {
     Abandon();
-    throw Error(ErrorCode::kInternal, StrCat("step ", index, ": ", scores.p_correct.size(),
+    throw Error(ErrorCode::kInternal, StrCat("step ", index, ": ", scores.size(),
                                              " scores; expected one number in [0, 1]"));
   }
   p_correct_.push_back(scores.p_correct[0]);
-  ScoredStep score;
-  score.index = index;
-  score.p_correct = scores.p_correct[0];
-  if (!scores.label_probs.empty()) score.label_probs = scores.label_probs[0];
-  score.aggregate = Aggregate(p_correct_);
-  score.first_error = FirstErrorBelow(p_correct_, threshold_);
-  score.tokens = int(trace_.tokens().ids.size());
-  score.tokens_computed = scored.tokens_computed;
-  score.tokens_reused = scored.tokens_reused;
-  return score;
+  Appended step;
+  step.index = index;
+  step.score = scores.step(0);
+  step.aggregate = Aggregate(p_correct_);
+  step.first_error = FirstErrorBelow(p_correct_, threshold_);
+  step.tokens = int(trace_.tokens().ids.size());
+  step.tokens_computed = scores.tokens_computed;
+  step.tokens_reused = scores.tokens_reused;
+  return step;
 }
 
 void Session::Abandon() { trace_.Rewind(steps()); }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/records/step_format.h"
+#include "data/scores.h"
 #include "model/step_scorer.h"
 #include "serve/wire/session_messages.h"
 
@@ -65,7 +66,7 @@ class Session {
   // Error(kInvalidArgument): an empty step, text that is not UTF-8, a step or trace over a limit.
   TraceTokens Begin(std::string_view step);
   // Takes the scores of what Begin gave. Throws Error(kInternal) where they are none.
-  ScoredStep Commit(const TraceScore& scored);
+  Appended Commit(const TraceScores& scores);
   // There will be no scores: the trace is as before Begin.
   void Abandon();
 

@@ -104,7 +104,9 @@ void SessionReactor::FinishWith(CallRecord record) {
                         std::chrono::steady_clock::now() - arrived_)
                         .count();
   if (identity_.on_end) identity_.on_end(record);
-  Finish(grpc::Status(grpc::StatusCode(int(record.status)), record.message));
+  Finish(record.error
+             ? grpc::Status(grpc::StatusCode(int(record.error->code())), record.error->what())
+             : grpc::Status::OK);
 }
 
 // A status sent the usual way would wait behind the replies that nobody reads.

@@ -106,7 +106,7 @@ void SessionService::Take(int64_t bytes, std::function<StreamRequest()> read) {
     pending->number = next_number_++;
     ++unanswered_;
     unanswered_bytes_ += bytes;
-    inbox_.push_back({std::move(pending), std::nullopt});
+    inbox_.push_back({std::move(pending), std::nullopt, {}});
     WakeLocked();
     next = ResumesLocked();
   }
@@ -167,7 +167,7 @@ void SessionService::Tick() {
 
 void SessionService::Post(Event event) {
   std::lock_guard lock(mutex_);
-  if (event.outcome) --in_batcher_;
+  if (event.scores) --in_batcher_;
   inbox_.push_back(std::move(event));
   WakeLocked();
 }
@@ -211,17 +211,14 @@ void SessionService::Run() {
 // Nothing of the stream may be touched behind the sink's End.
 void SessionService::End() {
   lanes_.clear();
-  if (end_status_) {
-    record_.status = end_status_->code();
-    record_.message = end_status_->what();
-  }
+  record_.error = end_status_;
   sink_->End(record_);
 }
 
 void SessionService::Handle(Event& event) {
   if (cancelled_->load(std::memory_order_relaxed)) return;
   if (!event.pending) return ExpireIdle();
-  if (event.outcome) return TakeOutcome(event.pending, std::move(*event.outcome));
+  if (event.scores) return TakeScores(event.pending, *event.scores, event.times);
   Read(event.pending);
 }
 
@@ -354,7 +351,9 @@ void SessionService::Submit(const PendingPtr& pending, Session& session, std::st
   item.priority = Priority::kAppend;
   item.client = parts_.client;
   item.cancelled = cancelled_;
-  item.done = [this, pending](TraceOutcome outcome) { Post({pending, std::move(outcome)}); };
+  item.done = [this, pending](Result<TraceScores> scores, const WorkTimes& times) {
+    Post({pending, std::move(scores), times});
+  };
   {
     std::lock_guard lock(mutex_);
     ++in_batcher_;
@@ -374,23 +373,21 @@ void SessionService::Submit(const PendingPtr& pending, Session& session, std::st
   }
 }
 
-void SessionService::TakeOutcome(const PendingPtr& pending, TraceOutcome outcome) {
+void SessionService::TakeScores(const PendingPtr& pending, const Result<TraceScores>& scores,
+                                const WorkTimes& times) {
   const auto& append = std::get<AppendText>(pending->request.operation);
   Session& session = *lanes_[pending->request.session].session;
   pending->in_batcher = false;
-  record_.queue_us = std::max(record_.queue_us, outcome.queue_us);
-  record_.compute_us = std::max(record_.compute_us, outcome.compute_us);
+  record_.queue_us = std::max(record_.queue_us, times.queue_us);
+  record_.compute_us = std::max(record_.compute_us, times.compute_us);
   const auto refused = ErrorIn([&] {
-    if (outcome.error) {
-      session.Abandon();
-      throw *outcome.error;
-    }
-    const ScoredStep score = session.Commit(outcome.scored);
-    record_.tokens += score.tokens_computed;
-    if (parts_.on_step) parts_.on_step(score);
+    if (!scores.ok()) session.Abandon();
+    const Appended step = session.Commit(scores.value());
+    record_.tokens += step.tokens_computed;
+    if (parts_.on_step) parts_.on_step(step);
     std::optional<std::string> next;
     if (!append.whole_step) next = session.NextStep(append.end_of_step);
-    Reply(*pending, score, next.has_value());
+    Reply(*pending, step, next.has_value());
     if (next) Submit(pending, session, *next);
   });
   if (refused) FailAppend(*pending, session, *refused);
@@ -466,7 +463,7 @@ void SessionService::Fail(Pending& pending, const Error& error) {
   Reply(pending, Error(error.code(), StrCat(where, ": ", error.what())), false);
 }
 
-void SessionService::Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome,
+void SessionService::Reply(Pending& pending, std::variant<Done, Appended, Error> outcome,
                            bool more) {
   const Session* session = Find(pending.request.session);
   StreamReply reply{pending.number, pending.request.session, session ? session->steps() : 0, more,

@@ -14,6 +14,8 @@
 #include <variant>
 #include <vector>
 
+#include "data/result.h"
+#include "data/scores.h"
 #include "serve/batching/batcher.h"
 #include "serve/batching/shares.h"
 #include "serve/service/call_record.h"
@@ -41,7 +43,7 @@ struct StreamParts {
   uint64_t client = 0;  // BatchItem::client
   std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
   // Called after every scored step on a pool's thread, under no lock; may be empty.
-  std::function<void(const ScoredStep&)> on_step;
+  std::function<void(const Appended&)> on_step;
 };
 
 // Where a stream's replies go. The calls come from any thread, under no lock; Send one at a time.
@@ -97,8 +99,9 @@ class SessionService {
     SteadyTime last_used;
   };
   struct Event {
-    PendingPtr pending;                   // null: a tick
-    std::optional<TraceOutcome> outcome;  // of the pending's step; nullopt: a new request
+    PendingPtr pending;                         // null: a tick
+    std::optional<Result<TraceScores>> scores;  // of the pending's step; nullopt: a new request
+    WorkTimes times;                            // of that step
   };
 
   void Post(Event event);
@@ -112,7 +115,8 @@ class SessionService {
   void End();
   void Handle(Event& event);
   void Read(const PendingPtr& pending);
-  void TakeOutcome(const PendingPtr& pending, TraceOutcome outcome);
+  void TakeScores(const PendingPtr& pending, const Result<TraceScores>& scores,
+                  const WorkTimes& times);
   void Advance(std::vector<std::string> ids);
   bool IsFirstEverywhere(const PendingPtr& pending);
   void Leave(const Pending& pending, std::vector<std::string>* ids);
@@ -126,7 +130,7 @@ class SessionService {
   Session& Live(const std::string& id);
   std::string WhyGone(const std::string& id) const;
   Session* Find(const std::string& id);
-  void Reply(Pending& pending, std::variant<Done, ScoredStep, Error> outcome, bool more);
+  void Reply(Pending& pending, std::variant<Done, Appended, Error> outcome, bool more);
   void FailAppend(Pending& pending, Session& session, const Error& error);
   void Fail(Pending& pending, const Error& error);
 

@@ -19,7 +19,7 @@ class WatchedScorer final : public StepScorer {
   WatchedScorer(std::unique_ptr<StepScorer> scorer, OnLost on_lost)
       : scorer_(std::move(scorer)), on_lost_(std::move(on_lost)) {}
 
-  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScores> Score(std::span<const TraceTokens> traces) override {
     if (lost_) throw DeviceLost(*lost_);
     try {
       return scorer_->Score(traces);

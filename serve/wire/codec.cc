@@ -12,7 +12,7 @@ ErrorCode CanonicalCode(int code) {
   return code >= 1 && code <= kLastCode ? ErrorCode(code) : ErrorCode::kInternal;
 }
 
-ScoreLine ToLine(const std::string& id, const v1::TraceScores& message) {
+ScoreLine ToScoreLine(const std::string& id, const v1::TraceScores& message) {
   if (message.scores_size() == 0 ||
       (message.label_probs_size() != 0 && message.label_probs_size() != message.scores_size())) {
     throw Error(ErrorCode::kDataLoss,
@@ -21,10 +21,11 @@ ScoreLine ToLine(const std::string& id, const v1::TraceScores& message) {
   }
   ScoreLine line;
   line.id = id;
-  line.scores.assign(message.scores().begin(), message.scores().end());
-  for (const auto& probs : message.label_probs()) line.label_probs.push_back(ToProbs(probs));
+  line.scores.p_correct.assign(message.scores().begin(), message.scores().end());
+  for (const auto& probs : message.label_probs()) line.scores.label_probs.push_back(ToProbs(probs));
   line.aggregate = ToAggregates(message.aggregate());
-  line.first_error = message.first_error();
+  if (message.first_error() >= 0) line.first_error = message.first_error();
+  line.tokens = message.tokens();
   return line;
 }
 
@@ -60,13 +61,9 @@ Error ToError(const v1::TraceError& message) {
   return Error(CanonicalCode(message.code()), message.message());
 }
 
-void ToMessage(ErrorCode code, const std::string& what, v1::TraceError* message) {
-  message->set_code(int(code));
-  message->set_message(what);
-}
-
-TraceAnswer MakeErrorAnswer(std::string id, const Error& error) {
-  return {MakeErrorLine(std::move(id), error.what()), 0, error.code()};
+void ToMessage(const Error& error, v1::TraceError* message) {
+  message->set_code(int(error.code()));
+  message->set_message(error.what());
 }
 
 Trace ToTrace(const v1::Trace& message) {
@@ -84,12 +81,12 @@ void ToMessage(const Trace& trace, v1::Trace* message) {
   for (const Step& step : trace.steps) message->add_steps(step.text);
 }
 
-TraceAnswer ToAnswer(const v1::TraceResult& message) {
+ScoreLine ToScoreLine(const v1::TraceResult& message) {
   switch (message.outcome_case()) {
     case v1::TraceResult::kScores:
-      return {ToLine(message.id(), message.scores()), message.scores().tokens(), ErrorCode{}};
+      return ToScoreLine(message.id(), message.scores());
     case v1::TraceResult::kError:
-      return MakeErrorAnswer(message.id(), ToError(message.error()));
+      return MakeErrorLine(message.id(), ToError(message.error()));
     case v1::TraceResult::OUTCOME_NOT_SET:
       break;
   }
@@ -97,18 +94,18 @@ TraceAnswer ToAnswer(const v1::TraceResult& message) {
               StrCat("answer for trace ", message.id(), ": neither scores nor an error"));
 }
 
-void ToMessage(const TraceAnswer& answer, v1::TraceResult* message) {
-  const ScoreLine& line = answer.line;
+void ToMessage(const ScoreLine& line, v1::TraceResult* message) {
   message->set_id(line.id);
-  if (line.error) {
-    return ToMessage(answer.code, *line.error, message->mutable_error());
-  }
+  if (line.error) return ToMessage(*line.error, message->mutable_error());
   v1::TraceScores* scores = message->mutable_scores();
-  scores->mutable_scores()->Assign(line.scores.begin(), line.scores.end());
-  for (const LabelProbs& probs : line.label_probs) ToMessage(probs, scores->add_label_probs());
+  const std::vector<float>& p_correct = line.scores.p_correct;
+  scores->mutable_scores()->Assign(p_correct.begin(), p_correct.end());
+  for (const LabelProbs& probs : line.scores.label_probs) {
+    ToMessage(probs, scores->add_label_probs());
+  }
   ToMessage(line.aggregate, scores->mutable_aggregate());
-  scores->set_first_error(line.first_error);
-  scores->set_tokens(answer.tokens);
+  scores->set_first_error(line.first_error.value_or(-1));
+  scores->set_tokens(line.tokens);
 }
 
 ModelDescription ToDescription(const v1::Model& m) {

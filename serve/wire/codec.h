@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "data/error.h"
 #include "data/metrics/aggregates.h"
@@ -14,22 +13,13 @@
 
 namespace prm {
 
-// The scores of one trace, or why it has none.
-struct TraceAnswer {
-  ScoreLine line;
-  int tokens = 0;    // 0 where line.error is set
-  ErrorCode code{};  // of line.error
-};
-
-TraceAnswer MakeErrorAnswer(std::string id, const Error& error);
-
 Trace ToTrace(const v1::Trace& message);
 void ToMessage(const Trace& trace, v1::Trace* message);
 
 // Throws Error(kDataLoss) for an answer without outcome or with as many label probabilities as
 // neither none nor its scores. A code outside the canonical ones becomes kInternal.
-TraceAnswer ToAnswer(const v1::TraceResult& message);
-void ToMessage(const TraceAnswer& answer, v1::TraceResult* message);
+ScoreLine ToScoreLine(const v1::TraceResult& message);
+void ToMessage(const ScoreLine& line, v1::TraceResult* message);
 
 LabelProbs ToProbs(const v1::LabelProbabilities& message);
 void ToMessage(const LabelProbs& probs, v1::LabelProbabilities* message);
@@ -39,7 +29,7 @@ void ToMessage(const Aggregates& aggregates, v1::Aggregates* message);
 
 // A code outside the canonical ones becomes kInternal.
 Error ToError(const v1::TraceError& message);
-void ToMessage(ErrorCode code, const std::string& what, v1::TraceError* message);
+void ToMessage(const Error& error, v1::TraceError* message);
 
 ModelDescription ToDescription(const v1::Model& message);
 void ToMessage(const ModelDescription& description, v1::Model* message);

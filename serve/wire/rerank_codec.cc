@@ -47,7 +47,7 @@ class Reading {
   }
 
   ScoreLine Line(const v1::TraceResult& message, size_t index) const {
-    const ScoreLine line = ToAnswer(message).line;
+    ScoreLine line = ToScoreLine(message);
     const size_t steps = asked_.candidates[index].steps.size();
     if (!line.error && line.scores.size() != steps) {
       Refuse(
@@ -113,12 +113,11 @@ void ToMessage(const RerankInput& input, v1::RerankRequest* message) {
   }
 }
 
-void ToMessage(const RerankResult& result, std::span<const TraceAnswer> answers,
-               v1::RerankResponse* message) {
+void ToMessage(const RerankResult& result, v1::RerankResponse* message) {
   message->set_id(result.id);
-  for (size_t i = 0; i < answers.size(); ++i) {
+  for (size_t i = 0; i < result.candidates.size(); ++i) {
     v1::CandidateResult* out = message->add_candidates();
-    ToMessage(answers[i], out->mutable_result());
+    ToMessage(result.candidates[i], out->mutable_result());
     if (!result.answers[i]) continue;
     out->set_answer(result.answers[i]->text);
     out->set_answer_source(std::string(AnswerSourceName(result.answers[i]->source)));

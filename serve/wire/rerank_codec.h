@@ -1,8 +1,6 @@
 // Where the messages of Rerank meet structs; the server and the client share it.
 #pragma once
 
-#include <span>
-
 #include "data/metrics/aggregates.h"
 #include "data/records/rerank_file.h"
 #include "serve/wire/codec.h"
@@ -19,9 +17,7 @@ struct RerankInput {
 RerankInput ToRerankInput(const v1::RerankRequest& message);
 void ToMessage(const RerankInput& input, v1::RerankRequest* message);
 
-// answers [N]: those whose lines were ranked.
-void ToMessage(const RerankResult& result, std::span<const TraceAnswer> answers,
-               v1::RerankResponse* message);
+void ToMessage(const RerankResult& result, v1::RerankResponse* message);
 // Throws Error(kDataLoss) for an answer that does not fit the `asked` problem: another id or number
 // of candidates, other numbers of scores than steps, indices of candidates that are not there.
 RerankResult ToRerankResult(const v1::RerankResponse& message, const RerankProblem& asked);

@@ -58,34 +58,34 @@ void Fill(const Error&, v1::StreamRequest*) {}
 
 void Fill(const Done&, v1::StreamReply* message) { message->mutable_done(); }
 
-void Fill(const ScoredStep& score, v1::StreamReply* message) {
+void Fill(const Appended& step, v1::StreamReply* message) {
   v1::StepScore* out = message->mutable_score();
-  out->set_index(score.index);
-  out->set_p_correct(score.p_correct);
-  if (score.label_probs) ToMessage(*score.label_probs, out->mutable_label_probs());
-  ToMessage(score.aggregate, out->mutable_aggregate());
-  out->set_first_error(score.first_error);
-  out->set_tokens(score.tokens);
-  out->set_tokens_computed(score.tokens_computed);
-  out->set_tokens_reused(score.tokens_reused);
-  out->set_advice(score.prune() ? v1::ADVICE_PRUNE : v1::ADVICE_CONTINUE);
+  out->set_index(step.index);
+  out->set_p_correct(step.score.p_correct);
+  if (step.score.label_probs) ToMessage(*step.score.label_probs, out->mutable_label_probs());
+  ToMessage(step.aggregate, out->mutable_aggregate());
+  out->set_first_error(step.first_error.value_or(-1));
+  out->set_tokens(step.tokens);
+  out->set_tokens_computed(step.tokens_computed);
+  out->set_tokens_reused(step.tokens_reused);
+  out->set_advice(step.prune() ? v1::ADVICE_PRUNE : v1::ADVICE_CONTINUE);
 }
 
 void Fill(const Error& error, v1::StreamReply* message) {
-  ToMessage(error.code(), error.what(), message->mutable_error());
+  ToMessage(error, message->mutable_error());
 }
 
-ScoredStep ToScore(const v1::StepScore& message) {
-  ScoredStep score;
-  score.index = message.index();
-  score.p_correct = message.p_correct();
-  if (message.has_label_probs()) score.label_probs = ToProbs(message.label_probs());
-  score.aggregate = ToAggregates(message.aggregate());
-  score.first_error = message.first_error();
-  score.tokens = message.tokens();
-  score.tokens_computed = message.tokens_computed();
-  score.tokens_reused = message.tokens_reused();
-  return score;
+Appended ToAppended(const v1::StepScore& message) {
+  Appended step;
+  step.index = message.index();
+  step.score.p_correct = message.p_correct();
+  if (message.has_label_probs()) step.score.label_probs = ToProbs(message.label_probs());
+  step.aggregate = ToAggregates(message.aggregate());
+  if (message.first_error() >= 0) step.first_error = message.first_error();
+  step.tokens = message.tokens();
+  step.tokens_computed = message.tokens_computed();
+  step.tokens_reused = message.tokens_reused();
+  return step;
 }
 
 }  // namespace
@@ -135,7 +135,7 @@ StreamReply ToReply(const v1::StreamReply& message) {
     case v1::StreamReply::kDone:
       return reply;
     case v1::StreamReply::kScore:
-      reply.outcome = ToScore(message.score());
+      reply.outcome = ToAppended(message.score());
       return reply;
     case v1::StreamReply::kError:
       reply.outcome = ToError(message.error());

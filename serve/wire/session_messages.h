@@ -8,7 +8,7 @@
 
 #include "data/error.h"
 #include "data/metrics/aggregates.h"
-#include "data/trace.h"
+#include "data/scores.h"
 
 namespace prm {
 
@@ -17,20 +17,6 @@ struct SessionOptions {
   std::string problem;
   std::optional<double> threshold;  // in [0, 1]; nullopt: the model's
   std::string step_delimiter;       // empty: that of the model's format
-};
-
-// One step's score, and what it makes of the trace so far.
-struct ScoredStep {
-  int index = 0;
-  float p_correct = 0;
-  std::optional<LabelProbs> label_probs;  // nullopt where the model has no four labels
-  Aggregates aggregate;                   // of all steps so far
-  int first_error = -1;                   // first step below the session's threshold; -1: none yet
-  int tokens = 0;                         // of the trace so far
-  int64_t tokens_computed = 0, tokens_reused = 0;  // for this step
-
-  // Whether a generator had better give this trace up.
-  bool prune() const { return first_error >= 0; }
 };
 
 struct StreamLimits {
@@ -70,14 +56,27 @@ struct StreamRequest {
       operation;
 };
 
+// The outcomes of a request. Done: it was carried out and has no score to show.
 struct Done {};
+// A step was added to the session's trace.
+struct Appended {
+  int index = 0;  // of the step
+  StepScore score;
+  Aggregates aggregate;                            // of all steps so far
+  std::optional<int> first_error;                  // below the session's threshold; nullopt: none
+  int tokens = 0;                                  // of the trace so far
+  int64_t tokens_computed = 0, tokens_reused = 0;  // for this step
+
+  // Whether a generator should give this trace up.
+  bool prune() const { return first_error.has_value(); }
+};
 
 struct StreamReply {
   int64_t request = 0;  // the request's number on its stream, from 0
   std::string session;  // empty where the request could not be read
   int steps = 0;        // scored steps of the session
   bool more = false;    // the request gets another reply
-  std::variant<Done, ScoredStep, Error> outcome;
+  std::variant<Done, Appended, Error> outcome;
 };
 
 }  // namespace prm

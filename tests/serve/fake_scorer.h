@@ -19,7 +19,7 @@
 namespace prm {
 
 // Depends on every id up to the read, as a causal model does.
-inline StepScores FakeScores(const TraceTokens& trace) {
+inline TraceScores FakeScores(const TraceTokens& trace) {
   std::vector<LabelProbs> probs;
   Fnv1a hash;
   size_t next = 0;
@@ -36,7 +36,7 @@ inline StepScores FakeScores(const TraceTokens& trace) {
     probs.push_back(weight);
     ++next;
   }
-  return ScoresOf(std::move(probs));
+  return TraceScores::Of(std::move(probs));
 }
 
 // Lets a test hold scorers inside Score and see how many arrived. Any thread.
@@ -90,16 +90,18 @@ class FakeScorer : public StepScorer {
     known_.clear();
   }
 
-  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScores> Score(std::span<const TraceTokens> traces) override {
     if (on_score) on_score(traces);
     if (gate_) gate_->Pass();
-    std::vector<TraceScore> result;
+    std::vector<TraceScores> result;
     for (const TraceTokens& trace : traces) {
       for (TokenId id : trace.ids) {
         if (id == kPoison) throw Error(ErrorCode::kInvalidArgument, "poisoned trace");
       }
       const int64_t computed = TokensToCompute(trace);
-      result.push_back({FakeScores(trace), computed, int64_t(trace.ids.size()) - computed});
+      TraceScores& scores = result.emplace_back(FakeScores(trace));
+      scores.tokens_computed = computed;
+      scores.tokens_reused = int64_t(trace.ids.size()) - computed;
       tokens_computed += computed;
       if (ReusesPrefixOf(trace)) Remember(trace);
     }

@@ -39,7 +39,7 @@ class NaiveStream {
   const std::vector<StreamReply>& expected() const { return expected_; }
 
  private:
-  void Reply(std::variant<Done, ScoredStep, Error> outcome, bool more = false) {
+  void Reply(std::variant<Done, Appended, Error> outcome, bool more = false) {
     const auto found = sessions_.find(session_);
     const int steps = found == sessions_.end() ? 0 : int(found->second.steps.size());
     expected_.push_back({number_, session_, steps, more, std::move(outcome)});
@@ -126,20 +126,19 @@ class NaiveStream {
     std::erase_if(steps, [](const std::string& step) { return IsBlank(step); });
     return steps;
   }
-  ScoredStep ScoreOf(const NaiveSession& s) const {
+  Appended ScoreOf(const NaiveSession& s) const {
     Trace trace;
     trace.problem = s.problem;
     for (const std::string& step : s.steps) trace.steps.push_back({step, {}, {}});
     const TraceTokens tokens = TokenizeTrace(rules_.format, rules_.tokenizer, trace);
-    const StepScores scores = FakeScores(tokens);
-    ScoredStep score;
-    score.index = int(s.steps.size()) - 1;
-    score.p_correct = scores.p_correct.back();
-    score.label_probs = scores.label_probs.back();
-    score.aggregate = Aggregate(scores.p_correct);
-    score.first_error = FirstErrorBelow(scores.p_correct, s.threshold);
-    score.tokens = int(tokens.ids.size());
-    return score;
+    const TraceScores scores = FakeScores(tokens);
+    Appended step;
+    step.index = int(s.steps.size()) - 1;
+    step.score = scores.step(size_t(step.index));
+    step.aggregate = Aggregate(scores.p_correct);
+    step.first_error = FirstErrorBelow(scores.p_correct, s.threshold);
+    step.tokens = int(tokens.ids.size());
+    return step;
   }
 
   const SessionRules& rules_;

@@ -73,12 +73,12 @@ inline ScoreLine OfflineLine(const Trace& trace) {
 
 // What a client of either kind answers to the traces.
 template <class Client = ScoringClient>
-std::vector<TraceAnswer> AskAll(const ClientOptions& options, const std::vector<Trace>& traces) {
-  std::vector<TraceAnswer> answers;
-  Client client(options, [&](TraceAnswer answer) { answers.push_back(std::move(answer)); });
+std::vector<ScoreLine> AskAll(const ClientOptions& options, const std::vector<Trace>& traces) {
+  std::vector<ScoreLine> lines;
+  Client client(options, [&](ScoreLine line) { lines.push_back(std::move(line)); });
   for (const Trace& trace : traces) client.Add(trace);
   client.Flush();
-  return answers;
+  return lines;
 }
 
 }  // namespace prm

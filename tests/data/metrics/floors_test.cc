@@ -131,13 +131,13 @@ TEST(TextFreeFloors, AreTheRecordedOnesOnDev) {
   EXPECT_NEAR(*floors.whole_auroc, 0.709, 0.001);
 }
 
-std::vector<ScoredTrace> Scored(std::span<const Trace> train, std::span<const Trace> test,
-                                Floor floor) {
+std::vector<LabelledScores> Scored(std::span<const Trace> train, std::span<const Trace> test,
+                                   Floor floor) {
   const auto scores = TextFreeScores(train, test, floor);
-  std::vector<ScoredTrace> scored;
+  std::vector<LabelledScores> scored;
   for (size_t t = 0; t < test.size(); ++t) {
     scored.push_back(LabelsOf(test[t]));
-    scored.back().p_correct = (*scores)[t];
+    scored.back().scores.p_correct = (*scores)[t];
   }
   return scored;
 }

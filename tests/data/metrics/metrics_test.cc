@@ -16,10 +16,11 @@
 namespace prm {
 namespace {
 
-ScoredTrace Scored(std::vector<LabelSet> labels, std::vector<float> p, std::optional<int> first) {
-  ScoredTrace t;
+LabelledScores Scored(std::vector<LabelSet> labels, std::vector<float> p,
+                      std::optional<int> first) {
+  LabelledScores t;
   t.labels = std::move(labels);
-  t.p_correct = std::move(p);
+  t.scores.p_correct = std::move(p);
   t.first_error = first;
   return t;
 }
@@ -48,7 +49,7 @@ TEST(Calibration, BinsAreClosedBelowAndTheLastAlsoAbove) {
 }
 
 TEST(FirstErrorF1, IsTheHarmonicMeanOfBothHitRatesAndSkipsTheUndecidable) {
-  const std::vector<ScoredTrace> traces = {
+  const std::vector<LabelledScores> traces = {
       Scored({kGood, kBad}, {0.9f, 0.2f}, 1),       // hit
       Scored({kBad, kGood}, {0.9f, 0.2f}, 0),       // miss
       Scored({kGood, kGood}, {0.9f, 0.9f}, -1),     // hit
@@ -65,10 +66,10 @@ TEST(Metrics, AScoreThatIsNotFiniteIsNamedByEachOfThem) {
   for (const float bad : {NAN, INFINITY, -INFINITY}) {
     const std::vector<float> scores = {0.5f, bad, 0.25f};
     const std::vector<bool> labels = {true, false, true};
-    const std::vector<ScoredTrace> traces = {Scored({kGood}, {0.5f}, -1),
-                                             Scored({kGood, kBad, kGood}, scores, 1)};
-    std::vector<ScoredTrace> labelled = {traces[0]};
-    labelled[0].label_probs = {{0.5f, 0.0f, bad, 0.0f}};
+    const std::vector<LabelledScores> traces = {Scored({kGood}, {0.5f}, -1),
+                                                Scored({kGood, kBad, kGood}, scores, 1)};
+    std::vector<LabelledScores> labelled = {traces[0]};
+    labelled[0].scores.label_probs = {{0.5f, 0.0f, bad, 0.0f}};
     for (const auto& [metric, says] : std::vector<std::pair<std::function<void()>, std::string>>{
              {[&] { Auroc(scores, labels); }, "score 1 of 3"},
              {[&] { AveragePrecision(scores, labels); }, "score 1 of 3"},
@@ -86,10 +87,11 @@ TEST(Metrics, AScoreThatIsNotFiniteIsNamedByEachOfThem) {
 }
 
 // Every threshold that could matter: below, between and above the scores.
-double BestF1(const std::vector<ScoredTrace>& traces) {
+double BestF1(const std::vector<LabelledScores>& traces) {
   std::set<double> thresholds = {0.0, 2.0};
-  for (const ScoredTrace& trace : traces) {
-    for (const float p : trace.p_correct) thresholds.insert({double(p), std::nextafter(p, 2.0f)});
+  for (const LabelledScores& trace : traces) {
+    for (const float p : trace.scores.p_correct)
+      thresholds.insert({double(p), std::nextafter(p, 2.0f)});
   }
   double best = 0;
   for (const double t : thresholds) best = std::max(best, FirstErrorF1(traces, t).f1.value_or(0));
@@ -101,11 +103,11 @@ TEST(TuneThreshold, NoOtherThresholdIsBetter) {
   for (int round = 0; round < 300; ++round) {
     // Few distinct scores make ties, many make thresholds that a grid misses.
     const uint32_t distinct = round % 2 ? 7 : 1u << 30;
-    std::vector<ScoredTrace> traces(1 + random() % 12);
-    for (ScoredTrace& trace : traces) {
-      trace.p_correct.resize(1 + random() % 5);
-      for (float& p : trace.p_correct) p = float(random() % distinct) / float(distinct);
-      const int error = int(random() % (trace.p_correct.size() + 2)) - 2;
+    std::vector<LabelledScores> traces(1 + random() % 12);
+    for (LabelledScores& trace : traces) {
+      trace.scores.p_correct.resize(1 + random() % 5);
+      for (float& p : trace.scores.p_correct) p = float(random() % distinct) / float(distinct);
+      const int error = int(random() % (trace.scores.p_correct.size() + 2)) - 2;
       if (error >= -1) trace.first_error = error;
     }
     const double threshold = TuneThreshold(traces);
@@ -125,17 +127,17 @@ TEST(TuneThreshold, LiesInTheMiddleOfTheLowestBestPlace) {
 }
 
 TEST(Evaluate, TellsHowManyFirstErrorsAreUndecidable) {
-  const std::vector<ScoredTrace> traces = {Scored({kGood, {}}, {0.9f, 0.9f}, std::nullopt),
-                                           Scored({kGood}, {0.9f}, -1),
-                                           Scored({{}}, {0.9f}, std::nullopt)};
+  const std::vector<LabelledScores> traces = {Scored({kGood, {}}, {0.9f, 0.9f}, std::nullopt),
+                                              Scored({kGood}, {0.9f}, -1),
+                                              Scored({{}}, {0.9f}, std::nullopt)};
   EXPECT_EQ(Evaluate(traces, {}).first_error_undecidable, 2);
 }
 
 TEST(Evaluate, TheThresholdIsTunedOnDevOnly) {
-  const std::vector<ScoredTrace> dev = {Scored({kGood, kBad}, {0.75f, 0.6f}, 1),
-                                        Scored({kGood}, {0.8f}, -1)};
-  const std::vector<ScoredTrace> test = {Scored({kGood, kBad}, {0.9f, 0.55f}, 1),
-                                         Scored({kGood}, {0.95f}, -1)};
+  const std::vector<LabelledScores> dev = {Scored({kGood, kBad}, {0.75f, 0.6f}, 1),
+                                           Scored({kGood}, {0.8f}, -1)};
+  const std::vector<LabelledScores> test = {Scored({kGood, kBad}, {0.9f, 0.55f}, 1),
+                                            Scored({kGood}, {0.95f}, -1)};
   const EvalReport tuned = Evaluate(test, dev), untuned = Evaluate(test, {});
   EXPECT_NEAR(*tuned.threshold, 0.675, 1e-7) << "between the scores 0.6 and 0.75 of dev";
   EXPECT_DOUBLE_EQ(*tuned.f1_tuned, 1.0);
@@ -145,8 +147,8 @@ TEST(Evaluate, TheThresholdIsTunedOnDevOnly) {
 }
 
 TEST(Evaluate, ACheckpointsThresholdIsUsedUnlessOneIsTuned) {
-  const std::vector<ScoredTrace> test = {Scored({kGood, kBad}, {0.9f, 0.55f}, 1),
-                                         Scored({kGood}, {0.58f}, -1)};
+  const std::vector<LabelledScores> test = {Scored({kGood, kBad}, {0.9f, 0.55f}, 1),
+                                            Scored({kGood}, {0.58f}, -1)};
   const EvalReport at_checkpoint = Evaluate(test, {}, 0.6), unknown = Evaluate(test, {});
   EXPECT_DOUBLE_EQ(*at_checkpoint.checkpoint_threshold, 0.6);
   EXPECT_DOUBLE_EQ(*at_checkpoint.threshold, 0.6);
@@ -162,19 +164,20 @@ TEST(Evaluate, ACheckpointsThresholdIsUsedUnlessOneIsTuned) {
 }
 
 TEST(Evaluate, SetsThatAreNeitherRightNorWrongAreNotJudged) {
-  ScoredTrace trace = Scored({LabelSet::Correct(), LabelSet::Wrong(), {}}, {0.9f, 0.2f, 0.5f}, 1);
+  LabelledScores trace =
+      Scored({LabelSet::Correct(), LabelSet::Wrong(), {}}, {0.9f, 0.2f, 0.5f}, 1);
   const EvalReport report = Evaluate({&trace, 1}, {});
   EXPECT_EQ(report.steps, 2);
   EXPECT_DOUBLE_EQ(*report.step_auroc, 1.0);
 }
 
 TEST(Evaluate, RedundancyAndMacroF1CountOnlyWhereNecessityIsKnown) {
-  ScoredTrace known = Scored({kGood, LabelSet(StepLabel::kCorrectRedundant)}, {0.9f, 0.9f}, -1);
-  known.label_probs = {{0.8f, 0.1f, 0.1f, 0.0f}, {0.2f, 0.7f, 0.1f, 0.0f}};
-  ScoredTrace unknown = known;
+  LabelledScores known = Scored({kGood, LabelSet(StepLabel::kCorrectRedundant)}, {0.9f, 0.9f}, -1);
+  known.scores.label_probs = {{0.8f, 0.1f, 0.1f, 0.0f}, {0.2f, 0.7f, 0.1f, 0.0f}};
+  LabelledScores unknown = known;
   unknown.necessity_known = false;
-  std::swap(unknown.label_probs[0], unknown.label_probs[1]);
-  const std::vector<ScoredTrace> both = {known, unknown};
+  std::swap(unknown.scores.label_probs[0], unknown.scores.label_probs[1]);
+  const std::vector<LabelledScores> both = {known, unknown};
   const EvalReport report = Evaluate(both, {});
   EXPECT_DOUBLE_EQ(*report.redundancy_auroc, 1.0);
   EXPECT_DOUBLE_EQ(*report.macro_f1, 1.0);
@@ -213,15 +216,15 @@ TEST(Metrics, EqualIndependentCodeOnRealScores) {
       ReadFile(SharedData() / "metrics/reference.json"))["rprm_scores_vs_gold"];
   std::vector<float> p;
   std::vector<bool> correct;
-  std::vector<ScoredTrace> traces;
+  std::vector<LabelledScores> traces;
   LineReader reader(SharedData() / "metrics/rprm_scores_vs_gold.jsonl.xz");
   for (std::string_view line; reader.Next(&line);) {
     const auto json = nlohmann::json::parse(line);
-    ScoredTrace trace;
+    LabelledScores trace;
     for (size_t s = 0; s < json["scores"].size(); ++s) {
-      trace.p_correct.push_back(json["scores"][s].get<float>());
+      trace.scores.p_correct.push_back(json["scores"][s].get<float>());
       trace.labels.push_back(json["correct"][s].get<int>() ? kGood : kBad);
-      p.push_back(trace.p_correct.back());
+      p.push_back(trace.scores.p_correct.back());
       correct.push_back(trace.labels.back() == kGood);
     }
     trace.first_error = json["first_error"].get<int>();

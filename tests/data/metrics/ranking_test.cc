@@ -76,9 +76,11 @@ TEST(Ranking, DoubtfulIsWhoWonAVoteByAWayWithALikelyWrongStep) {
   const Ranking ranking = RankCandidates(candidates);
   ASSERT_EQ(ranking.majority, 0);
   ASSERT_EQ(ranking.weighted, 2);
-  EXPECT_THAT(DoubtfulWinners(candidates, ranking, std::vector{2, -1, 0, 0, 0}), ElementsAre(0, 2));
-  EXPECT_THAT(DoubtfulWinners(candidates, ranking, std::vector{-1, -1, -1, 0, 0}), IsEmpty());
-  EXPECT_THROW(DoubtfulWinners(candidates, ranking, std::vector{-1}), Error);
+  using FirstErrors = std::vector<std::optional<int>>;
+  const FirstErrors some = {2, {}, 0, 0, 0}, none = {{}, {}, {}, 0, 0};
+  EXPECT_THAT(DoubtfulWinners(candidates, ranking, some), ElementsAre(0, 2));
+  EXPECT_THAT(DoubtfulWinners(candidates, ranking, none), IsEmpty());
+  EXPECT_THROW(DoubtfulWinners(candidates, ranking, FirstErrors(1)), Error);
 }
 
 TEST(Ranking, WeightedSumsTheChosenAggregatePerAnswer) {

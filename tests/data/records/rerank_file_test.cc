@@ -71,10 +71,10 @@ TEST(RerankFile, CandidateBecomesATraceWithItsNumber) {
 
 TEST(RerankFile, ResultLineHasTheFieldsOfTheFormat) {
   std::vector<ScoreLine> lines;
-  lines.push_back(MakeScoreLine("p1/0", StepScores{{0.5f, 0.25f}, {}}, 0.5));
-  lines.push_back(MakeScoreLine("p1/1", StepScores{{0.75f}, {}}, 0.5));
-  lines.push_back(MakeErrorLine("p1/2", "too long"));
-  lines.push_back(MakeScoreLine("p1/3", StepScores{{0.75f}, {}}, 0.5));
+  lines.push_back(MakeScoreLine("p1/0", TraceScores{{0.5f, 0.25f}, {}}, 0.5));
+  lines.push_back(MakeScoreLine("p1/1", TraceScores{{0.75f}, {}}, 0.5));
+  lines.push_back(MakeErrorLine("p1/2", Error(ErrorCode::kInvalidArgument, "too long")));
+  lines.push_back(MakeScoreLine("p1/3", TraceScores{{0.75f}, {}}, 0.5));
   const auto json =
       nlohmann::json::parse(RerankResultToJson(RankProblem(Problem(), std::move(lines))));
   const auto order = nlohmann::json::array({1, 3, 0});
@@ -109,7 +109,7 @@ TEST(RerankFile, TiesAndDoubtfulWinnersAreNamed) {
                          "here");
   std::vector<ScoreLine> lines;
   for (const float score : {0.75f, 0.75f, 0.25f}) {
-    lines.push_back(MakeScoreLine("q", StepScores{{score}, {}}, 0.5));
+    lines.push_back(MakeScoreLine("q", TraceScores{{score}, {}}, 0.5));
   }
   const auto json = nlohmann::json::parse(RerankResultToJson(RankProblem(problem, lines)));
   const auto tied = nlohmann::json::array({0, 1});
@@ -122,7 +122,7 @@ TEST(RerankFile, ChoiceThatCannotBeMadeIsNull) {
   const RerankProblem problem =
       ParseRerankProblem(R"({"id":"q","problem":"?","candidates":[{"steps":["Hm."]}]})", "here");
   std::vector<ScoreLine> lines;
-  lines.push_back(MakeErrorLine("q/0", "no"));
+  lines.push_back(MakeErrorLine("q/0", Error(ErrorCode::kInvalidArgument, "no")));
   const auto json = nlohmann::json::parse(RerankResultToJson(RankProblem(problem, lines)));
   EXPECT_TRUE(json["ranking"]["min"].is_array() && json["ranking"]["min"].empty());
   for (const auto& choice : json["choice"]) EXPECT_TRUE(choice.is_null());

@@ -16,14 +16,14 @@ using ::testing::HasSubstr;
 TEST(ScoreOutput, WritesItsLinesWithFinishOnly) {
   const TempFolder folder;
   const auto path = folder.Write("scores.jsonl", "before");
-  const ScoreLine line = MakeScoreLine("a", StepScores{{0.5f}, {}}, 0.5);
+  const ScoreLine line = MakeScoreLine("a", TraceScores{{0.5f}, {}}, 0.5);
   {
     ScoreOutput out(path);
-    out.Write(line, 3);
+    out.Write(line);
   }
   EXPECT_EQ(ReadText(path), "before");
   ScoreOutput out(path);
-  out.Write(line, 3);
+  out.Write(line);
   out.Finish();
   EXPECT_EQ(ReadText(path), ScoreLineToJson(line) + "\n");
 }
@@ -32,8 +32,8 @@ TEST(ScoreOutput, ATraceWithoutScoresIsAnErrorAfterAllLinesAreWritten) {
   const TempFolder folder;
   const auto path = folder / "scores.jsonl";
   ScoreOutput out(path);
-  out.Write(MakeErrorLine("a", "too long"), 0);
-  out.Write(MakeScoreLine("b", StepScores{{0.5f}, {}}, 0.5), 3);
+  out.Write(MakeErrorLine("a", Error(ErrorCode::kInvalidArgument, "too long")));
+  out.Write(MakeScoreLine("b", TraceScores{{0.5f}, {}}, 0.5));
   EXPECT_THAT(MessageOf([&] { out.Finish(); }, ErrorCode::kInvalidArgument),
               AllOf(HasSubstr("1 of 2 traces"), HasSubstr(path.string())));
   EXPECT_THAT(ReadText(path), AllOf(HasSubstr("too long"), HasSubstr("\"b\"")));

@@ -127,7 +127,7 @@ double WorstDifference(const GoldenModel& model, const json& golden, size_t batc
   size_t trace = 0;
   const auto all = GoldenBatches(model.config.vocab_size);
   for (size_t b = 0; b < std::min(batches, all.size()); ++b) {
-    for (const StepScores& scores : ScoreSteps(decoder, model.head, all[b])) {
+    for (const TraceScores& scores : ScoreSteps(decoder, model.head, all[b])) {
       const json& expected = golden.at(trace++);
       EXPECT_EQ(scores.p_correct.size(), expected.size());
       for (size_t s = 0; s < expected.size(); ++s) {

@@ -87,7 +87,7 @@ TEST_F(ImportTest, ACheckpointDescribesTheModelAndScoresIt) {
   trace.steps = {{"a", {}, {}}, {"b", {}, {}}};
   const TraceTokens tokens = TokenizeTrace(scorer->format(), scorer->tokenizer(), trace);
   EXPECT_EQ(scorer->tokenizer().Decode(tokens.ids), "Q: p\na|\nb|");
-  const StepScores scores = scorer->Score({&tokens, 1})[0].scores;
+  const TraceScores scores = scorer->Score({&tokens, 1})[0];
   ASSERT_EQ(scores.p_correct.size(), 2u);
   EXPECT_TRUE(scores.label_probs.empty()) << "two classes say nothing of redundancy";
   // By hand: softmax of the head on the hidden state, class 1.
@@ -252,7 +252,7 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   trace.steps = {{"ab", {}, {}}, {"c", {}, {}}};
   const TraceTokens tokens = TokenizeTrace(scorer->format(), scorer->tokenizer(), trace);
   ASSERT_EQ(scorer->tokenizer().Decode(tokens.ids), "Q: p\nab|\nc|");
-  const StepScores scores = scorer->Score({&tokens, 1})[0].scores;
+  const TraceScores scores = scorer->Score({&tokens, 1})[0];
   // By hand: all logits of both models. The prompt's open text belongs to the first step.
   TraceTokens all{tokens.ids, {}};
   for (int32_t t = 0; t < int32_t(all.ids.size()); ++t) all.step_reads.push_back(t);
@@ -270,9 +270,9 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   }
   EXPECT_NE(scores.p_correct[0], scores.p_correct[1]);
   const TraceTokens unread{tokens.ids, {}, tokens.steps_begin};
-  EXPECT_TRUE(scorer->Score({&unread, 1})[0].scores.p_correct.empty());
+  EXPECT_TRUE(scorer->Score({&unread, 1})[0].p_correct.empty());
   const std::vector<TraceTokens> both = {unread, tokens};
-  EXPECT_EQ(scorer->Score(both)[1].scores.p_correct.size(), 2u);
+  EXPECT_EQ(scorer->Score(both)[1].size(), 2u);
 }
 
 TEST_F(ImportTest, ScorersOfAListShareOneModelAndEachRunsOnAThreadOfItsOwn) {
@@ -285,11 +285,11 @@ TEST_F(ImportTest, ScorersOfAListShareOneModelAndEachRunsOnAThreadOfItsOwn) {
   trace.problem = "one";
   for (const char* text : {"two", "three"}) trace.steps.emplace_back().text = text;
   const TraceTokens tokens = TokenizeTrace(alone->format(), alone->tokenizer(), trace);
-  const StepScores expected = alone->Score({&tokens, 1})[0].scores;
+  const TraceScores expected = alone->Score({&tokens, 1})[0];
   std::vector<std::thread> threads;
   for (const auto& scorer : scorers) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 50; ++i) EXPECT_EQ(scorer->Score({&tokens, 1})[0].scores, expected);
+      for (int i = 0; i < 50; ++i) EXPECT_EQ(scorer->Score({&tokens, 1})[0], expected);
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -323,7 +323,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
   base_.clear();
   Import();
   const TraceTokens tokens{{81, 58, 32, 112, 10, 97, 124}, {6}};
-  const float before = plain()->Score({&tokens, 1})[0].scores.p_correct[0];
+  const float before = plain()->Score({&tokens, 1})[0].p_correct[0];
   fs::rename(Folder(), folder_ / "base");
   fs::create_directories(Folder());
   WriteText(Folder() / "adapter_config.json", R"({"peft_type": "LORA", "r": 2, "lora_alpha": 8})");
@@ -341,7 +341,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
   EXPECT_THAT(report.notes, ElementsAre("the adapter changed 1 matrices of its base"));
   EXPECT_FALSE(fs::exists(Out() / "adapter_config.json"));
   EXPECT_EQ(ReadPrmJson(Out() / "prm.json").base_model, "model");
-  EXPECT_GT(std::abs(plain()->Score({&tokens, 1})[0].scores.p_correct[0] - before), 1e-4);
+  EXPECT_GT(std::abs(plain()->Score({&tokens, 1})[0].p_correct[0] - before), 1e-4);
 }
 
 TEST_F(ImportTest, AReferenceIsForImplicitFormatsAlone) {
@@ -363,7 +363,7 @@ class CheckTest : public ImportTest {
     trace.problem = "p";
     trace.steps = {{"a", {}, {}}, {"b", {}, {}}};
     const TraceTokens tokens = TokenizeTrace(scorer_->format(), scorer_->tokenizer(), trace);
-    const StepScores scores = scorer_->Score({&tokens, 1})[0].scores;
+    const TraceScores scores = scorer_->Score({&tokens, 1})[0];
     WriteText(File(),
               StrCat(R"({"id": "t", "problem": "p", "steps": ["a", "b"], "scores": [)",
                      scores.p_correct[0], ", ", scores.p_correct[1] + delta, "]", more, "}\n"));
@@ -444,7 +444,7 @@ TEST_F(ImportTest, BothModelsOfAnImplicitOneAreHeldAlike) {
   const auto scorer = LoadStepScorer(
       Out().string(), {.dtype = "float32", .weights = "int8", .device = "cpu", .threads = 1});
   const TraceTokens tokens{{1, 2, 3, 4}, {3}, 1};
-  EXPECT_EQ(scorer->Score({&tokens, 1})[0].scores.p_correct[0], 0.5f);
+  EXPECT_EQ(scorer->Score({&tokens, 1})[0].p_correct[0], 0.5f);
 }
 
 TEST_F(ImportTest, WeightsThatThisMachineDoesNotMultiplyAreRefused) {

@@ -32,7 +32,7 @@ PrmJson Sample() {
       {.tokens = {.ids = {1, 5, 198, 7, 198, 200, 9, 198, 200},
                   .step_reads = {5, 8},
                   .steps_begin = 3},
-       .scores = ScoresOf({{0.7f, 0.1f, 0.15f, 0.05f}, {1.0f / 3, 1.0f / 3, 1.0f / 3, 0}})}};
+       .scores = TraceScores::Of({{0.7f, 0.1f, 0.15f, 0.05f}, {1.0f / 3, 1.0f / 3, 1.0f / 3, 0}})}};
   prm.files = {{"config.json", std::string(64, '1')},
                {"optimizer.safetensors", std::string(64, '2')},
                {"reference/model.safetensors", std::string(64, 'f')}};
@@ -70,7 +70,7 @@ TEST(PrmJsonTest, RoundTripsExactly) {
   ASSERT_EQ(read.self_tests.size(), 1u);
   EXPECT_EQ(read.self_tests[0].tokens.ids, prm.self_tests[0].tokens.ids);
   EXPECT_EQ(read.self_tests[0].tokens.step_reads, prm.self_tests[0].tokens.step_reads);
-  EXPECT_EQ(read.self_tests[0].scores, prm.self_tests[0].scores);
+  EXPECT_TRUE(SameScores(read.self_tests[0].scores, prm.self_tests[0].scores));
   EXPECT_EQ(WritePrmJson(read), WritePrmJson(prm));
 }
 

@@ -70,9 +70,9 @@ TEST_P(EmulatedScoring, ScoresAreBitwiseThoseOfATraceAlone) {
        {std::vector<TraceTokens>{trunk, stranger},
         {Branch(trunk, 100, 20, 5), Branch(trunk, 90, 9, 6), Branch(trunk, 64, 3, 7)},
         {Branch(stranger, 40, 1, 8), Branch(trunk, 71, 30, 9), trunk}}) {
-    const std::vector<TraceScore> scores = scorer.Score(batch);
+    const std::vector<TraceScores> scores = scorer.Score(batch);
     for (size_t b = 0; b < batch.size(); ++b) {
-      EXPECT_EQ(scores[b].scores, Scorer(1024).Score({&batch[b], 1})[0].scores)
+      EXPECT_TRUE(SameScores(scores[b], Scorer(1024).Score({&batch[b], 1})[0]))
           << "a trace of " << batch[b].ids.size();
     }
   }
@@ -80,9 +80,9 @@ TEST_P(EmulatedScoring, ScoresAreBitwiseThoseOfATraceAlone) {
 
 TEST_P(EmulatedScoring, ScoresAreThoseOfPlainProducts) {
   const TraceTokens trace = Trace(130, 3, {20, 70, 99, 129});
-  const StepScores scores = Scorer(1024).Score({&trace, 1})[0].scores;
+  const TraceScores scores = Scorer(1024).Score({&trace, 1})[0];
   cuda::EmulateOnCpu(nullptr);
-  const StepScores expected = ScoreSteps(plain_, head_, {&trace, 1})[0];
+  const TraceScores expected = ScoreSteps(plain_, head_, {&trace, 1})[0];
   ASSERT_EQ(scores.p_correct.size(), expected.p_correct.size());
   for (size_t s = 0; s < scores.p_correct.size(); ++s) {
     EXPECT_NEAR(scores.p_correct[s], expected.p_correct[s], 3e-2);

@@ -22,7 +22,7 @@ Trace MakeTrace(const std::string& id, const std::string& problem, const std::st
 // Gives no numbers for traces that begin with '?', and then for all that share their batch.
 class NoNumberScorer : public FakeScorer {
  public:
-  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScores> Score(std::span<const TraceTokens> traces) override {
     for (const TraceTokens& trace : traces) {
       if (trace.ids[0] == '?') throw Error(ErrorCode::kDataLoss, "step 0: the score is nan");
     }
@@ -30,30 +30,46 @@ class NoNumberScorer : public FakeScorer {
   }
 };
 
-std::vector<OfflineResult> ScoreAll(StepScorer& scorer, const std::vector<Trace>& traces,
-                                    const OfflineOptions& options = {}) {
-  std::vector<OfflineResult> results;
-  OfflineScorer offline(scorer, options,
-                        [&](OfflineResult result) { results.push_back(std::move(result)); });
+std::vector<ScoreLine> ScoreAll(StepScorer& scorer, const std::vector<Trace>& traces,
+                                const OfflineOptions& options = {}) {
+  std::vector<ScoreLine> lines;
+  OfflineScorer offline(scorer, options, [&](const Trace& trace, ScoreLine line) {
+    EXPECT_EQ(trace.id, traces[lines.size()].id);
+    EXPECT_EQ(line.id, trace.id);
+    lines.push_back(std::move(line));
+  });
   for (const Trace& trace : traces) offline.Add(trace);
   offline.Flush();
-  return results;
+  return lines;
 }
+
+std::string ErrorOf(const ScoreLine& line) { return line.error ? line.error->what() : ""; }
 
 TEST(OfflineScorer, ATraceWithoutNumbersHasAnErrorAndItsNeighboursHaveScores) {
   NoNumberScorer scorer;
-  const std::vector<OfflineResult> results =
-      ScoreAll(scorer, {MakeTrace("a", "p", "x"), MakeTrace("empty", "p", " "),
-                        MakeTrace("b", "?", "x"), MakeTrace("c", "q", "yy")});
-  ASSERT_EQ(results.size(), 4u);
-  EXPECT_THAT(results[1].error.value_or(""), HasSubstr("empty"));
-  EXPECT_EQ(results[2].error, "trace \"b\": step 0: the score is nan");
-  EXPECT_EQ(results[2].tokens, 0);
+  const std::vector<Trace> traces = {MakeTrace("a", "p", "x"), MakeTrace("empty", "p", " "),
+                                     MakeTrace("b", "?", "x"), MakeTrace("c", "q", "yy")};
+  const std::vector<ScoreLine> lines = ScoreAll(scorer, traces);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_THAT(ErrorOf(lines[1]), HasSubstr("empty"));
+  EXPECT_EQ(ErrorOf(lines[2]), "trace \"b\": step 0: the score is nan");
+  EXPECT_EQ(lines[2].tokens, 0);
   FakeScorer plain;
   for (const size_t i : {0, 3}) {
-    EXPECT_FALSE(results[i].error);
-    EXPECT_EQ(results[i].scores, ScoreAll(plain, {results[i].trace})[0].scores);
+    EXPECT_FALSE(lines[i].error);
+    EXPECT_TRUE(SameScores(lines[i].scores, ScoreAll(plain, {traces[i]})[0].scores));
   }
+}
+
+TEST(OfflineScorer, ACutTraceHasTheScoresOfTheStepsThatFit) {
+  FakeScorer scorer;
+  Trace trace = MakeTrace("long", "p", "first");
+  trace.steps.push_back({std::string(3000, 'x'), {}, {}});
+  const ScoreLine line = ScoreAll(scorer, {trace}, {.too_long = TooLong::kCut})[0];
+  EXPECT_FALSE(line.error);
+  EXPECT_EQ(line.scores.size(), 1u);
+  trace.steps.erase(trace.steps.begin());
+  EXPECT_TRUE(IsTooLong(ScoreAll(scorer, {trace}, {.too_long = TooLong::kCut})[0]));
 }
 
 TEST(OfflineScorer, ATraceFarTooLongIsRefusedBeforeItIsTokenised) {
@@ -62,9 +78,9 @@ TEST(OfflineScorer, ATraceFarTooLongIsRefusedBeforeItIsTokenised) {
   const int64_t before = tokenizer.encoded_bytes;
   const Trace trace = MakeTrace("long", "p", std::string(1 << 20, 'x'));
   for (const TooLong policy : {TooLong::kError, TooLong::kSkip}) {
-    const OfflineResult result = ScoreAll(scorer, {trace}, {.too_long = policy})[0];
-    EXPECT_TRUE(result.too_long);
-    EXPECT_EQ(result.error, "trace \"long\": at least 1048577 tokens, at most 2048 are allowed");
+    const ScoreLine line = ScoreAll(scorer, {trace}, {.too_long = policy})[0];
+    EXPECT_TRUE(IsTooLong(line));
+    EXPECT_EQ(ErrorOf(line), "trace \"long\": at least 1048577 tokens, at most 2048 are allowed");
   }
   EXPECT_EQ(tokenizer.encoded_bytes, before);
 }

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,22 @@ inline TraceTokens LongTokens(const std::string& problem, int length, int step) 
   return tokens;
 }
 
+// What became of one trace.
+struct Outcome {
+  TraceScores scores;  // empty where `error` is set
+  std::optional<Error> error;
+  WorkTimes times;
+
+  Outcome() = default;
+  Outcome(Result<TraceScores> result, const WorkTimes& work_times) : times(work_times) {
+    if (result.ok()) {
+      scores = std::move(result).value();
+    } else {
+      error = result.error();
+    }
+  }
+};
+
 // Outcomes by the order of submission. Any thread.
 class Outcomes {
  public:
@@ -43,9 +60,10 @@ class Outcomes {
     std::lock_guard lock(mutex_);
     BatchItem item;
     item.tokens = std::move(tokens);
-    item.done = [this, index = submitted_++](TraceOutcome outcome) {
+    item.done = [this, index = submitted_++](Result<TraceScores> result, const WorkTimes& times) {
       std::lock_guard lock(mutex_);
-      EXPECT_TRUE(outcomes_.emplace(index, std::move(outcome)).second) << "called twice";
+      EXPECT_TRUE(outcomes_.emplace(index, Outcome(std::move(result), times)).second)
+          << "called twice";
       changed_.notify_all();
     };
     return item;
@@ -63,7 +81,7 @@ class Outcomes {
     }
     return items;
   }
-  TraceOutcome Await(int index) {
+  Outcome Await(int index) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return outcomes_.count(index) == 1; });
     return outcomes_.at(index);
@@ -86,7 +104,7 @@ class Outcomes {
   std::mutex mutex_;
   std::condition_variable changed_;
   int submitted_ = 0;
-  std::map<int, TraceOutcome> outcomes_;
+  std::map<int, Outcome> outcomes_;
 };
 
 // A clock that stands still until told. Any thread.
@@ -111,13 +129,14 @@ inline BatcherOptions Chunked(int64_t chunk_tokens = 50) {
   return options;
 }
 
-inline ErrorCode SubmitCode(Batcher& batcher, std::vector<BatchItem> items) {
+// nullopt: it was taken.
+inline std::optional<ErrorCode> SubmitCode(Batcher& batcher, std::vector<BatchItem> items) {
   try {
     batcher.Submit(std::move(items));
   } catch (const Error& error) {
     return error.code();
   }
-  return ErrorCode(0);
+  return std::nullopt;
 }
 
 }  // namespace prm

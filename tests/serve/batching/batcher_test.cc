@@ -20,9 +20,9 @@ TEST(Batcher, GivesEachTraceItsOwnScores) {
   batcher.Submit(outcomes.Items({"a", "bb", "ccc"}));
   const std::vector<std::string> texts = {"a", "bb", "ccc"};
   for (int i = 0; i < 3; ++i) {
-    const TraceOutcome outcome = outcomes.Await(i);
+    const Outcome outcome = outcomes.Await(i);
     ASSERT_FALSE(outcome.error) << outcome.error->what();
-    EXPECT_EQ(outcome.scored.scores, FakeScores(Tokens(texts[size_t(i)])));
+    EXPECT_TRUE(SameScores(outcome.scores, FakeScores(Tokens(texts[size_t(i)]))));
   }
 }
 
@@ -54,7 +54,7 @@ TEST(Batcher, AFullQueueRefusesTheWholeCallAndKeepsTheRest) {
   batcher.Submit(outcomes.Items({"a", "b"}));
   EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"c", "d"})), ErrorCode::kResourceExhausted);
   EXPECT_EQ(batcher.queue_traces(), 2);
-  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"e"}, 1)), ErrorCode(0));
+  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"e"}, 1)), std::nullopt);
   gate->Open();
   outcomes.AwaitAll(2);
   batcher.Stop();
@@ -85,13 +85,13 @@ TEST(Batcher, NoClientHasAllOfTheQueue) {
   batcher.Submit(outcomes.Items({"running"}));
   gate->AwaitArrivals(1);
   int accepted = 0;
-  while (SubmitCode(batcher, outcomes.Items({"123"})) == ErrorCode(0)) ++accepted;
+  while (SubmitCode(batcher, outcomes.Items({"123"})) == std::nullopt) ++accepted;
   EXPECT_EQ(accepted, 5) << "of 4 tokens each, half of 40";
   const std::string why =
       MessageOf([&] { batcher.Submit(outcomes.Items({"123"})); }, ErrorCode::kResourceExhausted);
   EXPECT_THAT(why, testing::HasSubstr("its share of the queue: 5 traces of 20 tokens"));
   EXPECT_THAT(why, testing::HasSubstr("try again in"));
-  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"123456789"}, 1)), ErrorCode(0));
+  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"123456789"}, 1)), std::nullopt);
   gate->Open();
   outcomes.AwaitAll(2);
   EXPECT_EQ(batcher.queue_tokens(), 0);
@@ -111,7 +111,7 @@ TEST(Batcher, DeadWorkMakesRoomInAFullQueue) {
   dying[0].deadline = clock.Now() + seconds(1);
   batcher.Submit(std::move(dying));
   clock.Advance(seconds(2));
-  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"fresh"})), ErrorCode(0));
+  EXPECT_EQ(SubmitCode(batcher, outcomes.Items({"fresh"})), std::nullopt);
   EXPECT_EQ(outcomes.Await(1).error->code(), ErrorCode::kDeadlineExceeded);
   gate->Open();
   EXPECT_FALSE(outcomes.Await(2).error);
@@ -137,11 +137,11 @@ TEST(Batcher, NoWorkBeginsAfterTheDeadline) {
   batcher.Submit(std::move(items));
   clock.Advance(seconds(5));
   gate->Open();
-  const TraceOutcome late = outcomes.Await(1);
+  const Outcome late = outcomes.Await(1);
   ASSERT_TRUE(late.error);
   EXPECT_EQ(late.error->code(), ErrorCode::kDeadlineExceeded);
-  EXPECT_EQ(late.queue_us, 5'000'000);
-  EXPECT_EQ(late.compute_us, 0);
+  EXPECT_EQ(late.times.queue_us, 5'000'000);
+  EXPECT_EQ(late.times.compute_us, 0);
   EXPECT_FALSE(outcomes.Await(2).error);
   outcomes.AwaitAll();
   EXPECT_THAT(seen, ElementsAre(Tokens("running").ids, Tokens("in time").ids));
@@ -178,17 +178,17 @@ TEST(Batcher, OneBadTraceDoesNotFailItsNeighbours) {
   gate->AwaitArrivals(1);
   batcher.Submit(outcomes.Items({"good", "bad\x01", "fine"}));
   gate->Open();
-  EXPECT_EQ(outcomes.Await(1).scored.scores, FakeScores(Tokens("good")));
+  EXPECT_TRUE(SameScores(outcomes.Await(1).scores, FakeScores(Tokens("good"))));
   EXPECT_EQ(outcomes.Await(2).error->code(), ErrorCode::kInvalidArgument);
   EXPECT_STREQ(outcomes.Await(2).error->what(), "poisoned trace");
-  EXPECT_EQ(outcomes.Await(3).scored.scores, FakeScores(Tokens("fine")));
+  EXPECT_TRUE(SameScores(outcomes.Await(3).scores, FakeScores(Tokens("fine"))));
 }
 
 // A model that gives no numbers for one trace, and then for all that share its batch.
 class NoNumberScorer : public FakeScorer {
  public:
   using FakeScorer::FakeScorer;
-  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScores> Score(std::span<const TraceTokens> traces) override {
     for (const TraceTokens& trace : traces) {
       if (trace.ids[0] == '?') throw Error(ErrorCode::kDataLoss, "step 0: the score is nan");
     }
@@ -204,14 +204,14 @@ TEST(Batcher, ATraceWithoutNumbersDoesNotFailItsNeighbours) {
   gate->AwaitArrivals(1);
   batcher.Submit(outcomes.Items({"good", "?", "fine"}));
   gate->Open();
-  EXPECT_EQ(outcomes.Await(1).scored.scores, FakeScores(Tokens("good")));
+  EXPECT_TRUE(SameScores(outcomes.Await(1).scores, FakeScores(Tokens("good"))));
   EXPECT_EQ(outcomes.Await(2).error->code(), ErrorCode::kDataLoss);
-  EXPECT_EQ(outcomes.Await(3).scored.scores, FakeScores(Tokens("fine")));
+  EXPECT_TRUE(SameScores(outcomes.Await(3).scores, FakeScores(Tokens("fine"))));
 }
 
 class BrokenScorer : public FakeScorer {
  public:
-  std::vector<TraceScore> Score(std::span<const TraceTokens> traces) override {
+  std::vector<TraceScores> Score(std::span<const TraceTokens> traces) override {
     if (traces[0].ids[0] == 'm') throw std::bad_alloc();
     auto result = FakeScorer::Score(traces);
     result.pop_back();
@@ -298,20 +298,20 @@ TEST(Batcher, ManyThreadsLoseNothing) {
       for (int r = 0; r < kRounds; ++r) {
         const std::string text = StrCat("thread ", t, " round ", r);
         std::latch done(3);
-        std::vector<TraceOutcome> outcomes(3);
+        std::vector<Outcome> outcomes(3);
         std::vector<BatchItem> items(3);
         for (int k = 0; k < 3; ++k) {
           items[size_t(k)].tokens = Tokens(StrCat(text, " item ", k));
-          items[size_t(k)].done = [&, k](TraceOutcome outcome) {
-            outcomes[size_t(k)] = std::move(outcome);
+          items[size_t(k)].done = [&, k](Result<TraceScores> result, const WorkTimes& times) {
+            outcomes[size_t(k)] = Outcome(std::move(result), times);
             done.count_down();
           };
         }
         batcher.Submit(std::move(items));
         done.wait();
         for (int k = 0; k < 3; ++k) {
-          ASSERT_EQ(outcomes[size_t(k)].scored.scores,
-                    FakeScores(Tokens(StrCat(text, " item ", k))));
+          ASSERT_TRUE(SameScores(outcomes[size_t(k)].scores,
+                                 FakeScores(Tokens(StrCat(text, " item ", k)))));
         }
       }
     });

@@ -43,7 +43,8 @@ TEST(TwoWorkers, AProblemKeepsToOneSoNoPrefixIsComputedTwice) {
       batcher.Submit(outcomes.One(grown(p, round)));
     }
     for (; index < kProblems * round; ++index) {
-      EXPECT_EQ(outcomes.Await(index).scored.scores, FakeScores(grown(index % kProblems, round)));
+      EXPECT_TRUE(
+          SameScores(outcomes.Await(index).scores, FakeScores(grown(index % kProblems, round))));
     }
   }
   EXPECT_EQ(pair.scorer[0]->tokens_computed + pair.scorer[1]->tokens_computed,
@@ -116,18 +117,18 @@ TEST(TwoWorkers, ManyThreadsLoseNothing) {
       for (int r = 0; r < kRounds; ++r) {
         const TraceTokens tokens = LongTokens(StrCat("problem ", r % 5, " "), 20 + 13 * t + r, 7);
         std::latch done(1);
-        TraceOutcome outcome;
+        Outcome outcome;
         std::vector<BatchItem> items(1);
         items[0].tokens = tokens;
         items[0].client = uint64_t(t);
         items[0].priority = Priority(t % 3);
-        items[0].done = [&](TraceOutcome o) {
-          outcome = std::move(o);
+        items[0].done = [&](Result<TraceScores> result, const WorkTimes& times) {
+          outcome = Outcome(std::move(result), times);
           done.count_down();
         };
         batcher.Submit(std::move(items));
         done.wait();
-        ASSERT_EQ(outcome.scored.scores, FakeScores(tokens));
+        ASSERT_TRUE(SameScores(outcome.scores, FakeScores(tokens)));
       }
     });
   }

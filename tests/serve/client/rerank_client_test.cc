@@ -193,7 +193,7 @@ TEST(RerankClient, AProblemThatIsRefusedFailsAlone) {
   ASSERT_EQ(results.size(), 3u);
   EXPECT_FALSE(results[0].candidates[0].error);
   ASSERT_EQ(results[1].candidates.size(), 5u);
-  EXPECT_THAT(results[1].candidates[4].error.value(), HasSubstr("at most 4"));
+  EXPECT_THAT(results[1].candidates[4].error.value().what(), HasSubstr("at most 4"));
   EXPECT_EQ(results[1].candidates[4].id, "many/4");
   EXPECT_FALSE(results[2].candidates[0].error);
 }

@@ -26,10 +26,12 @@ RerankProblem Problem() {
 
 RerankResult Ranked(const RerankProblem& problem) {
   std::vector<ScoreLine> lines = {
-      MakeScoreLine("q1/0", ScoresOf({{0.1f, 0.1f, 0.7f, 0.1f}, {0.1f, 0.2f, 0.6f, 0.1f}}), 0.5),
-      MakeScoreLine("q1/1", ScoresOf({{0.9f, 0.07f, 0.02f, 0.01f}, {0.8f, 0.1f, 0.05f, 0.05f}}),
+      MakeScoreLine("q1/0", TraceScores::Of({{0.1f, 0.1f, 0.7f, 0.1f}, {0.1f, 0.2f, 0.6f, 0.1f}}),
                     0.5),
-      MakeScoreLine("q1/2", ScoresOf({{0.2f, 0.6f, 0.1f, 0.1f}, {0.1f, 0.2f, 0.1f, 0.6f}}), 0.5)};
+      MakeScoreLine(
+          "q1/1", TraceScores::Of({{0.9f, 0.07f, 0.02f, 0.01f}, {0.8f, 0.1f, 0.05f, 0.05f}}), 0.5),
+      MakeScoreLine("q1/2", TraceScores::Of({{0.2f, 0.6f, 0.1f, 0.1f}, {0.1f, 0.2f, 0.1f, 0.6f}}),
+                    0.5)};
   return RankProblem(problem, std::move(lines));
 }
 
@@ -80,7 +82,7 @@ TEST(RenderProblem, SaysHowManyCouldNotBeScored) {
   const RerankProblem problem = Problem();
   RerankResult ranked = Ranked(problem);
   std::vector<ScoreLine> lines = ranked.candidates;
-  lines[2] = MakeErrorLine("q1/2", "too long");
+  lines[2] = MakeErrorLine("q1/2", Error(ErrorCode::kInvalidArgument, "too long"));
   EXPECT_THAT(RenderProblem(problem, RankProblem(problem, lines), {}),
               HasSubstr("1 could not be scored"));
 }

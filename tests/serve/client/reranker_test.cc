@@ -17,7 +17,7 @@ class FakeEngine : public RerankEngine {
   explicit FakeEngine(size_t group) : group_(group) {}
   void Add(const Trace& trace) override {
     const float score = std::stof(trace.steps[0].text);
-    waiting_.push_back(MakeScoreLine(trace.id, StepScores{{score}, {}}, 0.5));
+    waiting_.push_back(MakeScoreLine(trace.id, TraceScores{{score}, {}}, 0.5));
     if (waiting_.size() == group_) Flush();
   }
   void Flush() override {

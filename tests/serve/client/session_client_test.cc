@@ -31,16 +31,15 @@ std::vector<Trace> ManyTraces(int count) {
   return traces;
 }
 
-void ExpectSameLines(const std::vector<TraceAnswer>& streamed,
-                     const std::vector<TraceAnswer>& unary) {
+void ExpectSameLines(const std::vector<ScoreLine>& streamed, const std::vector<ScoreLine>& unary) {
   ASSERT_EQ(streamed.size(), unary.size());
   for (size_t i = 0; i < unary.size(); ++i) {
-    if (unary[i].line.error) {
-      EXPECT_EQ(streamed[i].line.id, unary[i].line.id);
-      EXPECT_TRUE(streamed[i].line.error) << unary[i].line.id;
-      EXPECT_EQ(streamed[i].code, unary[i].code);
+    if (unary[i].error) {
+      EXPECT_EQ(streamed[i].id, unary[i].id);
+      ASSERT_TRUE(streamed[i].error) << unary[i].id;
+      EXPECT_EQ(streamed[i].error->code(), unary[i].error->code());
     } else {
-      EXPECT_EQ(ScoreLineToJson(streamed[i].line), ScoreLineToJson(unary[i].line));
+      EXPECT_EQ(ScoreLineToJson(streamed[i]), ScoreLineToJson(unary[i]));
       EXPECT_EQ(streamed[i].tokens, unary[i].tokens);
     }
   }
@@ -110,15 +109,15 @@ TEST(SessionClient, AsksOneThingAtATime) {
   const auto server = Start();
   SessionClient client(To(*server));
   client.Open("a", {"problem", 1.0, ""});
-  const ScoredStep first = client.Append("a", "one");
-  EXPECT_EQ(first.p_correct, OfflineLine(MakeTrace("", "problem", {"one"})).scores[0]);
+  const Appended first = client.Append("a", "one");
+  EXPECT_EQ(first.score, OfflineLine(MakeTrace("", "problem", {"one"})).scores.step(0));
   EXPECT_TRUE(first.prune());
   client.Append("a", "two");
   client.Fork("b", "a", 1);
   EXPECT_EQ(client.Append("b", "other").aggregate,
             OfflineLine(MakeTrace("", "problem", {"one", "other"})).aggregate);
   client.RollBack("a", 0);
-  EXPECT_EQ(client.Append("a", "one").p_correct, first.p_correct);
+  EXPECT_EQ(client.Append("a", "one").score, first.score);
   client.Close("b");
   const std::string gone = MessageOf([&] { client.Append("b", "x"); }, ErrorCode::kNotFound);
   EXPECT_THAT(gone, HasSubstr("it was closed"));

@@ -22,8 +22,7 @@ TEST(FormatCall, IsOneLineOfKeysAndValues) {
 
 TEST(FormatCall, QuotesTextSoThatALineStaysALine) {
   CallRecord record;
-  record.status = ErrorCode::kInvalidArgument;
-  record.message = "trace \"a\"\nb: bad";
+  record.error = Error(ErrorCode::kInvalidArgument, "trace \"a\"\nb: bad");
   const std::string line = FormatCall(record);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_TRUE(line.ends_with(R"(status=INVALID_ARGUMENT error="trace \"a\"\nb: bad")")) << line;

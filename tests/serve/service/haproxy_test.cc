@@ -125,11 +125,11 @@ class HaProxy : public testing::Test {
             MakeTrace(StrCat(p), problem, std::vector<std::string>(size_t(round), "s")));
       }
       size_t next = 0;
-      ScoringClient asking(options, [&](TraceAnswer answer) {
+      ScoringClient asking(options, [&](const ScoreLine& line) {
         const ScoreLine expected = OfflineLine(traces[next++]);
-        ASSERT_FALSE(answer.line.error) << *answer.line.error;
-        EXPECT_EQ(answer.line.id, expected.id);
-        EXPECT_EQ(answer.line.scores, expected.scores);
+        ASSERT_FALSE(line.error) << line.error->what();
+        EXPECT_EQ(line.id, expected.id);
+        EXPECT_TRUE(SameScores(line.scores, expected.scores));
         ++*answered;
       });
       for (const Trace& trace : traces) asking.Add(trace);

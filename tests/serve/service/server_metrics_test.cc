@@ -15,7 +15,7 @@ TEST(ServerMetrics, CountCallsByStatusAndTheirTraces) {
   CallRecord record{.traces = 3, .failed_traces = 1};
   metrics.CountCall(record);
   metrics.CountCall(record);
-  record.status = ErrorCode::kResourceExhausted;
+  record.error = Error(ErrorCode::kResourceExhausted, "full");
   record.traces = 0;
   record.failed_traces = 0;
   metrics.CountCall(record);
@@ -56,9 +56,9 @@ TEST(ServerMetrics, CountStreamsTheirStepsAndTheSessionsThatAreOpen) {
   ServerMetrics metrics;
   CallRecord record{.traces = 3, .failed_traces = 2};
   metrics.CountStream(record);
-  record.status = ErrorCode::kUnavailable;
+  record.error = Error(ErrorCode::kUnavailable, "drains");
   metrics.CountStream(record);
-  ScoredStep score;
+  Appended score;
   score.tokens_computed = 5;
   score.tokens_reused = 70;
   metrics.CountStep(score);

@@ -183,7 +183,7 @@ inline std::string Shown(const StreamReply& reply) {
   if (const auto* error = std::get_if<Error>(&reply.outcome)) {
     return StrCat(shown, " ", StatusName(error->code()));
   }
-  if (const auto* score = std::get_if<ScoredStep>(&reply.outcome)) {
+  if (const auto* score = std::get_if<Appended>(&reply.outcome)) {
     return StrCat(shown, " score ", score->index);
   }
   return shown;

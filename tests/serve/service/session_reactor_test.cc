@@ -91,13 +91,13 @@ TEST(ScoreStream, ABeamGetsTheOfflineScoresAndItsAdvice) {
     EXPECT_EQ(reply.steps(), int(trace.size()));
     const v1::StepScore& score = reply.score();
     EXPECT_EQ(score.index(), int(trace.size()) - 1);
-    EXPECT_EQ(score.p_correct(), line.scores.back());
-    EXPECT_EQ(ToProbs(score.label_probs()), line.label_probs.back());
+    EXPECT_EQ(score.p_correct(), line.scores.p_correct.back());
+    EXPECT_EQ(ToProbs(score.label_probs()), line.scores.label_probs.back());
     EXPECT_EQ(ToAggregates(score.aggregate()), line.aggregate);
-    EXPECT_EQ(score.first_error(), line.first_error);
+    EXPECT_EQ(score.first_error(), line.first_error.value_or(-1));
     EXPECT_EQ(score.tokens_computed(), score.tokens());
     EXPECT_EQ(score.tokens_reused(), 0);
-    EXPECT_EQ(score.advice(), line.first_error < 0 ? v1::ADVICE_CONTINUE : v1::ADVICE_PRUNE);
+    EXPECT_EQ(score.advice(), line.first_error ? v1::ADVICE_PRUNE : v1::ADVICE_CONTINUE);
   };
   expect_score(1, "a", {"one"});
   expect_score(2, "a", {"one", "two"});
@@ -150,7 +150,7 @@ TEST(ScoreStream, TextInPiecesMayBreakAnywhere) {
       EXPECT_FALSE(reply.has_error()) << reply.error().message();
       if (reply.has_score()) scores.push_back(reply.score().p_correct());
     }
-    EXPECT_EQ(scores, OfflineLine(MakeTrace("", "problem", {"κ = 3", "λ = 4 😀", "μ"})).scores);
+    EXPECT_EQ(scores, OfflineLine(MakeTrace("", "problem", {"κ = 3", "λ = 4 😀", "μ"})).scores.p_correct);
   }
 }
 
@@ -175,7 +175,7 @@ TEST(ScoreStream, ManyClientsGetTheOfflineScores) {
       for (int s = 0; s < kSessions; ++s) {
         std::vector<std::string> steps;
         for (int step = 0; step < kSteps; ++step) steps.push_back(StrCat(c, " ", s, " ", step));
-        EXPECT_EQ(scores[StrCat(s)], OfflineLine(MakeTrace("", "problem", steps)).scores);
+        EXPECT_EQ(scores[StrCat(s)], OfflineLine(MakeTrace("", "problem", steps)).scores.p_correct);
         ++answered;
       }
     });
@@ -307,7 +307,7 @@ class ClockedServer {
                   .now = [this] { return SteadyTime(std::chrono::seconds(seconds.load())); },
                   .on_stream =
                       [this](const CallRecord& record) {
-                        if (!ended) status = record.status;
+                        if (!ended && record.error) status = record.error->code();
                         ended = true;
                       },
                   .on_step = {}}) {

@@ -119,8 +119,8 @@ TEST(SessionStreamLimits, AStreamWithoutSessionsAndRequestsEnds) {
   silent.stream.Tick();
   CallRecord record;
   silent.sink.AwaitEnd(&record);
-  EXPECT_EQ(record.status, ErrorCode::kUnavailable);
-  EXPECT_THAT(record.message, HasSubstr("no session and no request for 30 s"));
+  EXPECT_EQ(record.status(), ErrorCode::kUnavailable);
+  EXPECT_THAT(record.error->what(), HasSubstr("no session and no request for 30 s"));
   at_work.Send("b", CloseSession());
   at_work.sink.Await(3);
   desk.seconds += 29;
@@ -275,7 +275,7 @@ TEST(SessionStreamLimits, AClientThatDoesNotReadIsCutAfterAWhile) {
   EXPECT_THAT(client.sink.cuts()[0].what(), HasSubstr("2 replies wait and none was read for 30 s"));
   CallRecord record;
   client.sink.AwaitEnd(&record);
-  EXPECT_EQ(record.status, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(record.status(), ErrorCode::kResourceExhausted);
   EXPECT_EQ(desk.places.taken(), 0);
 }
 

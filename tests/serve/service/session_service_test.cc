@@ -24,11 +24,10 @@ using ::testing::HasSubstr;
 
 void ExpectSame(const StreamReply& reply, const StreamReply& expected) {
   EXPECT_EQ(Shown(reply), Shown(expected)) << MessageIn(reply);
-  const auto* score = std::get_if<ScoredStep>(&reply.outcome);
-  const auto* other = std::get_if<ScoredStep>(&expected.outcome);
+  const auto* score = std::get_if<Appended>(&reply.outcome);
+  const auto* other = std::get_if<Appended>(&expected.outcome);
   if (score == nullptr || other == nullptr) return;
-  EXPECT_EQ(score->p_correct, other->p_correct);
-  EXPECT_EQ(score->label_probs, other->label_probs);
+  EXPECT_EQ(score->score, other->score);
   EXPECT_EQ(score->aggregate, other->aggregate);
   EXPECT_EQ(score->first_error, other->first_error);
   EXPECT_EQ(score->tokens, other->tokens);
@@ -285,7 +284,7 @@ TEST(SessionService, TheRecordCountsWhatTheStreamDid) {
   EXPECT_EQ(record.traces, 2);
   EXPECT_EQ(record.failed_traces, 1);
   EXPECT_EQ(record.tokens, int(std::string("problem one problem one two ").size()));
-  EXPECT_EQ(record.status, ErrorCode{});
+  EXPECT_EQ(record.status(), std::nullopt);
 }
 
 TEST(SessionService, ADrainAnswersWhatWasTakenAndNoMore) {
@@ -302,7 +301,7 @@ TEST(SessionService, ADrainAnswersWhatWasTakenAndNoMore) {
   CallRecord record;
   EXPECT_THAT(ShownInOrder(client.sink.AwaitEnd(&record)),
               ElementsAre("0 a 0", "1 a 1 score 0", "2 a 2 score 1"));
-  EXPECT_EQ(record.status, ErrorCode::kUnavailable);
+  EXPECT_EQ(record.status(), ErrorCode::kUnavailable);
 }
 
 TEST(SessionService, ACancelledStreamDropsWhatHasNotBegun) {
@@ -319,7 +318,7 @@ TEST(SessionService, ACancelledStreamDropsWhatHasNotBegun) {
   gate->Open();
   CallRecord record;
   EXPECT_EQ(client.sink.AwaitEnd(&record).size(), 2u);  // the opens
-  EXPECT_EQ(record.status, ErrorCode::kCancelled);
+  EXPECT_EQ(record.status(), ErrorCode::kCancelled);
   EXPECT_EQ(desk.batches().size(), 1u);
   EXPECT_EQ(desk.places.taken(), 0);
 }

@@ -68,25 +68,27 @@ class SessionTest : public testing::Test {
   Session Opened(std::optional<double> threshold = {}) const {
     return Session(rules_, {.problem = "problem", .threshold = threshold, .step_delimiter = ""});
   }
-  ScoredStep Score(Session& session, const std::string& step) const {
+  Appended Score(Session& session, const std::string& step) const {
     const TraceTokens tokens = session.Begin(step);
-    return session.Commit({FakeScores(tokens), 3, 4});
+    TraceScores scores = FakeScores(tokens);
+    scores.tokens_computed = 3;
+    scores.tokens_reused = 4;
+    return session.Commit(scores);
   }
-  StepScores WholeTrace(const Strings& steps) const {
+  TraceScores WholeTrace(const Strings& steps) const {
     Trace trace;
     trace.problem = "problem";
     for (const std::string& step : steps) trace.steps.push_back({step, {}, {}});
     return FakeScores(TokenizeTrace(scorer_.format(), scorer_.tokenizer(), trace));
   }
   // That `score` is the last step's in the trace of `steps`.
-  void ExpectScoreOf(const ScoredStep& score, const Strings& steps, double threshold) const {
-    const StepScores whole = WholeTrace(steps);
+  void ExpectScoreOf(const Appended& score, const Strings& steps, double threshold) const {
+    const TraceScores whole = WholeTrace(steps);
     EXPECT_EQ(score.index, int(steps.size()) - 1);
-    EXPECT_EQ(score.p_correct, whole.p_correct.back());
-    EXPECT_EQ(score.label_probs, whole.label_probs.back());
+    EXPECT_EQ(score.score, whole.step(steps.size() - 1));
     EXPECT_EQ(score.aggregate, Aggregate(whole.p_correct));
     EXPECT_EQ(score.first_error, FirstErrorBelow(whole.p_correct, threshold));
-    EXPECT_EQ(score.prune(), score.first_error >= 0);
+    EXPECT_EQ(score.prune(), score.first_error.has_value());
   }
   template <class Action>
   void ExpectRefused(Session& session, const Strings& steps, const char* why, Action action) const {
@@ -107,7 +109,7 @@ TEST_F(SessionTest, AStepsScoreIsThatOfTheWholeTrace) {
   Strings steps;
   for (const char* step : {"one", "two\n\nlines", " three "}) {
     steps.push_back(step);
-    const ScoredStep score = Score(session, step);
+    const Appended score = Score(session, step);
     ExpectScoreOf(score, steps, rules_.threshold);
     EXPECT_EQ(score.tokens_computed, 3);
     EXPECT_EQ(score.tokens_reused, 4);
@@ -222,7 +224,7 @@ TEST_F(SessionTest, ScoresThatAreNoneAreTheScorersFaultAndChangeNothing) {
     session.Begin("one");
     EXPECT_THAT(MessageOf(
                     [&] {
-                      session.Commit({{p, {}}, 0, 0});
+                      session.Commit({p, {}});
                     },
                     ErrorCode::kInternal),
                 HasSubstr("step 0"));
@@ -233,7 +235,7 @@ TEST_F(SessionTest, ScoresThatAreNoneAreTheScorersFaultAndChangeNothing) {
 TEST_F(SessionTest, AModelWithoutFourLabelsGivesNone) {
   Session session = Opened();
   session.Begin("one");
-  EXPECT_EQ(session.Commit({{{0.5f}, {}}, 0, 0}).label_probs, std::nullopt);
+  EXPECT_EQ(session.Commit({{0.5f}, {}}).score.label_probs, std::nullopt);
 }
 
 TEST_F(SessionTest, PiecesBecomeSteps) {

@@ -7,29 +7,31 @@
 namespace prm {
 namespace {
 
-TEST(Codec, AnAnswerSurvivesTheWireExactly) {
-  TraceAnswer answer;
-  answer.line = MakeScoreLine(
-      "p1/0", ScoresOf({{0.7f, 0.2f, 0.06f, 0.04f}, {0.1f, 0.1f, 0.75f, 0.05f}}), 0.5);
-  answer.tokens = 42;
-  v1::TraceResult message;
-  ToMessage(answer, &message);
-  const TraceAnswer back = ToAnswer(message);
-  EXPECT_EQ(back.line.id, answer.line.id);
-  EXPECT_EQ(back.line.scores, answer.line.scores);
-  EXPECT_EQ(back.line.label_probs, answer.line.label_probs);
-  EXPECT_EQ(back.line.aggregate, answer.line.aggregate);
-  EXPECT_EQ(back.line.first_error, 1);
-  EXPECT_EQ(back.tokens, 42);
-  EXPECT_FALSE(back.line.error);
+TEST(Codec, AScoreLineSurvivesTheWireExactly) {
+  const TraceScores scores =
+      TraceScores::Of({{0.7f, 0.2f, 0.06f, 0.04f}, {0.1f, 0.1f, 0.75f, 0.05f}});
+  for (const double threshold : {0.5, 0.1}) {
+    ScoreLine line = MakeScoreLine("p1/0", scores, threshold);
+    line.tokens = 42;
+    v1::TraceResult message;
+    ToMessage(line, &message);
+    const ScoreLine back = ToScoreLine(message);
+    EXPECT_EQ(back.id, line.id);
+    EXPECT_TRUE(SameScores(back.scores, line.scores));
+    EXPECT_EQ(back.aggregate, line.aggregate);
+    EXPECT_EQ(back.first_error, threshold == 0.5 ? std::optional(1) : std::nullopt);
+    EXPECT_EQ(back.tokens, 42);
+    EXPECT_FALSE(back.error);
+  }
 }
 
 TEST(Codec, AnErrorSurvivesTheWire) {
   v1::TraceResult message;
-  ToMessage(MakeErrorAnswer("x", Error(ErrorCode::kInvalidArgument, "no steps")), &message);
-  const TraceAnswer back = ToAnswer(message);
-  EXPECT_EQ(back.line.error, "no steps");
-  EXPECT_EQ(back.code, ErrorCode::kInvalidArgument);
+  ToMessage(MakeErrorLine("x", Error(ErrorCode::kInvalidArgument, "no steps")), &message);
+  const ScoreLine back = ToScoreLine(message);
+  EXPECT_EQ(back.id, "x");
+  EXPECT_STREQ(back.error.value().what(), "no steps");
+  EXPECT_EQ(back.error->code(), ErrorCode::kInvalidArgument);
 }
 
 TEST(Codec, ATraceSurvivesTheWire) {
@@ -48,18 +50,18 @@ TEST(Codec, ATraceSurvivesTheWire) {
 
 TEST(Codec, AnAnswerThatSaysNothingIsRefused) {
   v1::TraceResult message;
-  EXPECT_THROW(ToAnswer(message), Error);
+  EXPECT_THROW(ToScoreLine(message), Error);
   message.mutable_scores()->add_scores(0.5f);
   message.mutable_scores()->add_label_probs();
-  EXPECT_NO_THROW(ToAnswer(message));
+  EXPECT_NO_THROW(ToScoreLine(message));
   message.mutable_scores()->add_label_probs();
-  EXPECT_THROW(ToAnswer(message), Error);
+  EXPECT_THROW(ToScoreLine(message), Error);
 }
 
 TEST(Codec, AnUnknownErrorCodeIsInternal) {
   v1::TraceResult message;
   message.mutable_error()->set_code(77);
-  EXPECT_EQ(ToAnswer(message).code, ErrorCode::kInternal);
+  EXPECT_EQ(ToScoreLine(message).error.value().code(), ErrorCode::kInternal);
 }
 
 TEST(Codec, DescriptionAndLimitsSurviveTheWire) {

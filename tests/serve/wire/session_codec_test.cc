@@ -62,10 +62,9 @@ TEST(StreamCodec, ARequestThatAsksNothingCarriesItsError) {
 }
 
 TEST(StreamCodec, ScoresSurviveTheWireExactly) {
-  ScoredStep score;
+  Appended score;
   score.index = 2;
-  score.p_correct = 0.3f;
-  score.label_probs = LabelProbs{0.1f, 0.2f, 0.6f, 0.1f};
+  score.score = {0.3f, LabelProbs{0.1f, 0.2f, 0.6f, 0.1f}};
   score.aggregate = {0.1, 0.2, 0.3, 0.4};
   score.first_error = 1;
   score.tokens = 50;
@@ -76,21 +75,22 @@ TEST(StreamCodec, ScoresSurviveTheWireExactly) {
   EXPECT_EQ(back.session, "s");
   EXPECT_EQ(back.steps, 3);
   EXPECT_TRUE(back.more);
-  const auto& other = std::get<ScoredStep>(back.outcome);
+  const auto& other = std::get<Appended>(back.outcome);
   EXPECT_EQ(other.index, 2);
-  EXPECT_EQ(other.p_correct, score.p_correct);
-  EXPECT_EQ(other.label_probs, score.label_probs);
+  EXPECT_EQ(other.score, score.score);
   EXPECT_EQ(other.aggregate, score.aggregate);
   EXPECT_EQ(other.first_error, 1);
   EXPECT_EQ(other.tokens, 50);
   EXPECT_EQ(other.tokens_computed, 7);
   EXPECT_EQ(other.tokens_reused, 43);
   EXPECT_EQ(ToMessage({0, "s", 3, false, score}).score().advice(), v1::ADVICE_PRUNE);
-  score.first_error = -1;
-  score.label_probs.reset();
+  score.first_error.reset();
+  score.score.label_probs.reset();
   const v1::StreamReply good = ToMessage({0, "s", 3, false, score});
   EXPECT_EQ(good.score().advice(), v1::ADVICE_CONTINUE);
-  EXPECT_EQ(std::get<ScoredStep>(ToReply(good).outcome).label_probs, std::nullopt);
+  const auto& best = std::get<Appended>(ToReply(good).outcome);
+  EXPECT_EQ(best.first_error, std::nullopt);
+  EXPECT_EQ(best.score.label_probs, std::nullopt);
 }
 
 TEST(StreamCodec, OtherRepliesSurviveTheWireAndOneThatSaysNothingIsRefused) {

@@ -1,0 +1,35 @@
+// A value, or the error that says why there is none: for what is handed on to others, where nothing
+// can be thrown.
+#pragma once
+
+#include <utility>
+#include <variant>
+
+#include "data/error.h"
+
+namespace prm {
+
+template <class T>
+class Result {
+ public:
+  Result(T value) : outcome_(std::move(value)) {}
+  Result(Error error) : outcome_(std::move(error)) {}
+
+  bool ok() const { return std::holds_alternative<T>(outcome_); }
+  // Throws the error where there is no value.
+  const T& value() const& {
+    if (!ok()) throw error();
+    return std::get<T>(outcome_);
+  }
+  T value() && {
+    if (!ok()) throw error();
+    return std::get<T>(std::move(outcome_));
+  }
+  // Where there is no value only.
+  const Error& error() const { return std::get<Error>(outcome_); }
+
+ private:
+  std::variant<T, Error> outcome_;
+};
+
+}  // namespace prm
