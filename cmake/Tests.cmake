@@ -21,7 +21,8 @@ if(PRM_SANITIZE STREQUAL "thread")
     serve/batching/batch_forming.cc serve/batching/batch_queue.cc serve/batching/batch_run.cc
     serve/batching/batcher.cc serve/batching/shares.cc
     serve/service/call_record.cc serve/service/server_metrics.cc serve/service/session.cc
-    serve/service/session_service.cc serve/service/thread_pool.cc
+    serve/service/session_requests.cc serve/service/session_service.cc serve/service/thread_pool.cc
+    serve/wire/diagnostics.cc
     tests/data/tokenizers/bpe_tokenizer_test.cc
     tests/model/scoring/prefix_tree_test.cc
     tests/serve/batching/batch_forming_test.cc tests/serve/batching/batch_queue_test.cc

@@ -197,6 +197,8 @@ void AddLoadCommand(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   load->add_option("--seed", l.seed, "Of the random times and kinds")->capture_default_str();
+  load->add_option("--served-model", l.model,
+                   "Name of the model that is asked for; default: the only one that the server has");
   load->add_flag("--route-by-problem", l.route_by_problem, "Name each call's problem for a proxy");
   load->add_option("--json", o->json, "Where the report goes as JSON too; - is standard output");
   load->callback([o] { RunLoadCommand(*o); });
@@ -211,6 +213,8 @@ void AddClientFlags(CLI::App* app, ClientOptions* client) {
   number("--calls", client->calls_in_flight, "Calls at once");
   number("--attempts", client->attempts, "Of one call while the server is not there or full");
   number("--timeout", client->timeout_seconds, "Seconds that one attempt may take");
+  app->add_option("--served-model", client->model,
+                  "Name of the model that is asked for; default: the only one that the server has");
   app->add_option(
       "--client-id", client->client_id,
       "Whose calls these are, for a server that trusts it (--trust-client-id); else the "

@@ -13,6 +13,7 @@ constexpr int64_t kFramingBytes = 12;
 
 v1::ScoreTracesRequest Part(const v1::ScoreTracesRequest& request, int begin, int end) {
   v1::ScoreTracesRequest part;
+  part.set_model(request.model());
   for (int i = begin; i < end; ++i) *part.add_traces() = request.traces(i);
   return part;
 }
@@ -115,6 +116,7 @@ void ScoringClient::Add(const Trace& trace) {
 void ScoringClient::Send() {
   if (next_.traces_size() == 0) return;
   while (int(in_flight_.size()) >= options_.calls_in_flight) TakeFirst();
+  next_.set_model(options_.model);
   in_flight_.push_back(std::async(std::launch::async, [calls = calls_, request = std::move(next_)] {
     return calls->Score(request);
   }));

@@ -10,6 +10,7 @@ namespace prm {
 
 struct ClientOptions {
   std::string server = "127.0.0.1:50051";
+  std::string model;  // that the server is asked for, by name; empty: the only one it has
   int traces_per_call = 32;
   int calls_in_flight = 4;
   int attempts = 10;          // of one call, while the server is not there or full

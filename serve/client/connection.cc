@@ -86,9 +86,11 @@ grpc::Status Connection::WithRetries(const std::string& problem, const Call& cal
 }
 
 v1::DescribeModelResponse Connection::Describe() const {
+  v1::DescribeModelRequest request;
+  request.set_model(options_.model);
   v1::DescribeModelResponse response;
   const grpc::Status status = WithRetries("", [&](grpc::ClientContext* context) {
-    return stub_->DescribeModel(context, v1::DescribeModelRequest(), &response);
+    return stub_->DescribeModel(context, request, &response);
   });
   if (!status.ok()) Throw(status);
   return response;

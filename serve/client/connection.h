@@ -44,7 +44,8 @@ class Connection {
   using Call = std::function<grpc::Status(grpc::ClientContext*)>;
   grpc::Status WithRetries(const std::string& problem, const Call& call) const;
 
-  // What the server has loaded and accepts. Throws Error naming the server.
+  // What the server has loaded and accepts. Throws Error naming the server: kNotFound where it has
+  // another model than options.model.
   v1::DescribeModelResponse Describe() const;
 
   [[noreturn]] void Throw(const grpc::Status& status) const;

@@ -45,6 +45,7 @@ struct RerankClient::Calls {
 
 RerankClient::RerankClient(const ClientOptions& options, AggregateKind weight, Ranked ranked)
     : weight_(weight),
+      model_(options.model),
       ranked_(std::move(ranked)),
       calls_in_flight_(options.calls_in_flight),
       calls_(std::make_shared<Calls>(options)) {}
@@ -55,7 +56,7 @@ void RerankClient::Add(RerankProblem problem) {
   while (int(in_flight_.size()) >= calls_in_flight_) TakeFirst();
   in_flight_.push_back(
       std::async(std::launch::async,
-                 [calls = calls_, input = RerankInput{std::move(problem), weight_}]() mutable {
+                 [calls = calls_, input = RerankInput{std::move(problem), weight_, model_}]() mutable {
                    RerankResult result = calls->Rank(input);
                    return Done{std::move(input.problem), std::move(result)};
                  }));

@@ -36,6 +36,7 @@ class RerankClient : public ProblemRanker {
   void TakeFirst();
 
   const AggregateKind weight_;
+  const std::string model_;
   const Ranked ranked_;
   const int calls_in_flight_;
   const std::shared_ptr<Calls> calls_;       // shared with calls in flight

@@ -168,7 +168,7 @@ void StreamedScoring::Add(const Trace& trace) {
     return EmitAnswered();
   }
   under_way_[trail.session] = &trail;
-  Ask(trail, {trail.session, SessionOptions{trace.problem, {}, ""}});
+  Ask(trail, {trail.session, SessionOptions{.problem = trace.problem, .model = options_.model}});
 }
 
 // What a stream cannot carry must not end it.

@@ -33,10 +33,13 @@ struct Requests {
   std::vector<v1::ScoreTracesRequest> traces;
   std::vector<v1::RerankRequest> problems;
 
-  explicit Requests(const LoadWork& work) {
-    for (const Trace& trace : work.traces) ToMessage(trace, traces.emplace_back().add_traces());
+  Requests(const LoadWork& work, const std::string& model) {
+    for (const Trace& trace : work.traces) {
+      ToMessage(trace, traces.emplace_back().add_traces());
+      traces.back().set_model(model);
+    }
     for (const RerankProblem& problem : work.problems) {
-      ToMessage(RerankInput{problem}, &problems.emplace_back());
+      ToMessage(RerankInput{.problem = problem, .model = model}, &problems.emplace_back());
     }
   }
 };
@@ -64,6 +67,7 @@ class Generator {
                                          ended.code = code;
                                          End(ended);
                                        });
+    sessions_->AskModel(options.model);
     // A server that stops reading must not hold the writer for longer than the run.
     sessions_->EndStreamsAfter(std::chrono::duration<double>(
         options.warmup_seconds + options.seconds + 2.0 * options.timeout_seconds));
@@ -237,7 +241,7 @@ LoadReport RunLoad(const LoadOptions& options, const LoadWork& work) {
                 StrCat("load: trace ", trace.id, " has no steps to append"));
   }
   need(LoadKind::kRerank, !work.problems.empty());
-  const Requests requests(work);
+  const Requests requests(work, options.model);
   return Generator(options, work, requests).Run();
 }
 

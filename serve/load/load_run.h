@@ -28,6 +28,7 @@ struct LoadOptions {
   LoadMix mix{1};
   int sessions = 64;  // that grow at once, on a stream a connection; more where all of them wait
   bool route_by_problem = false;  // as ClientOptions says
+  std::string model = {};         // likewise
 };
 
 // What is sent, each kind in order and from the start again; lists of kinds that come are not

@@ -66,7 +66,8 @@ void LoadSessions::Append(const LoadCall& call) {
   if (!turn) turn = Begin(call);
   if (!turn) return end_(call, ErrorCode::kUnavailable);
   if (turn->step == 0) {
-    send(turn->stream, {turn->session, SessionOptions{turn->trace->problem, {}, ""}});
+    send(turn->stream,
+         {turn->session, SessionOptions{.problem = turn->trace->problem, .model = model_}});
   }
   const std::string& text = turn->trace->steps[size_t(turn->step)].text;
   send(turn->stream, {turn->session, AppendText{text, true, true, {}}});

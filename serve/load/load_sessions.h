@@ -43,6 +43,9 @@ class LoadSessions {
   // follow do not all begin at once. Before the first Append, by its thread.
   void Stagger() { staggered_ = true; }
 
+  // The name of the model that the sessions ask. Before the first Append, by its thread.
+  void AskModel(const std::string& model) { model_ = model; }
+
   // The deadline of streams that are opened from now on. Before the first Append, by its thread.
   void EndStreamsAfter(std::chrono::duration<double> time);
 
@@ -83,6 +86,7 @@ class LoadSessions {
   // Of Append's thread:
   size_t begun_ = 0;  // sessions
   bool staggered_ = false;
+  std::string model_;  // empty: the only one
   std::chrono::system_clock::time_point give_up_ = std::chrono::system_clock::time_point::max();
 
   std::mutex mutex_;

@@ -13,38 +13,13 @@
 #include "serve/batching/batcher.h"
 #include "serve/batching/shares.h"
 #include "serve/service/call_record.h"
+#include "serve/service/scoring_call.h"
 #include "serve/service/session_reactor.h"
 #include "serve/service/session_service.h"
 #include "serve/service/thread_pool.h"
 #include "serve/wire/codec.h"
 
 namespace prm {
-
-// What the service borrows; all of it outlives the service and its calls.
-struct ServiceParts {
-  const StepScorer* scorer = nullptr;  // for its const accessors only
-  Batcher* batcher = nullptr;
-  ThreadPool* pool = nullptr;
-  CallLimits limits;
-  SharedLimits shared;
-  // Called when a call was answered, from any thread, under no lock.
-  std::function<void(const CallRecord&)> on_call;
-
-  StreamLimits stream;
-  // The clock of streams, passed in so that tests own the time.
-  std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
-  // As on_call: when a stream ended, and after every step that was scored on one.
-  std::function<void(const CallRecord&)> on_stream;
-  std::function<void(const Appended&)> on_step;
-};
-
-// Whose call it is (BatchItem::client): ClientOfPeer; where `trust_client_id` is set, what the
-// metadata `client-id` names, if it is there.
-uint64_t ClientOf(const grpc::CallbackServerContext& context, bool trust_client_id);
-
-// Of `error`; where there is no room, also says in the trailing metadata when to come again.
-// Before the call is finished.
-grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context);
 
 // All but DescribeModel take the raw bytes: the generated parser would answer a message that is
 // malformed or not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
@@ -82,11 +57,8 @@ class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_Sc
 
  private:
   using Streams = std::vector<std::shared_ptr<SessionReactor>>;
-  class Call;
-  class ScoreTracesCall;
-  class RerankCall;
-  template <class OneCall>
-  grpc::ServerUnaryReactor* Accept(grpc::CallbackServerContext* context,
+  using NewCall = ScoringCall* (*)(const ServiceParts&, const CallPlaces&, CallIdentity);
+  grpc::ServerUnaryReactor* Accept(NewCall new_call, grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
   StreamReactor* RefuseStream(uint64_t id, grpc::CallbackServerContext* context, const Error& why);
   uint64_t NextId();

@@ -7,6 +7,7 @@
 #include "data/metrics/aggregates.h"
 #include "data/metrics/metrics.h"
 #include "data/text/ascii.h"
+#include "serve/wire/served_model.h"
 
 namespace prm {
 namespace {
@@ -22,6 +23,11 @@ void CheckProblemTokens(const SessionRules& rules, int64_t tokens, const char* a
   throw Error(ErrorCode::kInvalidArgument,
               StrCat("a problem of ", about, tokens, " tokens; the model takes at most ",
                      rules.max_tokens));
+}
+
+const SessionRules& CheckedModel(const SessionRules& rules, const std::string& asked) {
+  CheckModel(asked, rules.model);
+  return rules;
 }
 
 // Before it is tokenised, which a problem far too long must not cost.
@@ -74,6 +80,7 @@ void StepSplitter::Clear() {
 SessionRules::SessionRules(const StepScorer& scorer, int steps, int step_bytes)
     : format(scorer.format()),
       tokenizer(scorer.tokenizer()),
+      model(scorer.description().name),
       threshold(scorer.description().threshold),
       step_delimiter(StepDelimiter(format, tokenizer)),
       max_tokens(scorer.description().max_tokens),
@@ -81,8 +88,9 @@ SessionRules::SessionRules(const StepScorer& scorer, int steps, int step_bytes)
       max_step_bytes(step_bytes) {}
 
 Session::Session(const SessionRules& rules, const SessionOptions& options)
-    : rules_(rules),
+    : rules_(CheckedModel(rules, options.model)),
       threshold_(CheckedThreshold(options.threshold.value_or(rules.threshold))),
+      diagnostics_(options.diagnostics),
       trace_(rules.format, rules.tokenizer, CheckedProblem(rules, options.problem)),
       text_(options.step_delimiter.empty() ? rules.step_delimiter : options.step_delimiter) {
   CheckProblemTokens(rules, int64_t(trace_.tokens().ids.size()), "");

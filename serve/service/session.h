@@ -44,6 +44,7 @@ struct SessionRules {
 
   const StepFormat& format;
   const Tokenizer& tokenizer;
+  const std::string model;  // its name
   const double threshold;
   const std::string step_delimiter;
   const int max_tokens;
@@ -55,12 +56,14 @@ struct SessionRules {
 // What throws changes nothing. One thread at a time.
 class Session {
  public:
-  // Throws Error(kInvalidArgument): text that is not UTF-8, a problem that alone is beyond the
-  // model, a threshold outside [0, 1].
+  // Throws Error(kInvalidArgument): text that is not UTF-8, a problem that is too long for the
+  // model, a threshold outside [0, 1]; Error(kNotFound): another model.
   Session(const SessionRules& rules, const SessionOptions& options);
 
   // Scored steps.
   int steps() const { return int(p_correct_.size()); }
+  // Whether its client wants them with each score.
+  bool diagnostics() const { return diagnostics_; }
 
   // The tokens of the trace with `step` at its end, of which that step alone is read. Throws
   // Error(kInvalidArgument): an empty step, text that is not UTF-8, a step or trace over a limit.
@@ -91,6 +94,7 @@ class Session {
  private:
   const SessionRules& rules_;
   const double threshold_;
+  const bool diagnostics_;
   TraceBuilder trace_;
   std::vector<float> p_correct_;
   StepSplitter text_;

@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "data/error.h"
+#include "serve/service/session_requests.h"
+#include "serve/wire/diagnostics.h"
 
 namespace prm {
 namespace {
 
-constexpr size_t kMaxIdBytes = 128;
 // How many of the sessions that are gone a stream can tell from those that never were.
 constexpr size_t kMaxGone = 1024;
 
@@ -18,43 +19,6 @@ struct Overloaded : Cases... {
 };
 template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
-
-// The ids in whose lanes a request waits.
-std::vector<std::string> NamedIn(const StreamRequest& request) {
-  std::vector<std::string> ids = {request.session};
-  const auto* fork = std::get_if<ForkSession>(&request.operation);
-  if (fork != nullptr && fork->from != request.session) ids.push_back(fork->from);
-  return ids;
-}
-
-void CheckId(const std::string& id) {
-  if (!id.empty() && id.size() <= kMaxIdBytes) return;
-  throw Error(ErrorCode::kInvalidArgument,
-              StrCat("a session's name of ", id.size(), " bytes; expected 1 to ", kMaxIdBytes));
-}
-
-void CheckOrder(const AppendText& append, const Session& session) {
-  if (append.index && *append.index != session.steps()) {
-    throw Error(
-        ErrorCode::kFailedPrecondition,
-        StrCat("step ", *append.index, " is out of order; expected step ", session.steps()));
-  }
-  if (append.whole_step && session.has_text()) {
-    throw Error(ErrorCode::kFailedPrecondition,
-                StrCat("a whole step while step ", session.steps(),
-                       " comes in pieces; expected its end or a roll back"));
-  }
-}
-
-// A request for which there is no room is kept only so far that its session gets the answer in its
-// turn: `why`.
-void Forget(const Error& why, StreamRequest* request) {
-  if (std::holds_alternative<AppendText>(request->operation)) {
-    std::get<AppendText>(request->operation).text = std::string();
-  } else {
-    request->operation = why;
-  }
-}
 
 // What `action` throws.
 std::optional<Error> ErrorIn(const std::function<void()>& action) {
@@ -66,6 +30,10 @@ std::optional<Error> ErrorIn(const std::function<void()>& action) {
     return Error(ErrorCode::kInternal, error.what());
   }
   return std::nullopt;
+}
+
+int64_t Microseconds(SteadyTime from, SteadyTime to) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
 }
 
 bool LastsFor(int seconds, SteadyTime since, SteadyTime now) {
@@ -82,6 +50,7 @@ struct SessionService::Pending {
   StreamRequest request;
   std::optional<Error> refused;  // there is no room for it: the answer, when its turn comes
   bool in_batcher = false;
+  int64_t tokenize_us = 0;  // of its last step
 };
 
 SessionService::SessionService(const StreamParts& parts, StreamSink* sink)
@@ -346,7 +315,9 @@ void SessionService::Append(const PendingPtr& pending, Session& session) {
 void SessionService::Submit(const PendingPtr& pending, Session& session, std::string_view step) {
   BatchItem item;
   item.first_step = session.steps();
+  const SteadyTime start = parts_.now();
   item.tokens = session.Begin(step);
+  pending->tokenize_us = Microseconds(start, parts_.now());
   item.deadline = parts_.deadline;
   item.priority = Priority::kAppend;
   item.client = parts_.client;
@@ -387,7 +358,12 @@ void SessionService::TakeScores(const PendingPtr& pending, const Result<TraceSco
     if (parts_.on_step) parts_.on_step(step);
     std::optional<std::string> next;
     if (!append.whole_step) next = session.NextStep(append.end_of_step);
-    Reply(*pending, step, next.has_value());
+    std::optional<Diagnostics> measured;
+    if (session.diagnostics()) {
+      measured = {std::string(BuildVersion()), pending->tokenize_us, times.queue_us,
+                  times.compute_us};
+    }
+    Reply(*pending, step, next.has_value(), std::move(measured));
     if (next) Submit(pending, session, *next);
   });
   if (refused) FailAppend(*pending, session, *refused);
@@ -463,11 +439,11 @@ void SessionService::Fail(Pending& pending, const Error& error) {
   Reply(pending, Error(error.code(), StrCat(where, ": ", error.what())), false);
 }
 
-void SessionService::Reply(Pending& pending, std::variant<Done, Appended, Error> outcome,
-                           bool more) {
+void SessionService::Reply(Pending& pending, std::variant<Done, Appended, Error> outcome, bool more,
+                           std::optional<Diagnostics> diagnostics) {
   const Session* session = Find(pending.request.session);
-  StreamReply reply{pending.number, pending.request.session, session ? session->steps() : 0, more,
-                    std::move(outcome)};
+  StreamReply reply{pending.number, pending.request.session, session ? session->steps() : 0,
+                    more,           std::move(outcome),      std::move(diagnostics)};
   bool next = false;
   {
     std::lock_guard lock(mutex_);

@@ -130,7 +130,8 @@ class SessionService {
   Session& Live(const std::string& id);
   std::string WhyGone(const std::string& id) const;
   Session* Find(const std::string& id);
-  void Reply(Pending& pending, std::variant<Done, Appended, Error> outcome, bool more);
+  void Reply(Pending& pending, std::variant<Done, Appended, Error> outcome, bool more,
+             std::optional<Diagnostics> diagnostics = {});
   void FailAppend(Pending& pending, Session& session, const Error& error);
   void Fail(Pending& pending, const Error& error);
 

@@ -24,7 +24,7 @@ ScoreLine ToScoreLine(const std::string& id, const v1::TraceScores& message) {
   line.scores.p_correct.assign(message.scores().begin(), message.scores().end());
   for (const auto& probs : message.label_probs()) line.scores.label_probs.push_back(ToProbs(probs));
   line.aggregate = ToAggregates(message.aggregate());
-  if (message.first_error() >= 0) line.first_error = message.first_error();
+  if (message.has_first_error()) line.first_error = message.first_error();
   line.tokens = message.tokens();
   return line;
 }
@@ -57,13 +57,24 @@ void ToMessage(const Aggregates& aggregates, v1::Aggregates* message) {
   message->set_mean(aggregates.mean);
 }
 
-Error ToError(const v1::TraceError& message) {
+Error ToError(const v1::Status& message) {
   return Error(CanonicalCode(message.code()), message.message());
 }
 
-void ToMessage(const Error& error, v1::TraceError* message) {
+void ToMessage(const Error& error, v1::Status* message) {
   message->set_code(int(error.code()));
   message->set_message(error.what());
+}
+
+Diagnostics ToDiagnostics(const v1::Diagnostics& message) {
+  return {message.build_version(), message.tokenize_us(), message.queue_us(), message.compute_us()};
+}
+
+void ToMessage(const Diagnostics& diagnostics, v1::Diagnostics* message) {
+  message->set_build_version(diagnostics.build_version);
+  message->set_tokenize_us(diagnostics.tokenize_us);
+  message->set_queue_us(diagnostics.queue_us);
+  message->set_compute_us(diagnostics.compute_us);
 }
 
 Trace ToTrace(const v1::Trace& message) {
@@ -104,7 +115,7 @@ void ToMessage(const ScoreLine& line, v1::TraceResult* message) {
     ToMessage(probs, scores->add_label_probs());
   }
   ToMessage(line.aggregate, scores->mutable_aggregate());
-  scores->set_first_error(line.first_error.value_or(-1));
+  if (line.first_error) scores->set_first_error(*line.first_error);
   scores->set_tokens(line.tokens);
 }
 

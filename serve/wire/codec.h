@@ -10,6 +10,7 @@
 #include "model/step_scorer.h"
 #include "proto/prm/v1/scoring.pb.h"
 #include "serve/wire/call_limits.h"
+#include "serve/wire/diagnostics.h"
 
 namespace prm {
 
@@ -28,8 +29,11 @@ Aggregates ToAggregates(const v1::Aggregates& message);
 void ToMessage(const Aggregates& aggregates, v1::Aggregates* message);
 
 // A code outside the canonical ones becomes kInternal.
-Error ToError(const v1::TraceError& message);
-void ToMessage(const Error& error, v1::TraceError* message);
+Error ToError(const v1::Status& message);
+void ToMessage(const Error& error, v1::Status* message);
+
+Diagnostics ToDiagnostics(const v1::Diagnostics& message);
+void ToMessage(const Diagnostics& diagnostics, v1::Diagnostics* message);
 
 ModelDescription ToDescription(const v1::Model& message);
 void ToMessage(const ModelDescription& description, v1::Model* message);

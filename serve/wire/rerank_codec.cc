@@ -21,6 +21,37 @@ void ToMessage(const Ranking& ranking, AggregateKind kind, v1::AggregateRanking*
             message->mutable_choice());
 }
 
+// nullopt for a kind that there is not.
+std::optional<AggregateKind> ToKind(v1::AggregateKind kind) {
+  switch (kind) {
+    case v1::AGGREGATE_KIND_UNSPECIFIED:
+    case v1::AGGREGATE_KIND_MIN:
+      return AggregateKind::kMin;
+    case v1::AGGREGATE_KIND_PRODUCT:
+      return AggregateKind::kProduct;
+    case v1::AGGREGATE_KIND_LAST:
+      return AggregateKind::kLast;
+    case v1::AGGREGATE_KIND_MEAN:
+      return AggregateKind::kMean;
+    default:
+      return std::nullopt;
+  }
+}
+
+v1::AggregateKind ToMessage(AggregateKind kind) {
+  switch (kind) {
+    case AggregateKind::kMin:
+      return v1::AGGREGATE_KIND_MIN;
+    case AggregateKind::kProduct:
+      return v1::AGGREGATE_KIND_PRODUCT;
+    case AggregateKind::kLast:
+      return v1::AGGREGATE_KIND_LAST;
+    case AggregateKind::kMean:
+      break;
+  }
+  return v1::AGGREGATE_KIND_MEAN;
+}
+
 // Reads one answer of Rerank, and refuses what does not fit the question.
 class Reading {
  public:
@@ -87,11 +118,13 @@ RerankInput ToRerankInput(const v1::RerankRequest& message) {
   };
   if (message.candidates_size() == 0) refuse("expected at least one candidate, got none");
   if (IsBlank(message.problem())) refuse("expected a problem with text, got none");
-  if (!v1::AggregateKind_IsValid(message.weight())) {
-    refuse("weight ", int(message.weight()), ": expected MIN, PRODUCT, LAST or MEAN");
+  const std::optional<AggregateKind> weight = ToKind(message.weight());
+  if (!weight) {
+    refuse("weight ", int(message.weight()), ": expected a value of prm.v1.AggregateKind, 0 to 4");
   }
   RerankInput input;
-  input.weight = AggregateKind(int(message.weight()));
+  input.weight = *weight;
+  input.model = message.model();
   input.problem.id = message.id();
   input.problem.problem = message.problem();
   for (const v1::Candidate& candidate : message.candidates()) {
@@ -105,7 +138,8 @@ RerankInput ToRerankInput(const v1::RerankRequest& message) {
 void ToMessage(const RerankInput& input, v1::RerankRequest* message) {
   message->set_id(input.problem.id);
   message->set_problem(input.problem.problem);
-  message->set_weight(v1::AggregateKind(int(input.weight)));
+  message->set_weight(ToMessage(input.weight));
+  message->set_model(input.model);
   for (const RerankCandidate& candidate : input.problem.candidates) {
     v1::Candidate* out = message->add_candidates();
     for (const std::string& step : candidate.steps) out->add_steps(step);

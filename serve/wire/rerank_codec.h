@@ -1,6 +1,8 @@
 // Where the messages of Rerank meet structs; the server and the client share it.
 #pragma once
 
+#include <string>
+
 #include "data/metrics/aggregates.h"
 #include "data/records/rerank_file.h"
 #include "serve/wire/codec.h"
@@ -8,8 +10,9 @@
 namespace prm {
 
 struct RerankInput {
-  RerankProblem problem;
+  RerankProblem problem = {};
   AggregateKind weight = AggregateKind::kMin;
+  std::string model = {};  // its name; empty: the only one
 };
 
 // Candidates are taken as they are: one without steps is refused when it is tokenised, alone.

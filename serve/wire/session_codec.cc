@@ -10,6 +10,8 @@ SessionOptions ToOperation(v1::OpenSession&& open) {
   options.problem = std::move(*open.mutable_problem());
   if (open.has_threshold()) options.threshold = open.threshold();
   options.step_delimiter = std::move(*open.mutable_step_delimiter());
+  options.model = std::move(*open.mutable_model());
+  options.diagnostics = open.diagnostics();
   return options;
 }
 
@@ -34,6 +36,8 @@ void Fill(const SessionOptions& options, v1::StreamRequest* message) {
   open->set_problem(options.problem);
   if (options.threshold) open->set_threshold(*options.threshold);
   open->set_step_delimiter(options.step_delimiter);
+  open->set_model(options.model);
+  open->set_diagnostics(options.diagnostics);
 }
 
 void Fill(const AppendText& append, v1::StreamRequest* message) {
@@ -64,7 +68,7 @@ void Fill(const Appended& step, v1::StreamReply* message) {
   out->set_p_correct(step.score.p_correct);
   if (step.score.label_probs) ToMessage(*step.score.label_probs, out->mutable_label_probs());
   ToMessage(step.aggregate, out->mutable_aggregate());
-  out->set_first_error(step.first_error.value_or(-1));
+  if (step.first_error) out->set_first_error(*step.first_error);
   out->set_tokens(step.tokens);
   out->set_tokens_computed(step.tokens_computed);
   out->set_tokens_reused(step.tokens_reused);
@@ -81,7 +85,7 @@ Appended ToAppended(const v1::StepScore& message) {
   step.score.p_correct = message.p_correct();
   if (message.has_label_probs()) step.score.label_probs = ToProbs(message.label_probs());
   step.aggregate = ToAggregates(message.aggregate());
-  if (message.first_error() >= 0) step.first_error = message.first_error();
+  if (message.has_first_error()) step.first_error = message.first_error();
   step.tokens = message.tokens();
   step.tokens_computed = message.tokens_computed();
   step.tokens_reused = message.tokens_reused();
@@ -130,7 +134,9 @@ v1::StreamRequest ToMessage(const StreamRequest& request) {
 }
 
 StreamReply ToReply(const v1::StreamReply& message) {
-  StreamReply reply{message.request(), message.session(), message.steps(), message.more(), Done()};
+  StreamReply reply{
+      message.request(), message.session(), message.steps(), message.more(), Done(), {}};
+  if (message.has_diagnostics()) reply.diagnostics = ToDiagnostics(message.diagnostics());
   switch (message.outcome_case()) {
     case v1::StreamReply::kDone:
       return reply;
@@ -154,6 +160,7 @@ v1::StreamReply ToMessage(const StreamReply& reply) {
   message.set_steps(reply.steps);
   message.set_more(reply.more);
   std::visit([&](const auto& outcome) { Fill(outcome, &message); }, reply.outcome);
+  if (reply.diagnostics) ToMessage(*reply.diagnostics, message.mutable_diagnostics());
   return message;
 }
 

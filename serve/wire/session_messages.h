@@ -9,14 +9,17 @@
 #include "data/error.h"
 #include "data/metrics/aggregates.h"
 #include "data/scores.h"
+#include "serve/wire/diagnostics.h"
 
 namespace prm {
 
 // What a client chooses.
 struct SessionOptions {
-  std::string problem;
-  std::optional<double> threshold;  // in [0, 1]; nullopt: the model's
-  std::string step_delimiter;       // empty: that of the model's format
+  std::string problem = {};
+  std::optional<double> threshold = {};  // in [0, 1]; nullopt: the model's
+  std::string step_delimiter = {};       // empty: that of the model's format
+  std::string model = {};                // its name; empty: the only one
+  bool diagnostics = false;              // wanted with each step's score
 };
 
 struct StreamLimits {
@@ -77,6 +80,7 @@ struct StreamReply {
   int steps = 0;        // scored steps of the session
   bool more = false;    // the request gets another reply
   std::variant<Done, Appended, Error> outcome;
+  std::optional<Diagnostics> diagnostics = {};  // of a score, where the session wants it
 };
 
 }  // namespace prm

@@ -178,7 +178,7 @@ TEST(Rerank, BadRequestsAreRefusedByName) {
   EXPECT_THAT(refused(RequestFor(blank)), HasSubstr("problem blank: expected a problem with text"));
   v1::RerankRequest weight = RequestFor(Problem("weight", 1));
   weight.set_weight(v1::AggregateKind(7));
-  EXPECT_THAT(refused(weight), HasSubstr("weight 7: expected MIN"));
+  EXPECT_THAT(refused(weight), HasSubstr("weight 7: expected a value of prm.v1.AggregateKind"));
   RerankProblem longer = Problem("long", 2);
   longer.problem = std::string(400, 'x');
   EXPECT_THAT(refused(RequestFor(longer)), HasSubstr("500 tokens"));

@@ -298,7 +298,7 @@ TEST(Server, ATextFarTooLongIsRefusedBeforeItIsTokenised) {
                      MakeTrace("s", "p", {"a"})});
     ASSERT_TRUE(reply.status.ok()) << reply.status.error_message();
     for (int i : {0, 1}) {
-      const v1::TraceError& error = reply.response.results(i).error();
+      const v1::Status& error = reply.response.results(i).error();
       EXPECT_EQ(error.code(), StatusCode::INVALID_ARGUMENT);
       EXPECT_THAT(error.message(), HasSubstr("at least 1048"));
       EXPECT_THAT(error.message(), HasSubstr("the model takes at most 2048"));

@@ -94,7 +94,7 @@ TEST(ScoreStream, ABeamGetsTheOfflineScoresAndItsAdvice) {
     EXPECT_EQ(score.p_correct(), line.scores.p_correct.back());
     EXPECT_EQ(ToProbs(score.label_probs()), line.scores.label_probs.back());
     EXPECT_EQ(ToAggregates(score.aggregate()), line.aggregate);
-    EXPECT_EQ(score.first_error(), line.first_error.value_or(-1));
+    EXPECT_EQ(score.has_first_error() ? score.first_error() : -1, line.first_error.value_or(-1));
     EXPECT_EQ(score.tokens_computed(), score.tokens());
     EXPECT_EQ(score.tokens_reused(), 0);
     EXPECT_EQ(score.advice(), line.first_error ? v1::ADVICE_PRUNE : v1::ADVICE_CONTINUE);

@@ -34,6 +34,13 @@ TEST(Codec, AnErrorSurvivesTheWire) {
   EXPECT_EQ(back.error->code(), ErrorCode::kInvalidArgument);
 }
 
+// What generators of other languages read as google.rpc.Status: code in field 1, message in field 2.
+TEST(Codec, AnErrorHasTheBytesOfGoogleRpcStatus) {
+  v1::Status message;
+  ToMessage(Error(ErrorCode::kNotFound, "no"), &message);
+  EXPECT_EQ(message.SerializeAsString(), "\x08\x05\x12\x02no");
+}
+
 TEST(Codec, ATraceSurvivesTheWire) {
   Trace trace;
   trace.id = "t";

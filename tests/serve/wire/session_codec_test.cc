@@ -27,8 +27,11 @@ StreamReply OverTheWire(const StreamReply& reply) {
 }
 
 TEST(StreamCodec, RequestsSurviveTheWire) {
-  const auto open = OverTheWire(SessionOptions{"1 + 1", 0.0, "\n\n"});
+  const auto open = OverTheWire(SessionOptions{"1 + 1", 0.0, "\n\n", "m", true});
   EXPECT_EQ(open.problem, "1 + 1");
+  EXPECT_EQ(open.model, "m");
+  EXPECT_TRUE(open.diagnostics);
+  EXPECT_FALSE(OverTheWire(SessionOptions()).diagnostics);
   EXPECT_EQ(open.threshold, 0.0);
   EXPECT_EQ(open.step_delimiter, "\n\n");
   EXPECT_EQ(OverTheWire(SessionOptions()).threshold, std::nullopt);
@@ -70,7 +73,13 @@ TEST(StreamCodec, ScoresSurviveTheWireExactly) {
   score.tokens = 50;
   score.tokens_computed = 7;
   score.tokens_reused = 43;
-  const StreamReply back = OverTheWire(StreamReply{int64_t{1} << 40, "s", 3, true, score});
+  const StreamReply back = OverTheWire(
+      StreamReply{int64_t{1} << 40, "s", 3, true, score, Diagnostics{"0.1.0", 5, 6, 7}});
+  ASSERT_TRUE(back.diagnostics);
+  EXPECT_EQ(back.diagnostics->build_version, "0.1.0");
+  EXPECT_EQ(back.diagnostics->tokenize_us, 5);
+  EXPECT_EQ(back.diagnostics->queue_us, 6);
+  EXPECT_EQ(back.diagnostics->compute_us, 7);
   EXPECT_EQ(back.request, int64_t{1} << 40);
   EXPECT_EQ(back.session, "s");
   EXPECT_EQ(back.steps, 3);

@@ -1,0 +1,7 @@
+#include "serve/wire/diagnostics.h"
+
+namespace prm {
+
+std::string_view BuildVersion() { return PRM_VERSION; }
+
+}  // namespace prm
