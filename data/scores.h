@@ -11,6 +11,13 @@
 
 namespace prm {
 
+// One step.
+struct StepScore {
+  float p_correct = 0;                    // in [0, 1]
+  std::optional<LabelProbs> label_probs;  // nullopt where the model does not know the labels
+  friend bool operator==(const StepScore&, const StepScore&) = default;
+};
+
 // The steps of one trace, and what it cost to score them.
 struct TraceScores {
   std::vector<float> p_correct;         // [S] in [0, 1]

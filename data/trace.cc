@@ -1,7 +1,6 @@
 #include "data/trace.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace prm {
 
@@ -33,18 +32,6 @@ std::optional<StepLabel> ParseLabel(std::string_view name) {
   const auto found = std::find(kLabelNames.begin(), kLabelNames.end(), name);
   if (found == kLabelNames.end()) return std::nullopt;
   return StepLabel(found - kLabelNames.begin());
-}
-
-void StepScores::Add(const StepScore& step) {
-  p_correct.push_back(step.p_correct);
-  if (step.label_probs) label_probs.push_back(*step.label_probs);
-}
-
-StepScores ScoresOf(std::vector<LabelProbs> label_probs) {
-  StepScores scores;
-  for (const LabelProbs& p : label_probs) scores.p_correct.push_back(std::min(PCorrect(p), 1.0f));
-  scores.label_probs = std::move(label_probs);
-  return scores;
 }
 
 }  // namespace prm

@@ -31,24 +31,6 @@ inline float PCorrect(const LabelProbs& p) {
   return p[size_t(StepLabel::kCorrectNecessary)] + p[size_t(StepLabel::kCorrectRedundant)];
 }
 
-// What a model says of one step.
-struct StepScore {
-  float p_correct = 0;                    // in [0, 1]
-  std::optional<LabelProbs> label_probs;  // nullopt where the model does not know the labels
-  friend bool operator==(const StepScore&, const StepScore&) = default;
-};
-
-// What a model says of the steps of one trace.
-struct StepScores {
-  std::vector<float> p_correct;         // [S]
-  std::vector<LabelProbs> label_probs;  // [S], or empty where the model does not know the labels
-  void Add(const StepScore& step);
-  friend bool operator==(const StepScores&, const StepScores&) = default;
-};
-
-// Of label_probs [S]; p_correct is at most 1, which the softmax's own rounding may exceed.
-StepScores ScoresOf(std::vector<LabelProbs> label_probs);
-
 // The labels that a step may have; empty means "not annotated".
 // Source: marginal likelihood over partial labels, Cour et al. 2011, "Learning from partial
 // labels", JMLR 12, section 2.

@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/scores.h"
 #include "data/tokenizers/tokenizer.h"
-#include "data/trace.h"
 
 namespace prm {
 
