@@ -308,16 +308,17 @@ std::vector<double> ReadModelProbs(const std::filesystem::path& path, const Rati
   const auto refuse = [&lines](const std::string& what) {
     throw Error(ErrorCode::kInvalidArgument, StrCat(lines.Where(), ": ", what));
   };
-  for (ScoreLine scores; lines.Next(&scores);) {
-    if (scores.error) refuse("the trace was not scored: " + *scores.error);
-    if (scores.label_probs.empty()) {
+  for (ScoreLine line; lines.Next(&line);) {
+    if (line.error) refuse(StrCat("the trace was not scored: ", line.error->what()));
+    const std::vector<LabelProbs>& label_probs = line.scores.label_probs;
+    if (label_probs.empty()) {
       refuse("label_probs: expected probabilities of the four labels, got none");
     }
-    for (size_t step = 0; step < scores.label_probs.size(); ++step) {
-      const std::optional<int> unit = ratings.FindUnit(scores.id, int(step), 1);
+    for (size_t step = 0; step < label_probs.size(); ++step) {
+      const std::optional<int> unit = ratings.FindUnit(line.id, int(step), 1);
       if (!unit) continue;
       for (size_t k = 0; k < kNumLabels; ++k) {
-        probs[size_t(*unit) * kNumLabels + k] = scores.label_probs[step][k];
+        probs[size_t(*unit) * kNumLabels + k] = label_probs[step][k];
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "data/records/score_lines.h"
+#include "proto/prm/v1/scoring.grpc.pb.h"
 #include "serve/wire/client_key.h"
 #include "serve/wire/rerank_codec.h"
 #include "serve/wire/served_model.h"
