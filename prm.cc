@@ -15,7 +15,6 @@
 #include <memory>
 #include <new>
 #include <regex>
-#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -53,10 +52,8 @@ void OpenStandardDescriptors() {
 // are shared that starves the very thread it waits for: training beside one busy process ran at a
 // third of its speed. libgomp reads its setting while it is loaded, before main, so a verb that
 // computes starts the program once more with a spin of microseconds; a user's own setting stays.
-void BoundSpinning(int argc, char** argv) {
-  static const std::set<std::string> kComputes = {"train",  "score",  "eval", "serve",
-                                                  "rerank", "import", "check"};
-  if (argc < 2 || !kComputes.count(argv[1])) return;
+void BoundSpinning(const CLI::App& verb, char** argv) {
+  if (!verb.get_option_no_throw("--device")) return;  // it computes nothing
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "20000", 0);
   execv(ProgramPath().c_str(), argv);  // where this fails, slower but right
@@ -108,22 +105,12 @@ void NeverEndWithoutAWord() {
   sigaction(SIGSEGV, &action, nullptr);
 }
 
-// Choices as "cut | error | skip" instead of the parser's "ENUM:value in {cut->2,..} OR {2,..}",
-// and flags without what it assigns.
+// Flags without what the parser assigns to them: "--no-verify", not "--no-verify{false}".
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_option_name(const CLI::Option* option, bool positional) const override {
     static const std::regex kAssigned(R"(\{\w*\})");
     return std::regex_replace(CLI::Formatter::make_option_name(option, positional), kAssigned, "");
-  }
-  std::string make_option_opts(const CLI::Option* option) const override {
-    static const std::regex kChoices(R"(\w+:(?:value in )?\{([^}]*)\}(?: OR \{[^}]*\})?)");
-    static const std::regex kNumber("->-?\\d+"), kComma(",");
-    const std::string text = CLI::Formatter::make_option_opts(option);
-    std::smatch match;
-    if (!std::regex_search(text, match, kChoices)) return text;
-    const std::string names = std::regex_replace(match[1].str(), kNumber, "");
-    return match.prefix().str() + std::regex_replace(names, kComma, " | ") + match.suffix().str();
   }
 };
 
@@ -131,8 +118,9 @@ std::vector<const CLI::App*> VerbsOf(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
-// Throws UsageError for a word where a verb must stand.
-void CheckVerbs(const CLI::App& app, int argc, char** argv) {
+// The verb that the command line names. Throws UsageError for a word that is none.
+const CLI::App& FindVerb(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* found = &app;
   std::vector<const CLI::App*> verbs = VerbsOf(app);
   std::string path = "prm";
   for (int i = 1; i < argc && argv[i][0] != '-' && !verbs.empty(); ++i) {
@@ -146,13 +134,32 @@ void CheckVerbs(const CLI::App& app, int argc, char** argv) {
                                         nearest->get_name(), "', '", path, " --help' lists all"));
     }
     path += " " + word;
+    found = nearest;
     verbs = VerbsOf(*nearest);
   }
+  return *found;
+}
+
+// Libraries name the fields of their options, "option max_tokens"; here these are flags.
+std::string WithFlags(std::string text) {
+  static const std::regex kOption("option ([a-z][a-z0-9_]*)");
+  for (std::smatch match; std::regex_search(text, match, kOption);) {
+    std::string name = match[1];
+    std::ranges::replace(name, '_', '-');
+    text = match.prefix().str() + "--" + name + match.suffix().str();
+  }
+  return text;
 }
 
 int RunVerb(int argc, char** argv) {
   CLI::App app("Trains step-level process reward models and serves step scores.", "prm");
   app.require_subcommand(1);
+  app.footer(
+      "Examples:\n"
+      "  prm data check traces.jsonl\n"
+      "  prm score --model model --in traces.jsonl --out scores.jsonl\n\n"
+      "Exit codes: 0 done; 1 bad input, or a failure; 2 wrong usage; 3 done, but rows or traces\n"
+      "were refused (data import, data export). Steps are counted from 0, as in the files.");
   app.formatter(std::make_shared<HelpFormatter>());
   prm::AddDataCommands(app);
   prm::AddModelCommands(app);
@@ -160,7 +167,7 @@ int RunVerb(int argc, char** argv) {
   prm::AddServeCommands(app);
   try {
     prm::RemoveTemporariesOnSignals();
-    CheckVerbs(app, argc, argv);
+    BoundSpinning(FindVerb(app, argc, argv), argv);
     app.parse(argc, argv);
     errno = 0;
     if (std::cout.flush().fail() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
@@ -171,10 +178,10 @@ int RunVerb(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const prm::UsageError& error) {
-    std::cerr << "prm: " << error.what() << "\n";
+    std::cerr << "prm: " << WithFlags(error.what()) << "\n";
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "prm: " << WordsFor(error) << "\n";
+    std::cerr << "prm: " << WithFlags(WordsFor(error)) << "\n";
     return 1;
   }
   return 0;
@@ -188,7 +195,6 @@ int main(int argc, char** argv) {
   // with a reason, which is said, and nothing is left half-written.
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
-  BoundSpinning(argc, argv);
   NeverEndWithoutAWord();
   return RunVerb(argc, argv);
 }

@@ -75,7 +75,7 @@ if(NOT PRM_TORCH_FREE)
 endif()
 if(TARGET data_test)
   # Its definitions change the layout of the parser that json_lines_test shares with prm_data.
-  target_link_libraries(data_test PRIVATE simdjson::simdjson)
+  target_link_libraries(data_test PRIVATE simdjson::simdjson Eigen3::Eigen)
 endif()
 # What benches count, without their programs: it runs under the sanitizers, too.
 file(GLOB sources CONFIGURE_DEPENDS tests/bench/*/*_test.cc)

@@ -5,8 +5,8 @@
 namespace prm {
 
 void AddDataCommands(CLI::App& app) {
-  AddTokenizeCommand(app);
-  CLI::App* data = app.add_subcommand("data", "Makes and inspects annotated traces.");
+  CLI::App* data = app.add_subcommand("data", "Makes, converts and checks annotated traces.");
+  data->group("Data and models");
   data->require_subcommand(1);
   AddImportCommand(*data);
   AddExportCommand(*data);
@@ -20,6 +20,7 @@ void AddDataCommands(CLI::App& app) {
   AddAnnotatorsCommand(*data);
   AddSynthCommand(*data);
   AddCorruptCommand(*data);
+  AddTokenizeCommand(*data);
 }
 
 }  // namespace prm

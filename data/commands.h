@@ -10,8 +10,6 @@ namespace prm {
 // Adds every verb below to the program.
 void AddDataCommands(CLI::App& app);
 
-void AddTokenizeCommand(CLI::App& app);
-
 // Verbs under `prm data`.
 void AddImportCommand(CLI::App& data);
 void AddExportCommand(CLI::App& data);
@@ -25,5 +23,6 @@ void AddAgreeCommand(CLI::App& data);
 void AddAnnotatorsCommand(CLI::App& data);
 void AddSynthCommand(CLI::App& data);
 void AddCorruptCommand(CLI::App& data);
+void AddTokenizeCommand(CLI::App& data);
 
 }  // namespace prm

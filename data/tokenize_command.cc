@@ -2,6 +2,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/error.h"
 #include "data/io/json_lines.h"
@@ -47,20 +48,18 @@ void Tokenize(const TokenizeOptions& options) {
 
 }  // namespace
 
-void AddTokenizeCommand(CLI::App& app) {
+void AddTokenizeCommand(CLI::App& data) {
   auto options = std::make_shared<TokenizeOptions>();
-  CLI::App* verb = app.add_subcommand("tokenize", "Turns JSON lines {\"text\"} into {\"ids\"}");
+  CLI::App* verb = data.add_subcommand("tokenize", "Converts JSON lines {\"text\"} to {\"ids\"}.");
   verb->add_option("--tokenizer", options->tokenizer,
                    "Tokenizer file or folder: tokenizer.json, vocab.json with merges.txt, "
                    "a tiktoken rank file, a SentencePiece tokenizer.model")
       ->required();
-  verb->add_option("--special", options->special,
-                   "What special-token strings in the text become: text or parse")
-      ->check(CLI::IsMember({"text", "parse"}))
-      ->capture_default_str();
-  verb->add_option("--in", options->in, "JSON lines, - for standard input")->capture_default_str();
-  verb->add_option("--out", options->out, "JSON lines, - for standard output")
-      ->capture_default_str();
+  AddWord(verb, "--special", options->special, {"text", "parse"},
+          "Read the strings of special tokens as plain text, or as those tokens");
+  AddInput(verb, options->in, "JSON lines");
+  AddOutput(verb, options->out, "JSON lines");
+  AddExamples(verb, {"prm data tokenize --tokenizer tokenizer.json --in texts.jsonl"});
   verb->callback([options] { Tokenize(*options); });
 }
 

@@ -1,4 +1,4 @@
-// prm score, prm describe, prm export
+// prm score, and prm model describe and export
 #include "model/commands.h"
 
 #include <CLI/CLI.hpp>
@@ -6,11 +6,13 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 
+#include "data/command_flags.h"
 #include "data/error.h"
-#include "data/number_range.h"
 #include "data/records/score_output.h"
 #include "data/records/trace_reader.h"
+#include "model/config/scoring_json.h"
 #include "model/exchange/export.h"
 #include "model/files/prm_json.h"
 #include "model/scoring/offline_scoring.h"
@@ -41,30 +43,27 @@ void RunScore(const ScoreOptions& options) {
 
 void AddScoreCommand(CLI::App& app) {
   auto o = std::make_shared<ScoreOptions>();
-  CLI::App* score = app.add_subcommand("score", "Score every step of the traces of a file");
+  CLI::App* score = app.add_subcommand("score", "Scores every step of traces.");
+  score->group("Scoring");
   score->add_option("--model", o->model, "Checkpoint folder")->required();
-  score->add_option("--in", o->in, "Native trace file; - is standard input")->capture_default_str();
-  score->add_option("--out", o->out, "Where score lines go; - is standard output")
-      ->capture_default_str();
+  AddInput(score, o->in, "Traces");
+  AddOutput(score, o->out, "One line of scores per trace");
   AddNumber(score, "--batch-tokens", o->scoring.batch_tokens, 1, kMaxBatchTokens,
             "Tokens of one packed batch");
   AddScorerFlags(score, &o->scorer);
+  AddExamples(score, {"prm score --model model --in traces.jsonl --out scores.jsonl",
+                      "prm score --model model --device cpu <traces.jsonl"});
   score->callback([o] { RunScore(*o); });
 }
 
 struct DescribeOptions {
   std::string model;
-  bool json = false;
+  std::string json;  // empty: none
   ScorerOptions scorer;
 };
 
-void RunDescribe(const DescribeOptions& options) {
-  const auto scorer = OpenScorer(options.model, options.scorer);
-  if (options.scorer.verify) {  // loading compares the others
-    const std::filesystem::path folder(options.model);
-    SumCheck(folder, TrainingFiles(ReadPrmJson(folder / "prm.json"))).Finish();
-  }
-  const ModelDescription& d = scorer->description();
+nlohmann::ordered_json Describe(const StepScorer& scorer) {
+  const ModelDescription& d = scorer.description();
   nlohmann::ordered_json json = {{"name", d.name},
                                  {"architecture", d.architecture},
                                  {"parameters", d.parameters},
@@ -79,23 +78,38 @@ void RunDescribe(const DescribeOptions& options) {
                                  {"base_model", d.base_model},
                                  {"training_data", d.training_data},
                                  {"files", d.files}};
-  WriteScoringFormat(scorer->scoring(), &json);
-  if (options.json) {
-    std::cout << json.dump() << "\n";
-    return;
+  WriteScoringFormat(scorer.scoring(), &json);
+  return json;
+}
+
+void RunDescribe(const DescribeOptions& options) {
+  CheckOutputs({}, {options.json});
+  const auto scorer = OpenScorer(options.model, options.scorer);
+  if (options.scorer.verify) {  // loading compares the others
+    const std::filesystem::path folder(options.model);
+    SumCheck(folder, TrainingFiles(ReadPrmJson(folder / "prm.json"))).Finish();
   }
+  const nlohmann::ordered_json json = Describe(*scorer);
+  if (!options.json.empty()) {
+    OutputFile file(options.json);
+    file.Write(json.dump() + "\n");
+    file.Commit();
+  }
+  if (options.json == "-") return;
   for (const auto& [key, value] : json.items()) {
     std::cout << key << std::string(20 - std::min<size_t>(19, key.size()), ' ')
               << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
   }
 }
 
-void AddDescribeCommand(CLI::App& app) {
+void AddDescribeCommand(CLI::App& model) {
   auto o = std::make_shared<DescribeOptions>();
-  CLI::App* describe = app.add_subcommand("describe", "Say what a checkpoint is, and self-test it");
+  CLI::App* describe = model.add_subcommand(
+      "describe", "Prints what a checkpoint is, and checks its files and its self-test.");
   describe->add_option("--model,model", o->model, "Checkpoint folder")->required();
-  describe->add_flag("--json", o->json, "One JSON object");
+  AddJson(describe, o->json);
   AddScorerFlags(describe, &o->scorer);
+  AddExamples(describe, {"prm model describe model", "prm model describe model --json -"});
   describe->callback([o] { RunDescribe(*o); });
 }
 
@@ -106,13 +120,15 @@ struct ExportOptions {
 
 void RunExport(const ExportOptions& options) {
   if (options.to != "gguf") {
-    if (options.dtype != "stored") throw UsageError("--dtype goes with --to gguf alone");
+    if (options.dtype != "stored") throw UsageError("--dtype: expected --to gguf beside it");
     ExportFolder(options.model, options.out,
                  options.to == "hf" ? FolderTarget::kTransformers : FolderTarget::kVllm,
                  options.verify);
     return;
   }
-  if (!options.out.ends_with(".gguf")) throw UsageError("--out of --to gguf ends with .gguf");
+  if (!options.out.ends_with(".gguf")) {
+    throw UsageError(StrCat("--out: expected a file *.gguf for --to gguf, got ", options.out));
+  }
   const std::map<std::string, DType> dtypes = {
       {"float32", DType::kFloat32}, {"float16", DType::kFloat16}, {"bfloat16", DType::kBFloat16}};
   const auto dtype = dtypes.find(options.dtype);
@@ -121,21 +137,20 @@ void RunExport(const ExportOptions& options) {
                           options.verify);
 }
 
-void AddExportCommand(CLI::App& app) {
+void AddExportCommand(CLI::App& model) {
   auto o = std::make_shared<ExportOptions>();
-  CLI::App* verb = app.add_subcommand("export", "Write a checkpoint for other programs");
+  CLI::App* verb = model.add_subcommand("export", "Writes a checkpoint for other programs.");
   verb->add_option("--model", o->model, "Checkpoint folder; for gguf also a backbone's")
       ->required();
-  verb->add_option("--to", o->to,
-                   "hf (transformers' token classification) | vllm | gguf (the backbone alone)")
-      ->required()
-      ->check(CLI::IsMember({"hf", "vllm", "gguf"}));
-  verb->add_option("--out", o->out, "Folder, or file.gguf")->required();
-  verb->add_option("--dtype", o->dtype,
-                   "Of a gguf's matrices: stored | float32 | float16 | bfloat16")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"stored", "float32", "float16", "bfloat16"}));
+  AddWord(verb, "--to", o->to, {"hf", "vllm", "gguf"},
+          "hf: transformers' token classification; gguf: the backbone without the head")
+      ->required();
+  verb->add_option("--out", o->out, "New folder, or file.gguf")->required();
+  AddWord(verb, "--dtype", o->dtype, {"stored", "float32", "float16", "bfloat16"},
+          "Number format of a gguf's matrices");
   AddVerifyFlag(verb, &o->verify);
+  AddExamples(verb, {"prm model export --model model --to hf --out model_hf",
+                     "prm model export --model model --to gguf --out backbone.gguf"});
   verb->callback([o] { RunExport(*o); });
 }
 
@@ -153,25 +168,48 @@ std::unique_ptr<StepScorer> OpenScorer(const std::string& folder, const ScorerOp
   return scorer;
 }
 
-void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
-  app->add_option("--device", scorer->device, "auto | cpu | cuda | cuda:N")->capture_default_str();
-  app->add_option("--dtype", scorer->dtype,
-                  "auto (the faster one; on CPUs that multiply both it is measured) | float32 | "
-                  "bfloat16")
-      ->capture_default_str();
-  app->add_option("--weights", scorer->weights,
-                  "as-stored (in --dtype) | int8 (half of bfloat16's memory) | fp8 (CUDA): of the "
-                  "layers' matrices; prm check says what that changes")
-      ->capture_default_str();
-  app->add_option("--products", scorer->products,
-                  "Who multiplies the layers' matrices on a CPU: auto (by CPU and --dtype; in "
-                  "float32 and on AMX it is measured) | panels | libtorch")
+namespace {
+
+void AddDeviceFlag(CLI::App* app, std::string& device, const char* pattern, const char* expected) {
+  app->add_option("--device", device, expected)
       ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "panels", "libtorch"}).description(""));
-  AddNumber(app, "--threads", scorer->threads, 0, kMaxThreads, "On CPUs; 0: all cores");
-  app->add_flag("--pin-threads", scorer->pin_threads, "Each of them stays on a core of its own");
+      ->check(
+          [pattern = std::regex(pattern), expected](const std::string& text) {
+            if (std::regex_match(text, pattern)) return std::string();
+            return StrCat("expected ", expected, ", got \"", text, "\"");
+          },
+          "DEVICE");
+}
+
+}  // namespace
+
+void AddDevice(CLI::App* app, std::string& device) {
+  AddDeviceFlag(app, device, "auto|cpu|cuda(:[0-9]{1,4})?", "auto, cpu, cuda or cuda:N");
+}
+
+void AddDevices(CLI::App* app, std::string& devices) {
+  AddDeviceFlag(app, devices, "auto|(cpu|cuda(:[0-9]{1,4})?)(,(cpu|cuda(:[0-9]{1,4})?))*",
+                "auto, or a list with one worker for each: cpu, cuda, cuda:N");
+}
+
+void AddDtype(CLI::App* app, std::string& dtype) {
+  AddWord(app, "--dtype", dtype, {"auto", "float32", "bfloat16"},
+          "Number format; auto: the faster one, measured on CPUs that multiply both");
+}
+
+void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
+  AddDevice(app, scorer->device);
+  AddDtype(app, scorer->dtype);
+  AddWord(app, "--weights", scorer->weights, {"as-stored", "int8", "fp8"},
+          "Number format of the layers' matrices; as-stored: in --dtype, int8: half the memory of "
+          "bfloat16, fp8: on CUDA. prm model compare reports what that changes");
+  AddWord(app, "--products", scorer->products, {"auto", "panels", "libtorch"},
+          "Who multiplies the layers' matrices on a CPU; auto: by CPU and --dtype, measured in "
+          "float32 and on AMX");
+  AddThreads(app, scorer->threads);
+  app->add_flag("--pin-threads", scorer->pin_threads, "Keep each thread on a core of its own");
   app->add_option("--cache-bytes", scorer->cache_bytes,
-                  "Of keys and values kept for traces that begin alike, as 4GB; 0: keep none")
+                  "Memory for keys and values of shared prefixes, as 4GB; 0: none")
       ->transform(CLI::AsSizeValue(false))
       ->transform(CLI::Validator(  // comes before the one above, which takes -1
           [](std::string& bytes) {
@@ -181,17 +219,13 @@ void AddScorerFlags(CLI::App* app, ScorerOptions* scorer) {
           ""))
       ->default_str("a quarter of the free memory");
   app->add_flag("--batch-invariant", scorer->batch_invariant,
-                "Scores bitwise the same whatever shares the batch; slower on a GPU, "
-                "which takes bfloat16 and weights as stored");
-  const std::map<std::string, bool> on_off = {{"on", true}, {"off", false}};
-  app->add_option("--cuda-graphs", scorer->cuda_graphs,
-                  "on | off: on a GPU, play passes of few tokens from recordings")
-      ->transform(CLI::CheckedTransformer(on_off))
-      ->default_str("on");
-  app->add_option("--self-test", scorer->self_test,
-                  "on | off: compare the checkpoint's self-test traces at load")
-      ->transform(CLI::CheckedTransformer(on_off))
-      ->default_str("on");
+                "Scores do not depend on what else is in the batch, to the last bit; slower on a "
+                "GPU, where it needs bfloat16 and weights as stored");
+  const std::vector<std::pair<std::string, bool>> on_off = {{"on", true}, {"off", false}};
+  AddChoice(app, "--cuda-graphs", scorer->cuda_graphs, on_off,
+            "On a GPU, replay recorded passes of few tokens");
+  AddChoice(app, "--self-test", scorer->self_test, on_off,
+            "Compare the scores of the checkpoint's self-test traces at load");
   AddVerifyFlag(app, &scorer->verify);
 }
 
@@ -205,20 +239,25 @@ void AddScoringFlags(CLI::App* app, OfflineOptions* scoring, ScorerOptions* scor
             "Tokens of one packed batch");
   AddNumber(app, "--max-tokens", scoring->max_tokens, 0, 1 << 28,
             "Longest trace; 0: the model's limit");
-  const std::map<std::string, TooLong> policies = {
-      {"error", TooLong::kError}, {"skip", TooLong::kSkip}, {"cut", TooLong::kCut}};
-  app->add_option("--too-long", scoring->too_long,
-                  "A trace of more than --max-tokens: error | skip | cut (keep the leading steps)")
-      ->transform(CLI::CheckedTransformer(policies))
-      ->default_str("error");
+  AddTooLong(app, scoring->too_long);
   AddScorerFlags(app, scorer);
 }
 
+void AddTooLong(CLI::App* app, TooLong& too_long) {
+  AddChoice(app, "--too-long", too_long,
+            std::vector<std::pair<std::string, TooLong>>{
+                {"error", TooLong::kError}, {"skip", TooLong::kSkip}, {"cut", TooLong::kCut}},
+            "What a trace of more than --max-tokens is; cut: keep its leading steps");
+}
+
 void AddModelCommands(CLI::App& app) {
+  CLI::App* model = app.add_subcommand("model", "Describes, converts and compares models.");
+  model->group("Data and models");
+  model->require_subcommand(1);
+  AddDescribeCommand(*model);
+  AddImportCommands(*model);
+  AddExportCommand(*model);
   AddScoreCommand(app);
-  AddDescribeCommand(app);
-  AddImportCommands(app);
-  AddExportCommand(app);
 }
 
 }  // namespace prm

@@ -12,9 +12,16 @@ namespace prm {
 struct OfflineOptions;
 struct ScorerOptions;
 class StepScorer;
+enum class TooLong;
 
 void AddModelCommands(CLI::App& app);
-void AddImportCommands(CLI::App& app);  // import, formats, check
+void AddImportCommands(CLI::App& model);  // import, formats, compare
+
+// Flags of single options, for verbs that do not score.
+void AddDevice(CLI::App* app, std::string& device);
+void AddDevices(CLI::App* app, std::string& devices);  // a list, separated by commas
+void AddDtype(CLI::App* app, std::string& dtype);
+void AddTooLong(CLI::App* app, TooLong& too_long);
 
 // --no-verify, of every verb that loads a checkpoint.
 void AddVerifyFlag(CLI::App* app, bool* verify);

@@ -96,7 +96,7 @@ struct ScorerOptions {
   // Of the keys and values that each scorer keeps for traces with the same prefix; nullopt: a
   // quarter of the free memory, of a GPU's four fifths, shared among the scorers; 0: none are kept
   // and nothing is reused.
-  std::optional<int64_t> cache_bytes;
+  std::optional<int64_t> cache_bytes = std::nullopt;
   // Scores are bitwise the same whatever shares the batch, whole or step by step, kept or computed
   // again, on any number of threads; slower on a GPU.
   bool batch_invariant = false;

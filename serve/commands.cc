@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "data/command_flags.h"
 #include "data/records/rerank_file.h"
 #include "data/records/score_output.h"
 #include "data/records/trace_reader.h"
@@ -32,72 +33,74 @@ void RunServe(const ServeOptions& options) {
 void AddServeCommand(CLI::App& app) {
   auto o = std::make_shared<ServeOptions>();
   ServerOptions& s = o->server;
-  CLI::App* serve = app.add_subcommand("serve", "Serve step scores over gRPC until SIGTERM");
+  CLI::App* serve = app.add_subcommand("serve", "Serves step scores over gRPC until SIGTERM.");
+  serve->group("Serving");
   const auto number = [&](const char* flag, auto& value, const char* help) {
     serve->add_option(flag, value, help)->capture_default_str()->check(CLI::PositiveNumber);
   };
   serve->add_option("--model", o->model, "Checkpoint folder")->required();
   serve->add_option("--listen", s.listen, "host:port; port 0: any free one")->capture_default_str();
   serve->add_option("--metrics", s.metrics, "host:port of Prometheus' /metrics; empty: none");
-  serve
-      ->add_option("--log-level", s.log_level,
-                   "debug (also batches) | info | warning | error | off")
-      ->capture_default_str();
-  number("--batch-tokens", s.batch.max_tokens, "Tokens to compute in one batch");
-  number("--batch-traces", s.batch.max_traces, "Traces of one batch");
+  AddWord(serve, "--log-level", s.log_level, {"trace", "debug", "info", "warning", "error", "off"},
+          "Least level that is logged; debug: also batches");
+  number("--batch-tokens", s.batch.max_tokens, "Tokens computed in one batch");
+  number("--batch-traces", s.batch.max_traces, "Traces in one batch");
   serve
       ->add_option("--chunk-tokens", s.batch.chunk_tokens,
-                   "Of these, of one trace, where prefixes are reused; 0: traces stay whole")
+                   "Tokens of one trace in one batch, if prefixes are reused; 0: no limit")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   serve
       ->add_option_function<int>(
           "--aging-ms", [&s](int ms) { s.batch.aging = std::chrono::milliseconds(ms); },
-          "Waiting this long counts as one priority higher")
+          "Time of waiting that raises the priority by one")
       ->default_str(std::to_string(s.batch.aging.count()))
       ->check(CLI::PositiveNumber);
   number("--queue-traces", s.max_queue_traces, "Traces that may wait; more: RESOURCE_EXHAUSTED");
   number("--queue-tokens", s.max_queue_tokens, "Tokens that may wait; more: RESOURCE_EXHAUSTED");
-  number("--max-traces", s.limits.max_traces, "Traces of one call");
-  number("--max-steps", s.limits.max_steps, "Steps of one trace");
-  number("--max-call-tokens", s.limits.max_call_tokens, "Tokens of one call");
+  number("--max-traces", s.limits.max_traces, "Traces in one call");
+  number("--max-steps", s.limits.max_steps, "Steps in one trace");
+  number("--max-call-tokens", s.limits.max_call_tokens, "Tokens in one call");
   number("--max-message-bytes", s.limits.max_message_bytes, "Size of one call");
   number("--max-streams", s.stream.max_streams,
-         "Streams at once, of which a client holds no more than it leaves free; more: "
+         "Streams at once; a client holds at most as many as it leaves free; more: "
          "RESOURCE_EXHAUSTED");
-  number("--max-sessions", s.stream.max_sessions, "Sessions of all streams; of a client as above");
-  number("--max-stream-sessions", s.stream.max_stream_sessions, "Sessions of one stream");
+  number("--max-sessions", s.stream.max_sessions,
+         "Sessions of all streams; the same rule per client");
+  number("--max-stream-sessions", s.stream.max_stream_sessions, "Sessions in one stream");
   number("--max-unanswered", s.stream.max_unanswered,
-         "Requests and replies of one stream that wait; more are not read");
+         "Requests and replies that may wait in one stream; more are not read");
   number("--stalled-seconds", s.stream.stalled_seconds,
-         "When a stream is cut whose client does not read");
+         "Time after which a stream is cut whose client does not read");
   number("--session-idle-seconds", s.stream.session_idle_seconds,
-         "When a session without requests is closed");
+         "Time after which a session without requests is closed");
   number("--stream-idle-seconds", s.stream.stream_idle_seconds,
-         "When a stream without sessions and requests is ended");
+         "Time after which a stream without sessions and requests is ended");
   number("--max-buffered-bytes", s.shared.max_buffered_bytes,
-         "Of requests without an answer and of sessions, in all; as much again may be on its way "
-         "in; more: RESOURCE_EXHAUSTED");
-  serve->add_flag("--trust-client-id", s.shared.trust_client_id,
-                  "A client is who its calls' metadata client-id says, not their address: for a "
-                  "proxy in front that sets it");
+         "Bytes of unanswered requests and of sessions, in all; as much again may be arriving; "
+         "more: RESOURCE_EXHAUSTED");
+  serve->add_flag(
+      "--trust-client-id", s.shared.trust_client_id,
+      "Identify clients by the metadata client-id of their calls, not by address: for a "
+      "proxy that sets it");
   number("--text-threads", s.text_threads, "Threads that parse and tokenise calls");
-  number("--waiting-calls", s.shared.max_waiting_calls, "Calls that may wait for those threads");
-  number("--drain-seconds", s.drain_seconds, "How long SIGTERM waits for accepted calls");
+  number("--waiting-calls", s.shared.max_waiting_calls, "Calls that may wait for --text-threads");
+  number("--drain-seconds", s.drain_seconds, "Time that accepted calls have to end after SIGTERM");
   number("--max-connections", s.max_connections, "Connections at once; more are closed");
   number("--connection-idle-seconds", s.connection_idle_seconds,
-         "When a connection without calls is closed");
+         "Time after which a connection without calls is closed");
   serve
       ->add_option("--watchdog-seconds", s.watchdog_seconds,
-                   "Between calls of its own health over the wire; three in vain: exit 1; 0: never")
+                   "Time between health checks of itself over the wire; exits with 1 after three "
+                   "failures; 0: none")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   AddScorerFlags(serve, &o->scorer);
-  serve->get_option("--device")
-      ->description(
-          "As elsewhere, or a list with a worker for each: cuda:0,cuda:1; cpu,cpu shares the "
-          "cores");
-  serve->get_option("--threads")->description("Of each worker on CPUs; 0: all cores, shared");
+  serve->remove_option(serve->get_option("--device"));
+  AddDevices(serve, o->scorer.device);
+  serve->get_option("--threads")->description("Per worker, on CPUs; 0: all cores, shared");
+  AddExamples(serve, {"prm serve --model model --listen 127.0.0.1:50051",
+                      "prm serve --model model --metrics 127.0.0.1:9464 --device cpu,cpu"});
   serve->callback([o] { RunServe(*o); });
 }
 
@@ -124,18 +127,21 @@ void RunAsk(const AskOptions& options) {
 
 void AddAskCommand(CLI::App& app) {
   auto o = std::make_shared<AskOptions>();
-  CLI::App* ask = app.add_subcommand("ask", "Have a server score the traces of a file");
+  CLI::App* ask = app.add_subcommand("ask", "Has a server score traces.");
+  ask->group("Serving");
   ask->add_option("--server", o->client.server, "host:port")->capture_default_str();
-  ask->add_option("--in", o->in, "Native trace file; - is standard input")->capture_default_str();
-  ask->add_option("--out", o->out, "Where score lines go; - is standard output")
-      ->capture_default_str();
-  ask->add_flag("--stream", o->stream,
-                "Step by step, as a generator asks: a session a trace, --traces-per-call at once "
-                "on one stream");
-  ask->add_option("--traces-per-call", o->client.traces_per_call, "Traces of one call")
+  AddInput(ask, o->in, "Traces");
+  AddOutput(ask, o->out, "One line of scores per trace");
+  ask->add_flag(
+      "--stream", o->stream,
+      "Step by step, as a generator asks: one session per trace, --traces-per-call at once "
+      "on one stream");
+  ask->add_option("--traces-per-call", o->client.traces_per_call, "Traces in one call")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   AddClientFlags(ask, &o->client);
+  AddExamples(ask, {"prm ask --server 127.0.0.1:50051 --in traces.jsonl --out scores.jsonl",
+                    "prm ask --server 127.0.0.1:50051 --in traces.jsonl --stream"});
   ask->callback([o] { RunAsk(*o); });
 }
 
@@ -159,7 +165,7 @@ void RunLoadCommand(LoadCommandOptions options) {
   const LoadReport report =
       RunLoad(options.load, {ReadAll<Trace, TraceReader>(options.in),
                              ReadAll<RerankProblem, RerankReader>(options.problems)});
-  std::cout << FormatLoadTable(report) << std::flush;
+  if (options.json != "-") std::cout << FormatLoadTable(report) << std::flush;
   if (options.json.empty()) return;
   OutputFile file(options.json);
   file.Write(LoadReportToJson(report) + "\n");
@@ -169,25 +175,25 @@ void RunLoadCommand(LoadCommandOptions options) {
 void AddLoadCommand(CLI::App& app) {
   auto o = std::make_shared<LoadCommandOptions>();
   LoadOptions& l = o->load;
-  CLI::App* load = app.add_subcommand("load", "Send load to a server and time its answers");
+  CLI::App* load = app.add_subcommand("load", "Sends load to a server and reports its latency.");
+  load->group("Serving");
   const auto number = [&](const char* flag, auto& value, const char* help) {
     load->add_option(flag, value, help)->capture_default_str()->check(CLI::NonNegativeNumber);
   };
   load->add_option("--server", l.server, "host:port")->capture_default_str();
-  load->add_option("--in", o->in, "Native trace file; its traces are sent over and over");
-  load->add_option("--problems", o->problems, "Rerank file; its problems too");
-  load->add_option("--mix", o->mix,
-                   "kind=weight,.. of trace and rerank calls, and of appended steps")
+  load->add_option("--in", o->in, "Traces, sent again and again");
+  load->add_option("--problems", o->problems, "Rerank file, whose problems are sent");
+  load->add_option("--mix", o->mix, "Weights of the kinds of request, as trace=8,rerank=1,append=4")
       ->capture_default_str();
-  number("--rate", l.rate, "Calls a second, at random times; 0: --outstanding calls at all times");
-  number("--seconds", l.seconds, "How long calls are sent");
+  number("--rate", l.rate, "Calls per second, at random times; 0: always --outstanding calls");
+  number("--seconds", l.seconds, "Time that calls are sent");
   number("--warmup", l.warmup_seconds,
-         "How long calls are sent before that, which do not count, when all sessions are open");
-  number("--calls", l.max_calls, "How many calls at most; 0: no limit");
-  load->add_option("--outstanding", l.max_outstanding, "Calls under way at most")
+         "Time that calls are sent before that, once all sessions are open; not counted");
+  number("--calls", l.max_calls, "Largest number of calls; 0: no limit");
+  load->add_option("--outstanding", l.max_outstanding, "Largest number of unanswered calls")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  load->add_option("--sessions", l.sessions, "Traces of --in that grow by steps at once")
+  load->add_option("--sessions", l.sessions, "Traces that grow by steps at the same time")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   load->add_option("--connections", l.connections, "Connections to the server")
@@ -196,11 +202,14 @@ void AddLoadCommand(CLI::App& app) {
   load->add_option("--timeout", l.timeout_seconds, "Seconds that one call may take")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  load->add_option("--seed", l.seed, "Of the random times and kinds")->capture_default_str();
+  load->add_option("--seed", l.seed, "Seed of the random times and kinds")->capture_default_str();
   load->add_option("--served-model", l.model,
-                   "Name of the model that is asked for; default: the only one that the server has");
-  load->add_flag("--route-by-problem", l.route_by_problem, "Name each call's problem for a proxy");
-  load->add_option("--json", o->json, "Where the report goes as JSON too; - is standard output");
+                   "Name of the model; default: the only one of the server");
+  load->add_flag("--route-by-problem", l.route_by_problem, "Name each call's problem, for a proxy");
+  AddJson(load, o->json);
+  AddExamples(load, {"prm load --server 127.0.0.1:50051 --in traces.jsonl --seconds 10",
+                     "prm load --server 127.0.0.1:50051 --in traces.jsonl --problems rerank.jsonl "
+                     "--mix trace=8,rerank=1 --rate 20 --seconds 10 --json load.json"});
   load->callback([o] { RunLoadCommand(*o); });
 }
 
@@ -211,16 +220,15 @@ void AddClientFlags(CLI::App* app, ClientOptions* client) {
     app->add_option(flag, value, help)->capture_default_str()->check(CLI::PositiveNumber);
   };
   number("--calls", client->calls_in_flight, "Calls at once");
-  number("--attempts", client->attempts, "Of one call while the server is not there or full");
+  number("--attempts", client->attempts, "Attempts per call while the server is away or full");
   number("--timeout", client->timeout_seconds, "Seconds that one attempt may take");
   app->add_option("--served-model", client->model,
-                  "Name of the model that is asked for; default: the only one that the server has");
+                  "Name of the model; default: the only one of the server");
   app->add_option(
       "--client-id", client->client_id,
-      "Whose calls these are, for a server that trusts it (--trust-client-id); else the "
-      "address says so");
+      "Whose calls these are, for a server with --trust-client-id; others go by the address");
   app->add_flag("--route-by-problem", client->route_by_problem,
-                "A problem a call, named for a proxy before several servers");
+                "One problem per call, named for a proxy in front of several servers");
 }
 
 void AddServeCommands(CLI::App& app) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "data/command_flags.h"
 #include "data/io/progress_line.h"
 #include "data/io/text_io.h"
 #include "data/metrics/aggregates.h"
@@ -86,7 +87,7 @@ void RunRerank(RerankOptions options) {
   }
   if (options.out.empty() && !options.pretty) options.out = "-";
   if (options.out == "-" && options.pretty) {
-    throw UsageError("rerank: --pretty writes to standard output; expected --out FILE or no --out");
+    throw UsageError("rerank: --pretty prints to standard output; expected --out FILE or no --out");
   }
   if (options.view.width < 0) options.view.width = TerminalWidth();
   options.view.color = WantsColor(options.color);
@@ -127,35 +128,36 @@ void RunRerank(RerankOptions options) {
 
 void AddRerankCommand(CLI::App& app) {
   auto o = std::make_shared<RerankOptions>();
-  CLI::App* rerank = app.add_subcommand("rerank", "Rank candidate solutions of problems");
+  CLI::App* rerank = app.add_subcommand("rerank", "Ranks the candidate solutions of problems.");
+  rerank->group("Scoring");
   rerank->add_option("--model", o->model, "Checkpoint folder; or --server");
   rerank->add_option("--server", o->server, "host:port of a running prm serve; or --model");
-  rerank->add_option("--in", o->in, "Rerank file; - is standard input")->capture_default_str();
+  AddInput(rerank, o->in, "Rerank file");
   rerank->add_option("--out", o->out,
-                     "Where result lines go; - is standard output (the default "
-                     "without --pretty)");
-  rerank->add_flag("--pretty", o->pretty, "Show ranked candidates and their steps");
-  rerank->add_option("--color", o->color, "auto | always | never")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "always", "never"}));
-  const std::vector<std::string> aggregates(kAggregateNames.begin(), kAggregateNames.end());
-  rerank
-      ->add_option_function<std::string>(
-          "--by", [o](const std::string& name) { o->view.by = *ParseAggregateKind(name); },
-          "min | product | last | mean: orders the view, weighs votes")
-      ->check(CLI::IsMember(aggregates).description(""))
-      ->type_name("min|product|last|mean")
-      ->default_str("min");
+                     "One line of results per problem; - is standard output, the default without "
+                     "--pretty");
+  rerank->add_flag("--pretty", o->pretty, "Print ranked candidates and their steps");
+  AddWord(rerank, "--color", o->color, {"auto", "always", "never"}, "Colours of --pretty");
+  std::vector<std::pair<std::string, AggregateKind>> kinds;
+  for (const std::string_view name : kAggregateNames) {
+    kinds.emplace_back(name, *ParseAggregateKind(name));
+  }
+  AddChoice(rerank, "--by", o->view.by, kinds,
+            "What a solution's score is of its steps' scores: orders the view and weighs votes");
   rerank->add_option("--best", o->view.best, "Candidates shown from the top")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   rerank->add_option("--worst", o->view.worst, "Candidates shown from the bottom")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  rerank->add_option("--width", o->view.width, "Columns; 0: whole text; default: the terminal's")
+  rerank
+      ->add_option("--width", o->view.width,
+                   "Columns; 0: do not cut lines; default: the terminal's")
       ->check(CLI::NonNegativeNumber);
   AddClientFlags(rerank, &o->client);
   AddScoringFlags(rerank, &o->scoring, &o->scorer);
+  AddExamples(rerank, {"prm rerank --model model --in rerank.jsonl --pretty",
+                       "prm rerank --server 127.0.0.1:50051 --in rerank.jsonl --out ranked.jsonl"});
   rerank->callback([o] { RunRerank(*o); });
 }
 

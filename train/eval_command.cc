@@ -3,9 +3,12 @@
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <optional>
 
+#include "data/command_flags.h"
 #include "data/error.h"
 #include "data/io/progress_line.h"
+#include "data/io/text_io.h"
 #include "data/metrics/floors.h"
 #include "data/metrics/metrics.h"
 #include "data/records/score_lines.h"
@@ -22,7 +25,7 @@ struct EvalOptions {
   std::string data;                // labelled traces
   std::string dev, dev_scores;     // where the threshold is tuned
   std::vector<std::string> train;  // where the text-free floors are fitted
-  bool json = false;
+  std::string json;                // empty: none
   OfflineOptions scoring;
   ScorerOptions scorer;
 };
@@ -163,6 +166,9 @@ void CheckOptions(const EvalOptions& o) {
 
 void RunEval(const EvalOptions& options) {
   CheckOptions(options);
+  CheckOutputs({options.data, options.scores, options.dev, options.dev_scores}, {options.json});
+  std::optional<OutputFile> json;  // opened first: scoring may take long
+  if (!options.json.empty()) json.emplace(options.json);
   LeftOut left_out, dev_left_out;
   std::vector<LabelledScores> scored, dev;
   std::optional<double> checkpoint_threshold;
@@ -188,13 +194,16 @@ void RunEval(const EvalOptions& options) {
   } else {
     std::fprintf(stderr, "no --train file: the text-free floors are left out\n");
   }
-  if (options.json) {
+  if (json) {
+    json->Write(EvalReportToJson(report) + "\n");
+    json->Commit();
+  }
+  if (options.json == "-") {
     if (left_out.traces || left_out.cut_traces) {
       std::fprintf(stderr, "left out: %lld traces; cut: %lld traces, %lld steps\n",
                    (long long)left_out.traces, (long long)left_out.cut_traces,
                    (long long)left_out.cut_steps);
     }
-    std::cout << EvalReportToJson(report) << "\n";
   } else {
     PrintTable(report, left_out, !options.train.empty(), !options.dev.empty());
   }
@@ -204,15 +213,18 @@ void RunEval(const EvalOptions& options) {
 
 void AddEvalCommand(CLI::App& app) {
   auto o = std::make_shared<EvalOptions>();
-  CLI::App* eval = app.add_subcommand("eval", "Judge step scores against labels");
+  CLI::App* eval = app.add_subcommand("eval", "Compares step scores with labels.");
+  eval->group("Training");
   eval->add_option("--model", o->model, "Checkpoint folder");
-  eval->add_option("--scores", o->scores, "Lines that prm score wrote, instead of a model");
-  eval->add_option("--data", o->data, "Labelled native trace file")->required();
-  eval->add_option("--dev", o->dev, "Labelled trace file on which the threshold is tuned");
+  eval->add_option("--scores", o->scores, "Scores by prm score, instead of a model");
+  eval->add_option("--data", o->data, "Labelled traces")->required();
+  eval->add_option("--dev", o->dev, "Labelled traces on which the threshold is tuned");
   eval->add_option("--dev-scores", o->dev_scores, "Scores of the --dev file, with --scores");
-  eval->add_option("--train", o->train, "Trace files on which the text-free floors are fitted");
-  eval->add_flag("--json", o->json, "One JSON object instead of a table");
+  eval->add_option("--train", o->train, "Traces on which the text-free floors are fitted");
+  AddJson(eval, o->json);
   AddScoringFlags(eval, &o->scoring, &o->scorer);
+  AddExamples(eval, {"prm eval --model model --data dev.jsonl --train traces.jsonl",
+                     "prm eval --scores scores.jsonl --data traces.jsonl --json eval.json"});
   eval->callback([o] { RunEval(*o); });
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "data/agreement/agreement_report.h"
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/io/text_io.h"
 
@@ -53,24 +54,22 @@ void Agree(const Flags& flags) {
 void AddAgreeCommand(CLI::App& data) {
   auto flags = std::make_shared<Flags>();
   CLI::App* agree = data.add_subcommand(
-      "agree", "Says how far annotators agree, step by step, and whether their gate passes.");
-  agree
-      ->add_option("file", flags->file,
-                   "Native traces with annotations, or ratings as JSON lines; - is standard input")
+      "agree", "Reports how well annotators agree per step, and whether they pass the gate.");
+  AddInput(agree, flags->file, "Native traces with annotations, or ratings as JSON lines")
       ->required();
   agree->add_option("--gold", flags->gold, "Gold labels: native traces, or JSON lines with label");
   agree->add_option("--scores", flags->scores,
-                    "What prm score wrote of the same traces, by a model that has not seen their "
-                    "problems: ranks steps for review in the HTML page");
+                    "Scores of the same traces by prm score, of a model that was not trained on "
+                    "them: ranks steps for review in the HTML page");
   agree
       ->add_option("--labels", flags->input.labels,
-                   "The declared labels, comma separated; default: the four step labels")
+                   "The declared labels, separated by commas; default: the four step labels")
       ->delimiter(',');
-  agree->add_option("--votes", flags->input.votes, "Field that lists one vote an annotator")
+  agree->add_option("--votes", flags->input.votes, "Field that lists one vote per annotator")
       ->capture_default_str();
-  agree->add_option("--html", flags->html, "Writes a page with pictures");
-  agree->add_option("--json", flags->json, "Writes every figure; - is standard output");
-  agree->add_option("--csv", flags->csv, "Writes the raw matrix, a line a step");
+  agree->add_option("--html", flags->html, "File for the page with pictures");
+  AddJson(agree, flags->json);
+  agree->add_option("--csv", flags->csv, "File for the ratings, one line per step");
   BootstrapOptions& bootstrap = flags->report.bootstrap;
   agree->add_option("--replicates", bootstrap.replicates, "Resamples of traces")
       ->check(CLI::Range(1, 1000000))
@@ -80,6 +79,8 @@ void AddAgreeCommand(CLI::App& data) {
   agree->add_option("--worst", flags->report.worst_steps, "Steps listed with least agreement")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  AddExamples(agree, {"prm data agree annotated.jsonl",
+                      "prm data agree annotated.jsonl --html page.html --json agreement.json"});
   agree->callback([flags] { Agree(*flags); });
 }
 

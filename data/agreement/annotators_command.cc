@@ -6,6 +6,7 @@
 #include <string>
 
 #include "data/agreement/annotators.h"
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/error.h"
 
@@ -18,11 +19,11 @@ void AddAnnotatorsCommand(CLI::App& data) {
   auto flags = std::make_shared<Flags>();
   CLI::App* annotators = data.add_subcommand(
       "annotators", "Validates a file of annotators and lists who has which credential.");
-  annotators->add_option("file", flags->file, "Annotators as JSON lines; - is standard input")
-      ->required();
-  annotators->add_option("--domain", flags->domain, "Lists this domain only");
+  AddInput(annotators, flags->file, "Annotators as JSON lines")->required();
+  annotators->add_option("--domain", flags->domain, "List this domain only");
   annotators->add_option("--at", flags->at,
                          "Time as 2026-03-01 or 2026-03-01T12:00:00Z; default: now");
+  AddExamples(annotators, {"prm data annotators annotators.jsonl --domain medicine"});
   annotators->callback([flags] {
     UtcTime at = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     if (!flags->at.empty()) {

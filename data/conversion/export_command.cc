@@ -22,8 +22,7 @@ struct ExportFlags {
   std::vector<std::string> in = {"-"};
   std::string to;
   std::string out;
-  std::string report;  // JSON; empty: none
-  bool json = false;
+  std::string json;  // empty: none
   std::optional<LabelFate> redundant, incomplete, after_first_error;
   ExportOptions options;
 };
@@ -56,11 +55,11 @@ std::vector<ConversionReport> Run(const ExportFlags& flags, const Format& format
       splits.push_back(ParseSplit(text, flags.in.size() == 1));
       files.push_back(splits.back().file);
     }
-    CheckOutputs(files, {flags.report});
+    CheckOutputs(files, {flags.json});
     return ExportHuggingFaceFolder(splits, flags.out, flags.options);
   }
   const std::vector<std::filesystem::path> in(flags.in.begin(), flags.in.end());
-  CheckOutputs(in, {flags.out, flags.report});
+  CheckOutputs(in, {flags.out, flags.json});
   OutputFile out(flags.out);
   const auto write = [&out](std::string_view row) {
     out.Write(row);
@@ -72,9 +71,6 @@ std::vector<ConversionReport> Run(const ExportFlags& flags, const Format& format
 }
 
 void Export(ExportFlags flags) {
-  if (flags.out == "-" && flags.json) {
-    throw UsageError("--json writes to standard output, and so does --out -: choose one");
-  }
   if (FindInvalidUtf8(flags.options.write.joint)) throw UsageError("--joint is not UTF-8");
   const Format& format = FormatNamed(flags.to);
   LabelPolicy& policy = flags.options.policy;
@@ -87,8 +83,8 @@ void Export(ExportFlags flags) {
   flags.options.on_progress = [&](const ConversionReport& so_far) {
     progress.Update([&] { return StrCat(so_far.rows_in, " rows, ", so_far.refused, " refused"); });
   };
-  std::optional<OutputFile> report_file;  // opened before anything is written
-  if (!flags.report.empty()) report_file.emplace(flags.report);
+  std::optional<OutputFile> json_file;  // opened before anything is written
+  if (!flags.json.empty()) json_file.emplace(flags.json);
   const std::vector<ConversionReport> reports = Run(flags, format);
   std::string text, json;
   int64_t refused = 0, rows = 0;
@@ -98,12 +94,12 @@ void Export(ExportFlags flags) {
     refused += report.refused;
     rows += report.rows_in;
   }
-  if (report_file) {
-    report_file->Write(json);
-    report_file->Commit();
+  if (json_file) {
+    json_file->Write(json);
+    json_file->Commit();
   }
   progress.Finish(StrCat(rows, " rows, ", refused, " refused"));
-  (flags.out == "-" ? std::cerr : std::cout) << (flags.json ? json : text);
+  if (flags.json != "-") (flags.out == "-" ? std::cerr : std::cout) << text;
   if (refused > 0) throw CLI::RuntimeError(kExitRefused);
 }
 
@@ -111,33 +107,32 @@ void Export(ExportFlags flags) {
 
 void AddExportCommand(CLI::App& data) {
   auto flags = std::make_shared<ExportFlags>();
-  CLI::App* verb = data.add_subcommand(
-      "export", "Turns native traces into another format; exits 3 where traces were refused.");
-  verb->add_option("files", flags->in,
-                   "Native files, plain, gzip or xz; - for standard input. huggingface: "
-                   "SPLIT=FILE each; one file alone is the split train, unless it is named after "
-                   "another, as dev.jsonl")
-      ->capture_default_str();
+  CLI::App* verb = data.add_subcommand("export", "Converts native traces to another format.");
+  AddInput(verb, flags->in,
+           "Native traces, plain, gzip or xz. huggingface: SPLIT=FILE for each split, or a file "
+           "that is named after its split; a single file of another name is the split train");
   verb->add_option("--to", flags->to, FormatsThatAreWritten())->required();
   verb->add_option("--out", flags->out,
-                   "JSON lines, .gz and .xz compress; - for standard output, the report then goes "
-                   "to standard error. huggingface: a new or empty folder")
+                   "JSON lines, compressed if named .gz or .xz; - is standard output, and the "
+                   "report then goes to standard error. huggingface: a new or empty folder")
       ->required();
   AddFateFlag(verb, "--redundant", &flags->redundant,
-              "Redundant steps become; default: by the format");
+              "What redundant steps become; default: by the format");
   AddFateFlag(verb, "--incomplete", &flags->incomplete,
-              "Incomplete steps become (not positive); default: by the format");
+              "What incomplete steps become, not positive; default: by the format");
   AddFateFlag(verb, "--after-first-error", &flags->after_first_error,
-              "Steps behind the first error become (not positive); default: by the format");
+              "What steps after the first error become, not positive; default: by the format");
   WriteOptions& write = flags->options.write;
   verb->add_flag("--keep-masked", write.keep_masked,
-                 "trl, math-shepherd: steps without a label stay, as null or as the bare tag");
+                 "trl, math-shepherd: keep steps without a label, as null or as the bare tag");
   verb->add_flag("--unknown-answers", write.unknown_answers,
-                 "sft: also traces whose answer is not known to be right");
+                 "sft: also write traces whose answer is not known to be right");
   verb->add_option("--joint", write.joint, "sft, pairs: text between steps")->default_str("\\n\\n");
   verb->add_flag("--strict", flags->options.strict, "Stop at the first refusal with exit code 1");
-  verb->add_flag("--json", flags->json, "The report as JSON, one line a split");
-  verb->add_option("--report", flags->report, "File for the report as JSON");
+  AddJson(verb, flags->json);
+  AddExamples(verb,
+              {"prm data export traces.jsonl --to trl --out trl.jsonl",
+               "prm data export train=traces.jsonl test=dev.jsonl --to huggingface --out hf"});
   verb->callback([flags] { Export(*flags); });
 }
 

@@ -21,9 +21,8 @@ namespace {
 struct ImportFlags {
   std::string in = "-";
   std::string out;
-  std::string report;   // JSON; empty: none
   std::string refused;  // JSON lines; empty: none
-  bool json = false;
+  std::string json;     // empty: none
   ImportOptions options;
 };
 
@@ -41,15 +40,12 @@ std::string RefusalLine(const Refusal& refusal) {
 }
 
 void Import(ImportFlags flags) {
-  if (flags.out == "-" && flags.json) {
-    throw UsageError("--json writes to standard output, and so does --out -: choose one");
-  }
-  CheckOutputs({flags.in}, {flags.out, flags.report, flags.refused});
+  CheckOutputs({flags.in}, {flags.out, flags.json, flags.refused});
   if (FindInvalidUtf8(flags.options.read.source)) throw UsageError("--source is not UTF-8");
   ProgressLine progress;
   // Opened first: what cannot be written is known before hours of work.
-  std::optional<OutputFile> report_file, refused;
-  if (!flags.report.empty()) report_file.emplace(flags.report);
+  std::optional<OutputFile> json, refused;
+  if (!flags.json.empty()) json.emplace(flags.json);
   if (!flags.refused.empty()) refused.emplace(flags.refused);
   flags.options.on_refusal = [&](const Refusal& refusal) {
     if (refused) refused->Write(RefusalLine(refusal));
@@ -62,41 +58,36 @@ void Import(ImportFlags flags) {
       ImportTraces(flags.in, flags.options, [&out](const Trace& trace) { out.Write(trace); });
   out.Close();
   if (refused) refused->Commit();
-  if (report_file) {
-    report_file->Write(ReportToJson(report) + "\n");
-    report_file->Commit();
+  if (json) {
+    json->Write(ReportToJson(report) + "\n");
+    json->Commit();
   }
   progress.Finish(StrCat(report.rows_in, " rows, ", report.refused, " refused"));
-  (flags.out == "-" ? std::cerr : std::cout)
-      << (flags.json ? ReportToJson(report) + "\n" : ReportToText(report));
+  if (flags.json != "-") (flags.out == "-" ? std::cerr : std::cout) << ReportToText(report);
   if (report.refused > 0) throw CLI::RuntimeError(kExitRefused);
 }
 
 void AddReadFlags(CLI::App* verb, ReadOptions* read) {
-  static const std::map<std::string, SplitRule> kSplits = {{"numbered", SplitRule::kNumbered},
-                                                           {"lines", SplitRule::kLines},
-                                                           {"paragraphs", SplitRule::kParagraphs},
-                                                           {"sentences", SplitRule::kSentences}};
-  static const std::map<std::string, CalculatorMarks> kMarks = {{"meta", CalculatorMarks::kMeta},
-                                                                {"strip", CalculatorMarks::kStrip},
-                                                                {"keep", CalculatorMarks::kKeep}};
+  const std::vector<std::pair<std::string, SplitRule>> splits = {
+      {"numbered", SplitRule::kNumbered},
+      {"lines", SplitRule::kLines},
+      {"paragraphs", SplitRule::kParagraphs},
+      {"sentences", SplitRule::kSentences}};
+  const std::vector<std::pair<std::string, CalculatorMarks>> marks = {
+      {"meta", CalculatorMarks::kMeta},
+      {"strip", CalculatorMarks::kStrip},
+      {"keep", CalculatorMarks::kKeep}};
   verb->add_option("--source", read->source,
-                   "The traces' source, and the head of ids that are made up; default: the format");
+                   "Source of the traces, and prefix of ids that are made up; default: the format");
   verb->add_flag("--references", read->references,
-                 "Reference solutions beside the judged one become traces, taken as correct");
+                 "Also make a trace of each reference solution, with all steps correct");
   verb->add_flag("--alternatives", read->alternatives,
-                 "prm800k: rated alternatives become traces of their own, beside meta.prm800k");
-  verb->add_option("--split", read->split, "text: where steps begin")
-      ->transform(CLI::CheckedTransformer(kSplits).description(""))
-      ->type_name("numbered|lines|paragraphs|sentences")
-      ->default_str("numbered");
-  verb->add_option("--calculator", read->calculator_marks,
-                   "gsm8k: marks <<a=b>> go to meta.calculator, or are stripped or kept")
-      ->transform(CLI::CheckedTransformer(kMarks).description(""))
-      ->type_name("meta|strip|keep")
-      ->default_str("meta");
+                 "prm800k: also make a trace of each rated alternative");
+  AddChoice(verb, "--split", read->split, splits, "text: where steps begin");
+  AddChoice(verb, "--calculator", read->calculator_marks, marks,
+            "gsm8k: move marks <<a=b>> to meta.calculator, strip them or keep them");
   verb->add_option("--first-step", read->first_step_mark,
-                   "math-shepherd, er-prm, rlhflow: what the first step begins with")
+                   "math-shepherd, er-prm, rlhflow: text that the first step begins with")
       ->capture_default_str();
 }
 
@@ -104,28 +95,26 @@ void AddReadFlags(CLI::App* verb, ReadOptions* read) {
 
 void AddImportCommand(CLI::App& data) {
   auto flags = std::make_shared<ImportFlags>();
-  CLI::App* verb = data.add_subcommand(
-      "import", "Turns traces of other formats into native ones; exits 3 where rows were refused.");
-  verb->add_option("file", flags->in, "Plain, gzip or xz; - for standard input")
-      ->capture_default_str();
+  CLI::App* verb =
+      data.add_subcommand("import", "Converts traces of other formats to the native format.");
+  AddInput(verb, flags->in, "Rows to convert, plain, gzip or xz");
   verb->add_option("--format", flags->options.format, FormatsThatAreRead())->capture_default_str();
   verb->add_option("--out", flags->out,
-                   "Native JSON lines, .gz and .xz compress; - for "
-                   "standard output, the report then goes to standard error")
+                   "Native traces, compressed if named .gz or .xz; - is standard output, and the "
+                   "report then goes to standard error")
       ->required();
   AddReadFlags(verb, &flags->options.read);
   LabelPolicy& policy = flags->options.policy;
-  AddFateFlag(verb, "--redundant", &policy.redundant, "Redundant or neutral steps become")
-      ->default_str("own");
-  AddFateFlag(verb, "--incomplete", &policy.incomplete, "Incomplete steps become (not positive)")
-      ->default_str("own");
+  AddFateFlag(verb, "--redundant", &policy.redundant, "What redundant or neutral steps become");
+  AddFateFlag(verb, "--incomplete", &policy.incomplete,
+              "What incomplete steps become; not positive");
   AddFateFlag(verb, "--after-first-error", &policy.after_first_error,
-              "Steps behind the first error become, labelled or not (not positive)")
-      ->default_str("own");
+              "What steps after the first error become, labelled or not; not positive");
   verb->add_flag("--strict", flags->options.strict, "Stop at the first refusal with exit code 1");
-  verb->add_flag("--json", flags->json, "The report as JSON");
-  verb->add_option("--report", flags->report, "File for the report as JSON");
-  verb->add_option("--refused", flags->refused, "File for every refusal as JSON lines");
+  AddJson(verb, flags->json);
+  verb->add_option("--refused", flags->refused, "File for every refusal, as JSON lines");
+  AddExamples(verb, {"prm data import rows.jsonl --format processbench --out traces.jsonl",
+                     "prm data import --in rows.jsonl --out - --json report.json >traces.jsonl"});
   verb->callback([flags] { Import(*flags); });
 }
 

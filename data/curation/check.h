@@ -29,7 +29,7 @@ struct CheckOptions {
   std::filesystem::path plan;                  // of coverage; empty: 20 a cell
   size_t examples = 20;                        // of each kind of finding
   uint64_t seed = 1;                           // of the samples
-  int threads = 2;
+  int threads = 0;  // 0: all cores
 };
 
 // Of one set of traces.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/curation/check.h"
 #include "data/curation/qa_lines.h"
@@ -20,20 +21,21 @@ void AddCheckCommand(CLI::App& data) {
   auto flags = std::make_shared<Flags>();
   CheckOptions& options = flags->options;
   CLI::App* check = data.add_subcommand(
-      "check", "Says on one page whether a file of traces deserves to be trained on.");
-  check->add_option("file", options.in, "Traces; - for standard input")->required();
-  check->add_option("--against", options.against, "Evaluation files that must not be in it");
+      "check", "Reports on one page whether traces are good enough to train on.");
+  AddInput(check, options.in, "Traces")->required();
+  check->add_option("--against", options.against,
+                    "Evaluation files whose problems must not be in it");
   check->add_option("--guidelines", options.guidelines, "Guidelines by domain, JSON");
-  check->add_option("--plan", options.plan, "Coverage targets, JSON; default 20 a cell");
+  check->add_option("--plan", options.plan, "Coverage targets, JSON; default: 20 per cell");
   check->add_option("--html", flags->html, "File for the page with pictures");
-  check->add_option("--json", flags->json, "File for all numbers and examples");
-  check->add_option("--examples", options.examples, "Examples kept of each kind of finding")
-      ->check(CLI::Range(0, 100000))
+  AddJson(check, flags->json);
+  AddNumber(check, "--examples", options.examples, 0, 100000,
+            "Examples kept of each kind of finding");
+  check->add_option("--seed", options.seed, "Seed of the examples and samples")
       ->capture_default_str();
-  check->add_option("--seed", options.seed, "Of the examples and samples")->capture_default_str();
-  check->add_option("--threads", options.threads, "Threads")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
+  AddThreads(check, options.threads);
+  AddExamples(check, {"prm data check traces.jsonl",
+                      "prm data check traces.jsonl --against dev.jsonl --html page.html"});
   check->callback([flags] {
     std::vector<std::filesystem::path> inputs = flags->options.against;
     inputs.insert(inputs.end(),
@@ -47,21 +49,19 @@ void AddCheckCommand(CLI::App& data) {
     if (html) html->Write(CheckHtml(report));
     if (json) json->Commit();
     if (html) html->Commit();
-    std::cout << CheckText(report);
+    if (flags->json != "-" && flags->html != "-") std::cout << CheckText(report);
   });
 }
 
 void AddQaCommand(CLI::App& data) {
   auto options = std::make_shared<QaOptions>();
-  CLI::App* qa =
-      data.add_subcommand("qa", "Checks answers and steps, and says what becomes of each trace.");
-  qa->add_option("file", options->in, "Traces; - for standard input")->required();
-  qa->add_option("--out", options->out, "File for one JSON line a trace; - for standard output")
-      ->capture_default_str();
+  CLI::App* qa = data.add_subcommand(
+      "qa", "Checks answers and steps, and decides what becomes of each trace.");
+  AddInput(qa, options->in, "Traces")->required();
+  AddOutput(qa, options->out, "One JSON line per trace");
   qa->add_option("--guidelines", options->guidelines, "Guidelines by domain, JSON");
-  qa->add_option("--threads", options->threads, "Threads")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
+  AddThreads(qa, options->threads);
+  AddExamples(qa, {"prm data qa traces.jsonl --out qa.jsonl"});
   qa->callback([options] {
     CheckOutputs({options->in, options->guidelines}, {options->out});
     const QaResult result = WriteQaLines(*options);

@@ -55,7 +55,7 @@ struct CurateOptions {
   std::filesystem::path guidelines;            // empty: those shipped
   std::vector<std::filesystem::path> against;  // evaluation files: their problems are left out
   CurateLimits limits;
-  int threads = 2;
+  int threads = 0;  // 0: all cores
 };
 
 struct CurateResult {

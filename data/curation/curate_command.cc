@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/curation/curate.h"
 #include "data/io/text_io.h"
@@ -13,10 +14,9 @@ void AddCurateCommand(CLI::App& data) {
   auto options = std::make_shared<CurateOptions>();
   CLI::App* curate = data.add_subcommand(
       "curate", "Chooses traces that pass QA: missing strategies first, then different paths.");
-  curate->add_option("file", options->in, "Traces")->required();
-  curate->add_option("--out", options->out, "File for the chosen; - for standard output")
-      ->required();
-  curate->add_option("--plan", options->plan, "Coverage targets, JSON; default 20 a cell");
+  curate->add_option("--in,in", options->in, "Traces, read twice: no pipe")->required();
+  AddOutput(curate, options->out, "The chosen traces")->required();
+  curate->add_option("--plan", options->plan, "Coverage targets, JSON; default: 20 per cell");
   curate->add_option("--against", options->against, "Evaluation files whose problems stay out");
   curate->add_option("--guidelines", options->guidelines, "Guidelines by domain, JSON");
   CurateLimits& limits = options->limits;
@@ -29,10 +29,9 @@ void AddCurateCommand(CLI::App& data) {
   curate->add_option("--per-path", limits.per_path, "Traces at most of one path of a problem")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  curate->add_option("--seed", limits.seed, "Between equals")->capture_default_str();
-  curate->add_option("--threads", options->threads, "Threads")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
+  curate->add_option("--seed", limits.seed, "Decides between equals")->capture_default_str();
+  AddThreads(curate, options->threads);
+  AddExamples(curate, {"prm data curate traces.jsonl --out chosen.jsonl --against dev.jsonl"});
   curate->callback([options] {
     std::vector<std::filesystem::path> inputs = options->against;
     inputs.insert(inputs.end(), {options->in, options->guidelines, options->plan});

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/curation/split.h"
 #include "data/error.h"
@@ -26,14 +27,12 @@ void AddDedupCommand(CLI::App& data) {
   auto exact = std::make_shared<bool>(false);
   CLI::App* dedup = data.add_subcommand(
       "dedup", "Removes traces that repeat an earlier one with the same labels.");
-  dedup->add_option("file", options->in, "Traces; - for standard input")->required();
-  dedup->add_option("--out", options->out, "File for the traces that stay; - for standard output")
-      ->required();
-  dedup->add_option("--report", options->report, "File for what was found, one JSON line each");
+  AddInput(dedup, options->in, "Traces")->required();
+  AddOutput(dedup, options->out, "The traces that stay")->required();
+  dedup->add_option("--report", options->report, "File with one JSON line per duplicate");
   dedup->add_flag("--exact", *exact, "Remove only traces of equal text, keep near-duplicates");
-  dedup->add_option("--threads", options->threads, "Threads")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
+  AddThreads(dedup, options->threads);
+  AddExamples(dedup, {"prm data dedup traces.jsonl --out kept.jsonl --report duplicates.jsonl"});
   dedup->callback([options, exact] {
     options->near = !*exact;
     CheckOutputs({options->in}, {options->out, options->report});
@@ -52,19 +51,18 @@ void AddSplitCommand(CLI::App& data) {
   auto options = std::make_shared<SplitOptions>();
   CLI::App* split = data.add_subcommand(
       "split", "Splits traces so that no problem, nor one like it, is in two parts.");
-  split->add_option("file", options->in, "Traces")->required();
+  split->add_option("--in,in", options->in, "Traces, read twice: no pipe")->required();
   for (size_t part = 0; part < kNumParts; ++part) {
     const std::string name(kPartNames[part]);
-    split->add_option("--" + name, options->out[part], "File of the " + name + " part");
+    split->add_option("--" + name, options->out[part], "File for the " + name + " part");
     split
         ->add_option("--" + name + "-share", options->shares[part],
                      "Its share of the traces; all are scaled to sum to 1")
         ->capture_default_str();
   }
   split->add_option("--seed", options->seed, "Equal seeds give equal parts")->capture_default_str();
-  split->add_option("--threads", options->threads, "Threads")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
+  AddThreads(split, options->threads);
+  AddExamples(split, {"prm data split traces.jsonl --train train.jsonl --dev dev.jsonl"});
   split->callback([options] {
     // A part that is not asked for takes no share.
     for (size_t part = 0; part < kNumParts; ++part) {

@@ -15,7 +15,7 @@ struct QaOptions {
   std::filesystem::path in;
   std::filesystem::path out = "-";
   std::filesystem::path guidelines;  // empty: those shipped
-  int threads = 2;
+  int threads = 0;  // 0: all cores
 };
 
 struct QaResult {

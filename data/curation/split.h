@@ -28,7 +28,7 @@ struct SplitOptions {
   std::array<std::filesystem::path, kNumParts> out;  // an empty path: no such part
   std::array<double, kNumParts> shares = {0.8, 0.1, 0.1};
   uint64_t seed = 1;
-  int threads = 2;
+  int threads = 0;  // 0: all cores
 };
 
 struct SplitResult {

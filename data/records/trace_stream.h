@@ -83,7 +83,7 @@ Outcome<Result> AnalyzeLine(const TraceLine& line, Analyze& analyze) {
 
 }  // namespace trace_stream_detail
 
-// For every trace of `path` ("-": standard input): `analyze(Trace)` on one of `threads` threads,
+// For every trace of `path` ("-": standard input): `analyze(Trace)` on one of `threads` threads (0: one per core),
 // then `merge(result, line)` on the caller's, in the order of the file. A line that is no trace
 // goes to `refuse(message)`, which may throw. What `analyze` throws, an Error or not, is no fault
 // of the line: it ends the run, after the lines before it were merged. Memory: a batch of 8 MB or
@@ -93,6 +93,7 @@ void ForEachTrace(const std::filesystem::path& path, int threads, Analyze analyz
                   Refuse refuse) {
   using Result = std::invoke_result_t<Analyze&, Trace>;
   using Outcome = trace_stream_detail::Outcome<Result>;
+  if (threads == 0) threads = int(std::max(1u, std::thread::hardware_concurrency()));
   LineReader reader(path);
   std::vector<TraceLine> batch;
   while (trace_stream_detail::ReadBatch(&reader, &batch)) {

@@ -67,7 +67,7 @@ struct DedupOptions {
   std::filesystem::path out;
   std::filesystem::path report = {};  // JSON lines, one a finding; empty: none
   bool near = true;                   // remove near-duplicates too
-  int threads = 2;
+  int threads = 0;  // 0: all cores
 };
 
 struct DedupResult {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/error.h"
 #include "data/io/json_text.h"
@@ -23,7 +24,7 @@ namespace {
 
 struct VerifyFlags {
   std::string file;
-  std::string json;
+  std::string out;  // empty: none
   bool steps = false;
   bool summary = false;
 };
@@ -101,12 +102,12 @@ void PrintSummary(const std::map<std::string, VerdictCounts>& by_source, const V
 }
 
 void Verify(const VerifyFlags& flags) {
-  CheckOutputs({flags.file}, {flags.json});
-  const StepCheckOptions options{.describe = !flags.json.empty()};
+  CheckOutputs({flags.file}, {flags.out});
+  const StepCheckOptions options{.describe = !flags.out.empty()};
   StepChecker checker("", options);
   TraceReader reader(flags.file);
-  std::optional<OutputFile> json;
-  if (!flags.json.empty()) json.emplace(flags.json);
+  std::optional<OutputFile> out;
+  if (!flags.out.empty()) out.emplace(flags.out);
   std::map<std::string, VerdictCounts> by_source;
   VerdictCounts all;
   std::chrono::steady_clock::duration checking{};
@@ -120,11 +121,11 @@ void Verify(const VerifyFlags& flags) {
       all.Add(check);
       by_source[trace.source].Add(check);
     }
-    if (json) json->Write(ToJson(trace, checks));
+    if (out) out->Write(ToJson(trace, checks));
     if (flags.steps) PrintSteps(trace, checks);
   }
-  if (json) json->Commit();
-  if (flags.summary || (!flags.steps && flags.json.empty())) PrintSummary(by_source, all);
+  if (out) out->Commit();
+  if (flags.summary || (!flags.steps && flags.out.empty())) PrintSummary(by_source, all);
   const double seconds = std::chrono::duration<double>(checking).count();
   std::cerr << all.steps << " steps checked in " << seconds << " s ("
             << int64_t(double(all.steps) / std::max(seconds, 1e-9)) << " steps/s)\n";
@@ -138,14 +139,16 @@ void AddVerifyCommand(CLI::App& data) {
       "verify",
       "Checks the mathematics of every step: refuted, arith_ok (what was checked holds) or "
       "not_checked, never correct.");
-  verify->add_option("file", flags->file, "Traces in the native format, - for standard input")
-      ->required();
-  verify->add_option("--json", flags->json,
-                     "Writes a JSON line a trace: verdict, reason, spans, forms and values");
-  verify->add_flag("--steps", flags->steps, "Prints a line a step: id, verdict, reason, severity");
-  verify->add_flag(
-      "--summary", flags->summary,
-      "Prints counts by source and reason; the default where no other output is asked");
+  AddInput(verify, flags->file, "Traces")->required();
+  verify->add_option("--out", flags->out,
+                     "File with one JSON line per trace: verdict, reason, spans, forms and values "
+                     "of each step; - is standard output");
+  verify->add_flag("--steps", flags->steps,
+                   "Print a line per step: id:step, verdict, reason, severity");
+  verify->add_flag("--summary", flags->summary,
+                   "Print counts by source and reason; the default without --out and --steps");
+  AddExamples(verify, {"prm data verify traces.jsonl", "prm data verify traces.jsonl --steps",
+                       "prm data verify traces.jsonl --out verdicts.jsonl"});
   verify->callback([flags] { Verify(*flags); });
 }
 

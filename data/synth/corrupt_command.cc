@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/records/trace_reader.h"
 #include "data/synth/corruption.h"
@@ -21,12 +22,12 @@ void AddCorruptCommand(CLI::App& data) {
   CLI::App* corrupt = data.add_subcommand(
       "corrupt",
       "Plants flaws with known labels into right traces: a wrong number or operator (incorrect), "
-      "a step said again (redundant), a premise left out (incomplete); and the trace unchanged.");
-  corrupt->add_option("file", flags->file, "Traces in the native format, - for standard input")
-      ->required();
-  corrupt->add_option("--out", flags->out, "Native traces; appears whole or not at all")
-      ->required();
+      "a repeated step (redundant), an omitted premise (incomplete). Also writes the trace "
+      "itself.");
+  AddInput(corrupt, flags->file, "Traces")->required();
+  AddOutput(corrupt, flags->out, "Native traces")->required();
   corrupt->add_option("--seed", flags->seed, "Equal seeds give equal files")->capture_default_str();
+  AddExamples(corrupt, {"prm data corrupt traces.jsonl --out corrupted.jsonl"});
   corrupt->callback([flags] {
     CheckOutputs({flags->file}, {flags->out});
     TraceReader reader(flags->file);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "data/command_flags.h"
 #include "data/commands.h"
 #include "data/synth/synth.h"
 
@@ -16,7 +17,8 @@ void AddSynthCommand(CLI::App& data) {
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* synth = data.add_subcommand(
-      "synth", "Writes labelled traces whose truth is known because they were built so.");
+      "synth",
+      "Writes labelled traces whose labels are known because the traces were built from them.");
   synth
       ->add_option("--out", flags->folder,
                    "Folder for train.jsonl, dev.jsonl and rerank.jsonl; made where missing")
@@ -32,6 +34,7 @@ void AddSynthCommand(CLI::App& data) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   synth->add_option("--seed", files.seed, "Equal seeds give equal files")->capture_default_str();
+  AddExamples(synth, {"prm data synth --out synthetic --train 1000 --dev 100 --rerank 10"});
   synth->callback([flags] {
     WriteSynthFiles(flags->folder, flags->files);
     std::cerr << "wrote " << flags->files.train << " train traces, " << flags->files.dev

@@ -1,4 +1,4 @@
-// prm import, prm formats, prm check
+// prm model import, formats and compare
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -6,6 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "data/command_flags.h"
 #include "data/error.h"
 #include "model/commands.h"
 #include "model/config/json_fields.h"
@@ -17,20 +18,21 @@
 namespace prm {
 namespace {
 
-void AddImportCommand(CLI::App& app) {
+void AddImportCommand(CLI::App& model) {
   auto o = std::make_shared<ModelImportOptions>();
-  CLI::App* verb = app.add_subcommand(
-      "import", "Make a checkpoint of a published process reward model's folder");
+  CLI::App* verb =
+      model.add_subcommand("import", "Makes a checkpoint of a published process reward model.");
   verb->add_option("folder", o->folder, "Folder in Hugging Face layout, or of a LoRA adapter")
       ->required();
-  verb->add_option("--format", o->format, "A name that prm formats lists, or FILE.json")
+  verb->add_option("--format", o->format, "A name that prm model formats lists, or FILE.json")
       ->required();
   verb->add_option("--base", o->base, "Folder of the model that a LoRA adapter changes");
   verb->add_option("--reference", o->reference, "Second folder of an implicit model");
-  verb->add_option("--out", o->out, "Checkpoint folder")->required();
-  verb->add_option("--name", o->name, "Where the model is from; default: the folder's name");
+  verb->add_option("--out", o->out, "New checkpoint folder")->required();
+  verb->add_option("--name", o->name, "Name of the model; default: the folder's");
   AddScorerFlags(verb, &o->scorer);
   verb->remove_option(verb->get_option("--weights"));  // a checkpoint keeps them as stored
+  AddExamples(verb, {"prm model import Qwen2.5-Math-PRM-7B --format qwen-prm --out model"});
   verb->callback([o] {
     for (const std::string& note : ImportModel(*o).notes) {
       std::fprintf(stderr, "note: %s\n", note.c_str());
@@ -38,10 +40,12 @@ void AddImportCommand(CLI::App& app) {
   });
 }
 
-void AddFormatsCommand(CLI::App& app) {
+void AddFormatsCommand(CLI::App& model) {
   auto name = std::make_shared<std::string>();
-  CLI::App* formats = app.add_subcommand("formats", "List the formats of prm import, or show one");
-  formats->add_option("name", *name, "Print this format file, to be changed and imported with");
+  CLI::App* formats =
+      model.add_subcommand("formats", "Lists the formats of prm model import, or prints one.");
+  formats->add_option("name", *name, "Print this format file, as a start for your own");
+  AddExamples(formats, {"prm model formats", "prm model formats qwen-prm >format.json"});
   formats->callback([name] {
     for (const PublishedFormat& format : PublishedFormats()) {
       if (name->empty()) {
@@ -54,12 +58,13 @@ void AddFormatsCommand(CLI::App& app) {
       }
     }
     if (!name->empty()) {
-      throw Error(ErrorCode::kNotFound, StrCat("no format '", *name, "'; prm formats lists them"));
+      throw Error(ErrorCode::kNotFound,
+                  StrCat("no format '", *name, "'; prm model formats lists them"));
     }
   });
 }
 
-struct CheckOptions {
+struct CompareOptions {
   std::string model, reference, data;
   double tolerance = -1;
   OfflineOptions scoring;
@@ -83,7 +88,7 @@ void Require(double worst, double tolerance, const char* from) {
                                            "; expected at most ", tolerance));
 }
 
-void CheckReference(const CheckOptions& options) {
+void CheckReference(const CompareOptions& options) {
   const auto scorer = OpenScorer(options.model, options.scorer);
   const CheckResult result = CheckAgainstReference(*scorer, options.reference);
   Print(result);
@@ -93,7 +98,7 @@ void CheckReference(const CheckOptions& options) {
 }
 
 // What they change is reported; it is refused beyond a tolerance that was given.
-void CheckWeights(const CheckOptions& options) {
+void CheckWeights(const CompareOptions& options) {
   const WeightsChange change =
       CompareWeights(options.model, options.scorer, options.data, options.scoring);
   const char* weights = change.model.weights.c_str();
@@ -113,44 +118,48 @@ void CheckWeights(const CheckOptions& options) {
           "those of the weights as stored");
 }
 
-void RunCheck(const CheckOptions& options) {
+void RunCompare(const CompareOptions& options) {
   const bool as_stored = options.scorer.weights == ScorerOptions().weights;
   if (options.reference.empty() && as_stored) {
-    throw UsageError("check: give --reference, or --weights int8 or fp8, or both");
+    throw UsageError("compare: expected --reference, or --weights int8 or fp8, or both");
   }
   if (!options.data.empty() && as_stored) {
-    throw UsageError("check: --data goes with --weights int8 or fp8");
+    throw UsageError("compare: --data: expected --weights int8 or fp8 beside it");
   }
   if (!as_stored) CheckWeights(options);
   if (!options.reference.empty()) CheckReference(options);
 }
 
-void AddCheckCommand(CLI::App& app) {
-  auto o = std::make_shared<CheckOptions>();
-  CLI::App* check =
-      app.add_subcommand("check",
-                         "Compare a checkpoint's scores with reference scores, or those of "
-                         "narrow weights with those of its own");
-  check->add_option("--model", o->model, "Checkpoint folder")->required();
-  check->add_option("--reference", o->reference,
-                    "JSON lines with problem and steps, or ids and step_reads, and scores");
-  check->add_option("--data", o->data,
-                    "Labelled traces: what --weights int8 or fp8 does to their scores and AUROC");
-  check
-      ->add_option("--tolerance", o->tolerance,
-                   "Default: 1e-4 in float32, else 2e-2, of narrow weights 0.1; what these change "
-                   "is only reported")
+void AddCompareCommand(CLI::App& model) {
+  auto o = std::make_shared<CompareOptions>();
+  CLI::App* compare = model.add_subcommand(
+      "compare",
+      "Compares a checkpoint's scores with those of another program, or scores by narrow weights "
+      "with those by the stored weights.");
+  compare->add_option("--model", o->model, "Checkpoint folder")->required();
+  compare->add_option("--reference", o->reference,
+                      "JSON lines with problem and steps, or ids and step_reads, and scores");
+  compare->add_option(
+      "--data", o->data,
+      "Labelled traces, for what --weights int8 or fp8 changes in scores and AUROC");
+  compare
+      ->add_option(
+          "--tolerance", o->tolerance,
+          "Largest difference; default: 1e-4 in float32, else 2e-2. For narrow weights the "
+          "difference is only reported without this flag")
       ->check(CLI::NonNegativeNumber);
-  AddScoringFlags(check, &o->scoring, &o->scorer);
-  check->callback([o] { RunCheck(*o); });
+  AddScoringFlags(compare, &o->scoring, &o->scorer);
+  AddExamples(compare, {"prm model compare --model model --reference scores.jsonl",
+                        "prm model compare --model model --weights int8 --data traces.jsonl"});
+  compare->callback([o] { RunCompare(*o); });
 }
 
 }  // namespace
 
-void AddImportCommands(CLI::App& app) {
-  AddImportCommand(app);
-  AddFormatsCommand(app);
-  AddCheckCommand(app);
+void AddImportCommands(CLI::App& model) {
+  AddImportCommand(model);
+  AddFormatsCommand(model);
+  AddCompareCommand(model);
 }
 
 }  // namespace prm

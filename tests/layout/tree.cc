@@ -53,8 +53,7 @@ SourceFile ReadSource(const fs::path& path) {
 
 bool IsOfCommands(const fs::path& path) {
   const std::string stem = path.stem().string();
-  return stem == "commands" || stem == "number_range" || stem.ends_with("_command") ||
-         stem.ends_with("_flags");
+  return stem == "commands" || stem.ends_with("_command") || stem.ends_with("_flags");
 }
 
 }  // namespace

@@ -33,9 +33,8 @@ extern const std::vector<std::string> kFolders;
 std::string FolderOf(std::string_view path);
 // "data/text/utf8" of its header and its source, which belong together.
 std::string UnitOf(const std::string& path);
-// "data/text" of "data/text/utf8.h". Commands (commands.h, *_command.cc, *_flags.h, and
-// number_range.h, which they share) stand beside what they run and may see more than it:
-// "data's commands".
+// "data/text" of "data/text/utf8.h". Commands (commands.h, *_command.cc, *_flags.h) stand beside
+// what they run and may see more than it: "data's commands".
 std::string RoomOf(const std::string& path);
 
 Tree ReadTree(const std::filesystem::path& root);

@@ -17,8 +17,14 @@ namespace fs = std::filesystem;
 
 using Flags = std::set<std::string>;
 
-// A verb's flags by its words: {"data import", {"--out", ..}}.
-using Verbs = std::map<std::string, Flags>;
+// What a verb's help shows.
+struct Help {
+  Flags flags;
+  std::vector<std::string> examples;  // "prm data check traces.jsonl"
+};
+
+// By the verb's words: "data import".
+using Verbs = std::map<std::string, Help>;
 
 std::vector<std::string> LinesOf(const std::string& text) {
   std::vector<std::string> lines;
@@ -40,7 +46,7 @@ Flags FlagsIn(const std::string& text) {
 class HelpProgram : public PrmProgram {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempFolder;
+    PrmProgram::SetUpTestSuite();
     AddVerbs("", &verbs_);
   }
 
@@ -54,17 +60,20 @@ class HelpProgram : public PrmProgram {
     if (!plain) unprintable_ += "prm " + verb + " ";
     static const std::regex kParsers(R"(->\d|[A-Z]:\{|value in|--[a-z-]+\{)");
     if (std::regex_search(help.out, kParsers)) parsers_ += "prm " + verb + " ";
-    Flags& flags = (*verbs)[verb];
+    Help& shown = (*verbs)[verb];
     static const std::regex kOption("^  (-[-a-zA-Z0-9, ]*)");
     static const std::regex kSubcommand("^  ([a-z][a-z-]*)( .*)?$");
+    static const std::set<std::string> kGroups = {
+        "Subcommands:", "Data and models:", "Training:", "Scoring:", "Serving:"};
     bool subcommands = false;
     for (const std::string& line : LinesOf(help.out)) {
       std::smatch match;
-      if (!line.empty() && line[0] != ' ') subcommands = line.starts_with("Subcommands");
+      if (!line.empty() && line[0] != ' ') subcommands = kGroups.contains(line);
+      if (line.starts_with("  prm ")) shown.examples.push_back(line.substr(2));
       if (subcommands && std::regex_search(line, match, kSubcommand)) {
         AddVerbs(verb + (verb.empty() ? "" : " ") + match[1].str(), verbs);
       } else if (std::regex_search(line, match, kOption)) {
-        flags.merge(FlagsIn(match[1]));
+        shown.flags.merge(FlagsIn(match[1]));
       }
     }
   }
@@ -88,7 +97,7 @@ TEST_F(HelpProgram, HelpIsPrintable) { EXPECT_EQ(unprintable_, ""); }
 
 TEST_F(HelpProgram, ChoicesAreShownAsTheyAreWritten) {
   EXPECT_EQ(parsers_, "");
-  EXPECT_NE(Run("train --help").out.find("cut | error | skip=error"), std::string::npos);
+  EXPECT_NE(Run("train --help").out.find("error | skip | cut=error"), std::string::npos);
 }
 
 TEST_F(HelpProgram, AMistypedVerbIsNamedAndTheNearestOffered) {
@@ -107,8 +116,8 @@ TEST_F(HelpProgram, EveryFlagIsRunByATestOrAScript) {
   const fs::path root(PRM_SOURCE_DIR);
   const Flags run = FlagsIn(TextsUnder(root / "tests") + TextsUnder(root / "scripts"));
   ASSERT_GT(verbs_.size(), 20u);
-  for (const auto& [verb, flags] : verbs_) {
-    for (const std::string& flag : flags) {
+  for (const auto& [verb, help] : verbs_) {
+    for (const std::string& flag : help.flags) {
       EXPECT_TRUE(flag == "--help" || run.contains(flag)) << "prm " << verb << " " << flag;
     }
   }
@@ -169,11 +178,106 @@ TEST_F(HelpProgram, EveryCommandShownOnAPageExists) {
       }
       EXPECT_NE(verb, "") << inside << ": " << command;
       for (const std::string& flag : FlagsIn(command)) {
-        EXPECT_TRUE(verbs_[verb].contains(flag)) << inside << ": " << flag << " in: " << command;
+        EXPECT_TRUE(verbs_[verb].flags.contains(flag))
+            << inside << ": " << flag << " in: " << command;
       }
     }
   }
   EXPECT_GT(commands, 40);
+}
+
+// --- examples -----------------------------------------------------------------------------------
+
+class ExamplesProgram : public HelpProgram {
+ protected:
+  // What the examples read, by their names for it.
+  void MakeInputs() {
+    fs::create_directory(Path("examples"));
+    fs::current_path(Path("examples"));
+    const auto copy = [](const std::string& from, const std::string& to) {
+      fs::copy(Path(from), to, fs::copy_options::recursive);
+    };
+    copy("data/train.jsonl", "traces.jsonl");
+    copy("data/dev.jsonl", "dev.jsonl");
+    copy("data/rerank.jsonl", "rerank.jsonl");
+    copy("run/best", "model");
+    copy("backbone", "backbone");
+    copy("backbone/tokenizer.json", "tokenizer.json");
+    WriteLines("texts.jsonl", {{{"text", "ab"}}});
+    WriteLines("rows.jsonl", {{{"id", "a"},
+                               {"generator", "g"},
+                               {"problem", "p"},
+                               {"steps", {"1", "2"}},
+                               {"label", 1},
+                               {"final_answer_correct", false}}});
+    nlohmann::json rating = {
+        {"trace", "t"}, {"step", 0}, {"annotator", "a"}, {"label", "incorrect"}};
+    nlohmann::json other = rating;
+    other["annotator"] = "b";
+    WriteLines("annotated.jsonl", {rating, other});
+    const nlohmann::json credential = {{"domain", "medicine"},
+                                       {"issuer", "board"},
+                                       {"evidence", "file"},
+                                       {"issued", "2026-01-01"}};
+    WriteLines("annotators.jsonl", {{{"id", "a"},
+                                     {"active", true},
+                                     {"roles", {"annotator"}},
+                                     {"domains", {"medicine"}},
+                                     {"credentials", {credential}}}});
+    WriteText("own.json", R"({"format": {"prompt": ["{problem}\n"], "step": ["{step}", [10]]},
+"head": {"layers": ["score"], "activation": "softmax", "labels": ["correct_necessary",
+"correct_redundant", "incorrect", "incomplete"]}})");
+  }
+  void TearDown() override { fs::current_path("/"); }
+
+  static void WriteLines(const std::string& path, const std::vector<nlohmann::json>& rows) {
+    std::string text;
+    for (const nlohmann::json& row : rows) text += row.dump() + "\n";
+    WriteText(path, text);
+  }
+
+  // The command of an example with this test's files and ports in the place of a user's.
+  static std::string Here(std::string command, const std::string& server) {
+    const std::vector<std::pair<std::string, std::string>> replaced = {
+        {"prm ", std::string(PRM_PROGRAM) + " "},
+        {"Qwen2.5-Math-PRM-7B", "published"},
+        {"--format qwen-prm --out", "--format own.json --out"},
+        {"backbone.gguf --data", "backbone --epochs 1 --data"},
+        {"127.0.0.1:50051", server},
+        {"--out model", "--out imported"},
+        {"--seconds 10", "--seconds 1"}};
+    for (const auto& [from, to] : replaced) {
+      const size_t at = command.find(from);
+      if (at != command.npos) command.replace(at, from.size(), to);
+    }
+    return command;
+  }
+};
+
+TEST_F(ExamplesProgram, EveryVerbHasSomeThatRun) {
+  MakeInputs();
+  ASSERT_EQ(Run("score --model model --in traces.jsonl --out scores.jsonl").status, 0);
+  ASSERT_EQ(Run("model export --model model --to hf --out published").status, 0);
+  RunningProgram server("serve --model model --listen 127.0.0.1:0", Path("server.log"));
+  const std::string address = server.WaitFor("listen=");
+  for (const auto& [verb, help] : verbs_) {
+    if (verb == "data" || verb == "model") continue;  // groups
+    EXPECT_FALSE(help.examples.empty()) << verb;
+    for (const std::string& example : help.examples) {
+      if (verb == "serve") {
+        RunningProgram shown(
+            std::regex_replace(Here(example, "127.0.0.1:0").substr(std::string(PRM_PROGRAM).size()),
+                               std::regex("127.0.0.1:9464"), "127.0.0.1:0"),
+            Path("shown.log"), "");
+        EXPECT_NE(shown.WaitFor("listen="), "") << example;
+        shown.Signal(SIGTERM);
+        EXPECT_EQ(shown.Wait(), 0) << example << shown.log();
+        continue;
+      }
+      const Outcome outcome = Shell(Here(example, address));
+      EXPECT_EQ(outcome.status, 0) << example << ": " << outcome.err;
+    }
+  }
 }
 
 }  // namespace

@@ -72,8 +72,11 @@ class PrmProgram : public testing::Test {
   }
 
   static Outcome Run(const std::string& arguments) {
+    return Shell(std::string(PRM_PROGRAM) + " " + arguments);
+  }
+  static Outcome Shell(const std::string& command) {
     const std::string err = Path("stderr.txt");
-    FILE* pipe = popen((std::string(PRM_PROGRAM) + " " + arguments + " 2>" + err).c_str(), "r");
+    FILE* pipe = popen((command + " 2>" + err).c_str(), "r");
     Outcome outcome;
     std::array<char, 4096> buffer;
     while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) {

@@ -1,4 +1,4 @@
-#include "data/number_range.h"
+#include "data/command_flags.h"
 
 #include <gtest/gtest.h>
 
