@@ -1,4 +1,4 @@
-// The server's log: one line of key=value pairs an event, on standard error.
+// The server's log: one line of key=value pairs per event, on standard error.
 #pragma once
 
 #include <memory>
