@@ -63,13 +63,13 @@ int main() {
   const auto attention = [](int head_dim, at::ScalarType dtype) {
     return ops::DescribeAttention({2, 1, head_dim}, dtype, {at::kCUDA, 0});
   };
-  Expect(
-      "attention without a kernel is named, with the reason",
-      attention(64, at::kFloat) ==
-              "LibTorch's operators, gathering in float32, since the CUDA kernel is of bfloat16" &&
-          attention(112, at::kBFloat16) ==
-              "LibTorch's operators, gathering in float32, since no CUDA kernel is of heads of "
-              "112 channels");
+  Expect("attention without a kernel is named, with the reason",
+         attention(64, at::kFloat) ==
+                 "LibTorch's operators, gathering in float32, since the CUDA kernel is bfloat16 "
+                 "only" &&
+             attention(112, at::kBFloat16) ==
+                 "LibTorch's operators, gathering in float32, since no CUDA kernel has heads of "
+                 "112 channels");
   if (RunsCuda()) {
     Expect("attention has a kernel", attention(128, at::kBFloat16) == "CUDA kernel");
     Expect("the ops use the module", ops::DescribeKernels({at::kCUDA, 0}) == "CUDA");
