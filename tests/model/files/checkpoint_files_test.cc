@@ -166,12 +166,12 @@ TEST_F(CheckpointWriterTest, FoldersThatAreNoCheckpointAreNotReplaced) {
   fs::create_directory(target_);
   WriteText(target_ / "thesis.txt", "precious");
   EXPECT_THAT(MessageOf([&] { CheckpointWriter writer(target_); }, ErrorCode::kAlreadyExists),
-              HasSubstr("is no checkpoint"));
+              HasSubstr("is not a checkpoint"));
   EXPECT_THAT(Names(folder_.path()), ElementsAre("out"));
   WriteText(folder_ / "file", "text");
   EXPECT_THAT(
       MessageOf([&] { CheckpointWriter writer(folder_ / "file"); }, ErrorCode::kAlreadyExists),
-      HasSubstr("is no checkpoint"));
+      HasSubstr("is not a checkpoint"));
   fs::remove(target_ / "thesis.txt");
   Commit(target_, "{}");
   EXPECT_EQ(ReadText(target_ / "config.json"), "{}");

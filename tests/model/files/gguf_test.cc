@@ -198,7 +198,7 @@ TEST(GgufTest, LyingOffsetsAreRefused) {
 TEST(GgufTest, DuplicatesAreRefused) {
   GgufBuilder keys;
   keys.Uint("k", 1).Uint("k", 1);
-  EXPECT_THAT(ParseError(keys.Build()), HasSubstr("metadata key 'k' is there twice"));
+  EXPECT_THAT(ParseError(keys.Build()), HasSubstr("metadata key 'k' appears twice"));
   GgufBuilder tensors;
   tensors.Tensor("a", {8}, kF32, Floats(8)).Tensor("a", {8}, kF32, Floats(8));
   EXPECT_THAT(ParseError(tensors.Build()), HasSubstr("tensor a is listed twice"));

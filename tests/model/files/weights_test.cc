@@ -200,7 +200,7 @@ TEST_F(FolderWeightsTest, MissingFilesAreNamed) {
   WriteText(folder_ / "config.json", WriteConfigJson(config_));
   EXPECT_THAT(OpenError(folder_.path(), ErrorCode::kNotFound), HasSubstr("model.safetensors"));
   WriteText(folder_ / "weights.bin", "x");
-  EXPECT_THAT(OpenError(folder_ / "weights.bin"), HasSubstr("is no model"));
+  EXPECT_THAT(OpenError(folder_ / "weights.bin"), HasSubstr("is not a model"));
 }
 
 TEST_F(FolderWeightsTest, MissingTokenizerIsAnErrorOnlyWhenAskedFor) {
