@@ -63,7 +63,7 @@ TEST_F(GpuProgram, AUserOfTheLibraryWhoAsksTooEarlyIsToldSo) {
   const FakeGpus gpus(/*ends=*/false);
   for (const char* device : {"auto", "cuda", "cuda:1"}) {
     EXPECT_THAT(run(device),
-                HasSubstr("LibTorch was asked for it before its CUDA half was loaded"));
+                HasSubstr("LibTorch was asked for it before its CUDA library was loaded"));
   }
   EXPECT_EQ(run("cpu"), "took cpu\n");
 }

@@ -98,13 +98,13 @@ TEST(CudaPacking, RefusesWhatTheKernelsDoNotMultiply) {
   using enum ops::WeightFormat;
   const ModelConfig config = ForKernels(TinyDecoderConfig());
   EXPECT_THAT(MessageOf([&] { packing(config, torch::kFloat, kAsStored); }),
-              HasSubstr("batch-invariant scores: no CUDA products of Float"));
+              HasSubstr("batch-invariant scores: no CUDA products for Float"));
   EXPECT_THAT(MessageOf([&] { packing(config, torch::kBFloat16, kInt8); }),
               HasSubstr("expected bfloat16 weights as stored"));
   ModelConfig odd = config;
   odd.intermediate_size = 42;
   EXPECT_THAT(MessageOf([&] { packing(odd, torch::kBFloat16, kAsStored); }),
-              HasSubstr("no CUDA products of BFloat16 [84, 24]"));
+              HasSubstr("no CUDA products for BFloat16 [84, 24]"));
 }
 
 }  // namespace

@@ -280,7 +280,7 @@ TEST_F(DamagedScoring, NamesTheTraceAndTheStepAndKeepsNothing) {
   const std::vector<TraceTokens> batch = {good_, bad_, fine_};
   const auto message = [&](const auto& score) { return MessageOf(score, ErrorCode::kDataLoss); };
   EXPECT_THAT(message([&] { scorer_.Score(batch); }),
-              HasSubstr("trace 1 of the batch: step 1: the model's score is no finite number"));
+              HasSubstr("trace 1 of the batch: step 1: the model's score is not finite"));
   for (const TraceTokens& trace : batch) {
     EXPECT_EQ(scorer_.TokensToCompute(trace), int64_t(trace.ids.size()));
   }
