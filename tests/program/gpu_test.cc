@@ -74,7 +74,7 @@ TEST_F(GpuProgram, DescribeNamesTheBodiesOfTheKernels) {
               HasSubstr("CPU; attention: portable CPU loops; products: "));
   EXPECT_THAT(Run(describe + "float32 --batch-invariant").out, HasSubstr("packed CPU panels"));
   EXPECT_THAT(Run(describe + "float32 --cache-bytes 0").out,
-              HasSubstr("attention: that of whole traces"));
+              HasSubstr("attention: of whole traces"));
 }
 
 }  // namespace

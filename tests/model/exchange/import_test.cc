@@ -311,7 +311,7 @@ TEST_F(ImportTest, PinnedThreadsStayOnTheirCores) {
   options.threads = int(AllowedCores().size()) + 1;
   EXPECT_THAT(
       MessageOf([&] { LoadStepScorer(Out().string(), options); }, ErrorCode::kInvalidArgument),
-      HasSubstr("expected a core for each"));
+      HasSubstr("expected one core per thread"));
 }
 
 TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {

@@ -128,12 +128,12 @@ TEST_F(ServedSelfTests, PassOnTheCpuAndOnRightKernels) {
 
 TEST_F(ServedSelfTests, AWrongKernelOfServingFails) {
   const EmulatedKernels kernels(cuda::NewEmulatedGraphRecorder, With(NarrowAttention));
-  ExpectFails("model: self-test 0 as it is served, step", {});
+  ExpectFails("model: self-test 0 as served, step", {});
 }
 
 TEST_F(ServedSelfTests, AKernelThatIsWrongInCompanyFails) {
   const EmulatedKernels kernels(cuda::NewEmulatedGraphRecorder, With(NarrowInCompany));
-  ExpectFails("in thirds beside the others, step", {});
+  ExpectFails("in thirds, with the others, step", {});
 }
 
 TEST_F(ServedSelfTests, KeysThatAreNotKeptFail) {
@@ -152,7 +152,8 @@ TEST_F(ServedSelfTests, ARecordingThatIsRightOnceFailsWhereItIsUsed) {
 TEST_F(ServedSelfTests, OtherBitsFailWhereScoresAreToBeBatchInvariant) {
   const EmulatedKernels kernels(cuda::NewEmulatedGraphRecorder, With(OtherBitsInCompany));
   ExpectPasses({});
-  ExpectFails("other bits than whole; expected batch-invariant scores", {.bitwise = true});
+  ExpectFails("bits differ from the whole trace's; expected batch-invariant scores",
+              {.bitwise = true});
 }
 
 TEST_F(ServedSelfTests, AreMadeWhenACheckpointIsOpened) {
@@ -177,7 +178,7 @@ TEST_F(ServedSelfTests, AreMadeWhenACheckpointIsOpened) {
   };
   load();
   const EmulatedKernels kernels(cuda::NewEmulatedGraphRecorder, With(NarrowAttention));
-  EXPECT_THAT(MessageOf(load, ErrorCode::kDataLoss), HasSubstr("self-test 0 as it is served"));
+  EXPECT_THAT(MessageOf(load, ErrorCode::kDataLoss), HasSubstr("self-test 0 as served"));
 }
 
 }  // namespace
