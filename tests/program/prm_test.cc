@@ -382,7 +382,7 @@ TEST_F(PrmProgram, WhatCannotBeExportedIsRefusedWithTheReason) {
   const std::string best = " --model " + Path("run/best") + " --out ";
   ExpectRefused("export --to vllm" + best + Path("vllm"), {Path("run/best"), "token 10"});
   ExpectRefused("export --to hf" + best + Path("run/best"), {"is the checkpoint itself"});
-  ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "is there already"});
+  ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "already exists"});
   ExpectRefused("export --to hf --model " + Path("backbone") + " --out " + Path("x"), {"prm.json"});
 }
 

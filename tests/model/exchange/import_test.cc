@@ -227,7 +227,7 @@ TEST_F(ImportTest, AChatTemplateThatDiffersIsMentioned) {
 
 TEST_F(ImportTest, FoldersThatAreNoModelsAreRefused) {
   fs::remove_all(Folder());
-  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is no folder"));
+  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is not a folder"));
   fs::create_directories(Folder());
   EXPECT_FALSE(ImportError(ErrorCode::kNotFound).empty());
 }
@@ -239,7 +239,7 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   EXPECT_THAT(ImportError(), HasSubstr("--reference is missing: an implicit format"));
   const fs::path reference = folder_ / "reference";
   reference_ = reference.string();
-  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is no folder"));
+  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is not a folder"));
   ModelConfig other = config_;
   other.vocab_size = 255;
   WriteTinyFolder(reference, other, TinyTensors(other), 2);

@@ -418,9 +418,9 @@ TEST_F(PeftTest, ShapesThatFitNeitherTheRankNorTheBaseAreRefused) {
 
 TEST_F(PeftTest, TensorsThatTheConfigurationDoesNotKnowAreRefusedAndItsOwnNeeded) {
   EXPECT_THAT(ErrorWith(q_ + std::vector<Stored>{{"model.q.lora_magnitude_vector", {4}}}),
-              HasSubstr("lora_magnitude_vector is there without use_dora"));
+              HasSubstr("lora_magnitude_vector is present without use_dora"));
   EXPECT_THAT(ErrorWith(q_ + std::vector<Stored>{{"model.q.lora_B.bias", {4}}}),
-              HasSubstr("lora_B.bias is there without lora_bias"));
+              HasSubstr("lora_B.bias is present without lora_bias"));
   WriteConfig(R"(,"use_dora":true)");
   EXPECT_THAT(ErrorWith(q_), HasSubstr("has no lora_magnitude_vector for use_dora"));
   WriteConfig(R"(,"lora_bias":true)");
@@ -433,7 +433,7 @@ TEST_F(PeftTest, NoTensorOfTheAdapterIsIgnored) {
        {"model.q.lora_A.default.weight", "model.q.lora_A.bias", "model.q.lora_C.weight",
         "score.modules_to_save.weight", "score.original_module.weight"}) {
     EXPECT_THAT(ErrorWith(q_ + std::vector<Stored>{{name, {2}}}),
-                AllOf(HasSubstr(name), HasSubstr("is no part of an adapter known here; expected")));
+                AllOf(HasSubstr(name), HasSubstr("is not a known part of an adapter; expected")));
   }
   EXPECT_THAT(ErrorWith(q_ + std::vector<Stored>{{"model.norm.weight", {3}},
                                                  {"model.norm.base_layer.weight", {3}}}),
@@ -490,7 +490,7 @@ TEST_F(PeftTest, WeightsThatAreThereAreNotWrittenOver) {
   WriteAdapter(q_);
   const std::string before = ReadText(base_ / "model.safetensors");
   EXPECT_THAT(MessageOf([&] { MergeAdapter(base_, adapter_, base_); }, ErrorCode::kAlreadyExists),
-              HasSubstr("model.safetensors is there already"));
+              HasSubstr("model.safetensors already exists"));
   EXPECT_EQ(ReadText(base_ / "model.safetensors"), before);
 }
 
