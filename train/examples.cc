@@ -21,7 +21,7 @@ std::vector<StepTarget> TargetsOf(const Trace& trace, const ExampleOptions& opti
   return targets;
 }
 
-// False: the trace is left out.
+// Returns false if the trace is left out.
 bool FitLength(const Trace& trace, const ExampleOptions& options, TraceTokens* tokens,
                ExampleCounts* counts) {
   if (int64_t(tokens->ids.size()) <= options.max_tokens) return true;

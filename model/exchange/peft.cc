@@ -103,7 +103,7 @@ void SortWhole(Adapter* adapter, const TensorView& tensor, std::string name) {
     name.erase(last_dot - kWrapped.size(), kWrapped.size());
   }
   if (!adapter->whole.emplace(name, &tensor).second) {
-    adapter->Refuse(tensor.name, StrCat("appears twice: another tensor replaces ", name, " too"));
+    adapter->Refuse(tensor.name, StrCat("appears twice: another one replaces ", name, " too"));
   }
 }
 

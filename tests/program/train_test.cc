@@ -206,17 +206,17 @@ TEST_F(TrainProgram, WhatIsSaidOnAClosedStandardErrorGoesIntoNoFile) {
 TEST_F(TrainProgram, AnOutputThatIsThereIsNotReplaced) {
   fs::create_directories(Path("half/best"));
   WriteText(Path("half/best/model.safetensors"), "weights");
-  ExpectRefused(Train("half"), {Path("half/best"), "is there already"});
+  ExpectRefused(Train("half"), {Path("half/best"), "already exists"});
   EXPECT_EQ(ReadText(Path("half/best/model.safetensors")), "weights");
   fs::create_directories(Path("foreign"));
   WriteText(Path("foreign/metrics.jsonl"), "mine");
-  ExpectRefused(Train("foreign"), {Path("foreign/metrics.jsonl"), "is there already"});
+  ExpectRefused(Train("foreign"), {Path("foreign/metrics.jsonl"), "already exists"});
   EXPECT_EQ(ReadText(Path("foreign/metrics.jsonl")), "mine");
 
   TrainUntilStopped("mixed");
   WriteText(Path("mixed/metrics.jsonl"), "mine\n");
   ExpectRefused(Train("mixed", 4, 256) + " --resume",
-                {Path("mixed/metrics.jsonl") + ":1: no line of a training run"});
+                {Path("mixed/metrics.jsonl") + ":1: not a line of a training run"});
   EXPECT_EQ(ReadText(Path("mixed/metrics.jsonl")), "mine\n");
 }
 
@@ -417,7 +417,7 @@ TEST_F(TrainProgram, ASeparatorMakesTheModelOneThatVllmReads) {
   ExpectRefused(train + " --resume", {"separator: <|step|> then, none now"});
   ExpectRefused(With(Train("onwards"), "--model", "--model " + Path("special_run/best")) +
                     " --separator '<|step|>'",
-                {"says itself how a step ends"});
+                {"already defines how a step ends"});
   EXPECT_EQ(Run(With(Train("onwards"), "--model", "--model " + Path("special_run/best"))).status,
             0);
 }
