@@ -237,7 +237,7 @@ TEST_F(ExportTest, StepsThatVllmCannotFindByOneTokenAreRefused) {
   EXPECT_THAT(refusal([](StepFormat* f) { f->step.pop_back(); }), HasSubstr("not read at a token"));
   EXPECT_THAT(refusal([](StepFormat* f) { f->between = {{.ids = {kTag}, .text = ""}}; }),
               HasSubstr("token 261 also occurs elsewhere"));
-  for (const TokenId id : {10, 263, 268}) {  // ordinary, added but ordinary, none
+  for (const TokenId id : {10, 263, 268}) {  // ordinary, added but ordinary, absent
     EXPECT_THAT(refusal([id](StepFormat* f) { f->step.back().ids = {id}; }),
                 HasSubstr("can also result from ordinary text"));
   }

@@ -119,7 +119,7 @@ TEST_F(ImportTest, EveryKindOfHeadIsImported) {
     SCOPED_TRACE(head);
     SetHead(head, own);
     Import();
-    EXPECT_EQ(Load()->description().max_tokens, 512);  // its self-tests held
+    EXPECT_EQ(Load()->description().max_tokens, 512);  // its self-tests passed
   }
 }
 
@@ -253,7 +253,7 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   const TraceTokens tokens = TokenizeTrace(scorer->format(), scorer->tokenizer(), trace);
   ASSERT_EQ(scorer->tokenizer().Decode(tokens.ids), "Q: p\nab|\nc|");
   const TraceScores scores = scorer->Score({&tokens, 1})[0];
-  // By hand: all logits of both models. The prompt's open text belongs to the first step.
+  // By hand: all logits of both models. The prompt's open text counts as part of the first step.
   TraceTokens all{tokens.ids, {}};
   for (int32_t t = 0; t < int32_t(all.ids.size()); ++t) all.step_reads.push_back(t);
   const auto log_probs = [&](const fs::path& folder) {
@@ -357,7 +357,7 @@ class CheckTest : public ImportTest {
     scorer_ = Load();
     WriteReference("");
   }
-  // A line with the scores that the model itself gives, plus `delta` on step 1, and `more` fields.
+  // A line with the model's own scores, plus `delta` on step 1, and `more` fields.
   void WriteReference(const std::string& more, float delta = 0) {
     Trace trace;
     trace.problem = "p";
@@ -438,7 +438,7 @@ TEST_F(ImportTest, BothModelsOfAnImplicitOneAreHeldAlike) {
   tensors_ = TinyTensors(config_);
   SetHead(R"({"implicit": {"beta": 0.5}})", {});
   reference_ = (folder_ / "reference").string();
-  // Of the same weights the ratio is 1, and it stays so.
+  // With the same weights the ratio is 1, and stays so.
   WriteTinyFolder(reference_, config_, tensors_);
   Import();
   const auto scorer = LoadStepScorer(
@@ -484,7 +484,7 @@ TEST(ImportedModel, ScoresAreThoseOfTransformers) {
     EXPECT_EQ(result.traces, 16);
     EXPECT_LT(result.worst, tolerance) << dtype << ": " << result.worst_where;
   }
-  // The same model read in another way: a fault that would show.
+  // The same model read in another way: a fault that must be detected.
   fs::remove_all(out);
   ImportModel({.folder = folder,
                .base = "",

@@ -21,7 +21,7 @@ AdapterConfig Read(const std::string& fields) {
   return ReadAdapterConfig(folder.Write("adapter_config.json", "{" + fields + "}"));
 }
 
-// Of a LoRA adapter with these fields.
+// The configuration of a LoRA adapter with these fields.
 AdapterConfig Lora(const std::string& fields) {
   return Read(R"("peft_type":"LORA","r":8,"lora_alpha":4)" + (fields.empty() ? "" : "," + fields));
 }

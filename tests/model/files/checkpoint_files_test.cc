@@ -182,7 +182,7 @@ TEST_F(CheckpointWriterTest, AnUnwritablePlaceIsRefusedAtOnce) {
   EXPECT_THAT(
       MessageOf([&] { CheckpointWriter writer(folder_ / "file/out"); }, ErrorCode::kNotFound),
       HasSubstr("file"));
-  // Where not even root may create files.
+  // Even root may not create files there.
   EXPECT_THROW(CheckpointWriter("/proc/prm_test/out"), Error);
 }
 

@@ -144,7 +144,7 @@ TEST(GgufTest, AbsurdCountsAreRefusedBeforeAnythingIsAllocated) {
   EXPECT_THAT(ParseError(rank.Build()), HasSubstr("tensor a has 200 dimensions"));
 }
 
-// What the file has room for may still be too much: a byte of an array takes eight in memory.
+// A count that fits the file may still be too much: a byte of an array takes eight in memory.
 TEST(GgufTest, CountsAreBoundedWhateverTheFilesSize) {
   const std::string room(size_t{32} << 20, '\0');
   GgufBuilder array;

@@ -60,7 +60,7 @@ class FolderWeightsTest : public testing::Test {
   void Write(const std::vector<ExpectedTensor>& tensors) {
     WriteTinyFolder(folder_.path(), config_, tensors);
   }
-  // The error after `change` was applied to the right list of tensors.
+  // The error after `change` is applied to the valid list of tensors.
   template <class Change>
   std::string ErrorAfter(Change change) {
     std::vector<ExpectedTensor> tensors = TinyTensors(config_);

@@ -1,5 +1,5 @@
-// libprm_cuda.so: it loads on machines without a GPU or any CUDA library but the runtime, and says
-// why its kernels do not run there.
+// libprm_cuda.so loads on machines without a GPU and without CUDA libraries except the runtime, and
+// reports why its kernels do not run there.
 #include <filesystem>
 #include <string>
 
@@ -12,7 +12,7 @@
 namespace prm {
 namespace {
 
-// A recording does again what was asked for, on what lies at the same addresses then.
+// A replay repeats the recorded work on the current contents of the same addresses.
 void TestGraph() {
   const at::Device gpu(at::kCUDA, 0);
   const auto recorder = cuda::MakeGraphRecorder(gpu);
