@@ -39,9 +39,8 @@ struct ModelDescription {
   std::string files;             // how many files were compared with their sums
 };
 
-// The compute device is lost to this process, as after a sticky CUDA error: all further use of it
-// fails, and a server exits. The work was not done and may be retried elsewhere, hence
-// kUnavailable.
+// The compute device is lost to this process, as after a sticky CUDA error: all further use fails,
+// and a server exits. The work was not done and may be retried elsewhere: kUnavailable.
 class DeviceLost : public Error {
  public:
   explicit DeviceLost(const std::string& message) : Error(ErrorCode::kUnavailable, message) {}

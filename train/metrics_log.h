@@ -11,8 +11,7 @@ namespace prm {
 // line cut off by a crash.
 class MetricsLog {
  public:
-  // resumed_step 0 starts a new file. Throws Error naming file and line if the file is not such a
-  // log.
+  // resumed_step 0 starts a new file. Throws Error naming file and line if it is not such a log.
   MetricsLog(const std::filesystem::path& path, int64_t resumed_step);
   // Flushed when it returns. Throws Error with the path.
   void Write(const nlohmann::json& entry);

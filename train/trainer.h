@@ -54,8 +54,7 @@ class Trainer {
   int64_t steps() const { return optimizer_.steps(); }
   int epoch() const { return epoch_; }
 
-  // Throws Error naming the step if its loss or gradient norm is not finite; the weights are then
-  // unchanged.
+  // Throws Error naming the step if its loss or gradient norm is not finite; weights are unchanged.
   StepReport Step();
 
   // The current model in the compute dtype. The effect of the class weights is removed from the

@@ -1,6 +1,5 @@
 // Rotary angles: their frequencies under each way of stretching the context, and their form in
-// config.json. Computed in float32 as in transformers, so that a checkpoint gets exactly the angles
-// it was trained with.
+// config.json. Computed in float32 as in transformers, so that checkpoints get their exact angles.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

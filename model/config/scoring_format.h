@@ -12,8 +12,7 @@
 
 namespace prm {
 
-// How each kind of label was treated in training. Always explicit; "unknown" if a published model
-// does not state it.
+// How each kind of label was treated in training; "unknown" if a published model does not state it.
 struct LabelPolicyNames {
   std::string redundant = "own_class";       // positive | negative | masked | own_class
   std::string incomplete = "own_class";      // own_class | masked | negative
@@ -35,8 +34,7 @@ struct Head {
 
   // Names of the layers in the weights. "score.0" has score.0.weight [out, in] and optionally
   // score.0.bias [out]; an ensemble of E heads has [E, in, out] and [E, out]. The single layer
-  // "lm_head" is a language model's output layer (the embedding if weights are tied), including its
-  // softcap.
+  // "lm_head" is a language model's output layer (the embedding if tied), including its softcap.
   std::vector<std::string> layers = {"score"};
   Outputs outputs = Outputs::kAll;
   std::vector<int32_t> rows;

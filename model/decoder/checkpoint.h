@@ -38,8 +38,8 @@ ops::HeadActivation ActivationOf(const Head& head, const ModelConfig& config);
 std::vector<StepScore> ScoresOfOutputs(at::Tensor outputs, const Head& head);
 
 bool IsFinite(const StepScore& score);
-// Throws ScoreNotFinite for the first step whose score is not finite; names the trace if there are
-// several.
+// Throws ScoreNotFinite for the first step with a score that is not finite; names one of many
+// traces.
 void CheckFinite(std::span<const TraceScores> scores);
 
 // Scores B traces in one packed batch: [B], with S_b steps each. `head` must match the weights;

@@ -69,8 +69,8 @@ class Decoder {
   // `config` and `weights` must fit (LoadDecoderWeights). Weights are shared, not copied.
   Decoder(ModelConfig config, DecoderWeights weights);
 
-  // Returns the head's outputs [S, outputs] float32 at batch.reads, on the weights' device. If
-  // `keep` is given (only for a head of one layer), fills it for Backward. Positions must be below
+  // Returns the head's outputs [S, outputs] float32 at batch.reads, on the weights' device. Fills
+  // `keep`, if given (only for a head of one layer), for Backward. Positions: below
   // max_positions().
   at::Tensor StepLogits(const PackedBatch& batch, Activations* keep = nullptr) const;
 
@@ -89,8 +89,8 @@ class Decoder {
 
   // Logits over the vocabulary [S, V] at batch.reads, to check against language-model values.
   at::Tensor VocabularyLogits(const PackedBatch& batch) const;
-  // log p of the token after each of batch.reads, [S] float32. Computes logits for a few hundred
-  // rows at a time.
+  // log p of the token after each of batch.reads, [S] float32, computed some hundred rows at a
+  // time.
   at::Tensor NextTokenLogProbs(const PackedBatch& batch) const;
 
   ops::AttentionShape AttentionOf(size_t layer) const;

@@ -1,5 +1,4 @@
-// The tensors of a Llama-family decoder with a step head. Gradients and optimizer moments have the
-// same structure.
+// The tensors of a Llama-family decoder with a step head, also used for gradients and moments.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,5 +1,4 @@
-// Which code multiplies a layer's matrices on a CPU: our panels or LibTorch. Results are equal up
-// to rounding.
+// Which code multiplies a layer's matrices on a CPU: our panels or LibTorch; equal up to rounding.
 #pragma once
 
 #include <c10/core/ScalarType.h>

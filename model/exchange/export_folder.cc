@@ -179,8 +179,7 @@ void CountId(const std::vector<FormatPart>& parts, TokenId id, int* count) {
   for (const FormatPart& part : parts) *count += int(std::ranges::count(part.ids, id));
 }
 
-// The id whose positions are the reads. vLLM finds reads by this id, so it must not occur
-// elsewhere.
+// The id whose positions are the reads. vLLM finds reads by it, so it must not occur elsewhere.
 TokenId StepTag(const Checkpoint& from) {
   const StepFormat& format = from.prm.format;
   const auto refuse = [&](const std::string& what) {

@@ -71,8 +71,7 @@ void RemoveStale(const fs::path& target) {
   }
 }
 
-// After a crash between the two renames of ReplaceInTwoSteps, the former target exists only under
-// its other name.
+// After a crash between the renames of ReplaceInTwoSteps the former target has only its other name.
 void RecoverPrevious(const fs::path& target) {
   const fs::path previous = Beside(target, kPrevious);
   if (!fs::exists(previous / "config.json")) return;

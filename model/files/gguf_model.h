@@ -1,5 +1,4 @@
-// Interprets a GGUF file of the llama or qwen2 architecture: configuration, tokenizer, tensor
-// names.
+// Interprets GGUF files of the llama and qwen2 architectures: configuration, tokenizer, names.
 #pragma once
 
 #include <memory>

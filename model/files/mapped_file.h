@@ -12,8 +12,7 @@ namespace prm {
 struct MappedRange;
 
 // Owns the mapping. bytes() stays valid until destruction, also after a move. Immutable: any
-// thread. If the file shrinks or its disk fails, affected bytes read as zeros and CheckWhole
-// throws.
+// thread. If the file shrinks or its disk fails, bytes read as zeros and CheckWhole throws.
 class MappedFile {
  public:
   // Throws Error(kNotFound, kPermissionDenied or kUnavailable) with the path and the system's
@@ -45,8 +44,7 @@ class MappedFile {
 void PrefetchPages(std::span<const std::byte> bytes);
 void PopulatePages(std::span<const std::byte> bytes);
 
-// Returns the pages wholly inside `bytes` of a mapping to the system. Touching them reads the file
-// again.
+// Returns pages wholly inside `bytes` of a mapping to the system, which rereads them if touched.
 void ReleasePages(std::span<const std::byte> bytes);
 
 }  // namespace prm

@@ -42,8 +42,7 @@ FileSums ModelFiles(const PrmJson& prm);
 // For people: how many files have sums, or that there are none.
 std::string DescribeSums(const PrmJson& prm, bool verified);
 
-// Throws Error naming `where` and the field: kUnimplemented for an unknown version, else
-// kInvalidArgument.
+// Throws Error naming `where` and the field: kUnimplemented (unknown version), kInvalidArgument.
 PrmJson ParsePrmJson(std::string_view json, std::string_view where);
 PrmJson ReadPrmJson(const std::filesystem::path& file);
 

@@ -70,8 +70,7 @@ constexpr size_t kQ4_0Bytes = 2 + kBlock / 2;  // scale, nibbles
 constexpr size_t kQ4_1Bytes = 4 + kBlock / 2;  // scale, minimum, nibbles
 constexpr size_t kQ8_0Bytes = 2 + kBlock;      // scale, signed bytes
 
-// Value i of the first half of a block is the low nibble of byte i; of the second half, the high
-// one.
+// The low nibble of byte i is value i of a block's first half; the high one, of its second half.
 void ConvertQ4_0(const std::byte* data, std::span<float> out) {
   for (size_t b = 0; b < out.size() / kBlock; ++b, data += kQ4_0Bytes) {
     const float scale = HalfToFloat(Load<uint16_t>(data));

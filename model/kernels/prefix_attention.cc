@@ -43,8 +43,7 @@ void CheckQkv(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionSh
 
 // --- keeping -------------------------------------------------------------------------------------
 
-// Stores the keys, or values, of one head; `place(t, c)` is the offset of channel c of token t in a
-// block.
+// Stores the keys, or values, of one head. place(t, c): offset of channel c of token t in a block.
 template <class T, class Place>
 void KeepOfHead(const T* qkv, int64_t channel, const std::vector<KvRun>& runs,
                 const PrefixLayout& l, int kv_head, const Place& place, T* kept) {

@@ -70,8 +70,7 @@ class KvRuns {
   mutable std::shared_ptr<cuda::DeviceRuns> device_;
 };
 
-// Writes the keys and values of qkv [T, (H + 2K)*C] to the blocks of the runs, in the order of the
-// runs.
+// Writes the keys and values of qkv [T, (H + 2K)*C] to the blocks of the runs, in order of runs.
 void KeepKeysAndValues(const at::Tensor& qkv, const KvRuns& runs, AttentionShape shape,
                        KvBlocks* kv);
 // ApplyRotary on the queries and keys of qkv, then KeepKeysAndValues; in one pass if the body has

@@ -21,8 +21,7 @@ struct CheckResult {
 // `file`: JSON lines {"id"?, "problem", "steps": [...], "scores": [S]}, the scores being p_correct.
 // A line may have "ids" [T] and "step_reads" [S] instead of the texts; with both, the format must
 // produce the same ids and reads. Plain, gzip, xz, or "-". Throws Error naming file and line for a
-// malformed line, for ids or reads that differ (with the first difference), or if there are no
-// lines.
+// malformed line, for ids or reads that differ (with the first difference), or without lines.
 CheckResult CheckAgainstReference(StepScorer& scorer, const std::string& file);
 
 struct WeightsChange {

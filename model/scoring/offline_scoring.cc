@@ -53,8 +53,7 @@ void OfflineScorer::Add(Trace trace) {
   waiting_.push_back(std::move(waiting));
 }
 
-// Scores traces one by one. A trace whose scores are not finite gets none, and an error in
-// waiting_.
+// Scores traces one by one. A trace without finite scores gets none, and an error in waiting_.
 std::vector<TraceScores> OfflineScorer::ScoreAlone() {
   std::vector<TraceScores> scores;
   size_t next = 0;

@@ -14,8 +14,7 @@ namespace prm {
 struct OfflineOptions {
   int64_t batch_tokens = 4096;  // per packed batch
   int max_tokens = 0;           // longest trace; 0: the model's limit
-  // For longer traces. kError, kSkip: an error on the line; kCut: scores the leading steps that
-  // fit.
+  // For longer traces. kError, kSkip: an error on the line; kCut: scores the first steps that fit.
   TooLong too_long = TooLong::kError;
 };
 
@@ -25,15 +24,13 @@ bool IsTooLong(const ScoreLine& line);
 // Holds one batch of traces. Calls `emit` in the order of Add. One thread.
 class OfflineScorer {
  public:
-  // A trace and its line, judged at the model's threshold. Under kCut it may have fewer scores than
-  // steps.
+  // A trace and its line, at the model's threshold; under kCut maybe with fewer scores than steps.
   using Emit = std::function<void(const Trace& trace, ScoreLine line)>;
 
   OfflineScorer(StepScorer& scorer, OfflineOptions options, Emit emit);
   // Scores the waiting batch first if this trace no longer fits into it.
   void Add(Trace trace);
-  // Scores the waiting batch; call it at the end. A trace whose scores are not finite gets an
-  // error.
+  // Scores the waiting batch; call it at the end. Traces without finite scores get an error.
   void Flush();
 
  private:

@@ -105,8 +105,7 @@ class ServedScores {
   }
 
  private:
-  // With room for all traces at once. A piece of a trace may use a block that its next piece
-  // copies.
+  // With room for all traces at once. A piece may use a block that the next piece copies.
   PrefixScorer Scorer(PrefixCacheOptions options) const {
     int64_t blocks = 0;
     for (const TraceTokens& trace : traces_) {

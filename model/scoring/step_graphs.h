@@ -32,8 +32,7 @@ class StepGraphs {
   // Returns Decoder::StepOutputs [S, outputs], valid until the next call. `kept` must always be the
   // same. nullopt if the batch exceeds every Room and, unless `at_once`, on the first use of a Room
   // (a size seen once is not worth recording). A recording is used only if it reproduces the
-  // recorded pass bit by bit. If it does not, or recording fails, the Room is closed with a
-  // warning.
+  // recorded pass bit by bit. If it does not, or recording fails, warns and closes the Room.
   std::optional<at::Tensor> StepOutputs(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept);
 
   int64_t replays() const { return replays_; }

@@ -1,5 +1,4 @@
-// The decoder in plain differentiable LibTorch, one trace at a time: the reference for the fast
-// one.
+// The decoder in plain differentiable LibTorch, one trace at a time, as a reference.
 #pragma once
 
 #include <torch/types.h>

@@ -13,8 +13,7 @@ namespace prm::ops {
 // Pins the calling thread to this core. A hint: failure is silent.
 void PinThisThread(int core);
 
-// The helper threads of one caller thread, the only one that may call it. Destroyed with that
-// thread.
+// The helper threads of one thread, which alone may call it. Destroyed with that thread.
 class ThreadTeam {
  public:
   using Body = void (*)(void* context, int64_t item);

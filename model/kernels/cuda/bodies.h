@@ -56,8 +56,7 @@ struct PlanKey {
   int group, window, most_slots;
 };
 
-// The runs of a batch as the kernels read them, in device memory. Each plan is made and copied
-// once.
+// A batch's runs as the kernels read them, in device memory; each plan is made and copied once.
 class DeviceRuns {
  public:
   struct Keeping {

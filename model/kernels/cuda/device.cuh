@@ -2,8 +2,7 @@
 // matrix products by warps. Under g++ (tests/model/kernels/cuda_emulation.h, included before this
 // file) the same functions are emulated lane by lane, and the kernels run on the CPU.
 //
-// Source: NVIDIA, "PTX ISA", sections on cp.async, ldmatrix, mma.m16n8k16 and cvt; all from sm_80
-// on.
+// Source: NVIDIA, "PTX ISA": cp.async, ldmatrix, mma.m16n8k16 and cvt; all from sm_80 on.
 #pragma once
 
 #include <cstdint>

@@ -21,8 +21,7 @@ PRM_DEVICE Vector<float, N> Sum(const float* residual, const Delta* delta, int64
   return x;
 }
 
-// Grid [rows], whole warps; width a multiple of N. Rereads the sums it has written, which are still
-// cached.
+// Grid [rows], whole warps; width a multiple of N. Rereads its own, still cached, sums.
 template <class Delta, class Out, int N>
 __global__ void AddRmsNormKernel(const AddRmsNormArgs a) {
   const int64_t row = int64_t(blockIdx.x) * a.width;

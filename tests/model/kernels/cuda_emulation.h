@@ -246,8 +246,7 @@ inline void LoadMatricesTransposed(uint32_t (&r)[4], const uint16_t* row) {
   }
 }
 
-// Adds 16 products to `before`. Each addend is truncated below the 24 bits of the largest, and so
-// is the sum.
+// Adds 16 products to `before`; truncates addends and sum below the 24 bits of the largest.
 inline float SumTruncated(const double (&products)[16], float before) {
   const auto cut = [](double x, int exponent) {
     return std::ldexp(std::trunc(std::ldexp(x, 23 - exponent)), exponent - 23);

@@ -101,8 +101,7 @@ at::Tensor RandomQkv(int64_t rows, ops::AttentionShape shape) {
   return Random({rows, int64_t(shape.heads + 2 * shape.kv_heads) * shape.head_dim}, kBf16);
 }
 
-// Relative to the larger of one and the value: a bfloat16 result is rounded twice, its weights
-// once.
+// Relative to the larger of 1 and the value: a bfloat16 result is rounded twice, its weights once.
 double WorstError(const at::Tensor& out, const at::Tensor& expected) {
   const at::Tensor error = (Double(out) - Double(expected)).abs() / Double(expected).abs().clamp(1);
   const double worst = error.max().item<double>();

@@ -70,8 +70,7 @@ inline at::Tensor AttentionReference(const at::Tensor& qkv, const std::vector<in
   return at::cat(out);
 }
 
-// Whether a GPU is present. LibTorch knows only after its CUDA library, linked by nobody, is
-// loaded.
+// Whether a GPU is present. LibTorch knows only after its CUDA library, not linked, is loaded.
 inline bool HasCuda() {
   static const bool has = std::filesystem::exists("/dev/nvidiactl") &&
                           dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr &&

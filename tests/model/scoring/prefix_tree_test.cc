@@ -145,8 +145,7 @@ TEST(PrefixTreeTest, ScoresStayWithTheirTokens) {
   EXPECT_EQ(tree.ScoreAt(fork, 85), std::nullopt);
 }
 
-// Blocks store, for each token, a hash of all ids up to it: keys and values depend on exactly
-// these.
+// Blocks store, per token, a hash of all ids up to it, on which keys and values depend.
 class SimulatedMemory {
  public:
   explicit SimulatedMemory(int64_t blocks) : slots_(size_t(blocks) * kBlockTokens, 0) {}
