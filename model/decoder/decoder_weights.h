@@ -57,7 +57,7 @@ struct DecoderWeights {
 enum class Packing {
   kNone,      // only layers in a narrow format, for LibTorch's body on any device
   kAsChosen,  // the layers if WeightOptions::products chooses panels, or the format is narrow
-  kAll,       // also the head: StepLogits of a PrefixBatch is bitwise the same in any batch
+  kAll,       // also the head: StepOutputs are bitwise the same in any batch
   kAllCuda,   // the same for the CUDA kernels
 };
 

@@ -72,9 +72,9 @@ struct Adapter {
   std::map<std::string, const TensorView*> whole;  // by the name of the tensor in the base
 };
 
-// What becomes of one tensor of the base.
+// The changes to one tensor of the base.
 struct Change {
-  const TensorView* whole = nullptr;  // takes its place, before what follows is added
+  const TensorView* whole = nullptr;  // replaces it, before what follows is added
   const TensorView *a = nullptr, *b = nullptr;
   const TensorView* magnitude = nullptr;
   const TensorView* bias = nullptr;
