@@ -10,8 +10,9 @@
 
 namespace prm {
 
-// Warns of steps that are all correct or all wrong. `flag`: source of the examples, "--data".
-std::vector<std::string> ClassWarnings(std::span<const Example> examples, const std::string& flag);
+// Warns of steps that are all correct or all wrong. `source` names the examples: "data", "dev".
+std::vector<std::string> ClassWarnings(std::span<const Example> examples,
+                                       const std::string& source);
 
 // Warns of dev traces (a problem with its steps, whatever their ids) that are also in training.
 std::vector<std::string> OverlapWarnings(std::span<const Trace> train, std::span<const Trace> dev);

@@ -85,9 +85,9 @@ StepFormat FormatOf(const RunOptions& options, const LoadedModel& model) {
   }
   if (!options.separator.empty() && !options.resume) {
     throw Error(ErrorCode::kFailedPrecondition,
-                StrCat("--separator ", options.separator, ": ", options.model,
+                StrCat("option separator ", options.separator, ": ", options.model,
                        " is a checkpoint that already defines how a step ends (prm describe); "
-                       "expected a backbone, or no --separator"));
+                       "expected a backbone, or no option separator"));
   }
   return model.prm->format;
 }
@@ -114,9 +114,10 @@ void CheckOut(const RunOptions& options) {
   }
   for (const char* name : {"last", "best", "metrics.jsonl"}) {
     if (!std::filesystem::exists(std::filesystem::symlink_status(out / name))) continue;
-    throw Error(ErrorCode::kAlreadyExists,
-                StrCat((out / name).string(), ": already exists; expected a new --out",
-                       std::filesystem::exists(state) ? ", or --resume to continue this run" : ""));
+    throw Error(
+        ErrorCode::kAlreadyExists,
+        StrCat((out / name).string(), ": already exists; expected a new folder (option out)",
+               std::filesystem::exists(state) ? ", or option resume to continue this run" : ""));
   }
 }
 
@@ -201,11 +202,12 @@ void Run::LoadDev(const std::vector<Trace>& train) {
                                [](const StepTarget& target) { return !target.labels.empty(); });
   });
   if (!judges) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("--dev ", options_.dev, ": ", traces.size(), " traces, none of them with a ",
-                       "labelled step; expected labels to judge by, or no --dev"));
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        StrCat("option dev ", options_.dev, ": ", traces.size(), " traces, none of them with a ",
+               "labelled step; expected labels to judge by, or no option dev"));
   }
-  Warn(ClassWarnings(dev_, "--dev"));
+  Warn(ClassWarnings(dev_, "dev"));
   Warn(OverlapWarnings(train, traces));
 }
 
@@ -235,7 +237,7 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   std::vector<Example> examples =
       MakeExamples(traces, prm_.format, *tokenizer_, options_.examples, &counts);
   ReportCounts("train", counts);
-  Warn(ClassWarnings(examples, "--data"));
+  Warn(ClassWarnings(examples, "data"));
   LoadDev(traces);
   for (size_t i = 0; i < std::min<size_t>(3, examples.size()); ++i) {
     self_test_tokens_.push_back(examples[i * examples.size() / 3].tokens);
@@ -248,7 +250,7 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   if (options.resume) {
     ReadVerified(last, state_sums, [&] { state_ = trainer_->Resume(last, run_options); });
     if (const std::string changes = OptionChanges(state_.machine, machine); !changes.empty()) {
-      Warn({StrCat("--resume: ", changes, ": the last bits of the result may differ")});
+      Warn({StrCat("resumed: ", changes, ": the last bits of the result may differ")});
     }
     saved_steps_ = trainer_->steps();
   }
@@ -305,7 +307,7 @@ void Run::Save(const char* name, bool with_state) {
   try {
     CheckSelfTests(exported, prm_, name);
   } catch (const Error& error) {
-    Say("warning: will load with --dtype float32 only: %s\n", error.what());
+    Say("warning: will load in float32 only: %s\n", error.what());
   }
   CheckpointWriter writer(out_ / name);
   WriteCheckpoint(exported, *tokenizer_, &writer);
@@ -325,7 +327,7 @@ void Run::SaveAndStop() {
   throw Error(ErrorCode::kCancelled,
               StrCat("stopped ", pipe_closed_ ? "since nobody reads standard error" : "by a signal",
                      " after step ", trainer_->steps(), "; saved in ", (out_ / "last").string(),
-                     ", --resume continues"));
+                     ", option resume continues"));
 }
 
 // Returns false if the run was stopped meanwhile; the evaluation is then still due.
@@ -339,7 +341,7 @@ bool Run::Evaluate() {
       dev = EvaluateExamples(trainer_->Exported(), dev_, options_.trainer.micro_tokens,
                              [this] { return Stopped(); });
     } catch (const Error& error) {
-      throw Error(error.code(), StrCat("step ", trainer_->steps(), ": --dev: ", error.what()));
+      throw Error(error.code(), StrCat("step ", trainer_->steps(), ": dev: ", error.what()));
     }
     if (!dev) return false;
     metric = dev->step_auroc.value_or(-dev->loss);
@@ -366,7 +368,7 @@ bool Run::Evaluate() {
 }
 
 std::string Run::Best() const {
-  if (dev_.empty() || !state_.best_metric) return "without --dev, best/ equals last/";
+  if (dev_.empty() || !state_.best_metric) return "without dev data, best/ equals last/";
   const double metric = *state_.best_metric;
   return StrCat("best dev ", metric < 0 ? "loss " : "step AUROC ", std::abs(metric), ", in ",
                 (out_ / "best").string());

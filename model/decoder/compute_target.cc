@@ -136,7 +136,8 @@ void TryThreads(int count) {
     throw Error(ErrorCode::kResourceExhausted,
                 StrCat("threads: ", error.code().message(), ": the machine gives ",
                        threads.size() + 1, " of ", count,
-                       "; expected fewer --threads, or higher limits of threads (ulimit -u) and "
+                       "; expected fewer threads (option threads), or higher limits of threads "
+                       "(ulimit -u) and "
                        "memory (ulimit -v)"));
   }
   tried.count_down();
@@ -184,10 +185,11 @@ ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarge
   }
   if (*format != kFp8) return *format;
   const auto refuse = [](const std::string& where) {
-    throw Error(ErrorCode::kUnimplemented,
-                StrCat("weights fp8: not ", where,
-                       "; expected --device cuda, compute capability 8.9 or newer (Ada, Hopper), "
-                       "and --dtype bfloat16"));
+    throw Error(
+        ErrorCode::kUnimplemented,
+        StrCat("weights fp8: not ", where,
+               "; expected option device cuda, compute capability 8.9 or newer (Ada, Hopper), "
+               "and option dtype bfloat16"));
   };
   if (target.dtype != c10::kBFloat16) refuse("in " + DtypeName(target.dtype));
   if (!ops::RunsFp8(target.device)) refuse("on " + target.device.str());

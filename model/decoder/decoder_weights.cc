@@ -170,9 +170,10 @@ void CheckTaken(const at::Tensor& weight, const ops::LinearOptions& options) {
   const std::string got = StrCat(c10::toString(weight.scalar_type()), " [", weight.size(0), ", ",
                                  weight.size(1), "] on ", weight.device().str());
   if (options.format == ops::WeightFormat::kFp8) {
-    throw Error(ErrorCode::kUnimplemented,
-                StrCat("fp8 weights: no products for ", got,
-                       "; expected bfloat16, sizes that are multiples of 16, and --device cuda"));
+    throw Error(
+        ErrorCode::kUnimplemented,
+        StrCat("fp8 weights: no products for ", got,
+               "; expected bfloat16, sizes that are multiples of 16, and option device cuda"));
   }
   if (options.body == ops::LinearBody::kCuda) {
     throw Error(ErrorCode::kUnimplemented,

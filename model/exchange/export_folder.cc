@@ -184,7 +184,7 @@ TokenId StepTag(const Checkpoint& from) {
   const StepFormat& format = from.prm.format;
   const auto refuse = [&](const std::string& what) {
     Unsupported(from, StrCat("vLLM reads steps at every occurrence of one token, but ", what,
-                             "; prm train --separator, with a special token of the tokenizer, ",
+                             "; training with option separator, a special token of the tokenizer, ",
                              "trains a model whose steps it finds"));
   };
   const FormatPart& last = format.step.back();

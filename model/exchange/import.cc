@@ -190,7 +190,8 @@ FileSums SumsIn(const fs::path& folder, bool verify) {
 ImportReport ImportModel(const ModelImportOptions& options) try {
   CheckFolder("the model", options.folder, true, "expected the folder to import");
   const bool adapter = IsAdapterFolder(options.folder);
-  CheckFolder("--base", options.base, adapter, "an adapter changes a model, which --base names");
+  CheckFolder("option base", options.base, adapter,
+              "an adapter changes a model, which option base names");
   if (!adapter) RefusePickle(options.folder);
   CheckVacant(options.out);
   const ComputeTarget target =
@@ -210,8 +211,9 @@ ImportReport ImportModel(const ModelImportOptions& options) try {
       tokenizer = LoadTokenizer(folder);
       const FormatFile format = FindFormat(
           options.format, {.tokenizer = *tokenizer, .prepend_bos = FolderPrependsBos(folder)});
-      CheckFolder("--reference", options.reference, format.scoring.head.implicit_beta.has_value(),
-                  "an implicit format compares two models; --reference names the second");
+      CheckFolder("option reference", options.reference,
+                  format.scoring.head.implicit_beta.has_value(),
+                  "an implicit format compares two models; option reference names the second");
       CompareChatTemplate(folder, format, &report);
       static_cast<ScoringFormat&>(prm) = format.scoring;
       model =

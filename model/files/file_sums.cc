@@ -99,7 +99,7 @@ void SumCheck::Run() {
           ErrorCode::kDataLoss,
           StrCat((folder_ / name).string(), ": changed since it was written: its sha256 is ", sum,
                  ", but prm.json has ", expected,
-                 "; expected an intact copy (--no-verify accepts the file as is)"));
+                 "; expected an intact copy (option no_verify accepts the file as is)"));
     }
   } catch (...) {
     const std::lock_guard lock(mutex_);

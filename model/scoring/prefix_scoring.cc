@@ -192,7 +192,7 @@ std::vector<TraceScores> PrefixScorer::ScoreBatch(std::span<const TraceTokens> t
   if (paths.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("a trace of ", traces[begin].ids.size(), " tokens; the cache holds ",
-                       tree_.max_tokens(), " tokens (--cache-bytes)"));
+                       tree_.max_tokens(), " tokens (option cache_bytes)"));
   }
   *next += paths.size();
   try {

@@ -264,11 +264,11 @@ void CheckBatchInvariantTarget(const std::string& folder, ops::WeightFormat form
                     kernels = ops::DescribeKernels(target.device);
   if (kernels != "CUDA") RefuseBatchInvariance(folder, "not by " + kernels + on);
   if (target.dtype != c10::kBFloat16) {
-    RefuseBatchInvariance(folder, "not in float32" + on + "; expected --dtype bfloat16");
+    RefuseBatchInvariance(folder, "not in float32" + on + "; expected option dtype bfloat16");
   }
   if (format != ops::WeightFormat::kAsStored) {
     RefuseBatchInvariance(folder, StrCat("not with ", WeightFormatName(format), " weights", on,
-                                         "; expected --weights as-stored"));
+                                         "; expected option weights as-stored"));
   }
 }
 
@@ -280,7 +280,7 @@ void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
     refuse("not with a dynamic rope scaling");
   }
   if (options.cache_bytes == 0)
-    refuse("they need the prefix cache; expected --cache-bytes above 0");
+    refuse("they need the prefix cache; expected option cache_bytes above 0");
   if (target.device.is_cpu()) return;
   const ops::AttentionShape shape{.heads = model.config.num_heads,
                                   .kv_heads = model.config.num_kv_heads,
