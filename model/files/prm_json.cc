@@ -235,7 +235,7 @@ FileSums ModelFiles(const PrmJson& prm) {
 std::string DescribeSums(const PrmJson& prm, bool verified) {
   if (prm.files.empty()) return "without sums in prm.json: damage would not be noticed";
   return StrCat(prm.files.size(), verified ? ", matching their sums in prm.json"
-                                           : ", not compared with their sums (option no_verify)");
+                                           : ", not compared with their sums");
 }
 
 void CommitCheckpoint(PrmJson prm, CheckpointWriter* writer) {

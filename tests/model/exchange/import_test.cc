@@ -236,7 +236,7 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   config_.tie_word_embeddings = false;
   tensors_ = TinyTensors(config_);
   SetHead(R"({"implicit": {"beta": 0.5}})", {});
-  EXPECT_THAT(ImportError(), HasSubstr("--reference is missing: an implicit format"));
+  EXPECT_THAT(ImportError(), HasSubstr("option reference is missing: an implicit format"));
   const fs::path reference = folder_ / "reference";
   reference_ = reference.string();
   EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is not a folder"));
@@ -319,7 +319,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
   const auto plain = [&] {
     return LoadStepScorer(Out().string(), {.dtype = "float32", .device = "cpu", .threads = 1});
   };
-  EXPECT_THAT(ImportError(), HasSubstr("--base is not expected: only an adapter"));
+  EXPECT_THAT(ImportError(), HasSubstr("option base is not expected: only an adapter"));
   base_.clear();
   Import();
   const TraceTokens tokens{{81, 58, 32, 112, 10, 97, 124}, {6}};
@@ -335,7 +335,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
   adapter.Add(module + "lora_B.weight", std::vector<float>(16, -0.5f));
   adapter.Finish();
   fs::remove_all(Out());
-  EXPECT_THAT(ImportError(), HasSubstr("--base is missing"));
+  EXPECT_THAT(ImportError(), HasSubstr("option base is missing"));
   base_ = (folder_ / "base").string();
   const ImportReport report = Import();
   EXPECT_THAT(report.notes, ElementsAre("the adapter changed 1 matrices of its base"));
@@ -346,7 +346,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
 
 TEST_F(ImportTest, AReferenceIsForImplicitFormatsAlone) {
   reference_ = Folder().string();
-  EXPECT_THAT(ImportError(), HasSubstr("--reference is not expected: only an implicit format"));
+  EXPECT_THAT(ImportError(), HasSubstr("option reference is not expected: only an implicit format"));
 }
 
 class CheckTest : public ImportTest {
@@ -460,8 +460,8 @@ TEST_F(ImportTest, WeightsThatThisMachineDoesNotMultiplyAreRefused) {
   EXPECT_THAT(error("int4", "float32", ErrorCode::kInvalidArgument),
               HasSubstr("expected as-stored, int8 or fp8, got \"int4\""));
   EXPECT_THAT(error("fp8", "bfloat16", ErrorCode::kUnimplemented),
-              AllOf(HasSubstr("fp8: not on cpu"), HasSubstr("--device cuda"), HasSubstr("Hopper")));
-  EXPECT_THAT(error("fp8", "float32", ErrorCode::kUnimplemented), HasSubstr("--dtype bfloat16"));
+              AllOf(HasSubstr("fp8: not on cpu"), HasSubstr("option device cuda"), HasSubstr("Hopper")));
+  EXPECT_THAT(error("fp8", "float32", ErrorCode::kUnimplemented), HasSubstr("option dtype bfloat16"));
 }
 
 // tests/golden/imported_model.py: trained, saved and scored by transformers.
