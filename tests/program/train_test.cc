@@ -106,7 +106,7 @@ TEST_F(TrainProgram, ANaNInTheDevScoresNamesTheTrace) {
   train = With(train, "--dev", "--dev " + Path("wavy.jsonl"));
   const Outcome outcome = Run(train);
   EXPECT_EQ(outcome.status, 1);
-  EXPECT_THAT(outcome.err, ContainsRegex("prm: step [0-9]+: --dev: trace \"wavy\", step [01]: the "
+  EXPECT_THAT(outcome.err, ContainsRegex("prm: step [0-9]+: dev: trace \"wavy\", step [01]: the "
                                          "score is -?nan; expected a finite number"));
   EXPECT_FALSE(fs::exists(Path("wavy/best")));
 }
@@ -378,9 +378,9 @@ TEST_F(TrainProgram, DataThatTeachesOrTellsLittleIsWarnedOf) {
   const Outcome right = Run(With(train, "--dev", "--dev " + Path("right.jsonl")));
   EXPECT_EQ(right.status, 0) << right.err;
   EXPECT_THAT(right.err,
-              AllOf(HasSubstr("warning: --data: all 4 labelled steps are correct: "),
-                    HasSubstr("warning: --dev: all 4 labelled steps are correct: there is no"),
-                    HasSubstr("warning: --dev: 4 of its 4 traces are in --data too"),
+              AllOf(HasSubstr("warning: data: all 4 labelled steps are correct: "),
+                    HasSubstr("warning: dev: all 4 labelled steps are correct: there is no"),
+                    HasSubstr("warning: dev: 4 of its 4 traces are in the training data too"),
                     HasSubstr("step AUROC undefined")));
   EXPECT_THAT(Run(Train("unwarned")).err, Not(HasSubstr("warning: --")));
 }
