@@ -1,4 +1,4 @@
-// Numbers of the command line and the values they may have.
+// Validation of command line numbers.
 #pragma once
 
 #include <charconv>
@@ -11,12 +11,11 @@
 
 namespace prm {
 
-// Of every verb; more than a machine has, and fewer than a system gives to one user.
+// For every verb; more than a machine has, but fewer than a system allows one user.
 inline constexpr int kMaxThreads = 1024;
 
-// A check for an option of the command line's parser: "" for a number in [min, max], in decimal;
-// else what is wrong with the text. Not a number in `Number`, NaN, -1 for an unsigned one, and
-// 010, which the parser reads as 8, are wrong.
+// Validator for CLI11: returns "" for a decimal number in [min, max], else the problem. Refuses
+// text that is not a `Number`, NaN, -1 for an unsigned type, and 010, which CLI11 would read as 8.
 template <class Number>
 struct NumberRange {
   Number min, max;
@@ -30,13 +29,13 @@ struct NumberRange {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     const bool octal = std::integral<Number> && digits.size() > 1 && digits.starts_with('0');
     const bool parsed = error == std::errc() && end == digits.data() + digits.size() && !octal;
-    if (parsed && value >= min && value <= max) return "";  // not for NaN
+    if (parsed && value >= min && value <= max) return "";  // false for NaN
     return StrCat("expected a ", std::integral<Number> ? "whole number" : "number", " from ", min,
                   " to ", max, ", got \"", text, "\"");
   }
 };
 
-// Adds an option to `app`, a CLI::App, with its default in the help.
+// Adds an option to `app`, a CLI::App, and shows its default in the help.
 template <class App, class Number>
 auto* AddNumber(App* app, const char* flag, Number& value, std::type_identity_t<Number> min,
                 std::type_identity_t<Number> max, const char* help) {
