@@ -17,10 +17,9 @@ std::string_view LabelFateName(LabelFate fate);
 // The defaults change nothing. A step without a label is always masked.
 // Source: specs, formats section 1 "Policies".
 struct LabelPolicy {
-  LabelFate redundant = LabelFate::kOwn;   // PRM800K's 0 is a correct_redundant
-  LabelFate incomplete = LabelFate::kOwn;  // kPositive not allowed
-  LabelFate after_first_error =
-      LabelFate::kOwn;  // kOwn, kNegative or kMasked, for steps with or without label
+  LabelFate redundant = LabelFate::kOwn;          // PRM800K's 0 is a correct_redundant
+  LabelFate incomplete = LabelFate::kOwn;         // kPositive not allowed
+  LabelFate after_first_error = LabelFate::kOwn;  // kOwn, kNegative, kMasked; any step
   friend bool operator==(const LabelPolicy&, const LabelPolicy&) = default;
 };
 
