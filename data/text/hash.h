@@ -32,8 +32,8 @@ constexpr uint64_t Scramble(uint64_t value) {
   return value ^ (value >> 31);
 }
 
-// FNV-1a of 64 bits, for keys that need no quality and for sums that are compared; Mix takes a
-// number as if it were one byte. Source: Fowler, Noll and Vo; draft-eastlake-fnv, section 3.
+// 64-bit FNV-1a, for keys that need no quality and for checksums; Mix takes a number as if it were
+// one byte. Source: Fowler, Noll and Vo; draft-eastlake-fnv, section 3.
 class Fnv1a {
  public:
   // Each seed gives a different hash; 0 is the standard's.
