@@ -38,9 +38,9 @@ struct AnnotatorRecord {
 };
 
 // Parses the record of one JSON object:
-// {"id": "ann-07", "active": true, "roles": ["annotator"], "domains": ["math"],
-//   "credentials": [{"domain": "math", "issuer": "..", "evidence": "..", "issued": "2026-01-01",
-//   "expires": "2028-01-01"}], "conflicts": ["ann-02"]}
+//   {"id": "ann-07", "active": true, "roles": ["annotator"], "domains": ["math"],
+//    "credentials": [{"domain": "math", "issuer": "..", "evidence": "..", "issued": "2026-01-01",
+//                     "expires": "2028-01-01"}], "conflicts": ["ann-02"]}
 // `active` and `conflicts` may be absent; `expires` may be null but not absent. Throws
 // Error(kInvalidArgument) "`where`: field: ..", also for unknown fields, ids with control
 // characters, credentials for domains that are not listed, and credentials that expire before they
@@ -49,8 +49,7 @@ AnnotatorRecord ParseAnnotator(std::string_view json, std::string_view where);
 
 struct AnnotatorsFile {
   std::vector<AnnotatorRecord> annotators;
-  std::vector<std::string>
-      refused;  // "annotators.jsonl:3: id: ..": lines that are not valid records
+  std::vector<std::string> refused;  // "annotators.jsonl:3: id: ..": invalid lines
 };
 // Reads JSON lines; a repeated id is refused. Throws Error only if the file cannot be read.
 AnnotatorsFile ReadAnnotators(const std::filesystem::path& path);

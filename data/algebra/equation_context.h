@@ -83,8 +83,7 @@ class EquationContext {
   bool ContradictsRows(int symbol, const Fraction& value, WorkBudget* work) const;
   int OperationsTo(const Equation& target, const Polynomial& difference, WorkBudget* work) const;
 
-  std::vector<Polynomial>
-      rows_;  // leading coefficient 1; no row contains another's leading monomial
+  std::vector<Polynomial> rows_;  // leading coefficient 1, its monomial in no other row
   std::vector<Known> known_;
   std::vector<Written> written_;
   std::bitset<SymbolTable::kMaxSymbols> mentioned_;  // symbols in the differences of written_

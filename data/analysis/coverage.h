@@ -65,9 +65,8 @@ struct CellState {
   Cell cell;
   int64_t count = 0;
   int64_t target = 0;
-  int64_t deficit = 0;  // max(0, target - count)
-  std::optional<std::string>
-      why_not;  // set if the cell does not apply; target and deficit are then 0
+  int64_t deficit = 0;                 // max(0, target - count)
+  std::optional<std::string> why_not;  // if it does not apply; target and deficit are 0
 };
 
 // Counts traces by cell. Used by one thread at a time.

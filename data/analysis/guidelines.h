@@ -29,10 +29,9 @@ struct Guideline {
   int max_units = 1;
   int max_words = 60;
   int max_sentences = 2;
-  int max_jump = 2;         // elementary operations from the context to a new equation
-  bool quantities = false;  // lint numbers without a source
-  double max_similarity =
-      0.9;  // to an earlier step; above 1: off, since repetition is normal in the domain
+  int max_jump = 2;             // elementary operations from the context to a new equation
+  bool quantities = false;      // lint numbers without a source
+  double max_similarity = 0.9;  // to an earlier step; above 1: repeats are normal here
 };
 
 // The guidelines of a project. Immutable; safe from any thread.
