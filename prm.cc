@@ -118,7 +118,7 @@ std::vector<const CLI::App*> VerbsOf(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
-// The verb that the command line names. Throws UsageError for a word that is none.
+// The verb that the command line names. Throws OptionError for a word that is none.
 const CLI::App& FindVerb(const CLI::App& app, int argc, char** argv) {
   const CLI::App* found = &app;
   std::vector<const CLI::App*> verbs = VerbsOf(app);
@@ -130,7 +130,7 @@ const CLI::App& FindVerb(const CLI::App& app, int argc, char** argv) {
     };
     const CLI::App* nearest = *std::ranges::min_element(verbs, {}, edits);
     if (edits(nearest) > 0) {
-      throw prm::UsageError(prm::StrCat("'", path, "' has no verb '", word, "'; the nearest is '",
+      throw prm::OptionError(prm::StrCat("'", path, "' has no verb '", word, "'; the nearest is '",
                                         nearest->get_name(), "', '", path, " --help' lists all"));
     }
     path += " " + word;
@@ -177,7 +177,7 @@ int RunVerb(int argc, char** argv) {
     return error.get_exit_code();  // a verb that did its work and has something to say of it
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
-  } catch (const prm::UsageError& error) {
+  } catch (const prm::OptionError& error) {
     std::cerr << "prm: " << WithFlags(error.what()) << "\n";
     return 2;
   } catch (const std::exception& error) {

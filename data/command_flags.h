@@ -17,12 +17,11 @@ namespace prm {
 // What a verb exits with if it ran to its end but refused some rows.
 inline constexpr int kExitRefused = 3;
 
-// More than a machine has, and fewer than a system gives to one user.
+// More than a machine has, but fewer than a system allows one user.
 inline constexpr int kMaxThreads = 1024;
 
-// A check for an option of the command line's parser: "" for a number in [min, max], in decimal;
-// else what is wrong with the text. Not a number in `Number`, NaN, -1 for an unsigned one, and
-// 010, which the parser reads as 8, are wrong.
+// Validator for CLI11: returns "" for a decimal number in [min, max], else the problem. Refuses
+// text that is not a `Number`, NaN, -1 for an unsigned type, and 010, which CLI11 would read as 8.
 template <class Number>
 struct NumberRange {
   Number min, max;

@@ -1,4 +1,4 @@
-// The one exception type of the project and the string helper its messages are built with.
+// The project's only exception type, and the string helper for its messages.
 #pragma once
 
 #include <sstream>
@@ -8,7 +8,7 @@
 
 namespace prm {
 
-// gRPC's canonical codes, so that a status is the code's number and nothing is mapped twice.
+// gRPC's canonical codes: the value is the status code, so nothing has to be mapped.
 enum class ErrorCode : int {
   kCancelled = 1,
   kInvalidArgument = 3,
@@ -25,8 +25,8 @@ enum class ErrorCode : int {
   kDataLoss = 15,
 };
 
-// Thrown by constructors and functions everywhere; caught only at the four doors: main, the RPC
-// handlers, the HTTP handlers and a worker's batch. The message says where, what, and what was
+// Thrown by constructors and functions everywhere; caught only at four places: main, the RPC
+// handlers, the HTTP handlers and a worker's batch. The message states where, what, and what was
 // expected.
 class Error : public std::runtime_error {
  public:
@@ -37,10 +37,10 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-// A command line that cannot be understood; main exits with 2 instead of 1.
-class UsageError : public Error {
+// A malformed command line; main exits with 2 instead of 1.
+class OptionError : public Error {
  public:
-  explicit UsageError(const std::string& message) : Error(ErrorCode::kInvalidArgument, message) {}
+  explicit OptionError(const std::string& message) : Error(ErrorCode::kInvalidArgument, message) {}
 };
 
 // "step 3 of trace p17" from StrCat("step ", 3, " of trace ", id).

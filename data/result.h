@@ -1,5 +1,5 @@
-// A value, or the error that says why there is none: for what is handed on to others, where nothing
-// can be thrown.
+// A value, or the error that explains its absence: for results passed on where nothing can be
+// thrown.
 #pragma once
 
 #include <utility>
@@ -16,7 +16,7 @@ class Result {
   Result(Error error) : outcome_(std::move(error)) {}
 
   bool ok() const { return std::holds_alternative<T>(outcome_); }
-  // Throws the error where there is no value.
+  // Throws the error if there is no value.
   const T& value() const& {
     if (!ok()) throw error();
     return std::get<T>(outcome_);
@@ -25,7 +25,7 @@ class Result {
     if (!ok()) throw error();
     return std::get<T>(std::move(outcome_));
   }
-  // Where there is no value only.
+  // Only if there is no value.
   const Error& error() const { return std::get<Error>(outcome_); }
 
  private:

@@ -12,7 +12,7 @@
 
 namespace prm {
 
-// Order is part of the checkpoint format: row k of the step head is label k.
+// The order is part of the checkpoint format: row k of the step head is label k.
 enum class StepLabel : uint8_t { kCorrectNecessary, kCorrectRedundant, kIncorrect, kIncomplete };
 inline constexpr int kNumLabels = 4;
 inline constexpr std::array<std::string_view, kNumLabels> kLabelNames = {
@@ -21,7 +21,7 @@ inline constexpr std::array<std::string_view, kNumLabels> kLabelNames = {
 constexpr bool IsCorrect(StepLabel label) {
   return label == StepLabel::kCorrectNecessary || label == StepLabel::kCorrectRedundant;
 }
-// "incorrect" and "incomplete" count as errors wherever a two-class view is taken.
+// "incorrect" and "incomplete" count as errors in every two-class view.
 constexpr bool IsError(StepLabel label) { return !IsCorrect(label); }
 
 // P(label) in kLabelNames' order; sums to 1.
@@ -43,7 +43,7 @@ class LabelSet {
   constexpr bool empty() const { return bits_ == 0; }
   constexpr int size() const { return std::popcount(bits_); }
   constexpr bool contains(StepLabel label) const { return (bits_ & Bit(label)) != 0; }
-  // Whether it is not empty and all its labels are in `other`.
+  // Whether it is not empty and a subset of `other`.
   constexpr bool IsWithin(LabelSet other) const { return !empty() && (bits_ & ~other.bits_) == 0; }
   constexpr uint8_t bits() const { return bits_; }
   friend constexpr bool operator==(LabelSet, LabelSet) = default;
@@ -64,7 +64,7 @@ struct Trace {
   std::string id;
   std::string problem;
   std::vector<Step> steps;
-  // False: a correct_necessary label only says "correct".
+  // False: a correct_necessary label only means "correct".
   bool necessity_known = true;
   // -1: no wrong step; nullopt: absent or not decidable.
   std::optional<int> first_error;
@@ -82,11 +82,11 @@ struct Trace {
 // Admissible labels of step `index` under trace.necessity_known (formats: "Label sets").
 LabelSet AdmissibleLabels(const Trace& trace, int index);
 
-// Index of the first step labelled incorrect or incomplete; -1 if none. A step before it that has
-// no label may be wrong, too.
+// Index of the first step labelled incorrect or incomplete; -1 if none. An earlier step without a
+// label may also be wrong.
 int FirstLabelledError(const Trace& trace);
-// The first error as far as the labels decide it: FirstLabelledError where every step before it, or
-// of the whole trace, has a label; else nullopt.
+// The first error if the labels decide it: FirstLabelledError if every step before it (or of the
+// whole trace) has a label; else nullopt.
 std::optional<int> DecidedFirstError(const Trace& trace);
 
 // nullopt if `name` is not one of kLabelNames.

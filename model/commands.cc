@@ -120,14 +120,14 @@ struct ExportOptions {
 
 void RunExport(const ExportOptions& options) {
   if (options.to != "gguf") {
-    if (options.dtype != "stored") throw UsageError("--dtype: expected --to gguf beside it");
+    if (options.dtype != "stored") throw OptionError("--dtype: expected --to gguf beside it");
     ExportFolder(options.model, options.out,
                  options.to == "hf" ? FolderTarget::kTransformers : FolderTarget::kVllm,
                  options.verify);
     return;
   }
   if (!options.out.ends_with(".gguf")) {
-    throw UsageError(StrCat("--out: expected a file *.gguf for --to gguf, got ", options.out));
+    throw OptionError(StrCat("--out: expected a file *.gguf for --to gguf, got ", options.out));
   }
   const std::map<std::string, DType> dtypes = {
       {"float32", DType::kFloat32}, {"float16", DType::kFloat16}, {"bfloat16", DType::kBFloat16}};

@@ -1,4 +1,4 @@
-// The torch-free door to a model: tokens in, step scores out.
+// The interface to a model, without LibTorch: tokens in, step scores out.
 #pragma once
 
 #include <array>
@@ -22,26 +22,25 @@ struct ModelDescription {
   std::string architecture;  // e.g. "LlamaForCausalLM"
   int64_t parameters = 0;
   std::string dtype;                  // of the matrix products: float32, bfloat16
-  std::string why_dtype;              // that one, where auto took it; else empty
-  std::string weights = "as-stored";  // of the layers' matrices, also int8, fp8: other scores
+  std::string why_dtype;              // why auto chose it; else empty
+  std::string weights = "as-stored";  // of the layers' matrices; int8 and fp8 change scores
   std::string device;                 // cpu, cuda:0
-  std::string products;               // of the layers' matrices: panels, libtorch, cuda
-  std::string why_products;           // those, where auto took them; else empty
-  // That run there: CPU, CUDA, or LibTorch (why not CUDA); then attention's and the products'.
+  std::string products;               // who multiplies the layers' matrices: panels, libtorch, cuda
+  std::string why_products;           // why auto chose them; else empty
+  // The kernels in use: CPU, CUDA, or LibTorch (why not CUDA); then attention's and the products'.
   std::string kernels;
   int vocab_size = 0;
   int max_tokens = 0;            // longest trace
   double threshold = 0.5;        // p_correct below it: the step is judged wrong
-  bool reuses_prefixes = false;  // long traces may come in parts, growing ones again and again
+  bool reuses_prefixes = false;  // growing or long traces may be scored in parts
   std::string label_policy;      // named policies the model was trained with
   std::string base_model;        // provenance
   std::string training_data;     // provenance: names and hashes
-  std::string files;             // how many were compared with their sums
+  std::string files;             // how many files were compared with their sums
 };
 
-// The device that computes is lost to this process, as after a CUDA error that sticks: whatever is
-// tried on it fails from now on. A server then ends. The work was not done and may be tried
-// elsewhere, so the code is kUnavailable.
+// The compute device is lost to this process, as after a sticky CUDA error: all further use fails,
+// and a server exits. The work was not done and may be retried elsewhere: kUnavailable.
 class DeviceLost : public Error {
  public:
   explicit DeviceLost(const std::string& message) : Error(ErrorCode::kUnavailable, message) {}
@@ -51,19 +50,18 @@ class DeviceLost : public Error {
 class StepScorer {
  public:
   virtual ~StepScorer() = default;
-  // Scores B traces in one packed batch: result [B], of S_b steps each. Only the steps that are
-  // read (step_reads) are scored; a trace of no reads is computed for those that will continue it.
-  // Throws Error(kInvalidArgument) for ids outside the vocabulary, no ids, or more than max_tokens:
-  // nothing is cut; Error(kDataLoss) where a score is no finite number. Either is one trace's
-  // fault: its neighbours may be scored without it. Throws DeviceLost where no later call could
-  // succeed.
+  // Scores B traces in one packed batch. Returns [B], with S_b steps each. Only the steps at
+  // step_reads are scored; a trace without reads is computed for traces that will continue it.
+  // Throws Error(kInvalidArgument) for ids outside the vocabulary, no ids, or more than max_tokens
+  // (nothing is cut), Error(kDataLoss) if a score is not finite. Both are the fault of one trace;
+  // the others may be scored without it. Throws DeviceLost if no later call can succeed.
   virtual std::vector<TraceScores> Score(std::span<const TraceTokens> traces) = 0;
-  // How many of the tokens Score would have to compute now; an estimate, for planning. Any thread.
+  // Estimates how many of the tokens Score would have to compute now, for planning. Any thread.
   virtual int64_t TokensToCompute(const TraceTokens& trace) const {
     return int64_t(trace.ids.size());
   }
-  // Whether it may come in parts: where tokens are read differently in a longer trace, as beyond
-  // the context of a dynamic rope scaling, it must come whole. Any thread.
+  // Whether the trace may be scored in parts. False if its tokens are read differently in a longer
+  // trace, as beyond the context of a dynamic rope scaling. Any thread.
   virtual bool ReusesPrefixOf(const TraceTokens& trace) const {
     return !trace.ids.empty() && description().reuses_prefixes;
   }
@@ -73,41 +71,41 @@ class StepScorer {
   virtual const ModelDescription& description() const = 0;
 };
 
-// How far scores with int8 or fp8 weights may be from a checkpoint's own: what is wrong is far more
-// (a model of random weights that reads other ones, some 0.3), what rounding does far less.
+// Tolerance between scores with int8 or fp8 weights and a checkpoint's own. Wrong weights differ
+// far more (random weights: some 0.3), rounding far less.
 inline constexpr double kNarrowTolerance = 0.1;
 
 struct ScorerOptions {
-  // float32, bfloat16, or auto: on a CPU that multiplies both the faster one, measured at load.
+  // float32, bfloat16, or auto: on a CPU that supports both, the faster one, measured at load.
   std::string dtype = "auto";
-  // Of the layers' matrices: as-stored (in dtype), int8 (half the memory of bfloat16, scores change
-  // a little), fp8 (CUDA from sm_89 on; scores change more).
+  // Format of the layers' matrices: as-stored (in dtype), int8 (half the memory of bfloat16, scores
+  // change a little), fp8 (CUDA from sm_89; scores change more).
   std::string weights = "as-stored";
-  // Whose products of the layers' matrices, on a CPU with weights as stored: panels, libtorch, or
-  // auto: by a rule that may measure both at load (model/decoder/product_choice.h).
+  // Who multiplies the layers' matrices, on a CPU with weights as stored: panels, libtorch, or
+  // auto, a rule that may measure both at load (model/decoder/product_choice.h).
   std::string products = "auto";
-  // auto: CUDA when present; cpu, cuda, cuda:N. For LoadStepScorers a list: cuda:0,cuda:1 or
+  // auto (CUDA if present), cpu, cuda, or cuda:N. For LoadStepScorers a list: cuda:0,cuda:1 or
   // cpu,cpu
   std::string device = "auto";
-  int threads = 0;           // of each scorer on a CPU; 0: all cores, shared among them
-  bool pin_threads = false;  // each of these to a core of its own
+  int threads = 0;           // per scorer on a CPU; 0: all cores, shared among the scorers
+  bool pin_threads = false;  // each thread to its own core
   bool self_test = true;     // compare the checkpoint's self-test traces at load
   bool verify = true;        // compare its files with their sums in prm.json
-  // Of the keys and values that each scorer keeps for traces with the same prefix; nullopt: a
-  // quarter of the free memory, of a GPU's four fifths, shared among the scorers; 0: none are kept
-  // and nothing is reused.
+  // Memory in which each scorer keeps keys and values for traces with the same prefix. nullopt: a
+  // quarter of the free memory (four fifths on a GPU), shared among the scorers. 0: nothing is kept
+  // or reused.
   std::optional<int64_t> cache_bytes = std::nullopt;
-  // Scores are bitwise the same whatever shares the batch, whole or step by step, kept or computed
-  // again, on any number of threads; slower on a GPU.
+  // Scores are bitwise the same in any batch, whole or step by step, kept or recomputed, on any
+  // number of threads. Slower on a GPU.
   bool batch_invariant = false;
-  // On a GPU: small passes are recorded and played again as a whole; the same scores.
+  // On a GPU: small passes are recorded and replayed as a whole, with the same scores.
   bool cuda_graphs = true;
 };
 
 // Opens a checkpoint folder with prm.json on one device. Throws Error naming file and cause.
 std::unique_ptr<StepScorer> LoadStepScorer(const std::string& folder, const ScorerOptions& options);
-// The same for each device of the list; those of one device share the weights. Each scorer may run
-// on a thread of its own.
+// The same for each device of the list; scorers on one device share the weights. Each scorer may
+// run on its own thread.
 std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& folder,
                                                          const ScorerOptions& options);
 

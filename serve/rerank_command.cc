@@ -83,11 +83,11 @@ int TerminalWidth() {
 
 void RunRerank(RerankOptions options) {
   if (options.model.empty() == options.server.empty()) {
-    throw UsageError("rerank: expected one of --model and --server");
+    throw OptionError("rerank: expected one of --model and --server");
   }
   if (options.out.empty() && !options.pretty) options.out = "-";
   if (options.out == "-" && options.pretty) {
-    throw UsageError("rerank: --pretty prints to standard output; expected --out FILE or no --out");
+    throw OptionError("rerank: --pretty prints to standard output; expected --out FILE or no --out");
   }
   if (options.view.width < 0) options.view.width = TerminalWidth();
   options.view.color = WantsColor(options.color);

@@ -20,7 +20,7 @@ std::vector<at::Tensor> Pick(const std::vector<at::Tensor>& all,
   return picked;
 }
 
-// In float64 and in the tensors' order, so that it is the same in every run.
+// Summed in float64 and in the tensors' order, so that it is the same in every run.
 double GlobalNorm(const std::vector<at::Tensor>& grads) {
   double square = 0.0;
   for (const at::Tensor& norm : at::_foreach_norm(grads)) {

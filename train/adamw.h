@@ -1,4 +1,4 @@
-// AdamW over decoder weights by LibTorch's fused operator.
+// AdamW over decoder weights with LibTorch's fused operator.
 #pragma once
 
 #include <string>
@@ -13,23 +13,23 @@ struct AdamWOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
-  double weight_decay = 0.01;  // linear layers only: not norms, embedding, head bias
+  double weight_decay = 0.01;  // linear layers only, not norms, embedding or head bias
   double clip = 1.0;           // global gradient norm; 0: no clipping
 };
 
 // Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2.
-// Holds both moments of every trained weight (float32, on the weights' device). One thread.
+// Holds two moments per trained weight (float32, on the weights' device). One thread.
 class AdamW {
  public:
   AdamW(const DecoderWeights& weights, AdamWOptions options);
 
-  // One step in place with learning rates scaled by lr_factor; clips `grads` by their global norm
-  // and zeroes them. Returns the norm before clipping; throws Error(kOutOfRange) when it is not
-  // finite, with the weights untouched.
+  // Updates the weights in place, with learning rates scaled by lr_factor. Clips `grads` by their
+  // global norm, then zeroes them. Returns the norm before clipping. Throws Error(kOutOfRange) if
+  // it is not finite, and leaves the weights unchanged.
   double Step(DecoderWeights* weights, DecoderWeights* grads, double lr_factor);
 
-  // Both moments and the weights that they move, in float32, as one safetensors file; Load throws
-  // Error when a tensor is missing or of another shape.
+  // Saves or loads both moments and the weights, in float32, as one safetensors file. Load throws
+  // Error if a tensor is missing or has another shape.
   void Save(const DecoderWeights& weights, const std::filesystem::path& file) const;
   void Load(const std::filesystem::path& file, int64_t steps, DecoderWeights* weights);
   int64_t steps() const { return steps_; }
@@ -41,7 +41,7 @@ class AdamW {
     double weight_decay;
   };
 
-  // Names in the state's file and their tensors.
+  // Tensors of the state file with their names.
   std::vector<std::pair<std::string, at::Tensor>> State(const DecoderWeights& weights) const;
 
   AdamWOptions options_;

@@ -18,7 +18,8 @@ size_t HashOf(const Trace& trace) {
 
 }  // namespace
 
-std::vector<std::string> ClassWarnings(std::span<const Example> examples, const std::string& flag) {
+std::vector<std::string> ClassWarnings(std::span<const Example> examples,
+                                       const std::string& source) {
   int64_t labelled = 0, correct = 0, wrong = 0;
   for (const Example& example : examples) {
     for (const StepTarget& target : example.targets) {
@@ -31,9 +32,10 @@ std::vector<std::string> ClassWarnings(std::span<const Example> examples, const 
   }
   if (labelled == 0 || (correct < labelled && wrong < labelled)) return {};
   const char* all = correct == labelled ? "correct" : "wrong";
-  return {StrCat(flag, ": all ", labelled, " labelled steps are ", all,
-                 flag == "--dev" ? ": there is no step AUROC, and the lowest loss chooses best/"
-                                 : ": from such data a model learns to call every step so")};
+  return {StrCat(source, ": all ", labelled, " labelled steps are ", all,
+                 source == "dev"
+                     ? ": there is no step AUROC, and the lowest loss chooses best/"
+                     : ": from such data a model learns to give every step this label")};
 }
 
 std::vector<std::string> OverlapWarnings(std::span<const Trace> train, std::span<const Trace> dev) {
@@ -42,9 +44,10 @@ std::vector<std::string> OverlapWarnings(std::span<const Trace> train, std::span
   const auto both =
       std::ranges::count_if(dev, [&](const Trace& trace) { return seen.contains(HashOf(trace)); });
   if (both == 0) return {};
-  return {StrCat("--dev: ", both, " of its ", dev.size(),
-                 " traces are in --data too: best/ will be what remembers them best, and the "
-                 "figures say little of other traces (prm data split makes parts that share no "
+  return {StrCat("dev: ", both, " of its ", dev.size(),
+                 " traces are in the training data too: best/ will be the checkpoint that "
+                 "memorised them best, and the "
+                 "figures say little about other traces (prm data split makes parts that share no "
                  "problem)")};
 }
 

@@ -1,4 +1,4 @@
-// What training data cannot teach and dev data cannot tell: sentences for the user. Pure.
+// Warnings for the user: what training data cannot teach and dev data cannot measure. Pure.
 #pragma once
 
 #include <span>
@@ -10,10 +10,11 @@
 
 namespace prm {
 
-// Of steps that are all correct, or all wrong. `flag`: where the examples come from, "--data".
-std::vector<std::string> ClassWarnings(std::span<const Example> examples, const std::string& flag);
+// Warns of steps that are all correct or all wrong. `source` names the examples: "data", "dev".
+std::vector<std::string> ClassWarnings(std::span<const Example> examples,
+                                       const std::string& source);
 
-// Of dev traces (a problem with its steps, whatever their ids) that are among those of training.
+// Warns of dev traces (a problem with its steps, whatever their ids) that are also in training.
 std::vector<std::string> OverlapWarnings(std::span<const Trace> train, std::span<const Trace> dev);
 
 }  // namespace prm

@@ -154,13 +154,13 @@ void WarnBelowFloors(const EvalReport& r) {
 
 void CheckOptions(const EvalOptions& o) {
   if (o.model.empty() == o.scores.empty()) {
-    throw UsageError("eval: give either --model or --scores");
+    throw OptionError("eval: give either --model or --scores");
   }
   if (!o.scores.empty() && o.dev.empty() != o.dev_scores.empty()) {
-    throw UsageError("eval: --scores with --dev needs --dev-scores, and the other way round");
+    throw OptionError("eval: --scores with --dev needs --dev-scores, and the other way round");
   }
   if (!o.model.empty() && !o.dev_scores.empty()) {
-    throw UsageError("eval: --dev-scores goes with --scores");
+    throw OptionError("eval: --dev-scores goes with --scores");
   }
 }
 

@@ -1,4 +1,4 @@
-// Scoring labelled traces with a decoder and judging the scores.
+// Scores labelled traces with a decoder and evaluates the scores.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +13,19 @@
 namespace prm {
 
 struct DevScores {
-  double loss = 0.0;                 // marginal negative log-likelihood a labelled step, unweighted
-  std::optional<double> step_auroc;  // nullopt: only one class among the labelled steps
+  double loss = 0.0;  // marginal negative log-likelihood per labelled step, unweighted
+  std::optional<double> step_auroc;  // nullopt if all labelled steps are of one class
   double brier = 0.0;                // of p_correct
 };
 
-// Steps whose admissible labels are neither all correct nor all wrong count in the loss only.
-// `stopped` is asked before each batch; nullopt where it says yes. Throws Error(kOutOfRange) naming
-// trace and step of a probability that is not finite.
+// Steps whose admissible labels are neither all correct nor all wrong count only in the loss. Calls
+// `stopped` before each batch and returns nullopt if it is true. Throws Error(kOutOfRange) naming
+// trace and step if a probability is not finite.
 std::optional<DevScores> EvaluateExamples(const Decoder& decoder, std::span<const Example> examples,
                                           int64_t batch_tokens,
                                           const std::function<bool()>& stopped);
 
-// Throws Error(kOutOfRange) "`where`, step 2: ..." for a probability that is not finite.
+// Throws Error(kOutOfRange) "`where`, step 2: ..." if a probability is not finite.
 void CheckFinite(const TraceScores& scores, const std::string& where);
 
 }  // namespace prm

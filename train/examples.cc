@@ -21,7 +21,7 @@ std::vector<StepTarget> TargetsOf(const Trace& trace, const ExampleOptions& opti
   return targets;
 }
 
-// False: the trace is left out.
+// Returns false if the trace is left out.
 bool FitLength(const Trace& trace, const ExampleOptions& options, TraceTokens* tokens,
                ExampleCounts* counts) {
   if (int64_t(tokens->ids.size()) <= options.max_tokens) return true;
@@ -32,7 +32,8 @@ bool FitLength(const Trace& trace, const ExampleOptions& options, TraceTokens* t
     return false;
   }
   if (options.too_long == TooLong::kError) {
-    throw Error(ErrorCode::kOutOfRange, what + " (--too-long skip or cut, or --max-tokens)");
+    throw Error(ErrorCode::kOutOfRange,
+                what + " (option too_long skip or cut, or option max_tokens)");
   }
   const int dropped = CutToFit(options.max_tokens, tokens);
   if (tokens->step_reads.empty()) {

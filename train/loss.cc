@@ -27,7 +27,7 @@ double MassOf(const Distribution& p, LabelSet set) {
   return mass;
 }
 
-constexpr double kTiny = 1e-30;  // exp underflow: the loss stays finite and its gradient full
+constexpr double kTiny = 1e-30;  // if exp underflows, keeps the loss finite and the gradient full
 
 // Adds weight * d(-log mass of `set`)/d(logits) to grad and returns the loss.
 double AddSetLoss(const Distribution& p, LabelSet set, double weight, float* grad) {

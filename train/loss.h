@@ -10,19 +10,19 @@
 
 namespace prm {
 
-// What to do about a loss, a gradient or a score that is not finite.
+// Advice in errors about a loss, gradient or score that is not finite.
 inline constexpr const char* kNotFiniteAdvice =
     "expected a finite number: lower the learning rates, or look at the data of this step";
 
-// What one read position is trained towards. Both empty: the step does not count.
+// The training target of one read position. If both are empty, the step does not count.
 struct StepTarget {
   LabelSet labels;
-  std::optional<float> soft;  // cross-entropy of p_correct; used only where `labels` is empty
+  std::optional<float> soft;  // for p_correct (cross-entropy); used only if `labels` is empty
   bool counts() const { return !labels.empty() || soft.has_value(); }
 };
 
 struct LossOptions {
-  // Weight of each label; a set weighs as its lightest member. A soft target weighs 1.
+  // Weight of each label. A set has the weight of its lightest member; a soft target weighs 1.
   std::array<float, kNumLabels> class_weights = {1.0f, 1.0f, 2.0f, 2.0f};
 };
 
@@ -30,7 +30,7 @@ double TargetWeight(const StepTarget& target, const LossOptions& options);
 
 struct LossResult {
   double weighted_loss = 0.0;      // sum of weight * loss, not divided
-  std::vector<float> grad_logits;  // [S * kNumLabels] of weighted_loss * scale
+  std::vector<float> grad_logits;  // [S * kNumLabels], gradient of weighted_loss * scale
 };
 
 // logits [S * kNumLabels]. The loss of a step with admissible set A is -log sum_{k in A} p_k.

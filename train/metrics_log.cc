@@ -25,7 +25,7 @@ std::string LinesUpTo(int64_t step, const std::filesystem::path& path) {
     const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!entry.is_object() || !entry.contains("step") || !entry["step"].is_number_integer()) {
       throw Error(ErrorCode::kInvalidArgument,
-                  StrCat(path.string(), ":", number, ": no line of a training run; expected a ",
+                  StrCat(path.string(), ":", number, ": not a line of a training run; expected a ",
                          "JSON object with an integer \"step\""));
     }
     if (entry["step"] <= step) kept.append(line).append("\n");

@@ -1,4 +1,4 @@
-// metrics.jsonl: what a run says of each step and evaluation.
+// metrics.jsonl: a line for each step and evaluation of a run.
 #pragma once
 
 #include <filesystem>
@@ -7,13 +7,13 @@
 
 namespace prm {
 
-// One JSON object a line, each with its `step`. On resuming, lines of later steps are dropped, and
-// a last line that a crash cut off.
+// One JSON object per line, each with its `step`. Resuming drops lines of later steps, and a last
+// line cut off by a crash.
 class MetricsLog {
  public:
-  // `resumed_step` 0: a new file. Throws Error naming file and line for what is no such log.
+  // resumed_step 0 starts a new file. Throws Error naming file and line if it is not such a log.
   MetricsLog(const std::filesystem::path& path, int64_t resumed_step);
-  // On the disk's way when it returns. Throws Error with the path.
+  // Flushed when it returns. Throws Error with the path.
   void Write(const nlohmann::json& entry);
 
  private:

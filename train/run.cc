@@ -58,8 +58,8 @@ const char* TooLongName(TooLong policy) {
 
 std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
 
-// Those that change the result and that Trainer::Options does not know. Every option belongs into
-// one of the two, but for paths, --resume and how often OUT/last is written.
+// Options that change the result and are not in Trainer::Options. Every option must be in one of
+// the two, except paths, --resume and how often OUT/last is written.
 nlohmann::ordered_json OptionsOf(const RunOptions& o) {
   return {{"max_tokens", o.examples.max_tokens},
           {"too_long", TooLongName(o.examples.too_long)},
@@ -70,7 +70,7 @@ nlohmann::ordered_json OptionsOf(const RunOptions& o) {
           {"eval_tokens", o.eval_tokens}};
 }
 
-// Results are the same to the last bit only where these are.
+// Results are equal to the last bit only if these are equal.
 nlohmann::ordered_json MachineOf(const ComputeTarget& target) {
   return {{"device", target.device.str()},
           {"threads", at::get_num_threads()},
@@ -85,9 +85,9 @@ StepFormat FormatOf(const RunOptions& options, const LoadedModel& model) {
   }
   if (!options.separator.empty() && !options.resume) {
     throw Error(ErrorCode::kFailedPrecondition,
-                StrCat("--separator ", options.separator, ": ", options.model,
-                       " is a checkpoint that says itself how a step ends (prm describe); "
-                       "expected a backbone, or no --separator"));
+                StrCat("option separator ", options.separator, ": ", options.model,
+                       " is a checkpoint that already defines how a step ends (prm describe); "
+                       "expected a backbone, or no option separator"));
   }
   return model.prm->format;
 }
@@ -116,8 +116,8 @@ void CheckOut(const RunOptions& options) {
     if (!std::filesystem::exists(std::filesystem::symlink_status(out / name))) continue;
     throw Error(
         ErrorCode::kAlreadyExists,
-        StrCat((out / name).string(), ": is there already; expected a new --out",
-               std::filesystem::exists(state) ? ", or --resume to go on with this run" : ""));
+        StrCat((out / name).string(), ": already exists; expected a new folder (option out)",
+               std::filesystem::exists(state) ? ", or option resume to continue this run" : ""));
   }
 }
 
@@ -127,7 +127,7 @@ void Warn(const std::vector<std::string>& warnings) {
   }
 }
 
-// A run that goes on does so in its own number format: another is another model.
+// A resumed run keeps its number format: another one would be another model.
 ComputeTarget TargetOf(RunOptions* options, const std::filesystem::path& last) {
   bool of_run = false;
   if (options->resume && options->dtype == "auto") {
@@ -138,11 +138,11 @@ ComputeTarget TargetOf(RunOptions* options, const std::filesystem::path& last) {
   }
   ComputeTarget target =
       ChooseComputeTarget(options->device, options->dtype, options->threads, Products::kTraining);
-  if (of_run) target.why = "of the run that goes on";
+  if (of_run) target.why = "of the resumed run";
   return target;
 }
 
-// Removes a folder again that was made for work which cannot begin; an empty path: none.
+// Removes a folder created for work that could not begin, if it is empty; empty path: no folder.
 struct UnusedFolder {
   std::filesystem::path path;
   ~UnusedFolder() {
@@ -167,7 +167,7 @@ class Run {
   std::string Best() const;
   __attribute__((format(printf, 2, 3))) void Say(const char* format, ...);
 
-  std::optional<StopSignal> stop_;  // while it trains: until then there is nothing to save
+  std::optional<StopSignal> stop_;  // set while it trains; before, there is nothing to save
   bool pipe_closed_ = false;        // nobody reads standard error any more
   RunOptions options_;
   std::filesystem::path out_;
@@ -177,7 +177,7 @@ class Run {
   std::vector<TraceTokens> self_test_tokens_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<MetricsLog> metrics_;
-  TrainerState state_;  // but for the trainer's own counts
+  TrainerState state_;  // except for the trainer's own counts
   int64_t saved_steps_ = -1;
   Clock::time_point last_save_ = Clock::now();
   int64_t tokens_at_start_ = 0;
@@ -202,11 +202,12 @@ void Run::LoadDev(const std::vector<Trace>& train) {
                                [](const StepTarget& target) { return !target.labels.empty(); });
   });
   if (!judges) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("--dev ", options_.dev, ": ", traces.size(), " traces, none of them with a ",
-                       "labelled step; expected labels to judge by, or no --dev"));
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        StrCat("option dev ", options_.dev, ": ", traces.size(), " traces, none of them with a ",
+               "labelled step; expected labels to judge by, or no option dev"));
   }
-  Warn(ClassWarnings(dev_, "--dev"));
+  Warn(ClassWarnings(dev_, "dev"));
   Warn(OverlapWarnings(train, traces));
 }
 
@@ -222,9 +223,10 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   LoadedModel model = LoadModel(options.resume ? last.string() : options.model, {},
                                 /*with_tokenizer=*/true, options.verify);
   if (model.prm && model.prm->head != Head()) {
-    throw Error(ErrorCode::kUnimplemented,
-                StrCat(options.model, ": training goes on from a linear head of the four labels; ",
-                       "this one has another (prm describe)"));
+    throw Error(
+        ErrorCode::kUnimplemented,
+        StrCat(options.model, ": training can only continue a linear head of the four labels; ",
+               "this model has another (prm describe)"));
   }
   tokenizer_ = model.tokenizer;
   options_.examples.max_tokens =
@@ -235,7 +237,7 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   std::vector<Example> examples =
       MakeExamples(traces, prm_.format, *tokenizer_, options_.examples, &counts);
   ReportCounts("train", counts);
-  Warn(ClassWarnings(examples, "--data"));
+  Warn(ClassWarnings(examples, "data"));
   LoadDev(traces);
   for (size_t i = 0; i < std::min<size_t>(3, examples.size()); ++i) {
     self_test_tokens_.push_back(examples[i * examples.size() / 3].tokens);
@@ -248,7 +250,7 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   if (options.resume) {
     ReadVerified(last, state_sums, [&] { state_ = trainer_->Resume(last, run_options); });
     if (const std::string changes = OptionChanges(state_.machine, machine); !changes.empty()) {
-      Warn({StrCat("--resume: ", changes, ": the last bits of the result may be others")});
+      Warn({StrCat("resumed: ", changes, ": the last bits of the result may differ")});
     }
     saved_steps_ = trainer_->steps();
   }
@@ -274,7 +276,7 @@ void Run::Progress(const StepReport& report, double seconds) {
       state_.loss_average ? 0.95 * *state_.loss_average + 0.05 * report.loss : report.loss);
   const double elapsed = std::max(1e-9, SecondsSince(started_));
   const double rate = double(report.tokens - tokens_at_start_) / elapsed;
-  // The last step may go beyond the tokens that were asked for.
+  // The last step may exceed the requested tokens.
   const double tokens_left = double(std::max<int64_t>(0, trainer_->total_tokens() - report.tokens));
   const auto left = (long long)(trainer_->Done() ? 0 : tokens_left / rate);
   Say("step %lld  %5.1f%%  loss %.4f  %.0f tokens/s  %lld:%02lld left\n", (long long)report.step,
@@ -289,9 +291,9 @@ void Run::Progress(const StepReport& report, double seconds) {
 }
 
 void Run::Save(const char* name, bool with_state) {
-  // The weights are written as they multiply, rounded to bfloat16 where training multiplied in it:
-  // that is the model that was trained and evaluated. Unrounded, they are another one; what the
-  // rounding of weights changes is systematic, and some times what that of activations changes.
+  // Weights are saved as they were multiplied, rounded to bfloat16 if training multiplied in it:
+  // that is the model that was trained and evaluated. Unrounded weights would be a different model:
+  // rounding weights is a systematic error, several times that of rounding activations.
   const Decoder exported = trainer_->Exported();
   const DecoderWeights& weights = exported.weights();
   const Decoder exact(exported.config(),
@@ -305,7 +307,7 @@ void Run::Save(const char* name, bool with_state) {
   try {
     CheckSelfTests(exported, prm_, name);
   } catch (const Error& error) {
-    Say("warning: will load with --dtype float32 only: %s\n", error.what());
+    Say("warning: will load in float32 only: %s\n", error.what());
   }
   CheckpointWriter writer(out_ / name);
   WriteCheckpoint(exported, *tokenizer_, &writer);
@@ -323,12 +325,12 @@ void Run::SaveLast() {
 void Run::SaveAndStop() {
   SaveLast();
   throw Error(ErrorCode::kCancelled,
-              StrCat("stopped ", pipe_closed_ ? "as nobody reads standard error" : "by a signal",
+              StrCat("stopped ", pipe_closed_ ? "since nobody reads standard error" : "by a signal",
                      " after step ", trainer_->steps(), "; saved in ", (out_ / "last").string(),
-                     ", --resume goes on"));
+                     ", option resume continues"));
 }
 
-// False where the run was stopped meanwhile; the evaluation is then still due.
+// Returns false if the run was stopped meanwhile; the evaluation is then still due.
 bool Run::Evaluate() {
   double metric = double(trainer_->steps());  // without dev data the latest is the best
   state_.evaluation_due = true;
@@ -339,7 +341,7 @@ bool Run::Evaluate() {
       dev = EvaluateExamples(trainer_->Exported(), dev_, options_.trainer.micro_tokens,
                              [this] { return Stopped(); });
     } catch (const Error& error) {
-      throw Error(error.code(), StrCat("step ", trainer_->steps(), ": --dev: ", error.what()));
+      throw Error(error.code(), StrCat("step ", trainer_->steps(), ": dev: ", error.what()));
     }
     if (!dev) return false;
     metric = dev->step_auroc.value_or(-dev->loss);
@@ -354,19 +356,19 @@ bool Run::Evaluate() {
                             {"dev_step_auroc", nullptr}};
     if (dev->step_auroc) entry["dev_step_auroc"] = *dev->step_auroc;
     metrics_->Write(entry);
-    started_ += Clock::now() - start;  // tokens/s is of training alone
+    started_ += Clock::now() - start;  // tokens/s covers training only
   }
   const bool is_best = !state_.best_metric || metric > *state_.best_metric;
   if (is_best) state_.best_metric = metric;
   if (is_best) Save("best", /*with_state=*/false);
   state_.evaluation_due = false;
-  saved_steps_ = -1;  // before the evaluation, if at all
+  saved_steps_ = -1;  // an earlier save, if any, was before the evaluation
   SaveLast();
   return true;
 }
 
 std::string Run::Best() const {
-  if (dev_.empty() || !state_.best_metric) return "without --dev best/ is last/";
+  if (dev_.empty() || !state_.best_metric) return "without dev data, best/ equals last/";
   const double metric = *state_.best_metric;
   return StrCat("best dev ", metric < 0 ? "loss " : "step AUROC ", std::abs(metric), ", in ",
                 (out_ / "best").string());
@@ -380,7 +382,7 @@ void Run::Train() {
   stop_.emplace();
   started_ = Clock::now();
   if (state_.evaluation_due && !Evaluate()) SaveAndStop();
-  // Multiples of the interval, wherever the run was interrupted.
+  // Evaluates at multiples of the interval, wherever the run was interrupted.
   const auto evaluations = [&] {
     return options_.eval_tokens > 0 ? trainer_->tokens_seen() / options_.eval_tokens : 0;
   };
@@ -394,7 +396,7 @@ void Run::Train() {
         trainer_->Done() || trainer_->epoch() != epoch || evaluations() > evaluated;
     try {
       Progress(report, seconds);
-    } catch (const Error&) {  // of metrics.jsonl
+    } catch (const Error&) {  // from metrics.jsonl
       SaveLast();
       throw;
     }

@@ -14,12 +14,12 @@ struct RunOptions {
   std::vector<std::string> data;  // native trace files
   std::string dev;                // native trace file; empty: no evaluation, best = last
   std::string out;                // folder: best/, last/, metrics.jsonl
-  bool resume = false;            // go on from out/last
-  // A special token that ends each step, instead of a line feed; only where the model has no step
-  // format of its own. vLLM finds steps by such a token alone.
+  bool resume = false;            // continue from out/last
+  // A special token that ends each step, instead of a line feed. Only for models without a step
+  // format of their own. vLLM can find steps only by such a token.
   std::string separator;
-  int64_t eval_tokens = 0;   // evaluate every so many training tokens; 0: after each epoch
-  double save_minutes = 15;  // write out/last at least so often; 0: at evaluations only
+  int64_t eval_tokens = 0;   // training tokens between evaluations; 0: after each epoch
+  double save_minutes = 15;  // write out/last at least this often; 0: at evaluations only
   std::string device = "auto";
   std::string dtype = "auto";
   int threads = 0;
@@ -28,12 +28,12 @@ struct RunOptions {
   TrainerOptions trainer;
 };
 
-// Trains and leaves `out`/best and `out`/last. Progress goes to stderr, one JSON object a step or
-// evaluation to `out`/metrics.jsonl. SIGINT, SIGTERM, SIGHUP and a standard error that nobody reads
-// any more save `out`/last and throw Error(kCancelled); so does an error of metrics.jsonl, with its
-// own code. A loss, gradient or score that is not finite throws Error(kOutOfRange) naming the step,
-// and what was saved before stays. Refuses an `out` that holds a run, or part of one, unless
-// `resume` is set; resuming a run that is done says so and returns.
+// Trains and leaves `out`/best and `out`/last. Progress goes to stderr; each step and evaluation
+// adds a JSON object to `out`/metrics.jsonl. SIGINT, SIGTERM, SIGHUP or a closed standard error
+// save `out`/last and throw Error(kCancelled); so does an error of metrics.jsonl, with its own
+// code. A loss, gradient or score that is not finite throws Error(kOutOfRange) naming the step;
+// earlier saves stay. Refuses an `out` that contains a run, or part of one, unless `resume` is set.
+// Resuming a finished run prints a note and returns.
 void RunTraining(const RunOptions& options);
 
 }  // namespace prm

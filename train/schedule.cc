@@ -9,9 +9,9 @@
 namespace prm {
 namespace {
 
-// Fisher-Yates with a fixed mapping to ranges: std::shuffle differs among standard libraries. The
-// remainder's bias, below count / 2^64, is kept: another mapping would be another order, and runs
-// that were trained before could not be repeated.
+// Fisher-Yates with a fixed mapping to ranges, since std::shuffle differs among standard libraries.
+// The remainder's bias, below count / 2^64, must stay: another mapping would give another order,
+// and earlier runs could not be repeated.
 std::vector<size_t> Shuffled(size_t count, uint64_t seed) {
   std::vector<size_t> order(count);
   std::iota(order.begin(), order.end(), size_t{0});
@@ -20,7 +20,7 @@ std::vector<size_t> Shuffled(size_t count, uint64_t seed) {
   return order;
 }
 
-// Best fit decreasing, with the emptiest bin first.
+// Worst fit decreasing: each example goes into the emptiest bin.
 std::vector<std::vector<size_t>> PackIntoMicroBatches(std::vector<size_t> examples,
                                                       std::span<const int64_t> tokens,
                                                       int64_t micro_tokens) {

@@ -1,4 +1,4 @@
-// Learning rate, and the order in which examples are seen. Pure functions.
+// Learning rate, and the order of the examples. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@ struct StepPlan {
   int64_t tokens = 0;
 };
 
-// The optimizer steps of one epoch: all examples once, in an order that depends on (seed, epoch)
-// only; each step takes examples until `batch_tokens` are reached, and is cut into micro-batches of
-// at most `micro_tokens` (a longer example has one of its own). Within a step, examples go longest
-// first into the micro-batch with most room left that holds them.
+// Plans the optimizer steps of one epoch: all examples once, in an order that depends only on
+// (seed, epoch). Each step takes examples until it has `batch_tokens`, and is cut into
+// micro-batches of at most `micro_tokens` (a longer example gets its own). Within a step, the
+// longest examples come first, each into the fitting micro-batch with most room left.
 std::vector<StepPlan> PlanEpoch(std::span<const int64_t> tokens, uint64_t seed, int epoch,
                                 int64_t batch_tokens, int64_t micro_tokens);
 

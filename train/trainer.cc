@@ -160,7 +160,7 @@ void Trainer::SaveState(CheckpointWriter* writer, TrainerState run) const {
   writer->WriteFile("trainer.json", WriteTrainerState(run));
 }
 
-// All counts follow from the place in the plan, which follows from options and data.
+// All counts follow from the position in the plan, which follows from options and data.
 void Trainer::CheckPosition(const TrainerState& saved, const std::filesystem::path& file) const {
   const auto expect = [&](const char* field, int64_t value, int64_t min, int64_t max) {
     if (value >= min && value <= max) return;

@@ -1,4 +1,4 @@
-// One training run: its state, one optimizer step, saving and resuming.
+// One training run: its state, single optimizer steps, saving and resuming.
 #pragma once
 
 #include <filesystem>
@@ -19,11 +19,11 @@ namespace prm {
 
 struct TrainerOptions {
   int epochs = 1;
-  int64_t tokens = 0;           // stop after so many training tokens; 0: all epochs
-  int64_t batch_tokens = 4096;  // an optimizer step
-  int64_t micro_tokens = 4096;  // a forward and backward pass; bounds memory
+  int64_t tokens = 0;           // stop after this many training tokens; 0: all epochs
+  int64_t batch_tokens = 4096;  // per optimizer step
+  int64_t micro_tokens = 4096;  // per forward and backward pass; bounds memory
   double warmup = 0.05;         // share of the run
-  double lr_floor = 0.1;        // share of the learning rate at the end
+  double lr_floor = 0.1;        // final share of the learning rate
   uint64_t seed = 1;            // order of examples and the new head
   AdamWOptions adamw;
   LossOptions loss;
@@ -37,12 +37,12 @@ struct StepReport {
   double lr = 0.0;
 };
 
-// Owns master weights (float32), their copy in the compute dtype, gradients and moments. Given the
-// same state, data, options and number of threads, the next steps are bit-identical on the CPU.
-// One thread.
+// Owns master weights (float32), their copy in the compute dtype, gradients and moments. With the
+// same state, data, options and number of threads, further steps are bit-identical on the CPU. One
+// thread.
 class Trainer {
  public:
-  // `model` is consumed; a missing head is initialised by options.seed.
+  // Consumes `model`. Initialises a missing head from options.seed.
   Trainer(LoadedModel model, std::vector<Example> examples, ComputeTarget target,
           TrainerOptions options);
 
@@ -54,26 +54,25 @@ class Trainer {
   int64_t steps() const { return optimizer_.steps(); }
   int epoch() const { return epoch_; }
 
-  // Throws Error naming the step whose loss or gradient norm is not finite; the weights are then as
-  // before it.
+  // Throws Error naming the step if its loss or gradient norm is not finite; weights are unchanged.
   StepReport Step();
 
-  // The model as it is now in the compute dtype, with the class weights taken out of the head's
-  // bias so that its probabilities are those of the unweighted data. Source: Elkan 2001, "The
+  // The current model in the compute dtype. The effect of the class weights is removed from the
+  // head's bias, so that probabilities are those of the unweighted data. Source: Elkan 2001, "The
   // Foundations of Cost-Sensitive Learning", theorem 2. Shares weights with this object.
   Decoder Exported() const;
-  // The float32 weights that the optimizer moves; class weights are in the head's bias.
+  // The optimizer's float32 weights; the effect of class weights is in the head's bias.
   const DecoderWeights& master() const { return master_; }
 
-  // What decides which numbers come next: options, number format and data, by name.
+  // Everything that determines the next numbers, by name: options, number format and data.
   nlohmann::ordered_json Options() const;
 
-  // Writes optimizer.safetensors (the float32 weights and both moments) and trainer.json beside a
-  // checkpoint, for Resume: `run` with this object's counts, and Options() before its options.
+  // Writes optimizer.safetensors (the float32 weights and both moments) and trainer.json next to a
+  // checkpoint, for Resume. trainer.json is `run` plus this object's counts and Options().
   void SaveState(CheckpointWriter* writer, TrainerState run) const;
-  // Continues from a folder with both, which it returns. Throws Error naming each option that is
-  // another one now (`run_options`: those of SaveState's `run`), and what does not fit in the
-  // files.
+  // Continues from a folder with both files, and returns the saved state. Throws Error naming each
+  // option that differs now (`run_options`: those of SaveState's `run`), and anything in the files
+  // that does not fit.
   TrainerState Resume(const std::filesystem::path& folder,
                       const nlohmann::ordered_json& run_options = nlohmann::ordered_json::object());
 
@@ -93,7 +92,7 @@ class Trainer {
   AdamW optimizer_;
 
   std::vector<StepPlan> plan_;
-  size_t next_step_ = 0;  // in plan_
+  size_t next_step_ = 0;  // index into plan_
   int epoch_ = 0;
   int64_t tokens_seen_ = 0;
   int64_t total_tokens_ = 0;

@@ -1,5 +1,5 @@
-// One label a unit from many: majority, Dawid-Skene, one accuracy a rater, and a ranking for
-// review that listens to a model too.
+// One label per unit from many ratings: majority, Dawid-Skene, one accuracy per rater, and a review
+// ranking that also uses a model.
 #pragma once
 
 #include <array>
@@ -12,16 +12,16 @@
 
 namespace prm {
 
-// The label that most annotators gave; nullopt for a unit without a rating and for a tie, which
-// goes to adjudication and is never broken by chance. [units]
+// The most frequent label per unit, [units]; nullopt for a unit without ratings and for a tie. Ties
+// go to adjudication and are never broken by chance.
 struct MajorityVote {
   std::optional<int> label;
   bool is_tie = false;
-  double share = 0;  // of the votes for the winner, or for each of the tied
+  double share = 0;  // of the votes: the winner's, or each tied label's
 };
 std::vector<MajorityVote> Majority(const Ratings& ratings);
 
-// Gold labels, [units]; nullopt where there is none.
+// Gold labels, [units]; nullopt if the unit has no gold label.
 using GoldLabels = std::vector<std::optional<int>>;
 
 struct DawidSkeneOptions {
@@ -33,31 +33,31 @@ struct DawidSkeneOptions {
 };
 
 struct Posteriors {
-  std::vector<double> probs;      // [units][labels]; of a unit without a rating: the prior
+  std::vector<double> probs;      // [units][labels]; the prior for a unit without ratings
   std::vector<double> prior;      // [labels]
   std::vector<double> confusion;  // [annotators][true][given]
-  int iterations = 0;             // that changed a probability by `tolerance` or more
+  int iterations = 0;             // iterations that changed a probability by `tolerance` or more
   bool converged = false;
   std::span<const double> Of(size_t unit) const {
     return std::span(probs).subspan(unit * prior.size(), prior.size());
   }
 };
 
-// Expectation maximisation in log space from vote shares; gold units are clamped to their label,
-// and gold may be empty. Throws Error(kInvalidArgument) for pseudo-counts that are not positive and
-// for gold of another length. Source: Dawid & Skene 1979, "Maximum likelihood estimation of
-// observer error-rates using the EM algorithm", with Dirichlet pseudo-counts: without them few
-// units make a rater perfect and every posterior 1.
+// Expectation maximisation in log space, started from vote shares. Gold units are clamped to their
+// label; `gold` may be empty. Throws Error(kInvalidArgument) for pseudo-counts that are not
+// positive and for gold of a different length. Source: Dawid & Skene 1979, "Maximum likelihood
+// estimation of observer error-rates using the EM algorithm", plus Dirichlet pseudo-counts: without
+// them, few units make a rater perfect and every posterior 1.
 Posteriors DawidSkene(const Ratings& ratings, const GoldLabels& gold = {},
                       const DawidSkeneOptions& options = {});
 
-// The same with one accuracy a rater, its errors spread evenly; for raters of few units. The
-// pseudo-counts are those of a row: on_diagonal hits, (labels - 1) off_diagonal misses.
-// Source: Ghosh et al. 2011, "Who moderates the moderators?", section 3 (two labels).
+// Like DawidSkene with one accuracy per rater and errors spread evenly; for raters with few units.
+// The pseudo-counts are those of a row: on_diagonal hits, (labels - 1) off_diagonal misses. Source:
+// Ghosh et al. 2011, "Who moderates the moderators?", section 3 (two labels).
 Posteriors OneCoin(const Ratings& ratings, const GoldLabels& gold = {},
                    const DawidSkeneOptions& options = {});
 
-// A confusion matrix takes this many units a rater; with fewer, one accuracy.
+// Minimum units per rater for a confusion matrix; below it, one accuracy per rater is estimated.
 inline constexpr int kDawidSkeneUnits = 30;
 struct Aggregation {
   bool is_dawid_skene = false;
@@ -67,22 +67,22 @@ struct Aggregation {
 Aggregation AggregateLabels(const Ratings& ratings, const GoldLabels& gold = {},
                             const DawidSkeneOptions& options = {});
 
-// Probabilities of a model for each unit [units][labels]; out-of-fold by problem, else the model
-// votes twice. Units in the order to review them: the least likely consensus label first.
-// Source: Goh et al. 2022, "CROWDLAB: Supervised learning to infer consensus labels and quality
-// scores for data with multiple annotators", section 3.
+// Orders units for review, least likely consensus label first. Takes a model's probabilities,
+// [units][labels]; they must be out-of-fold by problem, otherwise the model votes twice. Source:
+// Goh et al. 2022, "CROWDLAB: Supervised learning to infer consensus labels and quality scores for
+// data with multiple annotators", section 3.
 struct ReviewRanking {
   struct Item {
     int unit = 0;
-    int consensus = 0;   // majority; of tied labels, the one with the largest posterior
+    int consensus = 0;   // majority; for a tie, the tied label with the largest posterior
     double quality = 0;  // posterior of the consensus
   };
-  std::vector<Item> items;            // units with a rating, rising quality
+  std::vector<Item> items;            // units with a rating, lowest quality first
   std::vector<double> rater_weights;  // [annotators]
   double model_weight = 0;
   double consensus_likelihood = 0;  // P: how often ratings equal the consensus
 };
-// Throws Error(kInvalidArgument) for probabilities of another length or not in [0, 1].
+// Throws Error(kInvalidArgument) for probabilities of a different length or outside [0, 1].
 ReviewRanking RankForReview(const Ratings& ratings, std::span<const double> model_probs);
 
 }  // namespace prm

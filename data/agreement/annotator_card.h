@@ -1,4 +1,4 @@
-// What one annotator's work looks like beside gold and beside the others.
+// One annotator's work compared with gold and with the other annotators.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace prm {
 
-// Hits of tries, with its interval.
+// Hits out of tries, with an interval.
 struct Rate {
   int64_t hits = 0;
   int64_t tries = 0;
@@ -22,37 +22,38 @@ struct Rate {
 struct RateInterval {
   double low = 0, high = 1;
 };
-// 95 % interval; [0, 1] of no tries. Source: Wilson 1927, "Probable inference, the law of
+// 95 % interval; [0, 1] for zero tries. Source: Wilson 1927, "Probable inference, the law of
 // succession, and statistical inference".
 RateInterval WilsonInterval(const Rate& rate);
 
 struct AnnotatorCard {
   int annotator = 0;                   // index into Ratings::annotators()
   int64_t labelled = 0;                // steps
-  int64_t not_labelled = 0;            // looked at and not labelled: unsure, gave up
+  int64_t not_labelled = 0;            // seen but not labelled: unsure, gave up
   int64_t traces = 0;                  // with a label
   std::vector<int64_t> label_counts;   // [labels]
   Rate gold;                           // equal to gold
-  Rate gold_incorrect;                 // of gold `incorrect`: called so (recall)
-  Rate false_alarms;                   // of other gold: called `incorrect`
+  Rate gold_incorrect;                 // gold `incorrect` that was labelled so (recall)
+  Rate false_alarms;                   // gold of another label that was labelled `incorrect`
   std::vector<double> gold_confusion;  // [gold][given]
-  // Leave-one-out: mean over co-rated units of the share of the others with the same label.
+  // Leave-one-out: mean, over co-rated units, of the share of the others who gave the same label.
   Statistic with_others;
-  // Active time; of the labels that have one.
+  // Labels with a recorded active time.
   int64_t timed = 0;
   double seconds = 0;
   std::optional<double> median_seconds;
-  // Reading floor of the timed steps whose words are known, words / 8 s, and how many were quicker.
+  // Lower bound of the reading time of the timed steps whose word count is known (words / 8 s), and
+  // how many steps took less.
   double floor_seconds = 0;
   double seconds_of_floored = 0;
   Rate below_floor;
 };
 
-// Words a second that nobody reads faster.
+// Words per second; nobody reads faster.
 inline constexpr double kReadingWordsPerSecond = 8;
 
-// One an annotator. `gold` [units] or empty; `incorrect`: that label, or nullopt where the set has
-// none.
+// One card per annotator. `gold` is [units] or empty. `incorrect` is the index of that label, or
+// nullopt if the set does not contain it.
 std::vector<AnnotatorCard> MakeCards(const Ratings& ratings, const GoldLabels& gold,
                                      std::optional<int> incorrect);
 

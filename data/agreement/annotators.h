@@ -1,5 +1,4 @@
-// Annotators as records: who they are to the project, for which domains they have credentials, and
-// who may label what.
+// Annotator records: identity, credentials by domain, and who may label what.
 #pragma once
 
 #include <chrono>
@@ -13,9 +12,9 @@ namespace prm {
 
 using UtcTime = std::chrono::sys_seconds;
 
-// "2026-03-01" (its first second) or "2026-03-01T12:00:00Z"; nullopt for anything else.
+// Accepts "2026-03-01" (its first second) or "2026-03-01T12:00:00Z"; returns nullopt otherwise.
 std::optional<UtcTime> ParseUtcTime(std::string_view text);
-// "2026-03-01", or with the time of day where it is not midnight.
+// "2026-03-01", plus the time of day unless it is midnight.
 std::string FormatUtcTime(UtcTime time);
 
 enum class AnnotatorRole : uint8_t { kAnnotator, kAuthor, kReviewer, kAdjudicator };
@@ -23,57 +22,59 @@ inline constexpr std::string_view kRoleNames[] = {"annotator", "author", "review
 
 struct Credential {
   std::string domain;
-  std::string issuer;    // who says so
-  std::string evidence;  // where it can be looked up
+  std::string issuer;    // who issued it
+  std::string evidence;  // where it can be verified
   UtcTime issued;
-  std::optional<UtcTime> expires;  // valid before it; nullopt: does not expire
+  std::optional<UtcTime> expires;  // first instant at which it is invalid; nullopt: does not expire
 };
 
 struct AnnotatorRecord {
   std::string id;
   bool active = true;
   std::vector<AnnotatorRole> roles;
-  std::vector<std::string> domains;  // that they work in
+  std::vector<std::string> domains;  // domains they work in
   std::vector<Credential> credentials;
   std::vector<std::string> conflicts;  // ids of authors and names of sources they may not judge
 };
 
-// The record that one JSON object describes:
+// Parses the record of one JSON object:
 //   {"id": "ann-07", "active": true, "roles": ["annotator"], "domains": ["math"],
 //    "credentials": [{"domain": "math", "issuer": "..", "evidence": "..", "issued": "2026-01-01",
 //                     "expires": "2028-01-01"}], "conflicts": ["ann-02"]}
 // `active` and `conflicts` may be absent; `expires` may be null but not absent. Throws
-// Error(kInvalidArgument) "`where`: field: ..", also for unknown fields, for ids with control
-// characters, for credentials of domains not listed and for those that expire before they begin.
+// Error(kInvalidArgument) "`where`: field: ..", also for unknown fields, ids with control
+// characters, credentials for domains that are not listed, and credentials that expire before they
+// begin.
 AnnotatorRecord ParseAnnotator(std::string_view json, std::string_view where);
 
 struct AnnotatorsFile {
   std::vector<AnnotatorRecord> annotators;
-  std::vector<std::string> refused;  // "annotators.jsonl:3: id: ..": lines that are no records
+  std::vector<std::string> refused;  // "annotators.jsonl:3: id: ..": invalid lines
 };
-// JSON lines; an id that comes twice is refused. Throws Error only where the file cannot be read.
+// Reads JSON lines; a repeated id is refused. Throws Error only if the file cannot be read.
 AnnotatorsFile ReadAnnotators(const std::filesystem::path& path);
 
-// Work on one trace.
+// The work of labelling one trace.
 struct LabelTask {
   std::string domain;
   AnnotatorRole role = AnnotatorRole::kAnnotator;
-  std::string author;                    // of the trace; empty: nobody known here
-  std::string source;                    // of the trace; may be empty
-  std::vector<std::string> labelled_by;  // of what a reviewer or adjudicator would judge
+  std::string author;                    // the trace's author; empty: none known
+  std::string source;                    // the trace's source; may be empty
+  std::vector<std::string> labelled_by;  // whose labels a reviewer or adjudicator would judge
 };
 
 struct LabelPermit {
   bool allowed = false;
-  std::string reason;  // of a refusal, as it is told to the annotator
+  std::string reason;  // of a refusal, as shown to the annotator
 };
-// Who may label what at time `at`: active, in the role, working in the domain, with a credential
-// valid at that time, and judging neither their own work nor what they have an interest in. Deny by
-// default. Whether the calibration gate lets them is data/agreement/calibration_gate.h.
+// Whether the annotator may do `task` at time `at`: active, has the role, works in the domain,
+// holds a credential valid at that time, and judges neither their own work nor work they have a
+// conflict of interest with. Denies by default. The calibration gate is separate: see
+// data/agreement/calibration_gate.h.
 LabelPermit MayLabel(const AnnotatorRecord& annotator, const LabelTask& task, UtcTime at);
 
-// One line an annotator and domain: id, whether active, roles, domain, credential at that time.
-// `domain`: only that one; empty: all.
+// One line per annotator and domain: id, active or not, roles, domain, credential at time `at`.
+// `domain` restricts the list to that domain; empty: all.
 std::string ListAnnotators(const std::vector<AnnotatorRecord>& annotators, UtcTime at,
                            const std::string& domain = "");
 

@@ -28,7 +28,7 @@ void AddAnnotatorsCommand(CLI::App& data) {
     UtcTime at = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     if (!flags->at.empty()) {
       const std::optional<UtcTime> parsed = ParseUtcTime(flags->at);
-      if (!parsed) throw UsageError("--at: expected a time as 2026-03-01, got " + flags->at);
+      if (!parsed) throw OptionError("--at: expected a time as 2026-03-01, got " + flags->at);
       at = *parsed;
     }
     const AnnotatorsFile file = ReadAnnotators(flags->file);

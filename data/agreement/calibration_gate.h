@@ -1,5 +1,5 @@
-// The gate before annotation: no full annotation before a calibration round has passed. Rules and
-// the state machine are pure; whoever hands out work asks them.
+// The gate before annotation: full annotation is refused until a calibration round has passed. The
+// rules and the state machine are pure; the code that assigns work calls them.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +16,21 @@
 
 namespace prm {
 
-// Recorded with every round that they judged.
+// Stored with every round judged by them.
 struct GateOptions {
-  // The set.
+  // Rules about the calibration set.
   int64_t min_traces = 30;
   int64_t min_steps = 150;
   double min_error_share = 0.25;      // of steps incorrect or incomplete
   double min_redundant_share = 0.10;  // of steps
   int64_t min_right_answer_wrong_step = 5;
   int64_t min_clean = 5;
-  // The group.
+  // Rules about the group.
   double min_alpha = 0.80;            // nominal, four labels
   double min_alpha_low = 0.667;       // lower end of its interval
   double min_incorrect_alpha = 0.80;  // incorrect against the rest
   int64_t min_label_units = 10;       // units on which somebody gave the label
-  // The person.
+  // Rules about one annotator.
   double min_gold_accuracy = 0.75;
   double min_incorrect_recall = 0.80;
   double max_false_alarms = 0.10;
@@ -44,21 +44,21 @@ struct RuleResult {
   RuleVerdict verdict = RuleVerdict::kInsufficient;
   std::optional<double> value;  // nullopt: not measured
   double bar = 0;
-  bool is_upper_bar = false;  // the value may be at most the bar
+  bool is_upper_bar = false;  // true: `value` must be at most the bar; false: at least
   std::string detail;         // why insufficient; empty: nothing to add
 };
 
-// Insufficient where one rule is: what cannot be measured is neither passed nor failed. Else failed
-// where one rule is. No rules: insufficient.
+// Combines rules: insufficient if any rule is (an unmeasured rule neither passes nor fails), else
+// failed if any rule is. No rules: insufficient.
 RuleVerdict Together(const std::vector<RuleResult>& rules);
 
 struct GroupEvidence {
-  std::optional<CalibrationSet> set;  // of the four step labels; nullopt: no gold
+  std::optional<CalibrationSet> set;  // requires the four step labels; nullopt: no gold
   Statistic alpha, incorrect_alpha;
   std::optional<double> alpha_low;   // nullopt: no interval
   std::vector<int64_t> label_units;  // [4] units on which somebody gave the label
   int64_t candidates = 0;
-  int64_t missing = 0;  // labels that a candidate owes: all rate all
+  int64_t missing = 0;  // labels that a candidate has not given: all must rate all
 };
 std::vector<RuleResult> JudgeGroup(const GroupEvidence& evidence, const GateOptions& options = {});
 
@@ -66,7 +66,7 @@ struct PersonEvidence {
   std::string annotator;
   Rate gold, gold_incorrect, false_alarms;
   int64_t done = 0, asked = 0;  // items of the set
-  // Active time, and the reading floor of the same steps; nullopt: not measured.
+  // Active time, and the lower bound of the reading time for the same steps; nullopt: not measured.
   std::optional<double> seconds, floor_seconds;
 };
 std::vector<RuleResult> JudgePerson(const PersonEvidence& evidence,
@@ -90,41 +90,41 @@ struct GateRound {
   std::vector<PersonResult> people;
 };
 
-// Of one project and domain. Labels of a round count only where its version has passed.
+// State of one project and domain. Labels of a round count only if its version has passed.
 struct GateState {
   std::string project, domain;
   int guideline_version = 1;
   GateStatus status = GateStatus::kDraft;
   std::string set;                               // being rated, while calibrating
   std::vector<GateRound> rounds;                 // finished, in order; insufficient ones too
-  std::set<std::string> used_sets;               // seen by candidates: never again a fresh one
+  std::set<std::string> used_sets;               // seen by candidates; never fresh again
   std::set<std::string> passed;                  // annotators who passed under this version
   std::map<std::string, std::string> suspended;  // annotator -> reason
 };
 
-// draft -> calibrating; a set that was used is refused.
+// draft -> calibrating; a set used before is refused.
 struct StartRound {
   std::string set;
 };
-// calibrating -> passed | failed, or stays calibrating where the evidence is insufficient.
+// calibrating -> passed | failed; stays calibrating if the evidence is insufficient.
 struct FinishRound {
   GateOptions options;
   GroupEvidence group;
   std::vector<PersonEvidence> people;
 };
-// passed | failed -> calibrating with the next version and a fresh set; nobody has passed yet.
+// passed | failed -> calibrating, with the next version and a fresh set; clears `passed`.
 struct NextVersion {
   std::string set;
 };
-// calibrating -> calibrating with a fresh set, after an insufficient round.
+// calibrating -> calibrating, with a fresh set after an insufficient round.
 struct AnotherSet {
   std::string set;
 };
 struct SuspendAnnotator {
   std::string annotator, reason;
 };
-// A suspended annotator, or one who failed as a person, passes with new evidence under the same
-// version once the group has passed.
+// Passes an annotator who was suspended or failed individually, on new evidence under the same
+// version, once the group has passed.
 struct JudgeAgain {
   GateOptions options;
   PersonEvidence person;
@@ -133,15 +133,15 @@ struct JudgeAgain {
 using GateEvent =
     std::variant<StartRound, FinishRound, NextVersion, AnotherSet, SuspendAnnotator, JudgeAgain>;
 
-// Throws Error(kFailedPrecondition) for an event that the status does not allow and for a set that
-// was used before.
+// Throws Error(kFailedPrecondition) for an event that the status does not allow and for a set used
+// before.
 GateState Apply(GateState state, const GateEvent& event);
 
-// Empty: yes. Else the reason, as it is told to the annotator.
+// Empty if the annotator may annotate; else the reason, as shown to them.
 std::string WhyMayNotAnnotate(const GateState& state, const std::string& annotator);
 
-// Whether labels collected under this version may leave: only where its gate has passed, and never
-// those of a round that did not.
+// Whether labels collected under this version may be exported: only if its gate has passed. Labels
+// of a round that did not pass are never exported.
 bool MayExport(const GateState& state, int guideline_version);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// Who gave which label to which step: the table that every agreement statistic reads.
+// Who gave which label to which step: the table that every agreement statistic uses.
 #pragma once
 
 #include <cstdint>
@@ -13,49 +13,50 @@
 
 namespace prm {
 
-// What is rated: one step of one text version of a trace.
+// The unit of rating: one step of one text version of a trace.
 struct RatedUnit {
   int trace = 0;  // index into Ratings::traces()
   int step = 0;   // 0-based
   int text_version = 1;
-  int words = 0;        // of the step's text; 0: not known
-  std::string excerpt;  // of the step's text; empty: not known
+  int words = 0;        // of the step's text; 0: unknown
+  std::string excerpt;  // of the step's text; empty: unknown
 };
 
 struct Rating {
-  int annotator = 0;              // index into Ratings::annotators()
-  std::optional<int> label;       // index into Ratings::labels(); nullopt: looked at, not labelled
-                                  // (unsure, gave up, bad problem, not reached)
+  int annotator = 0;         // index into Ratings::annotators()
+  std::optional<int> label;  // index into Ratings::labels(); nullopt: seen, not labelled (unsure,
+                             // gave up, bad problem, not reached)
   std::optional<double> seconds;  // active time
 };
 
-// A closed set of labels, and ratings of units by annotators. Names are kept in order of their
-// first appearance. Reading from any thread, adding from one.
+// Ratings of units by annotators, with a closed set of labels. Names keep the order of their first
+// appearance. Any thread may read; one thread may add.
 class Ratings {
  public:
-  // `labels`: the declared set; observed labels do not change it, for some statistics depend on its
-  // size. Throws Error(kInvalidArgument) for an empty set and for a name that comes twice.
+  // `labels`: the declared set. Observed labels do not change it, since some statistics depend on
+  // its size. Throws Error(kInvalidArgument) for an empty set and for a repeated name.
   explicit Ratings(std::vector<std::string> labels);
 
-  // Index of the thing named, added where new.
+  // Index of the name; adds it if it is new.
   int Trace(std::string_view id);
   int Annotator(std::string_view id);
-  // The unit with this trace, step and text version, added with the other fields where new.
+  // Index of the unit with this trace, step and text version; adds it with the other fields if it
+  // is new.
   int Unit(const RatedUnit& unit);
   std::optional<int> FindUnit(std::string_view trace, int step, int text_version) const;
   std::optional<int> FindLabel(std::string_view name) const;
 
-  // Throws Error(kAlreadyExists) where the annotator has rated the unit already: which of two
-  // ratings counts is not for a statistic to guess.
+  // Throws Error(kAlreadyExists) if the annotator has already rated the unit: which rating counts
+  // is not for a statistic to guess.
   void Add(int unit, const Rating& rating);
 
   const std::vector<std::string>& labels() const { return labels_; }
   const std::vector<std::string>& traces() const { return traces_; }
   const std::vector<std::string>& annotators() const { return annotators_; }
   const std::vector<RatedUnit>& units() const { return units_; }
-  // Rising by annotator, labelled or not.
+  // Sorted by annotator, labelled or not.
   std::span<const Rating> Of(int unit) const { return ratings_[size_t(unit)]; }
-  // "step 3 of trace p17", with the text version where it is not the first.
+  // "step 3 of trace p17", plus the text version unless it is the first.
   std::string NameOf(int unit) const;
 
  private:
@@ -71,15 +72,15 @@ struct LabelCounts {
   int labels = 0;           // declared
   std::vector<int> counts;  // [units][labels]
   std::vector<int> trace;   // [units] cluster of the unit
-  int traces = 0;           // clusters, also those without a unit
+  int traces = 0;           // clusters, including those without units
   int units() const { return int(trace.size()); }
   std::span<const int> Of(int unit) const {
     return {counts.data() + size_t(unit) * size_t(labels), size_t(labels)};
   }
 };
 
-// `view[label]` is the label's index among `labels` labels of another set, or -1: such ratings are
-// left out. `without`: an annotator left out, or -1.
+// `view[label]` is the label's index among `labels` labels of another set, or -1 to leave such
+// ratings out. `without`: index of an annotator left out, or -1.
 struct LabelView {
   std::vector<int> view;
   int labels = 0;
@@ -87,12 +88,12 @@ struct LabelView {
 LabelView SameLabels(const Ratings& ratings);
 LabelCounts CountLabels(const Ratings& ratings, const LabelView& view, int without = -1);
 
-// Of every two annotators a < b with a unit in common: the labels of one unit where both gave one;
-// [labels][labels], rows are a's.
+// For every two annotators a < b with a unit in common: a table of their labels on units that both
+// labelled, [labels][labels], rows are a's labels.
 std::map<std::pair<int, int>, std::vector<double>> PairTables(const Ratings& ratings);
 
-// The raw matrix: one line a unit, its trace, step and text version and then the label of each
-// annotator; empty where there is none. Source of the quoting: RFC 4180.
+// The raw matrix: one line per unit with trace, step, text version and each annotator's label
+// (empty if not given). Source of the quoting: RFC 4180.
 std::string RatingsCsv(const Ratings& ratings);
 
 }  // namespace prm

@@ -1,5 +1,5 @@
-// Agreement statistics: pure functions of label counts, double, the same everywhere. What is
-// undefined is a value with its reason, never a number.
+// Agreement statistics: pure functions of label counts in double precision, deterministic on every
+// machine. An undefined value carries its reason and is never a number.
 #pragma once
 
 #include <optional>
@@ -13,13 +13,13 @@ namespace prm {
 
 struct Statistic {
   std::optional<double> value;
-  std::string_view why = "";  // where undefined: the reason, a text that lives for ever
+  std::string_view why = "";  // reason if undefined; points to static text
 
   static Statistic Undefined(std::string_view why) { return {std::nullopt, why}; }
 };
 
-// The sums over units that every statistic of LabelCounts is a function of. They add up over sets
-// of units, so that a resample of traces is a weighted sum of the traces' own sums.
+// Sums over units from which all statistics of LabelCounts are computed. Sums of sets of units add
+// up, so a resample of traces is a weighted sum of the traces' sums.
 class AgreementSums {
  public:
   explicit AgreementSums(int labels) : labels_(labels), sums_(SizeOf(labels), 0) {}
@@ -27,7 +27,7 @@ class AgreementSums {
       : labels_(labels), sums_(sums.begin(), sums.end()) {}
   static size_t SizeOf(int labels) { return 3 + 3 * size_t(labels) + size_t(labels * labels); }
 
-  // n_uk of one unit, [labels].
+  // `counts` is n_uk of one unit, [labels].
   void AddUnit(std::span<const int> counts);
 
   int labels() const { return labels_; }
@@ -53,45 +53,45 @@ class AgreementSums {
 };
 
 AgreementSums SumsOf(const LabelCounts& counts);
-// One row a trace, [traces][AgreementSums::SizeOf(labels)].
+// One row per trace, [traces][AgreementSums::SizeOf(labels)].
 std::vector<double> SumsByTrace(const LabelCounts& counts);
 
-// Mean over units with two ratings or more of the share of agreeing pairs.
+// Mean share of agreeing pairs, over units with at least two ratings.
 Statistic PercentAgreement(const AgreementSums& sums);
 
-// With varying n_u. Source: Fleiss 1971, "Measuring nominal scale agreement among many raters".
+// n_u may vary. Source: Fleiss 1971, "Measuring nominal scale agreement among many raters".
 Statistic FleissKappa(const AgreementSums& sums);
 
 // Source: Gwet 2008, "Computing inter-rater reliability and its variance in the presence of high
 // agreement", section 3.
 Statistic GwetAc1(const AgreementSums& sums);
 
-// How far labels are apart.
+// The distance between labels.
 struct LabelDistance {
   enum class Kind { kNominal, kOrdinal, kInterval, kMatrix };
   Kind kind = Kind::kNominal;
-  std::vector<double> values = {};   // [labels] of kInterval; empty: 0, 1, 2, ..
-  std::vector<double> squared = {};  // [labels][labels] of kMatrix: symmetric, zero on the diagonal
+  std::vector<double> values = {};   // [labels] for kInterval; empty: 0, 1, 2, ..
+  std::vector<double> squared = {};  // [labels][labels] for kMatrix: symmetric, zero diagonal
 };
 
-// Missing ratings allowed. Throws Error(kInvalidArgument) for a distance of another size and for a
-// matrix that is no distance. Source: Krippendorff 2011, as above, sections C and D.
+// Missing ratings are allowed. Throws Error(kInvalidArgument) for distances of a different size and
+// for a matrix that is not a distance. Source: Krippendorff 2011, as above, sections C and D.
 Statistic KrippendorffAlpha(const AgreementSums& sums, const LabelDistance& distance = {});
 
 // 2 n_both / (sum of marginals) over all pairs of ratings of a unit.
 // Source: Cicchetti & Feinstein 1990, "High agreement but low kappa: II".
 Statistic SpecificAgreement(const AgreementSums& sums, int label);
 
-// Of a pair's table [labels][labels]. `disagreement` [labels][labels]: weights w_ij, zero on the
-// diagonal; empty: every disagreement weighs 1. Throws Error(kInvalidArgument) for sizes that do
-// not fit and for negative weights. Source: Cohen 1968, "Weighted kappa".
+// `table` is a pair's table, [labels][labels]. `disagreement` [labels][labels]: weights w_ij, zero
+// on the diagonal; empty: every disagreement weighs 1. Throws Error(kInvalidArgument) for
+// mismatched sizes and for negative weights. Source: Cohen 1968, "Weighted kappa".
 Statistic CohenKappa(std::span<const double> table, int labels,
                      std::span<const double> disagreement = {});
-// Share of the diagonal.
+// Share of ratings on the diagonal.
 Statistic PairAgreement(std::span<const double> table, int labels);
 
-// Names of the bands in use: Krippendorff 2004 ("rely", "tentative", "reject") and Landis & Koch
-// 1977 ("poor" .. "almost perfect").
+// Names of the bands: Krippendorff 2004 ("rely", "tentative", "reject") and Landis & Koch 1977
+// ("poor" .. "almost perfect").
 std::string_view KrippendorffBand(double alpha);
 std::string_view LandisKochBand(double kappa);
 

@@ -1,5 +1,5 @@
-// Values of expressions: exact, as rational functions, as balls. What costs more than `work` has
-// left throws WorkBudget::Exceeded.
+// Values of expressions: exact, as rational functions, as balls. Throws WorkBudget::Exceeded if an
+// evaluation costs more than `work` has left.
 #pragma once
 
 #include <string>
@@ -29,12 +29,12 @@ EvalStatus EvaluateSymbolic(const ExpressionArena& arena, int root, SymbolTable*
 
 enum class BallOrder : uint8_t { kLess, kGreater, kUnknown, kUndefined, kTooBig };
 
-// Compares two expressions without symbols by balls of 64 to 2048 bits until they are disjoint;
-// kUnknown where they still overlap. Source: Johansson 2017, "Arb: efficient arbitrary-precision
+// Compares two expressions without symbols using balls of 64 to 2048 bits until they are disjoint;
+// kUnknown if they still overlap. Source: Johansson 2017, "Arb: efficient arbitrary-precision
 // midpoint-radius interval arithmetic", section 2.
 struct BallComparison {
   BallOrder order = BallOrder::kUnknown;
-  double left = 0;  // midpoints, for rounding and for people
+  double left = 0;  // midpoints, for rounding and for display
   double right = 0;
   std::string left_text;  // "[1.41421 +/- 4.6e-6]"
   std::string right_text;

@@ -32,12 +32,12 @@ struct ExpressionNode {
   int32_t index = -1;
 };
 
-// Names of the variables of one trace; ids are places in the list.
+// Names of the variables of one trace; an id is an index into the list.
 class SymbolTable {
  public:
   static constexpr int kMaxSymbols = 200;
   static constexpr size_t kMaxNameBytes = 64;
-  // -1 where there is no room, or the name is too long.
+  // Returns -1 if the table is full or the name is too long.
   int IdOf(std::string_view name);
   std::string_view NameOf(int id) const { return names_[size_t(id)]; }
   void Clear() { names_.clear(); }
@@ -46,13 +46,13 @@ class SymbolTable {
   std::vector<std::string> names_;
 };
 
-// Binding powers, as the parser reads and as the text is written.
+// Binding powers, shared by the parser and the text output.
 inline constexpr int kSumPower = 10;
 inline constexpr int kSignPower = 15;
 inline constexpr int kProductPower = 20;
 inline constexpr int kPowerPower = 40;
 
-// Storage of trees, to be reused.
+// Storage for trees, reused between expressions.
 struct ExpressionArena {
   std::vector<ExpressionNode> nodes;
   std::vector<Fraction> numbers;
@@ -62,7 +62,7 @@ struct ExpressionArena {
   }
 };
 
-// The tree as text with as few parentheses as needed: "(x + 1)*2".
+// The tree as text with a minimum of parentheses: "(x + 1)*2".
 std::string ExpressionToText(const ExpressionArena& arena, int root, const SymbolTable& symbols);
 
 }  // namespace prm

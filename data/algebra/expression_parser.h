@@ -1,4 +1,4 @@
-// Expressions from tokens.
+// Parses tokens into expressions.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace prm {
 
-// Ways to read what writers leave open.
+// Alternative readings of ambiguous notation.
 enum Reading : uint8_t {
   kReadMixedAsProduct = 1,     // 2 1/3 is 2/3
   kReadPercentAsNumber = 2,    // 15% is 15
@@ -21,30 +21,30 @@ enum Reading : uint8_t {
 };
 inline constexpr int kNumReadings = 32;
 
-// What was seen on the way.
+// Properties observed while parsing.
 struct ExpressionTraits {
   uint8_t ambiguities = 0;    // readings that change the tree
-  bool has_operator = false;  // else one number or symbol, perhaps signed
+  bool has_operator = false;  // false: a single number or symbol, possibly signed
   bool has_symbol = false;
   bool has_root = false;
   bool has_percent = false;
   bool has_decimal = false;
-  bool has_unit_word = false;  // any word behind a number
-  uint64_t units = 0;          // bit UnitId of the units of the table
-  int shown_decimals = -1;     // of a lone number; -1: not a lone number
-  int operations = 0;          // + - * / ^ ! written
+  bool has_unit_word = false;  // a word after a number
+  uint64_t units = 0;          // bit UnitId for each unit of the table
+  int shown_decimals = -1;     // of a single number; -1: not a single number
+  int operations = 0;          // number of + - * / ^ ! written
 };
 
 struct ParsedExpression {
-  int root = -1;  // -1: outside the grammar, see `reason`
+  int root = -1;  // -1: outside the grammar; see `reason`
   Reason reason = Reason::kUnread;
   ExpressionTraits traits;
 };
 
-// Reads all of `tokens` as one expression under `reading`, a set of Reading bits. Words are skipped
-// behind an operand. Nodes are added to *arena. Nesting past 64, more than 400 tokens or a number
-// of more digits than Fraction holds is kTooBig.
-// Source: Pratt 1973, "Top down operator precedence", POPL.
+// Parses all `tokens` as one expression under `reading`, a set of Reading bits. Words after an
+// operand are skipped. Nodes are added to *arena. Returns kTooBig for nesting over 64, more than
+// 400 tokens or a number with more digits than Fraction holds. Source: Pratt 1973, "Top down
+// operator precedence", POPL.
 ParsedExpression ParseMath(std::string_view text, std::span<const MathToken> tokens,
                            uint8_t reading, SymbolTable* symbols, ExpressionArena* arena);
 

@@ -1,4 +1,4 @@
-// Exact rational numbers, small ones without allocation.
+// Exact rational numbers; small ones need no allocation.
 #pragma once
 
 #include <flint/fmpq.h>
@@ -10,11 +10,10 @@
 
 namespace prm {
 
-// A reduced fraction of any size; FLINT keeps numerators and denominators below 2^62 in place.
+// A reduced fraction of any size; FLINT stores numerators and denominators below 2^62 inline.
 class Fraction {
  public:
-  // Larger numerators or denominators are never computed: callers check with Bits before they
-  // multiply or raise.
+  // Limit on numerators and denominators; callers check with Bits before they multiply or raise.
   static constexpr int64_t kMaxBits = 1 << 16;
 
   Fraction() { fmpq_init(value_); }
@@ -22,7 +21,7 @@ class Fraction {
     fmpq_init(value_);
     fmpq_set_si(value_, whole, 1);
   }
-  // `den` > 0.
+  // Requires `den` > 0.
   Fraction(int64_t num, uint64_t den) {
     fmpq_init(value_);
     fmpq_set_si(value_, num, den);
@@ -45,15 +44,15 @@ class Fraction {
   }
   ~Fraction() { fmpq_clear(value_); }
 
-  // Digits with at most one point, as "12.50"; commas and spaces between digits are skipped. False
-  // for more digits than kMaxBits hold.
+  // Parses digits with at most one point, such as "12.50"; commas and spaces between digits are
+  // skipped. Returns false for more digits than kMaxBits hold.
   bool SetDecimal(std::string_view digits);
 
   bool IsZero() const { return fmpq_is_zero(value_); }
   bool IsOne() const { return fmpq_is_one(value_); }
   bool IsInteger() const { return fmpz_is_one(fmpq_denref(value_)); }
   int Sign() const { return fmpq_sgn(value_); }
-  // Of the larger of numerator and denominator.
+  // The larger bit length of numerator and denominator.
   int64_t Bits() const {
     const auto num = static_cast<int64_t>(fmpz_bits(fmpq_numref(value_)));
     const auto den = static_cast<int64_t>(fmpz_bits(fmpq_denref(value_)));
@@ -61,7 +60,7 @@ class Fraction {
   }
   // Machine words of numerator and denominator, at least one each.
   int64_t Words() const { return WordsOf(fmpq_numref(value_)) + WordsOf(fmpq_denref(value_)); }
-  // Whether it is a whole number from `low` to `high`, which is then *out.
+  // Whether it is a whole number from `low` to `high`; if so, sets *out.
   bool AsInteger(int64_t low, int64_t high, int64_t* out) const;
 
   friend Fraction operator+(const Fraction& a, const Fraction& b) {
@@ -79,7 +78,7 @@ class Fraction {
     fmpq_mul(c.value_, a.value_, b.value_);
     return c;
   }
-  // `b` is not zero.
+  // Requires `b` != 0.
   friend Fraction operator/(const Fraction& a, const Fraction& b) {
     Fraction c;
     fmpq_div(c.value_, a.value_, b.value_);
@@ -90,7 +89,7 @@ class Fraction {
     fmpq_neg(c.value_, value_);
     return c;
   }
-  // `exponent` may be negative for a base that is not zero.
+  // A negative `exponent` requires a nonzero base.
   Fraction Power(int64_t exponent) const {
     Fraction c;
     fmpq_pow_si(c.value_, value_, exponent);
@@ -101,7 +100,7 @@ class Fraction {
     fmpq_abs(c.value_, value_);
     return c;
   }
-  // The largest whole number not above it.
+  // The largest whole number not greater than this.
   Fraction Floor() const {
     Fraction c;
     fmpz_fdiv_q(fmpq_numref(c.value_), fmpq_numref(value_), fmpq_denref(value_));
@@ -116,7 +115,7 @@ class Fraction {
   }
   friend bool operator<=(const Fraction& a, const Fraction& b) { return !(b < a); }
 
-  // "9", "-1/3"; more than 60 digits a side are cut to "1234..(5737 digits)".
+  // "9", "-1/3"; a side of more than 60 digits is cut to "1234..(5737 digits)".
   std::string ToText() const;
 
   const fmpq* get() const { return value_; }

@@ -22,21 +22,21 @@ struct Monomial {
     uint8_t exponent = 0;
     friend auto operator<=>(const Factor&, const Factor&) = default;
   };
-  std::array<Factor, kMaxVariables> factors = {};  // by symbol, then empty ones
+  std::array<Factor, kMaxVariables> factors = {};  // sorted by symbol; unused ones last
 
   int Degree() const;
   bool IsOne() const { return factors[0].symbol == 0; }
-  // 0 where it does not occur.
+  // 0 if the symbol does not occur.
   int ExponentOf(int symbol) const;
   friend auto operator<=>(const Monomial&, const Monomial&) = default;
 };
 
 struct PolynomialTerm {
   Monomial monomial;
-  Fraction coefficient;  // not zero
+  Fraction coefficient;  // nonzero
 };
 
-// What costs more than `work` has left throws WorkBudget::Exceeded.
+// Throws WorkBudget::Exceeded if an operation costs more than `work` has left.
 class Polynomial {
  public:
   static constexpr size_t kMaxTerms = 200;
@@ -46,19 +46,19 @@ class Polynomial {
   explicit Polynomial(Fraction constant);
   static Polynomial Variable(int symbol);
 
-  const std::vector<PolynomialTerm>& terms() const { return terms_; }  // by falling monomial
+  const std::vector<PolynomialTerm>& terms() const { return terms_; }  // leading monomial first
   bool IsZero() const { return terms_.empty(); }
   bool IsConstant() const { return terms_.empty() || (terms_.size() == 1 && IsLastConstant()); }
-  // The term without variables.
+  // The constant term.
   Fraction ConstantTerm() const {
     return IsLastConstant() ? terms_.back().coefficient : Fraction();
   }
   int Degree() const;
-  // The id of its only variable; -1 for none, -2 for more than one.
+  // The id of its only variable; -1 if it has none, -2 if more than one.
   int OnlySymbol() const;
   bool Contains(int symbol) const;
 
-  // Machine words that it takes in memory, about.
+  // Approximate size in memory, in machine words.
   int64_t Words() const;
 
   void AddTerm(const PolynomialTerm& term, WorkBudget* work) {
@@ -68,10 +68,10 @@ class Polynomial {
     return Sum(a, b, Fraction(-1), work);
   }
   Polynomial Scaled(const Fraction& factor, WorkBudget* work) const;
-  // False past the limits on terms, degree, variables or Fraction::kMaxBits.
+  // Returns false past the limits on terms, degree, variables or Fraction::kMaxBits.
   static bool Multiply(const Polynomial& a, const Polynomial& b, Polynomial* product,
                        WorkBudget* work);
-  // With `symbol` replaced by `value`; false past the limits.
+  // Replaces `symbol` by `value`; returns false past the limits.
   bool Substitute(int symbol, const Fraction& value, Polynomial* result, WorkBudget* work) const;
 
   // a + factor * b.
@@ -79,7 +79,7 @@ class Polynomial {
                         WorkBudget* work);
 
   std::string ToText(const SymbolTable& symbols) const;
-  // What ToText costs.
+  // Spends the cost of ToText.
   void SpendOnText(WorkBudget* work) const;
 
  private:

@@ -10,22 +10,22 @@
 
 namespace prm {
 
-// As FLINT has it: whole coefficients over one denominator. What costs more than the budget has
-// left throws WorkBudget::Exceeded.
+// FLINT's form: integer coefficients over one denominator. Throws WorkBudget::Exceeded if an
+// operation costs more than the budget has left.
 class Univariate {
  public:
   explicit Univariate(WorkBudget* work) : work_(work) { fmpq_poly_init(value_); }
-  // Of `polynomial`, whose only variable is `symbol`.
+  // `symbol` is the only variable of `polynomial`.
   Univariate(const Polynomial& polynomial, int symbol, WorkBudget* work);
   ~Univariate() { fmpq_poly_clear(value_); }
   Univariate(const Univariate&) = delete;
   Univariate& operator=(const Univariate&) = delete;
 
-  // Each root once.
+  // Reduces every root to multiplicity one.
   void ReduceToRoots();
-  // Whether *this / divisor leaves no rest.
+  // Whether `divisor` divides this without remainder; if so, sets *quotient.
   bool DivideBy(const Univariate& divisor, Univariate* quotient) const;
-  // Of the greatest common divisor.
+  // Degree of the greatest common divisor.
   int64_t CommonDegree(const Univariate& other) const;
   int64_t degree() const { return fmpq_poly_degree(value_); }
   // Whether its only root is zero.

@@ -1,4 +1,4 @@
-// Which strategies are shown in which domain at which difficulty, and what is missing.
+// Which strategies occur in which domain at which difficulty, and what is missing.
 #pragma once
 
 #include <array>
@@ -18,8 +18,8 @@ inline constexpr int kNumDifficulties = 3;
 inline constexpr std::array<std::string_view, kNumDifficulties> kDifficultyNames = {
     "easy", "medium", "hard"};
 
-// `meta.difficulty` where it is one of kDifficultyNames or, as in levels 1 to 5, a number (up to 2,
-// 3, above), or "Level N"; else by the number of steps: up to 3, up to 7, more.
+// `meta.difficulty` if it is one of kDifficultyNames, a number as in levels 1 to 5 (up to 2, 3,
+// above), or "Level N"; else by the number of steps: up to 3, up to 7, more.
 int DifficultyOf(const Trace& trace);
 
 struct Cell {
@@ -31,20 +31,20 @@ struct Cell {
 // "math / inspect_verify / easy".
 std::string CellText(const Cell& cell);
 
-// How many traces each cell should have.
+// The target number of traces per cell.
 class CoveragePlan {
  public:
   // {"target": 20, "cells": [{"strategy", "domain", "difficulty", "target"}], "does_not_apply":
-  // [{"strategy", "domain", "difficulty", "reason"}]}; a selector may leave out any of the first
-  // three to mean all. Later entries win; what does not apply has no target. Throws
+  // [{"strategy", "domain", "difficulty", "reason"}]}. A selector may omit any of the first three
+  // to mean all. Later entries win; a cell that does not apply has no target. Throws
   // Error(kInvalidArgument) naming `where` and the field.
   static CoveragePlan Parse(std::string_view json, std::string_view where);
   static CoveragePlan Read(const std::filesystem::path& path);
   explicit CoveragePlan(int64_t target = 20) : target_(target) {}
 
-  // Of a cell that applies.
+  // `cell` must apply.
   int64_t TargetOf(const Cell& cell) const;
-  // Why the cell can have no trace; nullopt: it applies.
+  // Why the cell cannot have traces; nullopt: it applies.
   std::optional<std::string> WhyNot(const Cell& cell) const;
 
  private:
@@ -66,15 +66,15 @@ struct CellState {
   int64_t count = 0;
   int64_t target = 0;
   int64_t deficit = 0;                 // max(0, target - count)
-  std::optional<std::string> why_not;  // it does not apply; target and deficit are 0
+  std::optional<std::string> why_not;  // if it does not apply; target and deficit are 0
 };
 
 // Counts traces by cell. Used by one thread at a time.
 class Coverage {
  public:
   void Add(const Cell& cell) { ++counts_[cell]; }
-  // Every cell of the domains seen: closed list of strategies but "other" x difficulties, and those
-  // of "other" that have traces; by domain, strategy as listed, difficulty.
+  // Every cell of the domains seen: the closed list of strategies without "other" x difficulties,
+  // plus the cells of "other" that have traces. Ordered by domain, strategy as listed, difficulty.
   std::vector<CellState> States(const CoveragePlan& plan) const;
 
  private:

@@ -1,4 +1,4 @@
-// Annotation guidelines by domain: what one step may hold before a lint warns.
+// Annotation guidelines by domain: what one step may contain before a lint warns.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace prm {
 
-// What a step of a domain is to hold one of.
+// The unit of which a step should contain only one.
 enum class StepUnit : uint8_t {
   kTransformation,  // one chain of relations
   kEvidence,        // one quoted passage
@@ -30,25 +30,25 @@ struct Guideline {
   int max_words = 60;
   int max_sentences = 2;
   int max_jump = 2;             // elementary operations from the context to a new equation
-  bool quantities = false;      // lint numbers that come from nowhere
-  double max_similarity = 0.9;  // to an earlier step; above 1: repeats are in the domain's nature
+  bool quantities = false;      // lint numbers without a source
+  double max_similarity = 0.9;  // to an earlier step; above 1: repeats are normal here
 };
 
-// The guidelines that a project uses. Immutable; any thread.
+// The guidelines of a project. Immutable; safe from any thread.
 class Guidelines {
  public:
-  // The ones shipped with the program, in the format of Parse.
+  // The guidelines shipped with the program, in the format of Parse.
   static const Guidelines& Default();
 
   // {"guidelines": [{"name", "domains": [..], "rule", "unit", "max_units", "max_words",
-  // "max_sentences", "max_jump", "quantities", "max_similarity"}]}; all but name and domains may be
-  // left out. A guideline with the domain "*" is that of domains no other names; without one, the
-  // shipped one is. Throws Error(kInvalidArgument) naming `where` and the field for text that is
-  // not so, unknown fields, values out of range and a domain that comes twice.
+  // "max_sentences", "max_jump", "quantities", "max_similarity"}]}; only name and domains are
+  // required. A guideline with the domain "*" covers domains that no other names; without one, the
+  // shipped one does. Throws Error(kInvalidArgument) naming `where` and the field for malformed
+  // text, unknown fields, values out of range and a repeated domain.
   static Guidelines Parse(std::string_view json, std::string_view where);
   static Guidelines Read(const std::filesystem::path& path);
 
-  // That of the longest of its domains that `domain` is or begins with before a "-".
+  // The guideline with the longest domain that equals `domain` or precedes a "-" in it.
   const Guideline& Of(std::string_view domain) const;
   const std::vector<Guideline>& all() const { return all_; }
 

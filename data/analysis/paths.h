@@ -11,7 +11,7 @@
 
 namespace prm {
 
-// One byte an operation, in order of the steps; steps without one are left out.
+// One byte per operation, in step order; steps without an operation are left out.
 using Path = std::string;
 Path PathOf(std::span<const StepOperations> steps);
 // "SUB DIV CONCLUDE".
@@ -19,20 +19,20 @@ std::string PathText(const Path& path);
 
 inline constexpr double kSamePath = 0.35;
 
-// Levenshtein distance over the longer length, in [0, 1]; 0 for two empty paths. Beyond
-// kMaxPathOperations only equal paths are known to be near: others are at 1.
+// Levenshtein distance divided by the longer length, in [0, 1]; 0 for two empty paths. Beyond
+// kMaxPathOperations, paths that differ get distance 1.
 double PathDistance(const Path& a, const Path& b);
 inline constexpr size_t kMaxPathOperations = 1000;
 
-// The cluster of each item, numbered by first appearance: complete linkage, cut where a merge would
-// put two items further apart than `threshold`. `distances` is the row-major matrix [n, n].
-// O(n^2). Source: Murtagh 1983, "A survey of recent advances in hierarchical clustering
-// algorithms" (nearest-neighbour chains).
+// The cluster of each item, numbered by first appearance. Complete linkage, cut where a merge would
+// put two items further apart than `threshold`. `distances` is the row-major matrix [n, n]. O(n^2).
+// Source: Murtagh 1983, "A survey of recent advances in hierarchical clustering algorithms"
+// (nearest-neighbour chains).
 std::vector<int> CompleteLinkClusters(std::span<const double> distances, size_t n,
                                       double threshold);
 
-// The cluster of each path at kSamePath. More than kMaxDistinctPaths distinct ones are refused with
-// Error(kResourceExhausted).
+// The cluster of each path at threshold kSamePath. Throws Error(kResourceExhausted) for more than
+// kMaxDistinctPaths distinct paths.
 std::vector<int> PathClusters(std::span<const Path> paths);
 inline constexpr size_t kMaxDistinctPaths = 4000;
 

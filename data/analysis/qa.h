@@ -1,4 +1,4 @@
-// Two-level quality assurance: the answer, then every step, combined into what becomes of a trace.
+// Two-level quality assurance: the answer, then every step, combined into a status of the trace.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,15 @@ std::string_view AnswerVerdictName(AnswerVerdict verdict);
 
 struct AnswerCheck {
   AnswerVerdict verdict = AnswerVerdict::kUnknown;
-  // What was compared with the reference answer; nullopt: nothing was, or the trace only states
-  // `final_correct`.
+  // The answer compared with the reference; nullopt if none was compared, as when the trace only
+  // states `final_correct`.
   std::optional<FoundAnswer> found;
-  // `final_correct` says one thing and the comparison another: the verdict is `final_correct`, and
-  // a person has to look.
+  // `final_correct` contradicts the comparison: the verdict is `final_correct`, and a person must
+  // decide.
   bool disputed = false;
 };
-// `final_correct` where it is stated; else the trace's answer, or the one that its last step ends
-// with, against the reference answer (AnswersMatch); else unknown.
+// Uses `final_correct` if it is stated. Otherwise compares the trace's answer, or the one its last
+// step ends with, with the reference answer (AnswersMatch). Otherwise unknown.
 AnswerCheck CheckAnswer(const Trace& trace);
 
 // Level 2.
@@ -36,11 +36,11 @@ enum class StepsVerdict : uint8_t {
   kAllValid,
   kSomeIncomplete,
   kSomeIncorrect,  // also an error of unknown kind
-  kUnlabelled,     // no error known, and not every step is known to be valid
+  kUnlabelled,     // no error known, and not every step known to be valid
 };
 inline constexpr int kNumStepsVerdicts = 4;
 std::string_view StepsVerdictName(StepsVerdict verdict);
-// From labels and the stated first error. Steps behind an error need no label.
+// From labels and the stated first error. Steps after an error need no label.
 StepsVerdict JudgeSteps(const Trace& trace);
 
 enum class QaStatus : uint8_t {
@@ -51,32 +51,33 @@ enum class QaStatus : uint8_t {
   kFailRightAnswerWrongProcess,  // reward-model negative, never in the positive set
   kFailWrongProcess,
   kFailAnswerUnknown,
-  kUnlabelled,  // level 2 has not been done
+  kUnlabelled,  // level 2 not done
 };
 inline constexpr int kNumQaStatuses = 8;
 // "pass", "conflict", "hold", "rework", "fail_right_answer_wrong_process", ...
 std::string_view QaStatusName(QaStatus status);
-// Who has the next word: "none", "adjudicator", "reviewer", "annotator".
+// Who acts next: "none", "adjudicator", "reviewer", "annotator".
 std::string_view QaRoute(QaStatus status);
 
-// The table: a right answer reached through an invalid step fails; a valid chain cannot end wrong.
+// The decision table: a right answer reached through an invalid step fails; a valid chain cannot
+// end in a wrong answer.
 QaStatus Combine(AnswerVerdict answer, StepsVerdict steps);
 
-// Where people and the symbolic checker contradict each other: for review, never a label.
+// Contradictions between people and the symbolic checker: for review, never a label.
 enum class SymbolicConflict : uint8_t {
-  kCorrectButRefuted,       // labelled correct, and arithmetic or an identity in it is false
-  kCorrectButContradicts,   // labelled correct, and it contradicts the equations before it: a hint
-  kMiscalculationNotFound,  // called a calculation error, and all relations hold
+  kCorrectButRefuted,       // labelled correct, but arithmetic or an identity in it is false
+  kCorrectButContradicts,   // labelled correct, but it contradicts earlier equations: a hint
+  kMiscalculationNotFound,  // called a calculation error, but all relations hold
 };
 inline constexpr int kNumSymbolicConflicts = 3;
 std::string_view SymbolicConflictName(SymbolicConflict conflict);
-// Whether a conflict has another explanation more often than not (a letter used again, a value put
-// in): shown to who looks for it, counted among no findings, routed to nobody.
+// Whether a conflict more often has another explanation (a letter reused, a value substituted).
+// Hints are shown on request, not counted as findings, and routed to nobody.
 constexpr bool IsHint(SymbolicConflict conflict) {
   return conflict == SymbolicConflict::kCorrectButContradicts;
 }
 
-// `error_is_calculation`: the source says that the trace's error is one of calculation.
+// `error_is_calculation`: the source reports that the trace's error is one of calculation.
 std::optional<SymbolicConflict> FindConflict(const Step& step, bool error_is_calculation,
                                              const StepCheck& check);
 

@@ -15,12 +15,12 @@
 namespace prm {
 
 enum class Lint : uint8_t {
-  kManyUnits,  // more than the guideline's one transformation, source, ..
+  kManyUnits,  // more of the guideline's units than allowed
   kManySentences,
   kManyWords,
   kSkippedStep,          // an equation more than one elementary operation from the context
-  kUnsupportedQuantity,  // a number from nowhere
-  kRepeatedStep,         // at least .9 alike to an earlier step, but for filler words
+  kUnsupportedQuantity,  // a number without a source
+  kRepeatedStep,         // at least .9 similar to an earlier step, apart from filler words
 };
 inline constexpr int kNumLints = 6;
 std::string_view LintName(Lint lint);
@@ -31,34 +31,36 @@ struct LintFinding {
   std::string evidence;  // for people
 };
 
-// Sentences of `text`: runs that end in . ! or ? before white space or the end, and hold a letter;
-// a full stop of an abbreviation, initial or list mark ends none; "Right." is none.
+// Sentences of `text`: runs that contain a letter and end in . ! or ? before white space or the
+// end. The full stop of an abbreviation, initial or list mark ends no sentence; "Right." is not
+// counted.
 int CountSentences(std::string_view text);
 
-// Words between white space that hold a letter or a digit; a formula between delimiters is one.
+// Words separated by white space that contain a letter or digit; a formula between delimiters
+// counts as one.
 int CountWords(std::string_view text);
 
-// Both sides of relations as parsed, in one order.
+// Both sides of relations as parsed, in a canonical order.
 using WrittenRelations = std::unordered_set<std::string>;
 
-// How many of the guideline's units `step` holds. A relation of `written`, where those of the step
-// are added, is no transformation.
+// The number of the guideline's units in `step`. A relation already in `written` is not counted as
+// a transformation; those of the step are added to it.
 int CountUnits(StepUnit unit, std::string_view step, const StepCheck& check,
                WrittenRelations* written);
 
-// 1 - Levenshtein distance over the longer length, of words; 0 where more than filler words ("so",
-// "now", "the") differ, for one other word or number makes another statement.
+// 1 - word Levenshtein distance / the longer length; 0 if words other than fillers ("so", "now",
+// "the") differ, since one other word or number makes another statement.
 double StepSimilarity(std::string_view normal_a, std::string_view normal_b);
 
-// Lints the steps of one trace in order. Time for a step is bounded whatever came before: it is
-// compared with at most kMaxCompared earlier ones of the same content. Used by one thread at a
+// Lints the steps of one trace in order. Time per step is bounded however many came before: a step
+// is compared with at most kMaxCompared earlier ones of the same content. Used by one thread at a
 // time.
 class StepLinter {
  public:
-  // `guideline` outlives the linter.
+  // `guideline` must outlive the linter.
   StepLinter(std::string_view problem, const Guideline& guideline);
 
-  // Of the next step, with its symbolic check.
+  // The findings of the next step; `check` is its symbolic check.
   std::vector<LintFinding> Next(std::string_view step, const StepCheck& check);
 
   static constexpr size_t kMaxCompared = 64;
@@ -72,7 +74,7 @@ class StepLinter {
   KnownQuantities known_;
   WrittenRelations written_;
   uint32_t index_ = 0;
-  // By the hash of a step's words but fillers: the steps with these, as normal text.
+  // Earlier steps as normal text, by the hash of their words without fillers.
   struct Earlier {
     uint32_t step;
     std::string normal;

@@ -1,4 +1,4 @@
-// Which way a solution goes: the closed lists of strategies by domain and a suggestion for the tag.
+// How a solution proceeds: the closed lists of strategies by domain, and a suggested tag.
 #pragma once
 
 #include <span>
@@ -13,19 +13,19 @@ namespace prm {
 
 inline constexpr std::string_view kOtherStrategy = "other";
 
-// The strategies that a trace of `domain` may be tagged with, "other" last. Domains without a list
-// of their own have {forward, backward_chaining, other}.
+// The strategies with which a trace of `domain` may be tagged, "other" last. Domains without their
+// own list have {forward, backward_chaining, other}.
 std::span<const std::string_view> StrategiesOf(std::string_view domain);
 
 bool IsStrategyOf(std::string_view strategy, std::string_view domain);
 
 struct StrategySuggestion {
   std::string_view strategy;  // one of StrategiesOf
-  std::string cue;            // the words or the check it rests on; empty: nothing spoke against it
+  std::string cue;            // the words or check it rests on; empty: the default
 };
 
-// Rules over the words of the steps and what the symbolic checker found in them, the more telling
-// first. A suggestion for the annotator, who chooses.
+// Applies rules to the words of the steps and the symbolic checker's findings, most telling first.
+// Only a suggestion: the annotator chooses.
 StrategySuggestion SuggestStrategy(const Trace& trace, std::span<const StepCheck> checks);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// Everything that quality assurance, lints and diversity say of one trace.
+// All that quality assurance, lints and diversity report about one trace.
 #pragma once
 
 #include <array>
@@ -32,16 +32,16 @@ struct TraceAnalysis {
   std::vector<LintFinding> lints;
   std::vector<ConflictFinding> conflicts;
   std::vector<Verdict> verdict_of_step;
-  std::array<int64_t, kNumReasons> reasons = {};  // of steps, by Reason
-  int64_t hard_refutations = 0;                   // of steps
+  std::array<int64_t, kNumReasons> reasons = {};  // steps by Reason
+  int64_t hard_refutations = 0;                   // number of steps
   Path path;
   StrategySuggestion suggestion;
-  Cell cell;                      // the tagged strategy, "other" for a tag outside the list, or the
-                                  // suggested one where there is no tag
-  bool unknown_strategy = false;  // a tag outside the domain's list
+  Cell cell;  // the tagged strategy ("other" if the tag is not in the list), or the suggested one
+              // without a tag
+  bool unknown_strategy = false;  // the tag is not in the domain's list
 };
 
-// Pure; any thread. Runs the symbolic checker over the steps.
+// Pure; safe from any thread. Runs the symbolic checker on the steps.
 TraceAnalysis AnalyzeTrace(const Trace& trace, const Guidelines& guidelines);
 
 }  // namespace prm

@@ -6,15 +6,15 @@
 
 namespace prm {
 
-// Replaces marks of LaTeX and Markdown that do not change what an answer is; runs of white space
-// become one space, none at the ends.
+// Replaces LaTeX and Markdown marks that do not change an answer; collapses runs of white space
+// into one space and trims the ends.
 std::string StripMarks(std::string_view text);
 
-// What may follow a number without changing what it is: nothing, a percent sign, words of a unit.
-// Words that make another number of it ("million", "or", "pm", "x") are none.
+// Whether `text` may follow a number without changing it: empty, a percent sign, or words of a
+// unit. Returns false for words that make another number ("million", "or", "pm", "x").
 bool IsUnit(std::string_view text);
 
-// All rules once; a removed mark may uncover another.
+// Applies all rules once; removing one mark may uncover another.
 std::string NormalizeOnce(std::string_view text);
 
 }  // namespace prm

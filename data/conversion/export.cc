@@ -100,12 +100,12 @@ class Exporter {
 
 void CheckPolicy(const Format& format, const LabelPolicy& policy) {
   if (format.new_writer == nullptr) {
-    throw UsageError(StrCat("the format ", format.name, " can be read, but not written"));
+    throw OptionError(StrCat("the format ", format.name, " can be read, but not written"));
   }
   CheckFates(policy);
   const auto check = [&](bool keeps, LabelFate fate, std::string_view label) {
     if (keeps || fate != LabelFate::kOwn) return;
-    throw UsageError(StrCat("the format ", format.name, " has no class of its own for ", label,
+    throw OptionError(StrCat("the format ", format.name, " has no class of its own for ", label,
                             " steps: choose another policy"));
   };
   check(format.keeps_redundant, policy.redundant, "redundant");

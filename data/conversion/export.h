@@ -16,19 +16,19 @@ namespace prm {
 struct ExportOptions {
   LabelPolicy policy;  // Format::write_policy unless asked otherwise; see CheckPolicy
   WriteOptions write;
-  bool strict = false;  // the first refusal is thrown
-  // Called for each refusal and now and then; may be empty.
+  bool strict = false;  // throw the first refusal
+  // Called for each refusal and periodically; may be empty.
   std::function<void(const Refusal&)> on_refusal;
   std::function<void(const ConversionReport&)> on_progress;
 };
 
-// Throws UsageError where `format` cannot be written or has no class for a label that the policy
+// Throws OptionError if `format` cannot be written or has no class for a label that the policy
 // keeps.
 void CheckPolicy(const Format& format, const LabelPolicy& policy);
 
-// Reads the native files in turn and hands each row to `write`, without newline. A trace that
-// cannot be read or carried is refused with its place and reason; parts that the format has no
-// place for are counted in the report. Throws Error for a file that cannot be read, and what
+// Reads the native files in order and passes each row to `write`, without newline. A trace that
+// cannot be read or represented is refused with its place and reason; parts that the format cannot
+// carry are counted in the report. Throws Error for a file that cannot be read, and whatever
 // `write` throws.
 ConversionReport ExportTraces(const std::vector<std::filesystem::path>& in, const Format& format,
                               const ExportOptions& options,
@@ -39,10 +39,10 @@ struct Split {
   std::filesystem::path file;
 };
 
-// Makes the folder, whole or not at all, with data/<split>.jsonl, report.json and README.md: a data
-// card with the columns' types, counts of rows and labels, the policy and the SHA-256 of each file.
-// Throws Error(kAlreadyExists) for a folder that holds anything. Returns one report a split.
-// Source: Hugging Face Hub, "Dataset Cards" and "Manual Configuration".
+// Creates the folder, completely or not at all: data/<split>.jsonl, report.json and README.md, a
+// data card with the columns' types, counts of rows and labels, the policy and each file's SHA-256.
+// Throws Error(kAlreadyExists) if the folder is not empty. Returns one report per split. Source:
+// Hugging Face Hub, "Dataset Cards" and "Manual Configuration".
 std::vector<ConversionReport> ExportHuggingFaceFolder(const std::vector<Split>& splits,
                                                       const std::filesystem::path& folder,
                                                       const ExportOptions& options);

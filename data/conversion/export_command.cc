@@ -71,7 +71,7 @@ std::vector<ConversionReport> Run(const ExportFlags& flags, const Format& format
 }
 
 void Export(ExportFlags flags) {
-  if (FindInvalidUtf8(flags.options.write.joint)) throw UsageError("--joint is not UTF-8");
+  if (FindInvalidUtf8(flags.options.write.joint)) throw OptionError("--joint is not UTF-8");
   const Format& format = FormatNamed(flags.to);
   LabelPolicy& policy = flags.options.policy;
   policy = format.write_policy;

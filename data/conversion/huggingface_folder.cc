@@ -23,7 +23,7 @@ struct WrittenSplit {
 };
 
 void CheckSplits(const std::vector<Split>& splits) {
-  if (splits.empty()) throw UsageError("a Hugging Face folder needs at least one split");
+  if (splits.empty()) throw OptionError("a Hugging Face folder needs at least one split");
   for (size_t i = 0; i < splits.size(); ++i) {
     const std::string& name = splits[i].name;
     const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -31,12 +31,12 @@ void CheckSplits(const std::vector<Split>& splits) {
     });
     // "all" means all splits to `datasets`.
     if (!plain || name == "all") {
-      throw UsageError(StrCat("a split's name has letters, digits and _ and is not all, got \"",
+      throw OptionError(StrCat("a split's name has letters, digits and _ and is not all, got \"",
                               name, "\"; name it as SPLIT=FILE"));
     }
     for (size_t j = 0; j < i; ++j) {
       if (splits[j].name != name) continue;
-      throw UsageError(StrCat("two splits are named ", name, "; name them as SPLIT=FILE"));
+      throw OptionError(StrCat("two splits are named ", name, "; name them as SPLIT=FILE"));
     }
   }
 }

@@ -1,4 +1,4 @@
-// Which ids came before, in a few bytes an id.
+// Set of ids seen before, in a few bytes per id.
 #pragma once
 
 #include <array>
@@ -11,12 +11,12 @@
 
 namespace prm {
 
-// Remembers 104 bits of each text's SHA-256, 8 of them by the table that it is in: at most 16 bytes
-// an id, in tables that are 77 to 90 % full. Two of 10^9 different ids are taken for equal with a
-// chance of 3 * 10^-14. Used by one thread at a time.
+// Stores 104 bits of each id's SHA-256, 8 of them as the number of its table: at most 16 bytes per
+// id, in tables 77 to 90 % full. Two of 10^9 different ids collide with probability 3 * 10^-14.
+// Used by one thread at a time.
 class IdSet {
  public:
-  // False if `id` came before.
+  // Returns false if `id` was inserted before.
   bool Insert(std::string_view id);
   bool Contains(std::string_view id);
   size_t size() const { return size_; }
@@ -24,10 +24,10 @@ class IdSet {
 
  private:
   struct Slot {
-    std::array<uint32_t, 3> digest = {};  // zeros where free
+    std::array<uint32_t, 3> digest = {};  // zeros if free
     friend bool operator==(const Slot&, const Slot&) = default;
   };
-  // Many small tables instead of one, so that growing copies a small part at a time.
+  // Many small tables instead of one, so that growing copies only a small part at a time.
   struct Table {
     std::vector<Slot> slots;
     size_t used = 0;

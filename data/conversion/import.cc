@@ -86,7 +86,7 @@ class Importer {
  private:
   void Use(const Format& format) {
     if (format.read == nullptr) {
-      throw UsageError(StrCat("the format ", format.name, " can be written, but not read"));
+      throw OptionError(StrCat("the format ", format.name, " can be written, but not read"));
     }
     format_ = &format;
     report_.format = format.name;

@@ -41,7 +41,7 @@ std::string RefusalLine(const Refusal& refusal) {
 
 void Import(ImportFlags flags) {
   CheckOutputs({flags.in}, {flags.out, flags.json, flags.refused});
-  if (FindInvalidUtf8(flags.options.read.source)) throw UsageError("--source is not UTF-8");
+  if (FindInvalidUtf8(flags.options.read.source)) throw OptionError("--source is not UTF-8");
   ProgressLine progress;
   // Opened first: what cannot be written is known before hours of work.
   std::optional<OutputFile> json, refused;

@@ -1,4 +1,4 @@
-// What an import or export did: rows in, traces and rows out, what was refused and why.
+// Result of an import or export: rows in, traces and rows out, what was refused and why.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct ConversionReport {
   static constexpr size_t kMaxListed = 100;
 
   std::string format;
-  bool detected = false;  // the format was taken from the rows
+  bool detected = false;  // the format was detected from the rows
   LabelPolicy policy;
   int64_t rows_in = 0;
   int64_t rows_out = 0;
@@ -30,12 +30,12 @@ struct ConversionReport {
   int64_t steps = 0;
   int64_t refused = 0;
   std::vector<Refusal> refusals;  // the first kMaxListed
-  // By label of the four, after the policy; "none" for steps without one, "soft" for soft values.
+  // Steps by label after the policy; "none" for steps without a label, "soft" for soft values.
   std::map<std::string, int64_t> labels;
   PolicyEffect changed;
-  // Traces with a part that the format cannot carry, by part.
+  // Traces that have a part which the format cannot carry, by part.
   std::map<std::string, int64_t> not_carried;
-  // Traces or rows that were cut, shared or not selected, by reason.
+  // Traces or rows that were cut, merged or not selected, by reason.
   std::map<std::string, int64_t> left_out;
   std::vector<std::string> notes;
 
@@ -43,7 +43,7 @@ struct ConversionReport {
   void Refuse(const Refusal& refusal);
 };
 
-// For people, several lines; and as one JSON object without newline.
+// For people, several lines; as JSON, one object without newline.
 std::string ReportToText(const ConversionReport& report);
 std::string ReportToJson(const ConversionReport& report);
 

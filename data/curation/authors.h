@@ -1,4 +1,4 @@
-// Whether some authors write traces of another length than the rest of their domain.
+// Whether an author's traces differ in length from the rest of their domain.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace prm {
 
-// `meta.author`, `meta.generator`, `meta.sampled_model` or `meta.labeler`, the first that is a
+// The first of `meta.author`, `meta.generator`, `meta.sampled_model` and `meta.labeler` that is a
 // string; else the source, else "unknown".
 std::string AuthorOf(const Trace& trace);
 
@@ -21,21 +21,21 @@ struct AuthorLength {
   int64_t traces = 0;
   double median_steps = 0;
   double domain_median = 0;
-  // (author's median - domain's median) / (1.4826 MAD of the domain's traces); nullopt where the
-  // MAD is 0 or the domain has one author: nothing to compare with.
-  // Source: Iglewicz & Hoaglin 1993, "How to detect and handle outliers", section 3.
+  // (author's median - domain's median) / (1.4826 MAD of the domain's traces); nullopt if the MAD
+  // is 0 or the domain has only one author. Source: Iglewicz & Hoaglin 1993, "How to detect and
+  // handle outliers", section 3.
   std::optional<double> robust_z;
 };
 
-// Counts of steps per trace. Memory grows with distinct lengths, not with traces. Used by one
-// thread at a time.
+// Step counts per trace. Memory grows with distinct lengths, not with traces. Used by one thread at
+// a time.
 class AuthorLengths {
  public:
   static constexpr double kOutlier = 3;
-  static constexpr int64_t kMinTraces = 5;  // of an author, to be judged
+  static constexpr int64_t kMinTraces = 5;  // minimum per author for a judgement
 
   void Add(const std::string& domain, const std::string& author, int64_t steps);
-  // By domain, then author; authors of fewer than kMinTraces are left out.
+  // Ordered by domain, then author; authors with fewer than kMinTraces are left out.
   std::vector<AuthorLength> Report() const;
 
  private:

@@ -1,4 +1,4 @@
-// One report on a file of traces: everything that speaks for or against training on it.
+// One report on a trace file: everything for or against training on it.
 #pragma once
 
 #include <array>
@@ -25,14 +25,14 @@ namespace prm {
 struct CheckOptions {
   std::filesystem::path in;
   std::vector<std::filesystem::path> against;  // evaluation files
-  std::filesystem::path guidelines;            // empty: those shipped
-  std::filesystem::path plan;                  // of coverage; empty: 20 a cell
+  std::filesystem::path guidelines;            // empty: the shipped ones
+  std::filesystem::path plan;                  // of coverage; empty: 20 per cell
   size_t examples = 20;                        // of each kind of finding
   uint64_t seed = 1;                           // of the samples
   int threads = 0;  // 0: all cores
 };
 
-// Of one set of traces.
+// Diversity of one set of traces.
 struct DiversityReport {
   int64_t traces = 0;
   std::optional<double> vendi;      // of operation paths; nullopt: no path
@@ -95,13 +95,13 @@ struct CheckReport {
   std::vector<CellState> coverage;            // of passed traces
 };
 
-// Reads `options.in` once. Lines that are no traces are counted and go on. Memory: about 1 kB and
-// the problem's text for a trace, whatever its length. Throws Error for files that cannot be read
-// and evaluation files that are none.
+// Reads `options.in` once. Lines that are not valid traces are counted and skipped. Memory: about 1
+// kB per trace plus the problem's text, whatever the trace's length. Throws Error for files that
+// cannot be read and for malformed evaluation files.
 CheckReport CheckTraces(const CheckOptions& options);
 
-// The report as one page of text, as JSON (keys as in docs/checking_data.md), and as one HTML page
-// with pictures.
+// The report as one page of text, as JSON (keys: docs/checking_data.md), and as one HTML page with
+// pictures.
 std::string CheckText(const CheckReport& report);
 std::string CheckJson(const CheckReport& report);
 std::string CheckHtml(const CheckReport& report);

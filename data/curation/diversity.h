@@ -1,4 +1,4 @@
-// How different the texts and paths of a set are, in single numbers.
+// Diversity of a set's texts and paths as single numbers.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,10 @@
 namespace prm {
 
 // Vendi score of paths, the effective number of different ones: exp of the entropy of the
-// eigenvalues of K / n, where K [n, n] is the cosine of their counts of single operations and pairs
-// of neighbours. It is computed in the space of these counts: memory does not grow with the number
-// of paths. Eigenvalues that rounding makes negative count as 0. Paths without operations are left
-// out. Used by one thread at a time.
-// Source: Friedman & Dieng 2023, "The Vendi score", definition 3.1.
+// eigenvalues of K / n. K [n, n] is the cosine of the paths' counts of single operations and of
+// adjacent pairs. Computed in the space of these counts, so memory does not grow with the number of
+// paths. Eigenvalues made negative by rounding count as 0. Paths without operations are left out.
+// Used by one thread at a time. Source: Friedman & Dieng 2023, "The Vendi score", definition 3.1.
 class PathVendi {
  public:
   PathVendi();
@@ -29,18 +28,18 @@ class PathVendi {
   std::vector<double> moments_;  // [features, features], lower triangle
 };
 
-// Mean over texts of BLEU-4 against all others as references: 0 where nothing is shared, 1 where
-// all are alike. No smoothing: a text without a shared 4-gram, or of fewer than 4 words, counts 0.
-// Texts are normal text. nullopt for fewer than two.
-// Source: Zhu et al. 2018, "Texygen", section 3.2 (self-BLEU); Papineni et al. 2002, section 2.
+// Mean over texts of BLEU-4 with all other texts as references: 0 if nothing is shared, 1 if all
+// are equal. No smoothing: a text without a shared 4-gram, or with fewer than 4 words, counts 0.
+// Texts are normal text. nullopt for fewer than two. Source: Zhu et al. 2018, "Texygen", section
+// 3.2 (self-BLEU); Papineni et al. 2002, section 2.
 std::optional<double> SelfBleu(std::span<const std::string> texts);
 
-// Distinct pairs of neighbouring words over all pairs; nullopt without any.
-// Source: Li et al. 2016, "A diversity-promoting objective function", section 5.3.
+// Distinct pairs of adjacent words over all pairs; nullopt without pairs. Source: Li et al. 2016,
+// "A diversity-promoting objective function", section 5.3.
 std::optional<double> Distinct2(std::span<const std::string> texts);
 
-// Entropy of the counts over ln(q), in [0, 1], q the number of declared classes (counts.size()).
-// nullopt where all are 0 or q < 2.
+// Entropy of the counts over ln(q), in [0, 1]; q is the number of declared classes (counts.size()).
+// nullopt if all counts are 0 or q < 2.
 std::optional<double> NormalizedEntropy(std::span<const int64_t> counts);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// Counts findings of one kind and keeps a fair sample of them.
+// Counts findings of one kind and keeps a uniform sample of them.
 #pragma once
 
 #include <algorithm>
@@ -18,14 +18,14 @@ struct Finding {
   std::string text;      // where: the step or problem, clipped
 };
 
-// Every finding is in the sample with equal chance, whatever the number; equal seeds and orders
-// give equal samples. Used by one thread at a time.
-// Source: sampling by the least random keys, Efraimidis & Spirakis 2006, section 2 (equal weights).
+// Every finding is equally likely to be in the sample, whatever their number. Equal seeds and
+// orders give equal samples. Used by one thread at a time. Source: sampling by the least random
+// keys, Efraimidis & Spirakis 2006, section 2 (equal weights).
 class FindingSample {
  public:
   explicit FindingSample(size_t size = 20, uint64_t seed = 1) : size_(size), seed_(seed) {}
 
-  // `make()` is called only for findings that enter the sample.
+  // Calls `make()` only for findings that enter the sample.
   template <class Make>
   void Add(Make make) {
     const uint64_t key = Scramble(seed_ ^ Scramble(uint64_t(count_++)));

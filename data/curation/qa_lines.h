@@ -1,4 +1,4 @@
-// The verdict of two-level QA on every trace of a file, one JSON line each.
+// The two-level QA verdict on every trace of a file, one JSON line each.
 #pragma once
 
 #include <array>
@@ -14,23 +14,23 @@ namespace prm {
 struct QaOptions {
   std::filesystem::path in;
   std::filesystem::path out = "-";
-  std::filesystem::path guidelines;  // empty: those shipped
-  int threads = 0;  // 0: all cores
+  std::filesystem::path guidelines;  // empty: the shipped ones
+  int threads = 0;                   // 0: all cores
 };
 
 struct QaResult {
   std::array<int64_t, kNumQaStatuses> statuses = {};  // traces
-  int64_t with_findings = 0;                          // traces; hints are none
+  int64_t with_findings = 0;                          // traces; hints do not count
 };
 
 // {"id", "status", "route", "answer": {"verdict", "found", "how", "disputed"}, "steps", "strategy":
 // {"tag", "suggested", "cue"}, "path", "findings": [{"step", "kind", "route", "evidence"}]} without
-// newline. A finding's route is "warn" for lints, "review" for symbolic conflicts, "hint" for
-// those that IsHint, which make no trace one with findings.
+// newline. A finding's route is "warn" for lints, "review" for symbolic conflicts and "hint" for
+// those that IsHint, which do not count towards with_findings.
 std::string QaLine(const Trace& trace, const TraceAnalysis& analysis);
 
-// Writes one line a trace, in order. Throws Error for the first line that is no trace; nothing is
-// written then.
+// Writes one line per trace, in order. Throws Error for the first invalid trace; nothing is written
+// then.
 QaResult WriteQaLines(const QaOptions& options);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// What a trace format is: how its rows are told, read and written.
+// The definition of a trace format: how its rows are recognised, read and written.
 #pragma once
 
 #include <cstdint>
@@ -19,53 +19,53 @@ namespace prm {
 
 // --- in -----------------------------------------------------------------------------------------
 
-// How plain text is cut into steps.
+// How plain text is split into steps.
 enum class SplitRule { kNumbered, kLines, kParagraphs, kSentences };
-// What becomes of GSM8K's calculator marks <<16-3=13>>.
+// How GSM8K's calculator marks <<16-3=13>> are treated.
 enum class CalculatorMarks { kMeta, kStrip, kKeep };
 
 struct ReadOptions {
-  // The `source` of traces whose rows name none, and the head of ids of rows that have none;
-  // empty: the format's name.
+  // Used as `source` if a row names none, and as the prefix of generated ids; empty: the format's
+  // name.
   std::string source;
-  // Reference solutions that stand beside the judged one become traces of their own, taken as
-  // correct; else they are kept under meta only.
+  // Reference solutions beside the judged one become traces of their own, taken as correct;
+  // otherwise they are kept only under meta.
   bool references = false;
-  // PRM800K's rated alternatives become traces of their own beside being kept under meta.
+  // PRM800K's rated alternatives become traces of their own as well as staying under meta.
   bool alternatives = false;
   SplitRule split = SplitRule::kNumbered;
   CalculatorMarks calculator_marks = CalculatorMarks::kMeta;
-  // Where the first step begins in formats that join it to the problem.
+  // Marks the first step in formats that join it to the problem.
   std::string first_step_mark = "Step 1:";
 };
 
-// One row of a file: what is kept or refused as a whole.
+// One row of a file: the unit that is kept or refused.
 struct Row {
   std::string_view where;          // "data.jsonl:17"
   int64_t number = 0;              // from 0, refused rows included
-  std::vector<JsonField> objects;  // one; the instances of one response in ROSCOE; none in text
+  std::vector<JsonField> objects;  // one; in ROSCOE, the instances of one response; in text, none
   std::string_view text;           // plain text only
 };
 
 struct RowTraces {
   std::vector<Trace> traces;
-  // Only with ReadOptions::references. Rows may share one; it is kept once.
+  // Only with ReadOptions::references. A reference shared by several rows is kept once.
   std::vector<Trace> references;
 };
 
 // --- out ----------------------------------------------------------------------------------------
 
 struct WriteOptions {
-  // Between the steps of one text, and between problem and steps.
+  // Separator between steps of one text, and between problem and steps.
   std::string joint = "\n\n";
-  // Steps without a label: written as null, or as the format's own tag, where true; else those at
-  // the end are cut, which changes no loss, and a trace with one further in front is refused.
+  // true: steps without a label are written as null or as the format's own tag. false: they are cut
+  // at the end, which changes no loss; a trace with one further forward is refused.
   bool keep_masked = false;
-  // Keep traces whose answer is not known to be right among the SFT positives.
+  // Keep traces whose answer is not known to be right in the SFT positives.
   bool unknown_answers = false;
 };
 
-// What became of traces that are no refused ones, counted by reason.
+// Traces and steps that are left out without a refusal, counted by reason.
 using Counts = std::map<std::string, int64_t>;
 
 struct WriteResult {
@@ -77,13 +77,13 @@ struct WriteResult {
 class RowWriter {
  public:
   virtual ~RowWriter() = default;
-  // Throws Error(kInvalidArgument) for a trace that the format cannot carry.
+  // Throws Error(kInvalidArgument) for a trace that the format cannot represent.
   virtual WriteResult Add(Trace trace) = 0;
-  // Hands over, in parts, what waited for the last trace. Once, last.
+  // Passes the rows that waited for the last trace to the callback, in parts. Called once, last.
   virtual void Finish(const std::function<void(const WriteResult&)>& /*take*/) {}
 };
 
-// The parts of a trace beside problem and step texts.
+// Parts of a trace other than problem and step texts.
 enum TracePart : uint32_t {
   kPartId = 1,
   kPartSoft = 2,
@@ -97,15 +97,15 @@ enum TracePart : uint32_t {
   kPartAnnotations = 512,
   kPartMeta = 1024,
   kAllParts = 2047,
-  // Of a format: the first error is carried where the labels decide it.
+  // Of a format: carries the first error if the labels decide it.
   kPartDecidedFirstError = 2048,
 };
-// The parts that are there, by name. `carried`: TraceParts bits to leave out.
+// Names of the parts present in `trace`. `carried`: TraceParts bits to leave out.
 std::vector<std::string_view> PartsNotCarried(const Trace& trace, uint32_t carried);
 
 // --- both ---------------------------------------------------------------------------------------
 
-// A member by which rows are recognised.
+// A JSON member by which rows are recognised.
 struct RowMember {
   enum Kind : uint8_t { kAny, kString, kInteger, kArray, kStringArray, kObject };
   std::string_view name;
@@ -115,10 +115,10 @@ struct RowMember {
 struct Format {
   std::string_view name;
   std::string_view rows;  // one line for --help
-  // All of them are there in a row of this format; empty: not recognised by its rows.
+  // A row of this format has all of them; empty: the format is not detected from rows.
   std::vector<RowMember> members = {};
 
-  // nullptr: cannot be read. Throws Error(kInvalidArgument) for a row that is refused.
+  // nullptr: cannot be read. Throws Error(kInvalidArgument) for a refused row.
   RowTraces (*read)(const Row& row, const ReadOptions& options) = nullptr;
   // The rows of one top-level object; nullptr: the object is the row.
   std::vector<std::vector<JsonField>> (*unpack)(const JsonField& object) = nullptr;
@@ -127,21 +127,21 @@ struct Format {
 
   // nullptr: cannot be written.
   std::unique_ptr<RowWriter> (*new_writer)(const WriteOptions& options) = nullptr;
-  LabelPolicy write_policy = {};  // where none is asked for
-  bool keeps_redundant = true;    // whether "own" is possible
+  LabelPolicy write_policy = {};  // the default policy
+  bool keeps_redundant = true;    // whether "own" is allowed
   bool keeps_incomplete = true;
   uint32_t carries = 0;  // TraceParts
 };
 
-// Every format, in the order of --help.
+// All formats, in the order of --help.
 std::span<const Format> Formats();
 
-// Throws UsageError that lists the names.
+// Throws OptionError listing the names if `name` is unknown.
 const Format& FormatNamed(std::string_view name);
 
-// The one whose members are all in every object; of two, where one's members include the other's,
-// the more particular one. Throws Error(kInvalidArgument) saying what was found where that is none
-// or several.
+// The format whose members are all in every object. If one matching format's members include
+// another's, the more specific one. Throws Error(kInvalidArgument) stating what was found if none
+// or several match.
 const Format& DetectFormat(std::span<const JsonField> objects);
 
 }  // namespace prm

@@ -230,7 +230,7 @@ const Format& FormatNamed(std::string_view name) {
     if (format.name == name) return format;
     names += StrCat(names.empty() ? "" : ", ", format.name);
   }
-  throw UsageError(StrCat("no format \"", name, "\"; there are ", names));
+  throw OptionError(StrCat("no format \"", name, "\"; there are ", names));
 }
 
 const Format& DetectFormat(std::span<const JsonField> objects) {

@@ -36,10 +36,10 @@ std::string_view LabelFateName(LabelFate fate) { return kFateNames[size_t(fate)]
 
 void CheckFates(const LabelPolicy& policy) {
   if (policy.incomplete == LabelFate::kPositive) {
-    throw UsageError("an incomplete step is an error: own, negative or masked, not positive");
+    throw OptionError("an incomplete step is an error: own, negative or masked, not positive");
   }
   if (policy.after_first_error == LabelFate::kPositive) {
-    throw UsageError("steps after the first error: own, negative or masked, not positive");
+    throw OptionError("steps after the first error: own, negative or masked, not positive");
   }
 }
 

@@ -1,4 +1,4 @@
-// How labels are read where a format knows fewer than four: always named, never implied.
+// How labels are mapped for formats with fewer than four: always stated, never implied.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace prm {
 
-// What a label becomes. kOwn: it stays what it is.
+// What a label becomes. kOwn: unchanged.
 enum class LabelFate { kOwn, kPositive, kNegative, kMasked };
 // "own", "positive", "negative", "masked".
 std::string_view LabelFateName(LabelFate fate);
@@ -18,12 +18,12 @@ std::string_view LabelFateName(LabelFate fate);
 // Source: specs, formats section 1 "Policies".
 struct LabelPolicy {
   LabelFate redundant = LabelFate::kOwn;          // PRM800K's 0 is a correct_redundant
-  LabelFate incomplete = LabelFate::kOwn;         // no kPositive
-  LabelFate after_first_error = LabelFate::kOwn;  // kOwn, kNegative or kMasked, label or not
+  LabelFate incomplete = LabelFate::kOwn;         // kPositive not allowed
+  LabelFate after_first_error = LabelFate::kOwn;  // kOwn, kNegative, kMasked; any step
   friend bool operator==(const LabelPolicy&, const LabelPolicy&) = default;
 };
 
-// Throws UsageError for an error that would become positive.
+// Throws OptionError if an error label would become positive.
 void CheckFates(const LabelPolicy& policy);
 
 // {"redundant":"own","incomplete":"own","after_first_error":"own","null":"masked"}
@@ -43,7 +43,7 @@ struct PolicyEffect {
   }
 };
 
-// Rewrites the labels of `trace`, and its first_error where they move it: positive is
+// Rewrites the labels of `trace`, and its first_error if they move it: positive is
 // correct_necessary with necessity_known false, negative is incorrect, masked is no label. A first
 // error whose own label is masked becomes "not decidable". Adds to `*effect`.
 void ApplyPolicy(const LabelPolicy& policy, Trace* trace, PolicyEffect* effect);

@@ -1,4 +1,4 @@
-// PRM800K rows out, and the rated alternatives that they carry.
+// Writes PRM800K rows and reads the rated alternatives in them.
 #pragma once
 
 #include <cstddef>
@@ -10,22 +10,22 @@
 
 namespace prm {
 
-// Traces that came from PRM800K rows become those rows again, with the texts and labels that they
-// have now; others become rows with one completion a step.
+// Traces that came from PRM800K rows are written as those rows, with their current texts and
+// labels; others become rows with one completion per step.
 std::unique_ptr<RowWriter> NewPrm800kWriter(const WriteOptions& options);
 
-// A rated step that could stand in place of step `step` behind the same steps before it.
+// A rated step that could replace step `step` after the same preceding steps.
 struct Alternative {
-  size_t step = 0;  // at most the number of steps: behind the last
+  size_t step = 0;  // at most the number of steps: after the last
   std::string text;
   StepLabel label = StepLabel::kIncorrect;
 };
 
-// Those of meta.prm800k; none where it is absent. Throws Error(kInvalidArgument) naming the trace
-// where it is malformed.
+// The alternatives in meta.prm800k; empty if it is absent. Throws Error(kInvalidArgument) naming
+// the trace if it is malformed.
 std::vector<Alternative> AlternativesOf(const Trace& trace);
 
-// Whether the trace is an alternative of another one, by meta.tree (ReadOptions::alternatives).
+// Whether the trace is an alternative of another, by meta.tree (ReadOptions::alternatives).
 bool IsAlternative(const Trace& trace);
 
 }  // namespace prm

@@ -1,6 +1,6 @@
-// One reader a format: a row in, traces out. The grammar of each format stands at the head of the
-// file that reads it. All throw Error(kInvalidArgument) for a row that is refused, keep members
-// they do not know under meta, and may be called from any thread.
+// One reader per format: a row in, traces out. The grammar of each format is at the top of the file
+// that reads it. All throw Error(kInvalidArgument) for a refused row, keep unknown members under
+// meta, and may be called from any thread.
 #pragma once
 
 #include <vector>

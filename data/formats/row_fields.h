@@ -1,4 +1,4 @@
-// What readers of rows share: named members, all others kept for meta.
+// Shared by the row readers: access to named members; all others are kept for meta.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@ namespace prm {
 // Collects the members of `meta`.
 class MetaFields {
  public:
-  // Refuses a name that was added before, since one of the two would be lost.
+  // Refuses a name that was added before, since one value would be lost.
   void Add(std::string_view name, const JsonField& field);
   void AddText(std::string_view name, std::string_view text);
   void AddJson(std::string_view name, std::string_view json);
-  // {"a":..}, or empty where nothing was added.
+  // {"a":..}, or empty if nothing was added.
   std::string Take();
 
  private:
@@ -31,78 +31,79 @@ class MetaFields {
   std::set<std::string, std::less<>> names_;
 };
 
-// The members of one row by name. Throws what data/io/json_lines throws.
+// The members of one row by name. Throws like data/io/json_lines.
 class RowFields {
  public:
   RowFields(const JsonField& row, std::initializer_list<std::string_view> names);
 
-  // Refuses what is absent; null is left to who reads the value.
+  // Refuses an absent member; null is left to the code that reads the value.
   const JsonField& Need(std::string_view name) const;
   const JsonMember& Get(std::string_view name) const;
   bool Has(std::string_view name) const { return Get(name).has_value(); }
   std::string Text(std::string_view name) const { return ReadString(Need(name)); }
-  // nullopt where absent or null.
+  // nullopt if absent or null.
   std::optional<std::string> OptionalText(std::string_view name) const;
 
-  // Every member that was not named.
+  // Adds every member that was not named.
   void KeepOthers(MetaFields* meta) const;
-  // The same as the whole of `meta`.
+  // The members that were not named, as the whole `meta`.
   std::string OthersAsMeta() const;
-  // The named member as it is, if it is there.
+  // Adds the named member unchanged, if present.
   void Keep(std::string_view name, MetaFields* meta) const;
 
  private:
   const JsonField& row_;
   std::vector<std::string_view> names_;
-  std::vector<JsonField> others_;  // filled while members_ is made
+  std::vector<JsonField> others_;  // filled while members_ is built
   std::vector<JsonMember> members_;
 };
 
-// "prm800k/17": the id of a row that has none.
+// "prm800k/17": the id of a row without one.
 std::string NumberedId(const Row& row, const ReadOptions& options, std::string_view format);
-// The member "id", text or number, which `fields` must name; else the numbered one.
+// The member "id" (text or number), which `fields` must name; else the numbered id.
 std::string OwnOrNumberedId(const RowFields& fields, const Row& row, const ReadOptions& options,
                             std::string_view format);
-// options.source, or `fallback` where that is empty.
+// options.source, or `fallback` if that is empty.
 std::string SourceName(const ReadOptions& options, std::string_view fallback);
 
 // The strings of an array.
 std::vector<std::string> ReadStrings(const JsonField& field);
 
-// Appends steps; blank ones and none at all are refused.
+// Appends steps; refuses blank steps and an empty list.
 void SetSteps(std::vector<std::string> texts, const JsonField& field, Trace* trace);
 
-// "Step 3: text", "Step 3 - text" as 3 and "text"; nullopt where no such mark starts `text` or
-// nothing follows it.
+// Parses "Step 3: text" or "Step 3 - text" into 3 and "text"; nullopt if `text` does not start with
+// such a mark or nothing follows it.
 struct NumberedText {
   int number = 0;
   std::string_view text;
 };
 std::optional<NumberedText> ReadStepNumber(std::string_view text);
 
-// Takes these marks off the texts if every one has one and the numbers rise.
+// Removes these marks if every text has one and the numbers rise.
 void StripStepNumbers(std::vector<std::string>* texts);
 
-// What the traces of one row hold together: steps that many of them share, as the paths of a tree
-// do, could fill the memory from a small file.
+// Total size of the traces of one row. Steps shared by many traces, such as the paths of a tree,
+// could otherwise fill the memory from a small file.
 class TraceBudget {
  public:
   static constexpr size_t kMaxBytes = size_t{1} << 28;
-  // Refuses the row at `field` where `trace` goes past kMaxBytes.
+  // Refuses the row at `field` if `trace` exceeds kMaxBytes in total.
   void Take(const Trace& trace, const JsonField& field);
 
  private:
   size_t bytes_ = 0;
 };
 
-// Correct before `first_error`, incorrect there, no label behind; -1: all correct. Which correct
-// step was needed stays unknown.
+// Labels steps before `first_error` correct and that step incorrect; later steps get no label. -1:
+// all correct. Whether a correct step was needed stays unknown.
 void LabelAroundFirstError(int first_error, Trace* trace);
 
 // The lines of `text`, trimmed; blank ones are left out.
 std::vector<std::string> TrimmedLines(std::string_view text);
 
-// True, "true", "correct", "yes" in any case, 1; and their opposites. Refuses all else.
+// True for true, "true", "correct", "yes" in any case, 1; false for their opposites. Refuses all
+// else.
 bool ReadVerdict(const JsonField& field);
 
 // A number in [0, 1].

@@ -1,4 +1,4 @@
-// The tag that Math-Shepherd and its kin put behind each step.
+// The tag after each step in Math-Shepherd and similar formats.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// The system's reasons for a failed file operation as prm::Error.
+// Errors of failed file operations, with the system's reason.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +8,7 @@
 
 namespace prm {
 
-// "a/b: cannot open: No such file or directory", with the code that fits the reason: ENOSPC, EDQUOT
+// "a/b: cannot open: No such file or directory", with the code matching the reason: ENOSPC, EDQUOT
 // and EFBIG are kResourceExhausted.
 Error FileError(std::string_view action, const std::filesystem::path& path, int errno_value);
 

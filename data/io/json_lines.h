@@ -1,6 +1,6 @@
-// Typed reading of JSON lines, with errors by file, line and field. For the .cc files of readers: a
-// field holds simdjson's element, two words by value, which takes its header. Behind a pointer each
-// field of each row would be an allocation.
+// Typed reading of JSON lines, with errors by file, line and field. Include it only in .cc files of
+// readers: a field holds simdjson's element by value (two words), which needs its header. A pointer
+// would cost an allocation per field of each row.
 #pragma once
 
 #include <simdjson.h>
@@ -19,9 +19,9 @@ namespace prm {
 
 using JsonElement = simdjson::dom::element;
 
-// A value and the way to it, for messages: "train.jsonl:17" and "labels[3]".
+// A value and its location for messages: "train.jsonl:17" and "labels[3]".
 struct JsonField {
-  std::string_view where;  // outlives the field
+  std::string_view where;  // must outlive the field
   std::string path;        // empty: the whole line
   JsonElement value;
 
@@ -39,9 +39,8 @@ struct JsonField {
 JsonField ParseJsonObject(std::string_view json, std::string_view where,
                           simdjson::dom::parser* parser);
 
-// The members of `object` named in `names`, in their order; absent and null are told apart by
-// `present`. Members not in `names` go to `*others` (nullptr: they are ignored). A name that comes
-// twice is refused.
+// The members of `object` named in `names`, in that order; `present` distinguishes absent from
+// null. Members not in `names` go to `*others` (nullptr: ignored). A repeated name is refused.
 struct JsonMember {
   bool present = false;
   JsonField field;
@@ -52,7 +51,7 @@ std::vector<JsonMember> ReadMembers(const JsonField& object,
                                     std::span<const std::string_view> names,
                                     std::vector<JsonField>* others);
 
-// Refuses what is absent or null.
+// Refuses an absent or null member.
 const JsonField& Required(const JsonMember& member, std::string_view name, const JsonField& object);
 
 std::string ReadString(const JsonField& field);
@@ -60,14 +59,14 @@ bool ReadBool(const JsonField& field);
 int64_t ReadInt(const JsonField& field);
 double ReadNumber(const JsonField& field);
 simdjson::dom::array ReadArray(const JsonField& field);
-// The value as JSON text without white space. Refuses text with half a Unicode character.
+// The value as JSON text without white space. Refuses text with half a surrogate pair.
 std::string ReadJson(const JsonField& field);
 
 // The lines of a file as objects; blank lines are skipped.
 class JsonLines {
  public:
   explicit JsonLines(const std::filesystem::path& path) : lines_(path) {}
-  // False at the end. `*object` is valid until the next call.
+  // Returns false at the end. `*object` is valid until the next call.
   bool Next(JsonField* object);
   // "train.jsonl:17".
   std::string Where() const;

@@ -1,5 +1,5 @@
-// The JSON objects of a file, however they follow each other: one a line, as the items of one array
-// that is the whole file, or spread over several lines each.
+// The JSON objects of a file in any layout: one per line, as the items of one array that is the
+// whole file, or spread over several lines each.
 #pragma once
 
 #include <cstdint>
@@ -14,23 +14,23 @@ namespace prm {
 
 struct JsonField;
 
-// Reads in memory of the longest object; plain, gzip, xz and "-" as LineReader does. A byte order
+// Uses memory for the longest object. Reads plain, gzip, xz and "-" like LineReader. A byte order
 // mark is dropped; lines may end in LF, CR LF or CR. Used by one thread at a time.
 class JsonRows {
  public:
-  // Throws Error as LineReader does, and Error(kInvalidArgument) for a file in UTF-16 or UTF-32.
+  // Throws Error like LineReader, and Error(kInvalidArgument) for a file in UTF-16 or UTF-32.
   explicit JsonRows(const std::filesystem::path& path);
   ~JsonRows();
 
-  // False at the end, however often it is asked. `*object` is valid until the next call. Throws
-  // Error(kInvalidArgument) for what is no JSON object; the next call goes on behind it. Other
-  // errors are final.
+  // Returns false at the end, also on repeated calls. `*object` is valid until the next call.
+  // Throws Error(kInvalidArgument) for anything but a JSON object; the next call continues after
+  // it. Other errors are final.
   bool Next(JsonField* object);
 
-  // The text of the object that Next gave last; valid as long.
+  // The text of the object that Next returned last; valid equally long.
   std::string_view text() const { return text_; }
 
-  // "data.jsonl:17", or "data.json:1[16]" inside an array, of what Next gave or refused last.
+  // "data.jsonl:17", or "data.json:1[16]" inside an array: the object last returned or refused.
   const std::string& where() const { return where_; }
   // The path as given, or "standard input".
   const std::string& name() const { return name_; }
@@ -52,7 +52,7 @@ class JsonRows {
   std::string name_;
   std::unique_ptr<ByteSource> source_;
   std::string buffer_;
-  size_t begin_ = 0;  // of the unread part of buffer_
+  size_t begin_ = 0;  // start of the unread part of buffer_
   bool ended_ = false;
   Layout layout_ = Layout::kUnknown;
   bool cr_lines_ = false;

@@ -9,11 +9,11 @@
 
 namespace prm {
 
-// On a terminal the line is redrawn, at most five times a second; elsewhere only its last state is
+// On a terminal, the line is redrawn at most five times a second; elsewhere, only its last state is
 // written. Used by one thread at a time.
 class ProgressLine {
  public:
-  // `line` makes the text, and is called only where it is shown.
+  // `line` makes the text; it is called only if the text is shown.
   template <class MakeLine>
   void Update(const MakeLine& line) {
     const auto now = std::chrono::steady_clock::now();

@@ -1,12 +1,12 @@
-// SIGTERM, SIGINT and SIGHUP as something to wait for or to ask about.
+// Waits for, or polls for, SIGTERM, SIGINT and SIGHUP.
 #pragma once
 
 namespace prm {
 
-// From construction the first SIGTERM, SIGINT or SIGHUP is caught; a SIGTERM or SIGINT after it has
-// the effect it had before, so an impatient user can end a drain. A SIGHUP after it has none, for a
-// terminal that goes away and its shell send one each; where it is ignored (nohup) it stays so. One
-// at a time in a process; destruction restores what was set before.
+// Catches the first SIGTERM, SIGINT or SIGHUP after construction. A later SIGTERM or SIGINT has its
+// previous effect, so an impatient user can end a drain. A later SIGHUP is ignored, since a closing
+// terminal and its shell send one each; if SIGHUP was ignored (nohup), it stays so. One instance at
+// a time per process; destruction restores the previous handlers.
 class StopSignal {
  public:
   // Throws Error(kInternal) with the system's reason.
@@ -16,9 +16,9 @@ class StopSignal {
   StopSignal& operator=(const StopSignal&) = delete;
 
   bool Received() const;
-  // Blocks until one came.
+  // Blocks until a signal came.
   void Wait() const;
-  // As if one came, from any thread: a later signal still has a first one's effect.
+  // Acts as if a signal came; from any thread. A later signal still counts as the first.
   void Stop() const;
 
  private:

@@ -1,4 +1,4 @@
-// Files and folders that may not outlive the work they are part of.
+// Files and folders that must not outlive the work they belong to.
 #pragma once
 
 #include <filesystem>
@@ -6,19 +6,19 @@
 
 namespace prm {
 
-// A file or folder that is being written beside its target. Whatever is left under its name is
-// removed by the destructor, and by RemoveTemporariesOnSignals.
+// A file or folder written beside its target. The destructor, or RemoveTemporariesOnSignals,
+// removes whatever is left under its name.
 class Temporary {
  public:
-  // `make` makes `path`; no signal comes between that and the note of it. What it throws comes out,
-  // and nothing is noted.
+  // `make` creates `path`; signals are blocked until it is registered. If `make` throws, the
+  // exception propagates and nothing is registered.
   Temporary(std::filesystem::path path, const std::function<void()>& make);
   ~Temporary();
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
 
-  // Runs what puts it in the place of its target, while no signal removes it: what is half removed
-  // must not become the target.
+  // Runs `replace`, which moves it to its target, with removal by signals blocked: a half-removed
+  // folder must not become the target.
   void Commit(const std::function<void()>& replace);
   const std::filesystem::path& path() const { return path_; }
 
@@ -26,9 +26,9 @@ class Temporary {
   const std::filesystem::path path_;
 };
 
-// From now on SIGTERM, SIGINT and SIGHUP remove every Temporary of the process before they end it
-// as they would have; a SIGHUP that is ignored (nohup) stays so. For a program's main: once, before
-// other threads run. StopSignal comes before it while one lives.
+// From now on SIGTERM, SIGINT and SIGHUP first remove every Temporary of the process, then end it
+// as they would have; an ignored SIGHUP (nohup) stays ignored. Call once in main, before other
+// threads run. A live StopSignal takes precedence.
 void RemoveTemporariesOnSignals();
 
 }  // namespace prm

@@ -230,17 +230,17 @@ void CheckOutputs(const std::vector<std::filesystem::path>& inputs,
     const std::filesystem::path& out = outputs[i];
     const auto status = std::filesystem::status(out, ignored);
     if (out == "-" && std::count(outputs.begin(), outputs.begin() + ptrdiff_t(i), out) > 0) {
-      throw UsageError("two outputs are to be written to standard output; expected a file for one");
+      throw OptionError("two outputs are to be written to standard output; expected a file for one");
     }
     if (out.empty() || out == "-") continue;
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) continue;
     for (const std::filesystem::path& in : inputs) {
       if (in.empty() || in == "-" || !same(in, out)) continue;
-      throw UsageError(StrCat(out.string(), ": this file is read; expected another to write to"));
+      throw OptionError(StrCat(out.string(), ": this file is read; expected another to write to"));
     }
     for (size_t j = 0; j < i; ++j) {
       if (outputs[j].empty() || outputs[j] == "-" || !same(outputs[j], out)) continue;
-      throw UsageError(StrCat(out.string(), ": two outputs are to be written to this file"));
+      throw OptionError(StrCat(out.string(), ": two outputs are to be written to this file"));
     }
   }
 }

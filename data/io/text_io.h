@@ -1,5 +1,5 @@
-// Text files in and out: plain, gzip, xz, "-" for the standard streams; written whole or not at
-// all.
+// Text file input and output: plain, gzip, xz, "-" for the standard streams; outputs are written
+// completely or not at all.
 #pragma once
 
 #include <cstdint>
@@ -15,35 +15,36 @@
 
 namespace prm {
 
-// The longest line, row or block of text that is read: what is kept in memory at once is bounded by
-// it, whatever a file holds. A trace of a million steps has some 40 MB.
+// The longest line, row or block of text that is read; it bounds the memory used at once, whatever
+// a file holds. A trace of a million steps has some 40 MB.
 inline constexpr size_t kMaxLineBytes = size_t{64} << 20;
 
-// The whole of `path`, decompressed (gzip and xz are known by their leading bytes); "-" reads
-// standard input. Throws Error naming the file: kNotFound, kPermissionDenied, kDataLoss for a
+// Returns the whole of `path`, decompressed (gzip and xz are detected by their leading bytes); "-"
+// reads standard input. Throws Error naming the file: kNotFound, kPermissionDenied, kDataLoss for a
 // corrupt or truncated stream, kResourceExhausted for more than `max_bytes` decompressed. The
-// default is for vocabularies and settings; the largest of these have 35 MB.
+// default suits vocabularies and settings; the largest of these have 35 MB.
 std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{128} << 20);
 
-// The bytes of `path` as they come, decompressed; same inputs and errors as ReadFile. `*name`
-// becomes the path as given, or "standard input".
+// Opens `path` as a stream of decompressed bytes; same inputs and errors as ReadFile. Sets `*name`
+// to the path as given, or "standard input".
 std::unique_ptr<ByteSource> OpenBytes(const std::filesystem::path& path, std::string* name);
 
-// Moves what is unread of `*buffer`, from *begin on, to its front and reads more behind it. False
-// where nothing more came: the end.
+// Moves the unread bytes of `*buffer` (from `*begin`) to its front, then appends more input.
+// Returns false at end of input.
 bool ReadMore(ByteSource* source, std::string* buffer, size_t* begin);
 
-// Reads a file line by line in memory of the longest line; same inputs and errors as ReadFile. A
-// byte order mark at the start of the file is dropped. Used by one thread at a time.
+// Reads a file line by line, using memory for the longest line; same inputs and errors as ReadFile.
+// Drops a byte order mark at the start of the file. Used by one thread at a time.
 class LineReader {
  public:
   explicit LineReader(const std::filesystem::path& path, size_t max_line_bytes = kMaxLineBytes);
 
-  // False at the end. `*line` has no newline and is valid until the next call; a last line without
-  // newline counts. Throws Error(kResourceExhausted) for a line of more than max_line_bytes.
+  // Returns false at the end. `*line` has no newline and is valid until the next call; a last line
+  // without newline counts. Throws Error(kResourceExhausted) for a line of more than
+  // max_line_bytes.
   bool Next(std::string_view* line);
 
-  // Of the line that Next gave last, from 1; 0 before the first.
+  // Number of the line that Next returned last, from 1; 0 before the first.
   int64_t line_number() const { return line_number_; }
   // The path as given, or "standard input".
   const std::string& name() const { return name_; }
@@ -55,16 +56,16 @@ class LineReader {
   size_t max_line_bytes_;
   std::unique_ptr<ByteSource> source_;
   std::string buffer_;
-  size_t begin_ = 0;  // of the unread part of buffer_
+  size_t begin_ = 0;  // start of the unread part of buffer_
   bool ended_ = false;
   int64_t line_number_ = 0;
 };
 
-// A file that appears complete or not at all: bytes go to a temporary beside the target, which
-// Commit syncs and renames over it; without Commit the target is untouched and the temporary is
-// removed (Temporary). The name's ending .gz or .xz compresses. "-" is standard output, and a
-// target that is no regular file (a device, a pipe) is written in place. Every failure throws Error
-// naming the path and the system's reason. Used by one thread at a time.
+// A file that appears completely or not at all. Bytes go to a temporary file beside the target,
+// which Commit syncs and renames over it; without Commit the target is untouched and the temporary
+// file is removed (Temporary). A name ending in .gz or .xz is compressed. "-" is standard output. A
+// target that is not a regular file (a device, a pipe) is written in place. Every failure throws
+// Error naming the path and the system's reason. Used by one thread at a time.
 class OutputFile {
  public:
   explicit OutputFile(const std::filesystem::path& path);
@@ -73,9 +74,9 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   void Write(std::string_view bytes);
-  // Hands what was written so far to the system; for standard output that a reader follows.
+  // Passes the bytes so far to the system, for a reader that follows standard output.
   void Flush();
-  // Once, last.
+  // Call once, last.
   void Commit();
 
  private:
@@ -91,8 +92,8 @@ class OutputFile {
   std::string pending_;
 };
 
-// For what a verb reads and writes: throws UsageError where a regular file that is to be written is
-// read, too, or named for two outputs, by whatever name or link. "" and "-" are no files.
+// Checks the files of a verb: throws OptionError if a regular output file is also an input, or named
+// for two outputs, under any name or link. "" and "-" are not files.
 void CheckOutputs(const std::vector<std::filesystem::path>& inputs,
                   const std::vector<std::filesystem::path>& outputs);
 

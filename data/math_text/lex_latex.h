@@ -5,7 +5,7 @@
 
 namespace prm {
 
-// Reads what starts at the cursor with a backslash.
+// Reads the token that starts at the cursor with a backslash.
 void LexLatex(MathCursor* cursor);
 
 }  // namespace prm

@@ -5,7 +5,7 @@
 
 namespace prm {
 
-// Reads what starts at the cursor with a digit, or a point before one.
+// Reads the token that starts at the cursor with a digit, or with a point before a digit.
 void LexNumber(MathCursor* cursor);
 
 }  // namespace prm

@@ -1,16 +1,16 @@
-// Signs: operators, relations, brackets, delimiters, and what is no ASCII.
+// Signs: operators, relations, brackets, delimiters, and non-ASCII characters.
 #pragma once
 
 #include "data/math_text/math_cursor.h"
 
 namespace prm {
 
-// Whether a sign and no letter starts `ahead` of the cursor, beyond ASCII.
+// Whether a non-ASCII sign, not a letter, starts `ahead` bytes after the cursor.
 bool StartsSign(const MathCursor& cursor, size_t ahead);
 
 // Reads the ASCII sign at the cursor.
 void LexSign(MathCursor* cursor);
-// Reads what starts at the cursor with a byte beyond ASCII.
+// Reads the token that starts at the cursor with a non-ASCII byte.
 void LexBeyondAscii(MathCursor* cursor);
 
 }  // namespace prm

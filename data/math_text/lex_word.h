@@ -5,7 +5,7 @@
 
 namespace prm {
 
-// Reads what starts at the cursor with a letter.
+// Reads the token that starts at the cursor with a letter.
 void LexWord(MathCursor* cursor);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// Signs of mathematics and commands of LaTeX, as tables.
+// Tables of mathematical signs and LaTeX commands.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace prm {
 
-// Of an ASCII sign that is one token by itself; kUnknown for all others.
+// The kind of an ASCII sign that is a token by itself; kUnknown for all others.
 TokenKind KindOfSign(char c);
 
 enum class CharacterKind : uint8_t { kToken, kNumber, kSuperscript, kSpace, kQuote, kDegree };
@@ -24,12 +24,12 @@ struct MathCharacter {
   uint8_t den = 1;
 };
 
-// The sign that `text` starts with; nullptr for a letter and what is not known.
+// The sign that `text` starts with; nullptr for a letter or an unknown character.
 const MathCharacter* FindMathCharacter(std::string_view text);
 
 enum class LatexKind : uint8_t {
   kToken,
-  kSpace,        // changes the look alone
+  kSpace,        // changes only the look
   kText,         // its braces enclose prose
   kTransparent,  // its braces enclose a formula
   kBegin,
@@ -46,7 +46,7 @@ struct LatexCommand {
   Relation relation = Relation::kEqual;
 };
 
-// `name` without its backslash; nullptr for what is not known.
+// `name` is without its backslash; returns nullptr if it is unknown.
 const LatexCommand* FindLatexCommand(std::string_view name);
 
 }  // namespace prm

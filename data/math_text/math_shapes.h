@@ -1,4 +1,4 @@
-// The extent of what a lexer of mathematics reads as one: numbers, subscripts, regions, markers.
+// The extent of multi-character lexemes: numbers, subscripts, regions, markers.
 #pragma once
 
 #include <cstddef>
@@ -6,27 +6,28 @@
 
 namespace prm {
 
-// Digits with thousands separators that `text` starts with: 1,200, 1{,}200. *odd is set where
-// commas stand otherwise, as in 1,5 or 1,2,3: a decimal comma or a list.
+// Length of the digits with thousands separators that `text` starts with: 1,200, 1{,}200. Sets *odd
+// if commas are placed differently, as in 1,5 or 1,2,3: a decimal comma or a list.
 size_t DigitGroupsLength(std::string_view text, bool* odd);
 
-// Whether "st", "nd", "rd" or "th" stands at the start of `text` as a word's end.
+// Whether `text` starts with "st", "nd", "rd" or "th" ending a word.
 bool IsOrdinalSuffix(std::string_view text);
 
-// ":50" and ":57:58" behind a number; 0 if none.
+// Length of ":50" and ":57:58" after a number; 0 if none.
 size_t ClockTailLength(std::string_view text);
 
-// _1, _a, _{n+1} at the start of `text`; 0 if none.
+// Length of _1, _a, _{n+1} at the start of `text`; 0 if none.
 size_t SubscriptLength(std::string_view text);
 
-// "1. ", "2) ", "- ", "* ", "Step 3: " and heading marks at the start of a line; 0 if none.
+// Length of "1. ", "2) ", "- ", "* ", "Step 3: " and heading marks at the start of a line; 0 if
+// none.
 size_t ListMarkerLength(std::string_view line);
 
-// <<a=b>> at the start of `text`, on one line and of 400 bytes at most; 0 if none.
+// Length of <<a=b>> at the start of `text`, on one line and at most 400 bytes; 0 if none.
 size_t CalculatorMarkLength(std::string_view text);
 
-// Whether the $ that `text` starts with is a math delimiter and no currency: text follows at once,
-// and before a closing $ that follows text at once, is not followed by a digit and leaves no prose
+// Whether the $ at the start of `text` is a math delimiter rather than currency: text follows it
+// directly, and the closing $ directly follows text, is not followed by a digit and leaves no prose
 // between. Looks at 1000 bytes. Source: the rule of Pandoc's tex_math_dollars.
 bool OpensMathRegion(std::string_view text);
 

@@ -30,7 +30,7 @@ enum class TokenKind : uint8_t {
   kUnknown,  // outside the grammar
 };
 
-// What a sign of relation says of its two sides.
+// What a relation sign states about its two sides.
 enum class Relation : uint8_t {
   kEqual,
   kAbout,
@@ -43,7 +43,7 @@ enum class Relation : uint8_t {
 
 enum class MathCommand : uint8_t { kNone, kFraction, kRoot, kBinomial, kChoose };
 
-// `text` of a token is text[begin, end) of the lexed text.
+// The text of a token is text[begin, end) of the lexed text.
 struct MathToken {
   TokenKind kind = TokenKind::kUnknown;
   char op = 0;
@@ -52,7 +52,8 @@ struct MathToken {
   bool space_before = false;
   bool in_region = false;  // between math delimiters
   uint8_t decimals = 0;    // of a number, capped at 255
-  // A number that is one character, as the vulgar fraction one half or a superscript; else den 0.
+  // The value of a single character such as a vulgar fraction (one half) or a superscript; else den
+  // is 0.
   uint8_t num = 0;
   uint8_t den = 0;
   WordInfo word = {};

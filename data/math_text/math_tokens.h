@@ -1,4 +1,4 @@
-// Prose with mathematics in it as tokens.
+// Splits prose with mathematics into tokens.
 #pragma once
 
 #include <string_view>
@@ -8,8 +8,8 @@
 
 namespace prm {
 
-// Replaces *tokens by those of `text`, any bytes; `text` is below 4 GiB. A calculator mark
-// <<a=b>> stands behind all others, as a region of its own. Linear in the text.
+// Replaces *tokens by those of `text`, which may hold any bytes and is below 4 GiB. Calculator
+// marks <<a=b>> come after all other tokens, each as a region. Linear in the text.
 void LexMath(std::string_view text, std::vector<MathToken>* tokens);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// A relation that a sentence states, and what the sentence says of it.
+// A relation that a sentence states, and the sentence's cues about it.
 #pragma once
 
 #include <array>
@@ -16,12 +16,12 @@ constexpr std::string_view RelationSign(Relation relation) {
   constexpr std::array<std::string_view, 7> kSigns = {"=", "~", "<", ">", "<=", ">=", "!="};
   return kSigns[size_t(relation)];
 }
-// That both sides are equal, or about equal.
+// Whether the relation states that both sides are equal or about equal.
 constexpr bool StatesEquality(Relation relation) {
   return relation == Relation::kEqual || relation == Relation::kAbout;
 }
-// Whether it is true of sides of which the left one is less, or both are equal. kAbout counts as
-// kUnequal: what is close enough is for the caller to say.
+// Whether the relation holds for sides of which the left is less, or both are equal. kAbout counts
+// as kUnequal: the caller decides what is close enough.
 constexpr bool Holds(Relation relation, bool less, bool equal) {
   switch (relation) {
     case Relation::kEqual:
@@ -46,7 +46,7 @@ struct TokenRange {
   bool empty() const { return first >= last; }
 };
 
-// What the sentence around a relation says of it.
+// What the sentence around a relation tells about it.
 struct SentenceCues {
   bool question = false;
   bool negated = false;
@@ -65,14 +65,15 @@ struct FoundRelation {
   Relation relation = Relation::kEqual;
   TokenRange left;
   TokenRange right;
-  bool chained = false;    // `left` is the `right` of the relation before
-  bool continued = false;  // `right` is the `left` of the relation after
-  // Nothing that belongs to a side stands unread beside it.
+  bool chained = false;    // `left` is the `right` of the previous relation
+  bool continued = false;  // `right` is the `left` of the next relation
+  // Nothing unread beside the side belongs to it.
   bool clean_left = false;
   bool clean_right = false;
-  // `right` is a fraction of something: "1/4 of the cake". clean_right is false then.
+  // `right` is a fraction of something: "1/4 of the cake". Then clean_right is false.
   bool share = false;
-  // Why a side ends where it does, if not with prose: kClockTime, kRatio, kUnread; else kWords.
+  // Why a side ends where it does if the reason is not prose: kClockTime, kRatio, kUnread; else
+  // kWords.
   Reason obstacle = Reason::kWords;
   bool in_region = false;
   SentenceCues cues;

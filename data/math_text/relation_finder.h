@@ -1,4 +1,4 @@
-// Where prose relates two expressions.
+// Finds relations between two expressions in prose.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,9 @@
 
 namespace prm {
 
-// Replaces *relations by those of the text, in the order of the tokens. "equals" and "is equal to"
-// in *tokens become relation signs. False, with no relations, where there are more than `most`:
-// each may look at its whole sentence.
+// Replaces *relations by those of the text, in token order. "equals" and "is equal to" in *tokens
+// become relation signs. Returns false, with no relations, if there are more than `most`, since
+// each may scan its whole sentence.
 bool FindRelations(std::string_view text, size_t most, std::vector<MathToken>* tokens,
                    std::vector<FoundRelation>* relations);
 

@@ -1,4 +1,4 @@
-// What the words of a sentence say of the relations in it.
+// What the words of a sentence tell about the relations in it.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace prm {
 
-// Tokens with the text that they stand in.
+// Tokens with the text they come from.
 struct TokenView {
   std::string_view text;
   std::span<const MathToken> tokens;
@@ -31,22 +31,22 @@ struct TokenView {
   bool IsForm(uint32_t i, std::initializer_list<std::string_view> words) const;
 };
 
-// "equals" and "is equal to" become relation signs, unless negated. Returns how many relation signs
-// there then are.
+// "equals" and "is equal to" become relation signs, unless negated. Returns the resulting number of
+// relation signs.
 size_t MergeWordRelations(std::string_view text, std::vector<MathToken>* tokens);
 
-// `supposed` is left to IsSupposed, which goes by the relation.
+// Leaves `supposed` to IsSupposed, which depends on the relation.
 SentenceCues CuesOf(const TokenView& view, TokenRange sentence);
 
-// "not", "doesn't" just before the left side, or within four words behind the right side; in a
+// Finds "not", "doesn't" just before the left side or within four words after the right side; in a
 // formula's sentence, anywhere.
 bool IsNegatedNearby(const TokenView& view, const FoundRelation& relation);
 
-// "if 2 > 3", "assume that 2^2 = 6": what is supposed is not claimed.
+// Finds "if 2 > 3", "assume that 2^2 = 6": a supposition is not a claim.
 bool IsSupposed(const TokenView& view, const FoundRelation& relation);
 
-// "divide", "dividing", "cancel" anywhere in the text before a sign, at the start of a sentence or
-// not: the equation after it may have lost the root of what it was divided by.
+// Finds "divide", "dividing", "cancel" anywhere in the text before a sign: the equation after it
+// may have lost a root by the division.
 bool MentionsDivision(std::string_view text_before);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// What a check of a step or of a relation in it may find.
+// Results of checking a step or a relation in it.
 #pragma once
 
 #include <cstdint>
@@ -6,13 +6,13 @@
 
 namespace prm {
 
-// No verdict says "correct": kArithOk only says that what was checked holds.
+// No verdict means "correct": kArithOk only states that the checked relations hold.
 enum class Verdict : uint8_t { kNotChecked, kArithOk, kRefuted };
 // "not_checked", "arith_ok", "refuted".
 std::string_view VerdictName(Verdict verdict);
 
-// Of a refutation. kHard: closed arithmetic or a false identity. kSoft: against the context of the
-// trace; for review, never a label.
+// Severity of a refutation. kHard: closed arithmetic or a false identity. kSoft: against the
+// context of the trace; for review, never a label.
 enum class Severity : uint8_t { kNone, kSoft, kHard };
 // "none", "soft", "hard".
 std::string_view SeverityName(Severity severity);
@@ -25,7 +25,7 @@ enum class Reason : uint8_t {
   kPercent,            // equal where a percent sign means hundredths
   kQuotientRemainder,  // 10/3 = 3 each, 1 left
   kIdentity,           // both sides are the same rational function
-  kFalseIdentity,      // they are not, and the step says that it rewrites
+  kFalseIdentity,      // they are not, but the step claims to rewrite
   kFollows,            // in the linear span of the context
   kCandidateVerified,  // a tried value satisfies an equation of the context
   kContradictsContext,
@@ -34,19 +34,19 @@ enum class Reason : uint8_t {
   kNewEquation,    // new information about unknowns
   kNarrowing,      // has fewer roots than the equation it comes from
   kExtraneous,     // has more roots
-  kLostCase,       // divides by what may vanish
+  kLostCase,       // divides by something that may be zero
   kConsistent,     // irrational values too close to tell apart, no identity proves them equal
   kWords,          // a side is not an expression
-  kUncleanBorder,  // the window may not be the whole of what the writer compares
+  kUncleanBorder,  // the window may not cover all that the writer compares
   kUnread,         // an operator, list, set, interval or notation outside the grammar
   kUnknownUnit,    // units that the table cannot compare
   kClockTime,
   kRatio,
   kModular,         // congruences and numerals in other bases
   kFunction,        // f(0), sin x, log 2
-  kRemainder,       // a quotient with a remainder that is not told apart
-  kTruncated,       // equal but for the digits cut off
-  kRoundedOperand,  // equal within the rounding of the decimals that went in
+  kRemainder,       // a quotient with a remainder that cannot be told apart
+  kTruncated,       // equal except for truncated digits
+  kRoundedOperand,  // equal within the rounding of the decimal operands
   kQuestion,
   kNegation,
   kTrial,       // a supposition that conflicts with the context

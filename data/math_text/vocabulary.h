@@ -1,4 +1,4 @@
-// The words that matter to a reader of arithmetic: units, cues, operators in words.
+// Words that matter for reading arithmetic: units, cues, operators in words.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace prm {
 // Bits of WordInfo::classes.
 enum WordClass : uint32_t {
   kWordStop = 1u << 0,          // nothing before it belongs to the expression after it
-  kWordBinding = 1u << 1,       // what comes before it does: "than", "by", "between"
+  kWordBinding = 1u << 1,       // the text before it belongs too: "than", "by", "between"
   kWordNumber = 1u << 2,        // a number or fraction in words: "half", "three", "twice"
   kWordTimes = 1u << 3,         // "times"
   kWordPlus = 1u << 4,          // "plus"
@@ -29,11 +29,11 @@ enum WordClass : uint32_t {
   kWordAlternative = 1u << 18,  // "or": more values follow
   kWordPercent = 1u << 19,      // "percent"
   kWordEquation = 1u << 20,     // "equation", "sides": an equation is transformed
-  kWordNoun = 1u << 22,         // may stand behind a number though it has another class: "each"
+  kWordNoun = 1u << 22,         // may follow a number despite its other class: "each"
   kWordPreposition = 1u << 21,  // ends a noun phrase: "in", "on", "from"
 };
 
-// What a unit measures; units of one dimension convert.
+// What a unit measures; units of the same dimension convert.
 enum class Dimension : uint8_t { kNone, kTime, kLength, kMass, kVolume, kMoney, kCount };
 
 struct Unit {
@@ -43,11 +43,11 @@ struct Unit {
   uint32_t scale_den = 1;
 };
 
-// Indices into the unit table; 0: no unit of the table.
+// Index into the unit table; 0: not in the table.
 using UnitId = uint8_t;
 inline constexpr UnitId kNumUnits = 40;
 const Unit& UnitOf(UnitId id);
-// "dollar", "cent": currency signs stand for them.
+// "dollar", "cent": the units of currency signs.
 UnitId DollarUnit();
 UnitId CentUnit();
 
@@ -56,7 +56,7 @@ struct WordInfo {
   UnitId unit = 0;
 };
 
-// Of one word in any case of ASCII letters; nothing for unknown words.
+// Looks up one word in any case of ASCII letters; empty for unknown words.
 WordInfo LookUpWord(std::string_view word);
 
 }  // namespace prm

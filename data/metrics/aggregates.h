@@ -1,4 +1,4 @@
-// One number of the scores of a trace's steps.
+// Aggregates the scores of a trace's steps into one number.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace prm {
 
-// How the scores of a trace's steps become one number.
+// How the step scores become one number.
 enum class AggregateKind : uint8_t { kMin, kProduct, kLast, kMean };
 inline constexpr int kNumAggregates = 4;
 inline constexpr std::array<std::string_view, kNumAggregates> kAggregateNames = {"min", "product",
@@ -27,8 +27,8 @@ struct Aggregates {
   friend bool operator==(const Aggregates&, const Aggregates&) = default;
 };
 
-// p_correct [S], in float64. Throws Error(kInvalidArgument) for no steps.
-// Source: min and product, Lightman et al. 2023, "Let's Verify Step by Step", appendix F.
+// p_correct [S]; computed in double. Throws Error(kInvalidArgument) for no steps. Source: min and
+// product, Lightman et al. 2023, "Let's Verify Step by Step", appendix F.
 Aggregates Aggregate(std::span<const float> p_correct);
 
 }  // namespace prm

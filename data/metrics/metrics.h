@@ -1,5 +1,5 @@
-// How good step scores are: pure functions of labels and probabilities. Each throws
-// Error(kInvalidArgument) for a score that is not finite, naming which.
+// Quality of step scores: pure functions of labels and probabilities. Each throws
+// Error(kInvalidArgument) naming any score that is not finite.
 #pragma once
 
 #include <optional>
@@ -12,23 +12,22 @@
 
 namespace prm {
 
-// The labels of a trace beside its scores, of S steps.
+// The labels of a trace with its scores, for S steps.
 struct LabelledScores {
   std::vector<LabelSet> labels;  // [S], empty: not annotated
   bool necessity_known = true;
   std::optional<int> first_error;  // as in Trace: -1 no wrong step; nullopt: not decidable
   TraceScores scores;
 };
-// Labels as the trace gives them; the scores still empty.
+// The labels of `trace`, with empty scores.
 LabelledScores LabelsOf(const Trace& trace);
-// The same with the scores of its leading steps, and those alone: a first error that was cut away
-// is not decidable.
+// The labels of the leading steps that have scores. A first error beyond them is not decidable.
 LabelledScores WithScores(const Trace& trace, TraceScores scores);
 
 // Probability that a positive outranks a negative, ties half (mid-ranks); nullopt if a class is
 // absent. Source: Hanley & McNeil 1982, "The meaning and use of the area under a ROC curve".
 std::optional<double> Auroc(std::span<const float> scores, const std::vector<bool>& positive);
-// Area under the precision-recall steps, ties taken together; nullopt without positives.
+// Area under the precision-recall steps, ties grouped; nullopt without positives.
 std::optional<double> AveragePrecision(std::span<const float> scores,
                                        const std::vector<bool>& positive);
 // Equal bins [k/bins, (k+1)/bins), the last closed; weighted by size. Source: Guo et al. 2017, "On
@@ -48,17 +47,16 @@ struct FirstErrorResult {
   std::optional<double> acc_error, acc_correct, f1;
 };
 FirstErrorResult FirstErrorF1(std::span<const LabelledScores> traces, double threshold);
-// The threshold with the best F1 on `dev`, exactly: in the middle between the two scores among
-// which F1 is the best, the lowest such place among equals; 0.5 where no threshold has an F1 above
-// 0. O(n log n) in the steps.
+// The exact threshold with the best F1 on `dev`: midway between the two scores around it, the
+// lowest among equals; 0.5 if no threshold has an F1 above 0. O(n log n) in the steps.
 double TuneThreshold(std::span<const LabelledScores> dev);
 
 // The keys of `prm eval --json`. nullopt: undefined for this data.
 struct EvalReport {
   int64_t traces = 0;
   int64_t steps = 0;  // annotated as all-correct or all-wrong
-  // Traces that the first-error figures leave out: no label says whether a step is the first error,
-  // or it was cut away.
+  // Traces left out of the first-error figures: the labels do not decide whether a step is the
+  // first error, or it was cut off.
   int64_t first_error_undecidable = 0;
   std::optional<double> step_auroc, average_precision;  // of finding errors
   std::optional<double> f1_at_half, f1_tuned;
@@ -70,9 +68,9 @@ struct EvalReport {
   std::optional<double> prm_score;         // mean of the F1 of both classes at 0.5
   std::optional<double> floor_online_auroc, floor_whole_auroc;
 };
-// `dev`: where the threshold is tuned; empty: f1_tuned stays undefined. `checkpoint_threshold`: the
-// one that the model's checkpoint names, where it is known. acc_* are at the tuned threshold, else
-// at the checkpoint's, else at 0.5.
+// `dev`: data for tuning the threshold; empty: f1_tuned stays undefined. `checkpoint_threshold`:
+// the one stored in the model's checkpoint, if known. acc_* use the tuned threshold, else the
+// checkpoint's, else 0.5.
 EvalReport Evaluate(std::span<const LabelledScores> traces, std::span<const LabelledScores> dev,
                     std::optional<double> checkpoint_threshold = std::nullopt);
 

@@ -1,4 +1,4 @@
-// Choosing among sampled solutions of one problem.
+// Selects among sampled solutions of one problem.
 #pragma once
 
 #include <array>
@@ -11,26 +11,25 @@
 
 namespace prm {
 
-// What a choice may look at.
+// The inputs of a choice.
 struct RankedCandidate {
-  std::optional<Aggregates> aggregates;  // nullopt: scoring failed; ranked nowhere, votes with no
-                                         // weight
-  std::string answer;                    // normalised; empty: none found, it does not vote
+  std::optional<Aggregates> aggregates;  // nullopt: scoring failed; not ranked, votes with weight 0
+  std::string answer;                    // normalised; empty: none found, does not vote
 };
 
-// Indices of candidates; nullopt where nothing can be chosen.
+// Indices of candidates; nullopt if nothing can be chosen.
 struct Ranking {
-  // Scored candidates from best to worst; equal scores by lowest index.
+  // Scored candidates from best to worst; ties by lowest index.
   std::array<std::vector<int>, kNumAggregates> order;
   std::array<std::optional<int>, kNumAggregates> choice;
-  // First candidate with the most frequent answer; among equally frequent, the lowest index.
+  // First candidate with the most frequent answer; ties by lowest index.
   std::optional<int> majority;
   // First scored candidate with the answer of the largest summed aggregate; ties as above.
   // Source: Li et al. 2023, "Making Language Models Better Reasoners with Step-Aware Verifier",
   // section 3.2.
   std::optional<int> weighted;
-  // What each rule could have chosen as well, its choice among them, rising; empty where that
-  // stands alone. Of answers that tie in a vote, the candidate that each would choose.
+  // The equally good choices of each rule, including the one made, ascending; empty if there is no
+  // tie. For answers that tie in a vote, the candidate that each answer would choose.
   std::array<std::vector<int>, kNumAggregates> choice_ties;
   std::vector<int> majority_ties;
   std::vector<int> weighted_ties;
@@ -41,7 +40,7 @@ struct Ranking {
 Ranking RankCandidates(std::span<const RankedCandidate> candidates,
                        AggregateKind weight = AggregateKind::kMin);
 
-// Candidates whose answer won a vote though a step of theirs is likely wrong: rising indices.
+// Candidates whose answer won a vote although one of their steps is probably wrong, ascending.
 // first_errors [N]: the first step below the threshold; nullopt: none. Throws
 // Error(kInvalidArgument) for lists of different lengths.
 std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,

@@ -1,4 +1,4 @@
-// The printable spelling of bytes in which byte-level BPE vocabularies are written.
+// The printable spelling of bytes used in byte-level BPE vocabularies.
 #pragma once
 
 #include <optional>
@@ -7,11 +7,11 @@
 
 namespace prm {
 
-// Each byte as one printable character: the printable Latin-1 bytes as themselves, the others as
+// Maps each byte to one printable character: printable Latin-1 bytes to themselves, the others to
 // U+0100 and up. Source: Radford et al., GPT-2, encoder.py (bytes_to_unicode).
 std::string ByteLevelText(std::string_view bytes);
 
-// The inverse; nullopt where `text` has a character that stands for no byte.
+// The inverse; nullopt if a character of `text` does not stand for a byte.
 std::optional<std::string> ByteLevelBytes(std::string_view text);
 
 }  // namespace prm

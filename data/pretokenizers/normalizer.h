@@ -20,20 +20,21 @@ struct NormalizerStep {
   Kind kind = Kind::kUnicode;
   NormalForm form = NormalForm::kNfc;  // kUnicode
   std::string from;                    // kReplace: every occurrence of it
-  std::string to;  // kReplace; kPrepend: what goes before a text that is not empty
+  std::string to;                      // kReplace; kPrepend: the prefix of a nonempty text
   friend bool operator==(const NormalizerStep&, const NormalizerStep&) = default;
 };
 
-// One step after the other; nullopt where nothing changes. `text` is UTF-8. Any thread.
+// Applies the steps in order; nullopt if nothing changes. `text` is UTF-8. Safe from any thread.
 std::optional<std::string> Normalize(std::span<const NormalizerStep> steps, std::string_view text);
 
-// `text` with every `from`, not empty, replaced from left to right.
+// Replaces every occurrence of `from` (not empty) in `text`, left to right.
 std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to);
 
-// "normalizer" of a tokenizer.json. Throws Error(kUnimplemented) naming what is not supported.
+// Parses "normalizer" of a tokenizer.json. Throws Error(kUnimplemented) naming what is not
+// supported.
 std::vector<NormalizerStep> ParseNormalizer(const simdjson::dom::element& normalizer,
                                             std::string_view where);
-// The JSON of `steps`; "null" for none.
+// The JSON of `steps`; "null" if there are none.
 std::string FormatNormalizer(std::span<const NormalizerStep> steps);
 
 }  // namespace prm

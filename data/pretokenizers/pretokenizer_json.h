@@ -1,4 +1,4 @@
-// The pre-tokenizers as tokenizer.json spells them.
+// Reads and writes pre-tokenizers in the notation of tokenizer.json.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@ class element;
 
 namespace prm {
 
-// What `pre_tokenizer` of a tokenizer.json describes, null included. Throws Error(kUnimplemented)
-// naming what is not recognised. `byte_level` says whether text becomes bytes.
+// Parses `pre_tokenizer` of a tokenizer.json, which may be null. Throws Error(kUnimplemented)
+// naming what is not recognised. Sets `*byte_level` if text becomes bytes.
 TextSplit ParsePreTokenizer(const simdjson::dom::element& pre_tokenizer, std::string_view where,
                             bool* byte_level);
 
-// The JSON of `split`; "null" where nothing is split.
+// The JSON of `split`; "null" if nothing is split.
 std::string FormatPreTokenizer(const TextSplit& split, bool byte_level);
 
 }  // namespace prm

@@ -18,7 +18,7 @@ namespace prm {
 
 struct RerankCandidate {
   std::vector<std::string> steps;     // at least one, none blank
-  std::optional<std::string> answer;  // as given; a JSON number as it is written
+  std::optional<std::string> answer;  // as given; a JSON number as written
   std::optional<bool> is_correct;
 };
 
@@ -29,8 +29,8 @@ struct RerankProblem {
   std::vector<RerankCandidate> candidates;  // at least one
 };
 
-// The problem that one JSON object describes; unknown fields are ignored. Throws
-// Error(kInvalidArgument) "where: candidates[3].steps[1]: expected .., got ..".
+// Parses the problem of one JSON object; unknown fields are ignored. Throws Error(kInvalidArgument)
+// "where: candidates[3].steps[1]: expected .., got ..".
 RerankProblem ParseRerankProblem(std::string_view json, std::string_view where);
 
 // Reads problems one by one from a plain, gzip or xz file, or "-"; blank lines are skipped. Used by
@@ -38,10 +38,10 @@ RerankProblem ParseRerankProblem(std::string_view json, std::string_view where);
 class RerankReader {
  public:
   explicit RerankReader(const std::filesystem::path& path) : lines_(path) {}
-  // False at the end. Throws Error naming file, line and field; the next call goes on with the
-  // following line.
+  // Returns false at the end. Throws Error naming file, line and field; the next call continues
+  // with the following line.
   bool Next(RerankProblem* problem);
-  // "rerank.jsonl:17" of the problem that Next gave last.
+  // "rerank.jsonl:17": the place of the problem that Next returned last.
   std::string Where() const;
 
  private:
@@ -51,11 +51,11 @@ class RerankReader {
 // Candidate `index` as a trace to score, with id "<problem id>/<index>".
 Trace CandidateTrace(const RerankProblem& problem, int index);
 
-// The given answer, else the one found in the last step; nullopt where there is none.
+// The given answer, else the one found in the last step; nullopt if there is none.
 std::optional<FoundAnswer> CandidateAnswer(const RerankCandidate& candidate);
 
-// `is_correct` where given, else whether the answer equals the ground truth (no answer: false);
-// nullopt where neither is known.
+// `is_correct` if given, else whether the answer equals the ground truth (no answer: false);
+// nullopt if neither is known.
 std::optional<bool> CandidateIsCorrect(const RerankProblem& problem, int index);
 
 struct RerankResult {
@@ -63,21 +63,21 @@ struct RerankResult {
   Ranking ranking;
   std::vector<ScoreLine> candidates;                // [N]
   std::vector<std::optional<FoundAnswer>> answers;  // [N]
-  std::vector<std::string> normalized;              // [N] of answers; empty: none
-  std::vector<int> doubtful;                        // DoubtfulWinners
+  std::vector<std::string> normalized;              // [N] answers; empty: none
+  std::vector<int> doubtful;                        // see DoubtfulWinners
 };
 
-// lines [N]: one a candidate, in order. Throws Error(kInvalidArgument) for another number of lines.
+// lines [N]: one per candidate, in order. Throws Error(kInvalidArgument) if their number differs.
 RerankResult RankProblem(const RerankProblem& problem, std::vector<ScoreLine> lines,
                          AggregateKind weight = AggregateKind::kMin);
 
-// What RankCandidates looks at, of each candidate of `result`.
+// The input of RankCandidates for each candidate of `result`.
 std::vector<RankedCandidate> RankedCandidates(const RerankResult& result);
 
-// One line of formats section 8, without newline. Each candidate's line also says `answer` (as
-// written), `normalized_answer` and `answer_source`, all null where none was found; a choice that
-// cannot be made is null. `ties` names the rules whose choice does not stand alone, each with the
-// candidates that tie; `doubtful` as DoubtfulWinners.
+// One line of formats section 8, without newline. Each candidate's line also has `answer` (as
+// written), `normalized_answer` and `answer_source`, all null if none was found. A choice that
+// cannot be made is null. `ties` names the rules whose choice is tied, each with the tied
+// candidates; `doubtful` is as in DoubtfulWinners.
 std::string RerankResultToJson(const RerankResult& result);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// Score lines on their way to a file: what `prm score` and `prm ask` share.
+// Writes score lines to a file; shared by `prm score` and `prm ask`.
 #pragma once
 
 #include <chrono>
@@ -14,12 +14,12 @@ namespace prm {
 // Progress goes to standard error. Used by one thread at a time.
 class ScoreOutput {
  public:
-  // As OutputFile: the target changes with Finish only. Throws Error naming it.
+  // Like OutputFile, the target changes only with Finish. Throws Error naming it.
   explicit ScoreOutput(const std::string& path);
 
   void Write(const ScoreLine& line);
-  // Throws Error(kInvalidArgument) if lines carry an error: the file is whole, but not all was
-  // scored.
+  // Throws Error(kInvalidArgument) if any line has an error: the file is complete, but not all
+  // traces were scored.
   void Finish();
 
  private:

@@ -14,12 +14,12 @@ namespace prm {
 
 struct JsonField;
 
-// The trace that one JSON object describes. `id`, `problem` and `steps` are required. Where
-// `first_error` is absent it is taken from the labels as far as they decide it (see
-// DecidedFirstError); an explicit null stays "not decidable". Unknown fields go to
-// `meta_json`. Throws Error(kInvalidArgument) "`where`: field: expected .., got ..".
+// Parses the trace of one JSON object. `id`, `problem` and `steps` are required. An absent
+// `first_error` is derived from the labels if they decide it (DecidedFirstError); an explicit null
+// stays "not decidable". Unknown fields go to `meta_json`. Throws Error(kInvalidArgument) "`where`:
+// field: expected .., got ..".
 Trace ParseTrace(std::string_view json, std::string_view where);
-// The same of an object that is parsed already.
+// Like ParseTrace, for an object that is already parsed.
 Trace TraceFrom(const JsonField& object);
 
 // Reads traces one by one from a plain, gzip or xz file, or "-"; blank lines are skipped. Used by
@@ -29,11 +29,11 @@ class TraceReader {
   explicit TraceReader(const std::filesystem::path& path);
   ~TraceReader();
 
-  // False at the end. Throws Error naming file, line and field; the next call goes on with the
-  // following line.
+  // Returns false at the end. Throws Error naming file, line and field; the next call continues
+  // with the following line.
   bool Next(Trace* trace);
 
-  // "train.jsonl:17" of the trace that Next gave last.
+  // "train.jsonl:17": the place of the trace that Next returned last.
   std::string Where() const;
 
  private:
@@ -41,14 +41,14 @@ class TraceReader {
   std::unique_ptr<State> state_;
 };
 
-// Every trace of the file, or an Error for the first that is refused.
+// Every trace of the file; throws Error for the first that is refused.
 std::vector<Trace> ReadTraces(const std::filesystem::path& path);
 
-// One line of the native format, without newline. ParseTrace gives an equal trace. Throws Error
+// One line of the native format, without newline; ParseTrace returns an equal trace. Throws Error
 // naming the trace for text that is not UTF-8.
 std::string TraceToJson(const Trace& trace);
 
-// Writes traces to a file that appears with Close only (see OutputFile).
+// Writes traces to a file that appears only with Close (see OutputFile).
 class TraceWriter {
  public:
   explicit TraceWriter(const std::filesystem::path& path) : file_(path) {}

@@ -1,4 +1,4 @@
-// The traces of a file, one after another, with the costly part done by several threads.
+// Streams the traces of a file in order, with the costly part done by several threads.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 
 namespace prm {
 
-// Where a trace came from, and its line as it was.
+// The place of a trace, and its original line.
 struct TraceLine {
   std::string where;  // "train.jsonl:17"
   std::string bytes;  // without newline
@@ -42,7 +42,7 @@ namespace trace_stream_detail {
 inline constexpr size_t kBatchLines = 1024;
 inline constexpr size_t kBatchBytes = size_t{8} << 20;
 
-// Blank lines are skipped. A line longer than a batch is a batch of its own.
+// Blank lines are skipped. A line longer than a batch forms its own batch.
 inline bool ReadBatch(LineReader* reader, std::vector<TraceLine>* batch) {
   batch->clear();
   size_t bytes = 0;
@@ -55,11 +55,11 @@ inline bool ReadBatch(LineReader* reader, std::vector<TraceLine>* batch) {
   return !batch->empty();
 }
 
-// Of a line: exactly one of the three.
+// Outcome of a line: exactly one of the three is set.
 template <class Result>
 struct Outcome {
   std::optional<Result> result;
-  std::string refusal;  // the line is no trace
+  std::string refusal;  // the line is not a valid trace
   std::exception_ptr failure;
 };
 
@@ -83,11 +83,10 @@ Outcome<Result> AnalyzeLine(const TraceLine& line, Analyze& analyze) {
 
 }  // namespace trace_stream_detail
 
-// For every trace of `path` ("-": standard input): `analyze(Trace)` on one of `threads` threads (0: one per core),
-// then `merge(result, line)` on the caller's, in the order of the file. A line that is no trace
-// goes to `refuse(message)`, which may throw. What `analyze` throws, an Error or not, is no fault
-// of the line: it ends the run, after the lines before it were merged. Memory: a batch of 8 MB or
-// one line.
+// For every trace of `path` ("-": standard input), runs `analyze(Trace)` on one of `threads`
+// threads (0: one per core), then `merge(result, line)` on the caller's, in file order. A line that
+// is not a valid trace goes to `refuse(message)`, which may throw. An exception of `analyze` ends
+// the run after the lines before it are merged. Memory: a batch of 8 MB or one line.
 template <class Analyze, class Merge, class Refuse>
 void ForEachTrace(const std::filesystem::path& path, int threads, Analyze analyze, Merge merge,
                   Refuse refuse) {
@@ -119,7 +118,7 @@ void ForEachTrace(const std::filesystem::path& path, int threads, Analyze analyz
   }
 }
 
-// For verbs that write a data set: the first refused line ends the work.
+// For verbs that write a data set: the first refused line ends the run.
 [[noreturn]] inline void ThrowRefusal(const std::string& message) {
   throw Error(ErrorCode::kInvalidArgument, message);
 }

@@ -1,4 +1,4 @@
-// One self-contained HTML page for a report: nothing is loaded from outside and no script runs.
+// One self-contained HTML page for a report: loads nothing from outside and runs no script.
 // Readable from 375 px on, in light and dark, with contrast AA. Pictures:
 // data/report/html_pictures.h.
 #pragma once
@@ -10,18 +10,18 @@
 
 namespace prm {
 
-// `text` for an element's content or a quoted attribute. Control characters (but tab and newline)
-// and bytes that are not UTF-8 become U+FFFD.
+// Escapes `text` for an element's content or a quoted attribute. Control characters (except tab and
+// newline) and bytes that are not UTF-8 become U+FFFD.
 std::string EscapeHtml(std::string_view text);
 
-// "0.744", "-3"; never "-0". `decimals` in [0, 12]; what is not finite reads "undefined".
+// "0.744", "-3"; never "-0". `decimals` in [0, 12]; a number that is not finite gives "undefined".
 std::string FormatFixed(double number, int decimals);
 // "1,234,567".
 std::string FormatCount(int64_t number);
 // "81.8 %" of 0.818.
 std::string FormatPercent(double share, int decimals = 1);
 
-// What a value means to its reader; shown by colour and by a sign before the text.
+// The meaning of a value to its reader; shown by colour and by a sign before the text.
 enum class Tone : uint8_t { kPlain, kGood, kWarning, kBad, kMuted };
 
 // A key figure.
@@ -45,7 +45,7 @@ struct HtmlColumn {
       : title(std::move(title)), numeric(numeric) {}
   HtmlColumn(const char* title) : title(title) {}  // NOLINT
   std::string title;
-  bool numeric = false;  // set to the right, digits of equal width
+  bool numeric = false;  // right-aligned, digits of equal width
 };
 
 // The first cell of a row is its heading.
@@ -53,10 +53,10 @@ struct HtmlTable {
   std::string caption;  // empty: none
   std::vector<HtmlColumn> columns;
   std::vector<std::vector<HtmlCell>> rows = {};
-  bool folded = false;  // shown only when the reader opens it; needs a caption
+  bool folded = false;  // collapsed until the reader opens it; needs a caption
 };
 
-// `svg` comes from data/report/html_pictures.h and goes to the page as it is.
+// `svg` comes from data/report/html_pictures.h and is inserted unescaped.
 struct HtmlFigure {
   std::string caption;
   std::string svg;
@@ -68,17 +68,17 @@ class HtmlReport {
   // `subtitle` may be empty.
   explicit HtmlReport(std::string title, std::string subtitle = "");
 
-  // A heading of the first rank, which the list of contents names.
+  // A top-level heading, listed in the contents.
   void Section(std::string_view heading);
   void Heading(std::string_view heading);
   void Paragraph(std::string_view text);
-  // A paragraph set off, as a warning or a result.
+  // A highlighted paragraph, such as a warning or a result.
   void Note(std::string_view text, Tone tone);
   void List(const std::vector<std::string>& items);
   void Tiles(const std::vector<HtmlTile>& tiles);
-  // Throws Error(kInternal) where a row has not one cell a column.
+  // Throws Error(kInternal) if a row does not have one cell per column.
   void Table(const HtmlTable& table);
-  // Side by side where the window is wide enough.
+  // Side by side if the window is wide enough.
   void Figures(const std::vector<HtmlFigure>& figures);
   void Figure(std::string caption, std::string svg) {
     Figures({{std::move(caption), std::move(svg)}});

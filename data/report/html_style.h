@@ -1,6 +1,6 @@
-// The style sheet of every report page. Pairs of text and ground have a contrast of at least 4.5,
-// in light and in dark (tests/data/report/html_report_test.cc measures them): every text colour on
-// --ground and --surface, --sN-text on --sN (series), --hN-text on --hN (steps of a heat map).
+// The style sheet of every report page. Text and background pairs have a contrast of at least 4.5,
+// in light and dark (measured in tests/data/report/html_report_test.cc): every text colour on
+// --ground and --surface, --sN-text on --sN (series), --hN-text on --hN (heat map steps).
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// Problems of a training set that an evaluation set holds too, with the evidence.
+// Problems of a training set that also occur in an evaluation set, with the evidence.
 #pragma once
 
 #include <array>
@@ -19,26 +19,26 @@ namespace prm {
 enum class ContaminationKind : uint8_t {
   kSimilar,   // Jaccard >= .5 of the problems' word 5-grams
   kThirteen,  // 13 words in a row, letters and digits only
-  kTemplate,  // equal with numbers masked, and the answers equal
+  kTemplate,  // equal with numbers masked, and equal answers
 };
 inline constexpr int kNumContaminationKinds = 3;
 std::string_view ContaminationKindName(ContaminationKind kind);
 
 struct Contamination {
-  uint32_t problem;  // of the training set's ProblemTable
+  uint32_t problem;  // index in the training set's ProblemTable
   ContaminationKind kind;
   std::string file;      // evaluation file
-  std::string id;        // of its trace or problem
+  std::string id;        // id of its trace or problem
   double similarity;     // Jaccard
   std::string evidence;  // the words shared, or the evaluation problem's text
 };
 
-// The problems of evaluation files, to be searched. Used by one thread at a time.
-// Source: 13-grams and the rule that a gram found in more than 10 problems is boilerplate: Brown et
-// al. 2020, "Language models are few-shot learners", appendix C. Here a gram is
-// boilerplate where any phrase of 8 of its words is: five more words beside what all say are no
-// evidence. Numbers of phrases are masked, and variants of one training problem, a group of its
-// ProblemTable, count once.
+// The problems of evaluation files, indexed for search. Used by one thread at a time. Source:
+// 13-grams, and the rule that a gram found in more than 10 problems is boilerplate: Brown et al.
+// 2020, "Language models are few-shot learners", appendix C. Here a gram is boilerplate if any
+// 8-word phrase in it is: five more words next to a common phrase are no evidence. Numbers in
+// phrases are masked, and variants of one training problem (a group of its ProblemTable) count
+// once.
 class EvaluationProblems {
  public:
   static constexpr double kMinSimilarity = 0.5;
@@ -46,14 +46,14 @@ class EvaluationProblems {
   static constexpr size_t kPhrase = 8;
   static constexpr int kBoilerplate = 10;
 
-  // Adds native trace files, rerank files and benchmarks, as JSON lines or one array; only "id",
-  // "problem" and the answers are read. Throws Error for a row without the first two.
+  // Adds native trace files, rerank files and benchmarks, as JSON lines or one array; reads only
+  // "id", "problem" and the answers. Throws Error for a row without the first two.
   void AddFile(const std::filesystem::path& path);
   size_t size() const { return problems_.size(); }
 
-  // The strongest evidence for each problem of `table` that is contaminated, by problem: the most
-  // alike first, then 13-grams, then templates; of equals the evaluation problem that was added
-  // first. `answer_of` gives a problem's normalised answer; empty: not known.
+  // The strongest evidence for each contaminated problem of `table`, by problem. Similarity comes
+  // first (most similar), then 13-grams, then templates; ties go to the evaluation problem added
+  // first. `answer_of` returns a problem's normalised answer; empty: unknown.
   std::vector<Contamination> FindIn(const ProblemTable& table,
                                     const std::function<std::string(uint32_t)>& answer_of) const;
 
@@ -63,13 +63,14 @@ class EvaluationProblems {
     uint32_t grams = 0;  // distinct 5-grams
   };
   void Add(Problem problem);
-  // The groups of `table`, at most kBoilerplate + 1, with a phrase that evaluation problems have.
+  // The groups of `table`, at most kBoilerplate + 1, that contain a phrase of the evaluation
+  // problems.
   using Groups = std::unordered_map<uint64_t, std::vector<uint32_t>>;
   Groups GroupsOfPhrases(const ProblemTable& table) const;
-  // Whether a phrase is in more than kBoilerplate problems, there or here.
+  // Whether a phrase is in more than kBoilerplate problems of the evaluation or training set.
   bool IsBoilerplate(uint64_t phrase, const Groups& groups) const;
 
-  // The 5-grams of one text: how many, and how many of them each evaluation problem has.
+  // The number of 5-grams of one text, and how many of them each evaluation problem shares.
   struct Shared {
     size_t grams = 0;
     std::unordered_map<uint32_t, uint32_t> with;
@@ -87,12 +88,12 @@ class EvaluationProblems {
   std::unordered_map<TextKey, uint32_t, TextKeyHash> by_text_;
   std::unordered_map<uint32_t, std::vector<uint32_t>> by_gram_;
   std::unordered_map<uint64_t, std::vector<uint32_t>> by_long_gram_;  // at most kBoilerplate + 1
-  std::unordered_map<uint64_t, int> phrases_;                         // problems that hold it
+  std::unordered_map<uint64_t, int> phrases_;  // number of problems that contain it
   std::unordered_map<TextKey, std::vector<uint32_t>, TextKeyHash> by_template_;
 };
 
-// The runs of 13 words of letters and digits of `normal`: hash of the words, hashes of the phrases
-// within with numbers masked, and the bytes of the run.
+// The runs of 13 words of letters and digits in `normal`: hash of the words, hashes of their
+// phrases with numbers masked, and the bytes of the run.
 struct LongGram {
   static constexpr size_t kPhrases =
       EvaluationProblems::kLongGram - EvaluationProblems::kPhrase + 1;

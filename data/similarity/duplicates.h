@@ -1,4 +1,4 @@
-// Traces that say what an earlier one says.
+// Traces that duplicate an earlier one.
 #pragma once
 
 #include <array>
@@ -17,20 +17,20 @@
 namespace prm {
 
 enum class DuplicateKind : uint8_t {
-  kExact,          // normal text of problem and steps equal, labels and verdicts too
-  kLabelConflict,  // text equal, labels not: one of the two is wrong, or one is not labelled
-  kNear,           // Jaccard >= .8 of the word 5-grams of problem and steps; labels, the steps'
-                   // numbers and the last step's words equal
-  kContrast,       // as near, but not equal in these: a changed step beside its original
+  kExact,          // normal text of problem and steps, labels and verdicts all equal
+  kLabelConflict,  // text equal but labels not: one is wrong, or one is not labelled
+  kNear,  // Jaccard >= .8 of the word 5-grams of problem and steps; equal labels, step numbers and
+          // words of the last step
+  kContrast,  // like near, but these differ: a changed step beside its original
 };
 inline constexpr int kNumDuplicateKinds = 4;
 std::string_view DuplicateKindName(DuplicateKind kind);
-// Whether the trace says nothing new. A contrast is kept; a label conflict is kept for review.
+// Whether the trace adds nothing. A contrast is kept; a label conflict is kept for review.
 constexpr bool IsRemovable(DuplicateKind kind) {
   return kind == DuplicateKind::kExact || kind == DuplicateKind::kNear;
 }
 
-// What the search needs of a trace. Any thread may make it.
+// The search key of a trace. May be computed on any thread.
 struct TracePrint {
   TextKey text;
   uint64_t labels = 0;
@@ -38,20 +38,21 @@ struct TracePrint {
   std::vector<uint32_t> grams;
   MinHashSketch sketch;
 };
-// `normal_problem` is NormalText of the problem.
+// `normal_problem` is the problem's NormalText.
 TracePrint PrintOf(const Trace& trace, std::string_view normal_problem);
 
 struct Duplicate {
   DuplicateKind kind;
-  uint32_t of;  // number of the kept trace
+  uint32_t of;  // index of the kept trace
   double similarity;
 };
 
-// Finds in order of appearance: a trace is a duplicate of one kept before it. Of several kinds the
-// first of DuplicateKind counts, of several traces the most alike. Used by one thread at a time.
+// Finds duplicates in order of appearance: a trace is compared with those kept before it. Of
+// several kinds, the first of DuplicateKind counts; of several traces, the most similar. Used by
+// one thread at a time.
 class DuplicateFinder {
  public:
-  // What the trace duplicates; one that is not removable is kept, as number kept() - 1.
+  // What the trace duplicates; if it is not removable, it is kept, as number kept() - 1.
   std::optional<Duplicate> Add(const TracePrint& print);
   uint32_t kept() const { return uint32_t(near_.size()); }
   int64_t comparisons_left_out() const { return near_.left_out(); }
@@ -65,7 +66,7 @@ class DuplicateFinder {
 struct DedupOptions {
   std::filesystem::path in;
   std::filesystem::path out;
-  std::filesystem::path report = {};  // JSON lines, one a finding; empty: none
+  std::filesystem::path report = {};  // JSON lines, one per finding; empty: none
   bool near = true;                   // remove near-duplicates too
   int threads = 0;  // 0: all cores
 };
@@ -77,9 +78,8 @@ struct DedupResult {
   int64_t comparisons_left_out = 0;
 };
 
-// Writes the lines of `in` that are no removable duplicates to `out`, byte for byte and in order;
-// "-" for the standard streams. Throws Error for the first line that is no trace; nothing is
-// written then.
+// Writes the lines of `in` that are not removable duplicates to `out`, byte for byte and in order;
+// "-" for the standard streams. Throws Error for the first invalid trace; nothing is written then.
 DedupResult Deduplicate(const DedupOptions& options);
 
 }  // namespace prm

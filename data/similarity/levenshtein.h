@@ -8,9 +8,9 @@
 
 namespace prm {
 
-// The fewest insertions, removals and replacements that make `b` of `a`; of random access
-// containers, in |a| |b| time and the memory of a row.
-// Source: Wagner and Fischer 1974, "The string-to-string correction problem", section 3.
+// The minimum number of insertions, removals and replacements that turn `a` into `b`. Random access
+// containers; |a| |b| time, memory of one row. Source: Wagner and Fischer 1974, "The
+// string-to-string correction problem", section 3.
 template <class Sequence>
 size_t Levenshtein(const Sequence& a, const Sequence& b) {
   std::vector<size_t> row(b.size() + 1);

@@ -1,4 +1,4 @@
-// Two numbers of which one is irrational, compared by balls.
+// Compares two numbers, at least one irrational, by balls.
 #pragma once
 
 #include "data/symbolic/closed_result.h"
@@ -6,7 +6,7 @@
 
 namespace prm {
 
-// Of sides that are Parsed() and have no symbols. Throws WorkBudget::Exceeded.
+// `sides` must be Parsed() and have no symbols. Throws WorkBudget::Exceeded.
 ClosedResult CheckBalls(const RelationSides& sides, bool describe, Workspace* workspace);
 
 }  // namespace prm

@@ -10,15 +10,15 @@
 
 namespace prm {
 
-// Those of a step and of the one before.
+// The candidates of this step and the one before.
 class Candidates {
  public:
   void Clear();
-  // Forgets those of the step before the last.
+  // Forgets the candidates of the step before the last.
   void StartStep();
-  // Where the equation gives an unknown a value, a number times it included: 2x = 6.
+  // Records the value if the equation gives an unknown one, also with a factor: 2x = 6.
   void Note(const Equation& equation, WorkBudget* work);
-  // Whether left = right is an equation of `context` with a candidate put in.
+  // Whether left = right is an equation of `context` with a candidate substituted.
   bool Explain(const EquationContext& context, const Fraction& left, const Fraction& right,
                WorkBudget* work) const;
   bool empty() const { return values_.empty(); }

@@ -1,4 +1,4 @@
-// Two expressions without variables: equal, rounded, unequal under every reading.
+// Compares two expressions without variables: equal, rounded, or unequal under every reading.
 #pragma once
 
 #include "data/symbolic/closed_result.h"
@@ -6,7 +6,7 @@
 
 namespace prm {
 
-// Of sides that are Parsed() and have no symbols. Throws WorkBudget::Exceeded.
+// `sides` must be Parsed() and have no symbols. Throws WorkBudget::Exceeded.
 ClosedResult CheckClosed(const RelationSides& sides, bool describe, Workspace* workspace);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// What comparing two numbers found.
+// The result of comparing two numbers.
 #pragma once
 
 #include <string>
@@ -7,15 +7,15 @@
 
 namespace prm {
 
-// kRefuted says that every reading fails; whether that may be said is the caller's matter (borders,
+// kRefuted means that every reading fails; the caller decides whether to report it (borders,
 // questions, negations).
 struct ClosedResult {
   Verdict verdict = Verdict::kNotChecked;
   Reason reason = Reason::kUnread;
-  std::string left_value;  // where `describe`
+  std::string left_value;  // set if `describe`
   std::string right_value;
-  // Both values lie between 0 and 1 and the left one is a sum, a difference or a product: they may
-  // be shares of the same thing.
+  // Both values are between 0 and 1 and the left is a sum, difference or product: they may be
+  // shares of the same thing.
   bool may_be_shares = false;
 };
 

@@ -1,4 +1,4 @@
-// What a step does, as one word of a closed list.
+// The operation of a step, as one word of a closed list.
 #pragma once
 
 #include <array>

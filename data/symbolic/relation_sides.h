@@ -12,10 +12,10 @@
 
 namespace prm {
 
-// What reading and calculating draw on.
+// Resources of parsing and calculating.
 struct Workspace {
   SymbolTable symbols;      // of the trace
-  ExpressionArena scratch;  // trees of other readings, until the next one
+  ExpressionArena scratch;  // trees of other readings; cleared for the next one
   WorkBudget work;          // of the step
 };
 
@@ -24,7 +24,7 @@ struct Side {
   ParsedExpression parsed;
 };
 
-// Read once; what checks them changes nothing here.
+// Parsed once; the checks do not modify it.
 struct RelationSides {
   TokenView step;
   const FoundRelation& found;
@@ -32,21 +32,21 @@ struct RelationSides {
   Side left;
   Side right;
 
-  // "about", "rounded" or a sign that says so.
+  // "about", "rounded", or a sign with that meaning.
   bool SaysAbout() const { return found.cues.about || found.relation == Relation::kAbout; }
   bool Parsed() const { return left.parsed.root >= 0 && right.parsed.root >= 0; }
 };
 
-// Decimals that the side shows under `reading`; a lone whole percentage shows two. Below zero where
-// it is more than one number.
+// Decimals that the side shows under `reading`; a single whole percentage shows two. Negative if
+// the side is more than one number.
 int ShownDecimals(const ExpressionTraits& side, uint8_t reading = 0);
 
-// The sides of `found`, neither of which is empty, in the first reading. *arena is cleared before.
+// The sides of `found`, neither of which is empty, in the first reading. Clears *arena first.
 // Throws WorkBudget::Exceeded.
 RelationSides ReadSides(const TokenView& step, const FoundRelation& found, ExpressionArena* arena,
                         Workspace* workspace);
 
-// A side in another reading, a set of Reading bits; its tree is added to workspace->scratch.
+// Parses a side in another reading, a set of Reading bits; adds its tree to workspace->scratch.
 // Throws WorkBudget::Exceeded.
 ParsedExpression ReadAgain(const TokenView& step, std::span<const MathToken> tokens,
                            uint8_t reading, Workspace* workspace);

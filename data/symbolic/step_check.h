@@ -1,4 +1,4 @@
-// What a check of a step found.
+// The result of checking a step.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ struct RelationCheck {
   uint32_t begin = 0;  // bytes of the step as given, [begin, end)
   uint32_t end = 0;
   std::string relation;   // "=", "~", "<", ">", "<=", ">=", "!="
-  std::string left_form;  // the reading, normalised: "(x + 1)*2"; empty where none
+  std::string left_form;  // the reading, normalised: "(x + 1)*2"; empty if none
   std::string right_form;
-  std::string left_value;  // "9", "1/3", "2*x + 2", "[1.41421 +/- 4e-06]"; empty where none
+  std::string left_value;  // "9", "1/3", "2*x + 2", "[1.41421 +/- 4e-06]"; empty if none
   std::string right_value;
-  // Elementary operations (+ - * / ^, moving a term, scaling an equation, combining two) that lead
-  // from the left to the right side, or from the context to this equation; 0: none or not known.
+  // Elementary operations (+ - * / ^, moving a term, scaling an equation, combining two) from the
+  // left to the right side, or from the context to this equation; 0: none or unknown.
   int operations = 0;
 
   void Decide(Verdict found, Reason why, Severity how = Severity::kNone) {
@@ -33,12 +33,12 @@ struct RelationCheck {
 };
 
 struct StepCheck {
-  // kRefuted where a relation is; else kArithOk where a relation is; else kNotChecked.
+  // kRefuted if any relation is; else kArithOk if any is; else kNotChecked.
   Verdict verdict = Verdict::kNotChecked;
   Reason reason = Reason::kNoRelation;   // of the first relation with the step's verdict
   Severity severity = Severity::kNone;   // the highest of its relations
   std::vector<RelationCheck> relations;  // in order of the text
-  // Whether there are relations and every one is kArithOk.
+  // Whether there are relations and all are kArithOk.
   bool AllOk() const;
 };
 

@@ -1,4 +1,4 @@
-// Symbolic checks of mathematics steps written in prose: what can be refuted, what adds up.
+// Symbolic checks of mathematics steps in prose: what can be refuted, what holds.
 #pragma once
 
 #include <memory>
@@ -8,13 +8,12 @@
 
 namespace prm {
 
-// Checks the steps of one trace in order, keeping the equations that earlier steps established.
-// Any bytes are accepted and answered within bounded time and memory, whatever came before: what is
-// too long, too deep or too big, or needs more work than WorkBudget has for a step, is kTooBig.
-// Used by one thread at a time. Source: the relations are rational functions over Q; equations are
-// compared by reduced row echelon form with monomials as columns, closed irrational values by ball
-// arithmetic (Johansson 2017, "Arb: efficient arbitrary-precision midpoint-radius interval
-// arithmetic", section 2).
+// Checks the steps of one trace in order and keeps the equations that earlier steps established.
+// Accepts any bytes; time and memory are bounded, whatever came before: input that is too long,
+// deep or big, or exceeds a step's WorkBudget, is kTooBig. Used by one thread at a time. Source:
+// relations are rational functions over Q; equations are compared by reduced row echelon form with
+// monomials as columns, closed irrational values by ball arithmetic (Johansson 2017, "Arb:
+// efficient arbitrary-precision midpoint-radius interval arithmetic", section 2).
 class StepChecker {
  public:
   explicit StepChecker(std::string_view problem, const StepCheckOptions& options = {});
@@ -22,10 +21,10 @@ class StepChecker {
   StepChecker(StepChecker&&) noexcept;
   StepChecker& operator=(StepChecker&&) noexcept;
 
-  // The next step; its equations join the context.
+  // Checks the next step and adds its equations to the context.
   StepCheck Check(std::string_view step);
 
-  // As a new checker of another problem, with the buffers kept.
+  // Resets to the state of a new checker for `problem`; keeps the buffers.
   void Reset(std::string_view problem);
 
  private:

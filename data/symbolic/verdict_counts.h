@@ -1,4 +1,4 @@
-// How many steps got which verdict.
+// Counts of steps by verdict.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace prm {
 struct VerdictCounts {
   int64_t steps = 0;
   std::array<int64_t, 3> verdicts{};  // by Verdict
-  int64_t all_ok = 0;                 // steps of which every relation is arith_ok
+  int64_t all_ok = 0;                 // steps whose relations are all arith_ok
   int64_t soft = 0;                   // refuted against the context only
   std::array<int64_t, kNumReasons> reasons{};
   void Add(const StepCheck& check);

@@ -1,4 +1,4 @@
-// Flaws with a known label planted into right traces.
+// Plants flaws with known labels into right traces.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace prm {
 
-// One number or operator of `step` changed so that a relation of it does not hold.
+// `step` with one number or operator changed so that a relation in it fails.
 struct CorruptedStep {
   std::string text;
   std::string_view kind;  // "number" or "operator"
@@ -22,9 +22,9 @@ struct CorruptedStep {
   std::string after;
 };
 
-// Changes a closed equality that `check` (of `step`, described) found to hold; nothing where there
-// is none or where the change leaves it true. That the two sides differ is read from their values,
-// not from the verdict.
+// Changes a closed equality that `check` (of `step`, with describe) found to hold; nullopt if there
+// is none or the change leaves it true. Inequality is decided by the sides' values, not by the
+// verdict.
 std::optional<CorruptedStep> CorruptStep(std::string_view step, const StepCheck& check,
                                          SynthRandom* random);
 
@@ -34,13 +34,12 @@ inline constexpr int kNumCorruptions = 4;
 inline constexpr std::array<std::string_view, kNumCorruptions> kCorruptionNames = {
     "necessary", "redundant", "incomplete", "incorrect"};
 
-// `trace`, whose steps must all be labelled correct, with one flaw: kIncorrect changes a number or
-// an operator; kRedundant says a step again; kIncomplete leaves out the step that a later one takes
-// a number from; kNecessary changes nothing. Steps behind the first error carry no label. The id
-// gets the suffix "#incorrect", `meta_json` says what was changed and where from. Nothing where the
-// trace allows no such flaw. Equal seeds give equal traces.
-// Source: Xia et al. 2024, "Evaluating mathematical reasoning beyond accuracy" (ReasonEval),
-// section 4.
+// Plants one flaw in `trace`, whose steps must all be labelled correct: kIncorrect changes a number
+// or an operator; kRedundant repeats a step; kIncomplete drops a step whose number a later one
+// uses; kNecessary changes nothing. Steps after the first error carry no label. The id gets a
+// suffix such as "#incorrect"; `meta_json` records the change and its origin. nullopt if the trace
+// allows no such flaw. Equal seeds give equal traces. Source: Xia et al. 2024, "Evaluating
+// mathematical reasoning beyond accuracy" (ReasonEval), section 4.
 std::optional<Trace> CorruptTrace(const Trace& trace, Corruption corruption, uint64_t seed);
 
 }  // namespace prm

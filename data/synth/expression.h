@@ -1,4 +1,4 @@
-// Exact arithmetic for synthesized problems: fractions and the small formulas over named values.
+// Exact arithmetic for synthesized problems: fractions and small formulas over named values.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,11 @@ struct Rational {
 Rational operator+(Rational a, Rational b);
 Rational operator-(Rational a, Rational b);
 Rational operator*(Rational a, Rational b);
-// nullopt for b = 0.
+// nullopt if b = 0.
 std::optional<Rational> Divide(Rational a, Rational b);
 bool operator<(Rational a, Rational b);
 
-// "84", "2.5" where at most three decimals are exact, else "82/7".
+// "84", "2.5" if three decimals suffice to be exact, else "82/7".
 std::string ToText(Rational value);
 
 using Values = std::map<std::string, Rational, std::less<>>;
@@ -54,10 +54,10 @@ Expression ParseExpression(std::string_view text);
 // nullopt on division by zero. Throws Error(kInvalidArgument) for an unknown name.
 std::optional<Rational> Evaluate(const Expression& expression, const Values& values);
 
-// The formula with numbers put in, e.g. "3 × (4 + 5)".
+// The formula with numbers substituted, e.g. "3 × (4 + 5)".
 std::string Render(const Expression& expression, const Values& values, const Notation& notation);
 
-// Every leaf, left to right; the pointers live as long as *expression is not changed.
+// All leaves, left to right; the pointers are valid while *expression is not changed.
 std::vector<Expression*> Leaves(Expression* expression);
 
 bool DependsOn(const Expression& expression, std::string_view name);

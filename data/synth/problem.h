@@ -1,4 +1,4 @@
-// A template with numbers, names and things put in.
+// A template filled with numbers, names and things.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace prm {
 struct SynthProblem {
   const SynthTemplate* source = nullptr;  // not null
   Values values;                          // of SynthTemplate::values
-  std::vector<std::string> visible;       // names of the values that the problem text states
+  std::vector<std::string> visible;       // names of the values stated in the problem text
   std::string person;
   std::string other_person;
   std::string things;
@@ -23,11 +23,11 @@ struct SynthProblem {
 };
 
 // Draws until every value and every result of every strategy is a whole number of at least 2 and
-// the stated numbers differ. Throws Error(kInternal) naming a template that allows none or whose
+// the stated numbers differ. Throws Error(kInternal) naming a template that allows no draw or whose
 // strategies disagree.
 SynthProblem DrawProblem(const SynthTemplate& source, SynthRandom* random);
 
-// What a phrase may refer to beside the values of the problem.
+// What a phrase may refer to besides the problem's values.
 struct PhraseContext {
   const Values* values = nullptr;  // not null
   std::string equation = {};       // {=}

@@ -1,4 +1,4 @@
-// Wrong numbers of the kind that people write.
+// Wrong numbers that look like human mistakes.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 
 namespace prm {
 
-// A number as a hasty reader might put it down instead of `value`: digits swapped, a small
-// distance, a wrong ten. May equal `value`.
+// A plausible misreading of `value`: digits swapped, a small difference, a wrong ten. May equal
+// `value`.
 Rational Misread(Rational value, SynthRandom* random);
 
-// Whether `wrong` looks as a right value does: whole, positive, of a similar size, but not `right`.
+// Whether `wrong` looks like a right value: whole, positive, of a similar size, but not `right`.
 bool Believable(const std::optional<Rational>& wrong, Rational right);
 
-// What 60, 100, 1000, 24, 12 or 7 is mistaken for in a conversion; another constant as it is.
+// What 60, 100, 1000, 24, 12 or 7 is mistaken for in a conversion; other constants unchanged.
 int64_t WrongConstant(int64_t constant);
 
 }  // namespace prm

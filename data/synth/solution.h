@@ -20,9 +20,9 @@ struct SynthSolutionPlan {
   int redundant_percent = 0;        // chance of a redundant step before each step
 };
 
-// The steps, labels, first_error, final_correct, answer and strategy of a trace. `*flaw_kind` names
-// what was planted ("none" without); false: the problem allows no such flaw there, `*trace` is to
-// be thrown away.
+// Writes the steps, labels, first_error, final_correct, answer and strategy of a trace.
+// `*flaw_kind` names the planted flaw ("none" without one). Returns false if the problem allows no
+// such flaw there; then discard `*trace`.
 bool WriteSolution(const SynthProblem& problem, const SynthSolutionPlan& plan, SynthRandom* random,
                    Trace* trace, std::string* flaw_kind);
 

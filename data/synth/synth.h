@@ -1,4 +1,4 @@
-// Synthesized reasoning traces: the label of every step is known because the step was built so.
+// Synthesized reasoning traces: every step's label is known by construction.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +12,23 @@
 namespace prm {
 
 struct SynthOptions {
-  SynthSplit split = SynthSplit::kTrain;  // each uses problem templates that no other does
+  SynthSplit split = SynthSplit::kTrain;  // each has its own problem templates
   int count = 1200;                       // traces
   int traces_per_problem = 3;
   uint64_t seed = 1;
-  // Chances in percent, drawn at every step, so that a step's place says little about its label.
+  // Chances in percent, drawn at every step, so that a step's position reveals little about its
+  // label.
   int redundant_percent = 14;
   int flaw_percent = 20;
   int incomplete_percent = 38;  // of the flaws; the others are incorrect steps
-  int cancel_percent = 20;      // of the incorrect ones: a second slip restores the right answer
+  int cancel_percent = 20;      // of the incorrect steps: a second slip restores the right answer
 };
 
-// Traces over problems with all four labels; steps after the first wrong one carry no label but go
-// on from the wrong value. `meta_json` names the template, the split and the kind of flaw. Equal
-// options give equal traces on every machine. Throws Error(kInvalidArgument) for a count below 0,
-// fewer than one trace a problem or a chance outside 0..100.
-// Source: perturbations with known truth, Xia et al. 2024, "Evaluating mathematical reasoning
-// beyond accuracy" (ReasonEval), section 4.
+// Traces with all four labels; steps after the first wrong one carry no label but continue from the
+// wrong value. `meta_json` names the template, the split and the kind of flaw. Equal options give
+// equal traces on every machine. Throws Error(kInvalidArgument) for a negative count, fewer than
+// one trace per problem or a chance outside 0..100. Source: perturbations with known truth, Xia et
+// al. 2024, "Evaluating mathematical reasoning beyond accuracy" (ReasonEval), section 4.
 std::vector<Trace> Synthesize(const SynthOptions& options);
 
 // One problem with candidate solutions, right and wrong, in random order.
@@ -44,8 +44,8 @@ struct SynthRerankOptions {
   uint64_t seed = 1;
 };
 
-// Eight candidates a problem: three sound ones, one incomplete, one right through two slips where
-// the problem allows it, and incorrect ones. Throws Error(kInvalidArgument) for a count below 0.
+// Eight candidates per problem: three sound, one incomplete, one right through two slips if the
+// problem allows it, and incorrect ones. Throws Error(kInvalidArgument) for a negative count.
 std::vector<SynthRerankProblem> SynthesizeRerank(const SynthRerankOptions& options);
 
 // A line of a rerank file, without newline; labels are left out.
@@ -58,8 +58,8 @@ struct SynthFiles {
   uint64_t seed = 1;
 };
 
-// Writes train.jsonl, dev.jsonl and rerank.jsonl into `folder`, which is made where it is not
-// there. Throws Error naming what cannot be written.
+// Writes train.jsonl, dev.jsonl and rerank.jsonl into `folder`, creating it if needed. Throws Error
+// naming what cannot be written.
 void WriteSynthFiles(const std::filesystem::path& folder, const SynthFiles& files);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// Problem templates for synthesized traces: text, quantities and the ways to solve them.
+// Problem templates for synthesized traces: text, quantities and solutions.
 #pragma once
 
 #include <optional>
@@ -13,20 +13,20 @@ enum class SynthSplit { kTrain, kDev, kRerank };
 // a value's name; {=} "3 × 4 = 12"; {r} the result; {N}, {M} two people; {o} a plural thing;
 // {ans} the answer.
 
-// A mistake that needs knowledge of the subject, beside the generic ones (wrong result, operator,
-// operand), which apply to every operation.
+// A mistake that needs subject knowledge, besides the generic ones (wrong result, operator,
+// operand) that apply to every operation.
 struct SynthSlip {
   std::string_view kind;
   std::string_view formula;
   std::string_view phrases = {};  // empty: those of the operation
-  std::string_view assign = {};   // "name = formula", done first; empty: none
+  std::string_view assign = {};   // empty: the operation's phrases
 };
 
 // One step of a solution: result = formula.
 struct SynthOperation {
   std::string_view result;
   std::string_view formula;
-  std::string_view phrases;  // each claims what the number means, so that a wrong formula is false
+  std::string_view phrases;  // each states what the number means, so a wrong formula makes it false
   std::vector<SynthSlip> slips = {};
 };
 
@@ -36,7 +36,7 @@ struct SynthStrategy {
   std::string_view answer = "ans";  // the value that answers the question
 };
 
-// A sentence of the problem that a step may repeat, or misread, about one value.
+// A sentence of the problem about one value that a step may repeat or misread.
 struct SynthGiven {
   std::string_view value;
   std::string_view phrases;
@@ -51,11 +51,11 @@ struct SynthTemplate {
   std::string_view problems;     // full sentences
   std::string_view conclusions;  // claim {ans}
   std::vector<SynthGiven> givens;
-  std::vector<SynthOperation> asides;  // true, over given values, of no use for the question
+  std::vector<SynthOperation> asides;  // true, computed from given values, useless for the question
   std::vector<SynthStrategy> strategies;
 };
 
-// Every template, in a fixed order; valid for the life of the program.
+// All templates, in a fixed order; valid for the life of the program.
 const std::vector<SynthTemplate>& SynthTemplates();
 
 // The parts of SynthTemplates, one per file.

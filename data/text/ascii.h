@@ -1,4 +1,4 @@
-// Text as bytes: ASCII only, whatever the locale.
+// Text as bytes: only ASCII, in every locale.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,15 @@ inline bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
 inline bool IsLetter(char c) { return IsUpper(c) || (c >= 'a' && c <= 'z'); }
 inline bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// Nothing but white space: no text for a step.
+// Whether there is nothing but white space: not valid as a step.
 bool IsBlank(std::string_view text);
 
-// Control characters of ASCII, or C1 as UTF-8 writes them: no id has them, for ids stand in logs
-// and on terminals.
+// ASCII control characters, or C1 encoded in UTF-8. Ids must not contain them, since ids appear in
+// logs and on terminals.
 bool HasControlCharacter(std::string_view text);
 
 std::string ToLower(std::string_view text);
-// Without the white space at both ends.
+// Removes white space at both ends.
 std::string_view TrimSpace(std::string_view text);
 
 // `text`, or its first `max_bytes` with `ending`; no UTF-8 character is cut.

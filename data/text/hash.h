@@ -8,10 +8,10 @@
 
 namespace prm {
 
-// Equal on every machine for equal bytes and seed. Not for secrets: collisions can be made.
+// Equal on every machine for equal bytes and seed. Not for secrets: collisions can be constructed.
 uint64_t HashText(std::string_view text, uint64_t seed = 0);
 
-// Two HashText of different seeds.
+// Two HashText values with different seeds.
 struct TextKey {
   uint64_t a = 0;
   uint64_t b = 0;
@@ -22,8 +22,8 @@ struct TextKeyHash {
   size_t operator()(const TextKey& key) const { return size_t(key.a); }
 };
 
-// A value as good as random, from any value. Source: SplitMix64, Steele et al. 2014, "Fast
-// splittable pseudorandom number generators", section 5.
+// Mixes any value into a pseudorandom one. Source: SplitMix64, Steele et al. 2014, "Fast splittable
+// pseudorandom number generators", section 5.
 inline constexpr uint64_t kScrambleStep = 0x9E3779B97F4A7C15u;
 constexpr uint64_t Scramble(uint64_t value) {
   value += kScrambleStep;
@@ -32,11 +32,11 @@ constexpr uint64_t Scramble(uint64_t value) {
   return value ^ (value >> 31);
 }
 
-// FNV-1a of 64 bits, for keys that need no quality and for sums that are compared; Mix takes a
-// number as if it were one byte. Source: Fowler, Noll and Vo; draft-eastlake-fnv, section 3.
+// 64-bit FNV-1a, for keys that need no quality and for checksums; Mix takes a number as if it were
+// one byte. Source: Fowler, Noll and Vo; draft-eastlake-fnv, section 3.
 class Fnv1a {
  public:
-  // Seeds give hashes of their own; 0 is the standard's.
+  // Each seed gives a different hash; 0 is the standard's.
   constexpr explicit Fnv1a(uint64_t seed = 0) : value_(0xCBF29CE484222325u ^ seed) {}
   constexpr void Mix(uint64_t value) { value_ = (value_ ^ value) * 0x100000001B3u; }
   constexpr void Add(std::string_view bytes) {

@@ -1,4 +1,4 @@
-// Random draws that are the same on every machine.
+// Pseudorandom draws that are the same on every machine.
 #pragma once
 
 #include <array>
@@ -11,12 +11,12 @@
 
 namespace prm {
 
-// Random words as a function of a counter and a key: no state, draws in any order.
-// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox4x32-10.
+// Random words as a function of a counter and a key: stateless, in any order. Source: Salmon et al.
+// 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox4x32-10.
 std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
-// A stream of numbers, eight bytes of state. Source: Steele, Lea and Flood 2014, "Fast Splittable
-// Pseudorandom Number Generators" (SplitMix64).
+// A pseudorandom stream with eight bytes of state. Source: Steele, Lea and Flood 2014, "Fast
+// Splittable Pseudorandom Number Generators" (SplitMix64).
 class SplitMix {
  public:
   explicit SplitMix(uint64_t seed) : state_(seed) {}
@@ -28,13 +28,13 @@ class SplitMix {
   uint64_t state_;
 };
 
-// The standard fixes what std::mt19937_64 yields but not what its distributions do with it, so the
-// mapping to ranges is written here.
+// The standard fixes the output of std::mt19937_64 but not of its distributions, so the mapping to
+// ranges is implemented here.
 class SynthRandom {
  public:
   explicit SynthRandom(uint64_t seed) : engine_(seed) {}
 
-  // Uniform in [0, bound), bound > 0: draws beyond the last whole multiple are drawn again.
+  // Uniform in [0, bound), bound > 0: draws beyond the last whole multiple are repeated.
   uint64_t Below(uint64_t bound) {
     const uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
     uint64_t draw = engine_();

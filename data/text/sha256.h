@@ -1,4 +1,4 @@
-// SHA-256, for files and as a hash without collisions.
+// SHA-256, for files and as a collision-free hash.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ struct Digest128 {
 // Used by one thread at a time.
 class Sha256 {
  public:
-  // Throws Error(kInternal) where OpenSSL has no SHA-256.
+  // Throws Error(kInternal) if OpenSSL lacks SHA-256.
   Sha256();
   ~Sha256();
 
   void Add(std::string_view bytes);
-  // The digest of what was added; what is added then starts a new one.
+  // Returns the digest of the bytes added so far and starts a new one.
   Digest128 Take128();
   // 64 lower-case hexadecimal digits.
   std::string TakeHex();

@@ -1,4 +1,5 @@
-// What tokenizers need of the Unicode Character Database: coarse classes and normal forms.
+// The parts of the Unicode Character Database that tokenizers need: coarse classes and normal
+// forms.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +13,14 @@ namespace prm {
 // kOther.
 enum class CharClass : uint8_t { kOther = 0, kLetter = 1, kNumber = 2, kSpace = 3 };
 
-// One class per code point, indexed 0..0x10FFFF; lives as long as the program. Any thread.
+// One class per code point, indexed 0..0x10FFFF; lives as long as the program. Safe from any
+// thread.
 const CharClass* CharClassTable();
 
 enum class NormalForm : uint8_t { kNfc, kNfd, kNfkc, kNfkd };
 
-// `text` in a normalization form; nullopt where it plainly is already (no copy is made). `text`
-// must be UTF-8. Any thread. Source: Unicode Standard Annex #15.
+// `text` in a normalization form; nullopt if a quick check shows that it already is (no copy is
+// made). `text` must be UTF-8. Safe from any thread. Source: Unicode Standard Annex #15.
 std::optional<std::string> NormalizeUnicode(NormalForm form, std::string_view text);
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// UTF-8 in and out of code points.
+// Decodes and encodes UTF-8.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,13 @@ namespace prm {
 // Byte offset of the first invalid UTF-8 sequence, or nullopt.
 std::optional<size_t> FindInvalidUtf8(std::string_view text);
 
-// One code point and the bytes it takes, 1 to 4.
+// One code point and its length in bytes, 1 to 4.
 struct Utf8Char {
   char32_t code_point;
   uint32_t size_bytes;
 };
 
-// The character that starts at `at`, inside text that FindInvalidUtf8 accepts.
+// Decodes the character at `at`, inside text that FindInvalidUtf8 accepts.
 inline Utf8Char DecodeUtf8(const char* at) {
   const auto* p = reinterpret_cast<const unsigned char*>(at);
   if (p[0] < 0x80) return {p[0], 1};

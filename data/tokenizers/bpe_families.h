@@ -1,5 +1,4 @@
-// Byte-level BPE vocabularies whose bare files say too little: what their publishers state beside
-// them.
+// Byte-level BPE vocabularies whose files lack information: what their publishers state separately.
 #pragma once
 
 #include <string>
@@ -10,22 +9,22 @@
 
 namespace prm {
 
-// What completes a vocabulary that has no configuration beside it.
+// Completes a vocabulary that has no configuration file.
 struct BpeFamily {
   std::string_view name;             // "GPT-2", ...
   std::string_view tokenizer_class;  // of tokenizer_config.json, without a final "Fast"; may be ""
   PreTokenizer pretokenizer;
   bool nfc;
-  // The vocabulary without special tokens: how many, and the bytes of the last.
+  // Size of the vocabulary without special tokens, and the bytes of its last token.
   size_t base_tokens;
   std::string_view last_token;
-  std::string_view bos, eos;  // "" for none
+  std::string_view bos, eos;  // "" if none
 };
 
-// The family whose base vocabulary `tokens` (id -> bytes) begin with; nullptr for none.
+// The family whose base vocabulary starts `tokens` (id -> bytes); nullptr if none.
 const BpeFamily* FamilyOfVocabulary(const std::vector<std::string>& tokens);
 
-// By the tokenizer_class of a tokenizer_config.json; nullptr for none.
+// Looks up the tokenizer_class of a tokenizer_config.json; nullptr if unknown.
 const BpeFamily* FamilyOfClass(std::string_view tokenizer_class);
 
 // "GPT-2, Qwen, Llama 3".

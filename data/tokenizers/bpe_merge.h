@@ -1,4 +1,4 @@
-// Byte-pair merging of one word: the merge table and the two loops over it.
+// Byte-pair merging of one word: the merge table and two merge loops.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 namespace prm {
 
 // (left id, right id) -> rank and merged id, in one flat array. Built by one thread, then
-// immutable and read by any.
+// immutable; any thread may read.
 class MergeTable {
  public:
   static constexpr int32_t kNoRank = std::numeric_limits<int32_t>::max();
@@ -24,10 +24,10 @@ class MergeTable {
   // Room for `count` merges.
   explicit MergeTable(size_t count = 0);
 
-  // False, and nothing changes, where the pair is already there.
+  // Returns false and changes nothing if the pair is already present.
   bool Add(TokenId left, TokenId right, Merge merge);
 
-  // Rank kNoRank where the pair does not merge.
+  // Rank is kNoRank if the pair does not merge.
   Merge Find(TokenId left, TokenId right) const {
     const uint64_t key = Key(left, right);
     for (size_t i = Home(key);; i = (i + 1) & mask_) {
@@ -53,10 +53,10 @@ class MergeTable {
   int shift_ = 0;
 };
 
-// Merges neighbours in `*ids` until none is left, lowest rank first and the leftmost among equals.
+// Merges adjacent ids in `*ids` until no pair merges, lowest rank first and leftmost among equals.
 // n ids take O(n^2) steps for short words and O(n log n) for long ones. `*ids` has fewer than 2^32
-// elements. Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword
-// Units", section 3.2.
+// elements. Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units",
+// section 3.2.
 void MergeWord(const MergeTable& table, std::vector<TokenId>* ids);
 
 }  // namespace prm

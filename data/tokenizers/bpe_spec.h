@@ -1,5 +1,5 @@
-// A BPE vocabulary, over bytes or over characters as converted from SentencePiece, described apart
-// from any file format.
+// A BPE vocabulary, over bytes or over characters (converted from SentencePiece), independent of
+// any file format.
 #pragma once
 
 #include <optional>
@@ -15,37 +15,37 @@
 namespace prm {
 
 struct BpeSpec {
-  // Where it was read from, for messages.
+  // Where it was read from; used in messages.
   std::string where;
-  // The bytes of each id (a character vocabulary: its piece); "" where the vocabulary has no token
-  // of this id.
+  // The bytes of each id (in a character vocabulary, its piece); "" if the vocabulary has no token
+  // with this id.
   std::vector<std::string> tokens;
-  // Pairs of neighbours that merge, lowest rank first; their concatenation is a token.
+  // Adjacent pairs that merge, lowest rank first; their concatenation is a token.
   std::vector<std::pair<TokenId, TokenId>> merges;
-  // A rank file instead of merges (which stay empty): two neighbours merge where their
-  // concatenation is a token, the token of the lowest id first.
+  // From a rank file, instead of merges (which stay empty): two neighbours merge if their
+  // concatenation is a token, lowest id first.
   bool merge_by_id = false;
   // A word that is a token becomes that token before any merge is tried.
   bool ignore_merges = false;
   // Applied to the text between special tokens, in this order.
   std::vector<NormalizerStep> normalizer;
   TextSplit split;
-  // What merges start from.
+  // The units from which merging starts.
   enum class Symbols { kBytes, kCharacters };
   Symbols symbols = Symbols::kBytes;
-  // A character without a token becomes the tokens of its bytes, "<0x0A>" and so on, where
-  // byte_fallback is set and all of them are there; else unk_id; else it is left out.
+  // A character without a token becomes its byte tokens, "<0x0A>" and so on, if byte_fallback is
+  // set and all of them exist; else unk_id; else it is dropped.
   bool byte_fallback = false;
   std::optional<TokenId> unk_id;
   bool fuse_unk = false;  // a run of unknown characters is one unk_id
-  // Decode takes one space off the front.
+  // Decode removes one leading space.
   bool strips_first_space = false;
-  // Their ids may lie inside `tokens` or behind them.
+  // Their ids may be inside `tokens` or after them.
   std::vector<SpecialToken> special_tokens;
   std::optional<TokenId> bos_id, eos_id;
 };
 
-// Ids at or above it are refused, so that a damaged file cannot ask for absurd memory.
+// Ids at or above it are refused, so a damaged file cannot request excessive memory.
 inline constexpr TokenId kMaxTokenId = 1 << 21;
 
 }  // namespace prm

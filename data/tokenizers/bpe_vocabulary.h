@@ -1,4 +1,4 @@
-// Vocabularies of pieces as files spell them.
+// Vocabularies of pieces as spelled in files.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 namespace prm {
 
 // Fills spec->tokens and spec->merges from their printable byte-level spelling, as in vocab.json,
-// merges.txt and GGUF: `pieces` by id ("" = none), `merges` as "left right". Set
-// spec->special_tokens and spec->where before: a piece that is a special token is taken literally.
-// Throws Error(kDataLoss) naming the id or the merge (from 0) that cannot be.
+// merges.txt and GGUF: `pieces` by id ("" = none), `merges` as "left right". Requires
+// spec->special_tokens and spec->where: a piece that is a special token is taken literally. Throws
+// Error(kDataLoss) naming the invalid id or merge (from 0).
 void SetByteLevelVocabulary(const std::vector<std::string>& pieces,
                             const std::vector<std::string>& merges, BpeSpec* spec);
-// The same for a vocabulary of characters: pieces are taken as they are.
+// Like SetByteLevelVocabulary for a character vocabulary: pieces are taken unchanged.
 void SetCharacterVocabulary(const std::vector<std::string>& pieces,
                             const std::vector<std::string>& merges, BpeSpec* spec);
 

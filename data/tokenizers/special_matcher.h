@@ -16,14 +16,14 @@ namespace prm {
 struct SpecialToken {
   std::string text;
   TokenId id = -1;
-  // False for an "added" token that is ordinary vocabulary: it is matched even where special-token
-  // strings are taken as text.
+  // False for an "added" token of the ordinary vocabulary: it is matched even if special-token
+  // strings are treated as text.
   bool special = true;
-  bool lstrip = false, rstrip = false;  // takes in the white space before it, behind it
-  bool normalized = false;  // matched, itself normalized, in text that has been normalized
+  bool lstrip = false, rstrip = false;  // includes white space before it, after it
+  bool normalized = false;              // matched, itself normalized, in normalized text
 };
 
-// Immutable; any thread.
+// Immutable; safe from any thread.
 class SpecialMatcher {
  public:
   struct Match {
@@ -34,15 +34,15 @@ class SpecialMatcher {
   // Texts are distinct and not empty.
   explicit SpecialMatcher(std::vector<SpecialToken> tokens);
 
-  // The leftmost match at or after `from`, the longest of those that begin there, with the white
-  // space that it takes in.
+  // The leftmost match at or after `from`, the longest that begins there, including its white
+  // space.
   std::optional<Match> Find(std::string_view text, size_t from) const;
 
  private:
   const SpecialToken* MatchAt(std::string_view text, size_t at) const;
 
   std::vector<SpecialToken> tokens_;  // sorted by text
-  std::array<bool, 256> starts_{};    // bytes with which a text begins
+  std::array<bool, 256> starts_{};    // first bytes of the texts
   std::string first_bytes_;           // the same, once each
 };
 

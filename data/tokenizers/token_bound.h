@@ -1,4 +1,4 @@
-// How few tokens a text can become, told by its bytes alone.
+// A lower bound of the tokens of a text, computed only from its bytes.
 #pragma once
 
 #include <array>
@@ -12,18 +12,18 @@
 
 namespace prm {
 
-// Ids of ordinary text (SpecialTokens::kText) stand for at most as many bytes of normalized text as
-// the longest token has, and a normalizer shrinks a text only so far. What a tokenizer may leave
-// out does not count: bytes without a token, white space that an added token takes in. Immutable.
+// An id of ordinary text (SpecialTokens::kText) covers at most as many bytes of normalized text as
+// the longest token has, and a normalizer can shrink a text only by so much. Bytes that a tokenizer
+// may drop do not count: bytes without a token, white space absorbed by an added token. Immutable.
 class TokenBound {
  public:
-  // Nothing is known: 0 for any text.
+  // No bound: returns 0 for any text.
   TokenBound() = default;
   explicit TokenBound(const BpeSpec& spec);
-  // Of a SentencePiece model, and what is matched before it.
+  // For a SentencePiece model and the tokens matched before it.
   TokenBound(const TokenizerParts& parts, std::span<const SpecialToken> matched);
 
-  // At most the number of ids that UTF-8 `text` adds to a text that it is part of.
+  // A lower bound of the ids that UTF-8 `text` adds to a text containing it.
   int64_t operator()(std::string_view text) const;
 
  private:
@@ -31,7 +31,7 @@ class TokenBound {
 
   // A text has at least sum(weights) / divisor ids.
   std::array<uint8_t, 256> weights_{};
-  int64_t divisor_ = 0;  // 0: nothing is known
+  int64_t divisor_ = 0;  // 0: no bound
 };
 
 }  // namespace prm

@@ -13,31 +13,31 @@ namespace prm {
 
 using TokenId = int32_t;
 
-// What special-token strings inside a text become: ordinary text, or their ids.
+// How special-token strings inside a text are encoded: as ordinary text, or as their ids.
 enum class SpecialTokens { kText, kParse };
 
-// Whether a text stands at the start, where some tokenizers put a space before it, or goes on after
-// ids that are already there.
+// Whether a text is at the start, where some tokenizers insert a space, or continues after existing
+// ids.
 enum class TextStart { kNew, kContinues };
 
-// A tokenizer taken apart, in the spelling of its files: what a writer of another format needs.
+// The contents of a tokenizer, in the spelling of its files, for writing another format.
 struct TokenizerParts {
   enum class Model { kByteLevelBpe, kCharacterBpe, kSentencePieceBpe, kSentencePieceUnigram };
-  // With the numbers of SentencePiece and GGUF. A control token never comes out of ordinary text.
+  // Numbered as in SentencePiece and GGUF. Ordinary text never yields a control token.
   enum class Kind { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
   struct Token {
-    std::string text;  // "" where there is no token of this id
+    std::string text;  // "" if there is no token with this id
     Kind kind = Kind::kNormal;
     float score = 0;  // SentencePiece's
   };
   Model model = Model::kByteLevelBpe;
   std::vector<Token> tokens;        // by id
   std::vector<std::string> merges;  // BPE: "left right", lowest rank first
-  std::string splitter;             // BPE: what splits words (PreTokenizerName)
-  bool nfc = false;                 // text is normalized to NFC, and in no other way
+  std::string splitter;             // BPE: how words are split (PreTokenizerName)
+  bool nfc = false;                 // text is normalized to NFC and not otherwise
   bool ignore_merges = false;       // a word that is a token becomes it before any merge
-  bool space_prefix = false;        // a space goes before a text that begins a trace
-  std::string beyond;  // what else changes ids, in words: "a normalizer"; empty: nothing does
+  bool space_prefix = false;        // a space is inserted before a text that begins a trace
+  std::string beyond;  // what else changes ids, in words: "a normalizer"; empty: nothing
 };
 
 // Immutable after construction: any thread may call any method.
@@ -45,13 +45,12 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // Appends the ids of `text` to `*ids`; never adds BOS or EOS. Throws Error(kInvalidArgument)
-  // with the byte offset where `text` is not UTF-8.
+  // Appends the ids of `text` to `*ids`; never adds BOS or EOS. Throws Error(kInvalidArgument) with
+  // the byte offset if `text` is not UTF-8.
   virtual void Encode(std::string_view text, SpecialTokens special, std::vector<TokenId>* ids,
                       TextStart start = TextStart::kNew) const = 0;
-  // How few ids `text` can add to those of a text that it is part of, as ordinary text
-  // (SpecialTokens::kText), from a look at its bytes; 0 where that says nothing. The bounds of
-  // parts add up.
+  // A lower bound of the ids that `text` adds to a text containing it, as ordinary text
+  // (SpecialTokens::kText), computed from its bytes; 0 if unknown. The bounds of parts add up.
   virtual int64_t MinTokens(std::string_view text) const;
   virtual std::string Decode(std::span<const TokenId> ids) const = 0;
 
@@ -62,7 +61,7 @@ class Tokenizer {
   virtual std::optional<TokenId> bos_id() const = 0;
   virtual std::optional<TokenId> eos_id() const = 0;
 
-  // Writes the files from which LoadTokenizer(folder), load_tokenizer.h, gives an equal tokenizer.
+  // Writes the files from which LoadTokenizer(folder), load_tokenizer.h, makes an equal tokenizer.
   virtual void Save(const std::filesystem::path& folder) const = 0;
   // Throws Error(kUnimplemented) unless overridden.
   virtual TokenizerParts Parts() const;

@@ -1,4 +1,4 @@
-// A fixed-size memory of how short words were encoded.
+// A fixed-size cache of the ids of short words.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +24,8 @@ struct WordKey {
   uint64_t low = 0, high = 0;
   uint32_t size_bytes = 0;
 
-  // `text` goes on behind the word [begin, begin + size), 1 <= size <= kMaxBytes, so that most
-  // words can be read by two plain loads.
+  // Requires 1 <= size <= kMaxBytes. `text` may continue after the word [begin, begin + size), so
+  // that most words can be read by two plain loads.
   static WordKey Of(std::string_view text, size_t begin, size_t size) {
     WordKey key;
     key.size_bytes = static_cast<uint32_t>(size);
@@ -56,14 +56,14 @@ struct WordKey {
   }
 };
 
-// Direct-mapped; a new word takes the place of the old one. Used by one thread at a time.
+// Direct-mapped; a new word replaces the old one. Used by one thread at a time.
 class WordCache {
  public:
   static constexpr size_t kMaxIds = 11;
 
   WordCache() : entries_(kEntries) {}
 
-  // The ids of the word, empty where it is not remembered; valid until the next Insert.
+  // The ids of the word, empty if not cached; valid until the next Insert.
   std::span<const TokenId> Find(const WordKey& key) const {
     const Entry& entry = entries_[key.Hash() >> kShift];
     if (entry.low != key.low || entry.high != key.high || entry.size_bytes != key.size_bytes) {
@@ -83,7 +83,7 @@ class WordCache {
   }
 
  private:
-  static constexpr int kBits = 14;  // 1 MiB: what a core's second-level cache holds
+  static constexpr int kBits = 14;  // 1 MiB: fits a core's second-level cache
   static constexpr size_t kEntries = size_t{1} << kBits;
   static constexpr int kShift = 64 - kBits;
 
@@ -98,11 +98,11 @@ class WordCache {
   std::vector<Entry> entries_;
 };
 
-// Lends each caller a cache of its own, so that any thread may encode: as many caches exist as
-// threads ever encoded at once. Any thread.
+// Lends each caller its own cache, so any thread may encode; there are as many caches as threads
+// ever encoded at once. Safe from any thread.
 class WordCachePool {
  public:
-  // A cache that goes back to the pool; must not outlive it.
+  // A borrowed cache that returns to the pool; must not outlive it.
   class Lease {
    public:
     explicit Lease(WordCachePool* pool) : pool_(pool), cache_(pool->Take()) {}

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// Above the largest published decoders, small enough that no product of two overflows an int64.
+// Above the largest published decoders; the product of any two still fits an int64.
 constexpr int kMaxWidth = 1 << 18;
 constexpr int kMaxLayers = 1 << 12;
 constexpr int kMaxHeads = 1 << 12;
@@ -37,7 +37,7 @@ void CheckRange(std::string_view where, std::string_view field, double value, do
   Invalid(where, StrCat(field, " is ", value, "; expected a value in [", min, ", ", max, "]"));
 }
 
-// The family by "model_type"; "architectures" names a class of that family.
+// Determines the family from "model_type"; "architectures" must name a class of that family.
 const Family& ReadFamily(const JsonFields& fields) {
   if (!fields.Has("architectures") && fields.Has("model_type")) {
     return FamilyOf(fields.String("model_type"), fields.where());
@@ -49,7 +49,7 @@ const Family& ReadFamily(const JsonFields& fields) {
     return name.starts_with(StrCat(family.class_prefix, "For")) ||
            name == StrCat(family.class_prefix, "Model");
   };
-  // A class of its own for the step head, on a backbone that model_type names.
+  // A custom class with a step head, on the backbone named by model_type.
   if (name.starts_with("ReasonEval_") && fields.Has("model_type")) {
     return FamilyOf(fields.String("model_type"), fields.where());
   }
@@ -97,7 +97,7 @@ RotaryLayout Layout(const JsonFields& fields) {
   fields.Fail(kRotaryLayoutKey, "\"half\" or \"interleaved\"");
 }
 
-// transformers allows one id or several; the first of several is the token itself.
+// transformers allows one id or several; the first is the token itself.
 std::optional<int> SpecialToken(const JsonFields& fields, std::string_view key) {
   const json* value = fields.Find(key);
   if (value == nullptr) return std::nullopt;
@@ -209,7 +209,7 @@ std::string WriteConfigJson(const ModelConfig& config) {
   WriteRope(config, &out);
   family.write(config, &out);
   if (config.rotary_layout == RotaryLayout::kInterleaved) out[kRotaryLayoutKey] = "interleaved";
-  // What is not said is a default of transformers' there, which may be no token of this vocabulary.
+  // An omitted key would get transformers' default, which may not be a token of this vocabulary.
   const auto or_null = [](std::optional<int> id) {
     return id ? nlohmann::ordered_json(*id) : nlohmann::ordered_json(nullptr);
   };

@@ -1,4 +1,4 @@
-// A decoder's shape as a Hugging Face config.json states it.
+// A decoder's shape as stated in a Hugging Face config.json.
 #pragma once
 
 #include <filesystem>
@@ -9,16 +9,16 @@
 
 namespace prm {
 
-// Throws Error(kInvalidArgument) with `where`, the field, its value and the allowed range.
+// Throws Error(kInvalidArgument) stating `where`, the field, its value and the allowed range.
 void CheckConfig(const ModelConfig& config, std::string_view where);
 
-// Parses config.json's text. Throws Error(kInvalidArgument; kUnimplemented for an architecture,
-// activation or rope scaling that the decoder does not have) naming `where` and the field.
+// Parses the text of a config.json. Throws Error naming `where` and the field: kUnimplemented for
+// an architecture, activation or rope scaling that the decoder lacks, else kInvalidArgument.
 ModelConfig ParseConfigJson(std::string_view json, std::string_view where);
 ModelConfig ReadConfigJson(const std::filesystem::path& file);
 
-// The text of a config.json that ParseConfigJson and transformers read back. The rotary layout
-// becomes the key "prm_rotary_layout" only if it is kInterleaved: transformers has no such layout.
+// Returns the text of a config.json that ParseConfigJson and transformers can read. Writes the key
+// "prm_rotary_layout" only for kInterleaved, a layout that transformers does not have.
 std::string WriteConfigJson(const ModelConfig& config);
 
 }  // namespace prm

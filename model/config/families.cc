@@ -17,7 +17,7 @@ using nlohmann::ordered_json;
 constexpr int kMaxWindow = 1 << 28;
 constexpr std::string_view kSliding = "sliding_attention", kFull = "full_attention";
 
-// A key that has a default in transformers, where null means none.
+// Returns `absent` if the key is missing; null means no window.
 int Window(const JsonFields& fields, int absent) {
   if (fields.IsNull("sliding_window")) return 0;
   return int(fields.Int("sliding_window", 1, kMaxWindow, absent));
@@ -31,12 +31,12 @@ void SetWindows(const JsonFields& fields, int window, const Slides& slides, Mode
     const json& types = fields.Array("layer_types");
     for (const json& type : types) {
       if (type != kSliding && type != kFull) {
-        fields.Fail("layer_types", StrCat("\"", kSliding, "\" or \"", kFull, "\" a layer"));
+        fields.Fail("layer_types", StrCat("\"", kSliding, "\" or \"", kFull, "\" for each layer"));
       }
       sliding.push_back(type == kSliding);
     }
     if (int(sliding.size()) != config->num_layers) {
-      fields.Fail("layer_types", StrCat(config->num_layers, " types, one a layer"));
+      fields.Fail("layer_types", StrCat(config->num_layers, " types, one per layer"));
     }
   } else {
     for (int l = 0; l < config->num_layers; ++l) sliding.push_back(slides(l));
@@ -132,7 +132,8 @@ void WriteGemma2(const ModelConfig& config, ordered_json* out) {
   const auto or_null = [](double x) { return x > 0 ? ordered_json(x) : ordered_json(nullptr); };
   (*out)["attention_bias"] = config.qkv_bias;
   const double scalar = std::round(1e6 / (config.attention_scale * config.attention_scale)) / 1e6;
-  const bool whole = scalar == std::round(scalar);  // transformers takes no other, and no 256.0
+  const bool whole =
+      scalar == std::round(scalar);  // transformers accepts only whole numbers here, and no 256.0
   (*out)["query_pre_attn_scalar"] = whole ? ordered_json(int64_t(scalar)) : ordered_json(scalar);
   (*out)["attn_logit_softcapping"] = or_null(config.attention_softcap);
   (*out)["final_logit_softcapping"] = or_null(config.logit_softcap);
@@ -141,7 +142,7 @@ void WriteGemma2(const ModelConfig& config, ordered_json* out) {
 }
 
 void ReadPhi3(const JsonFields& fields, ModelConfig* config) {
-  // transformers reads the name yarn as LongRoPE here.
+  // transformers treats the name yarn as LongRoPE here.
   if (config->rope_scaling.kind == RopeScaling::Kind::kYarn) {
     throw Error(ErrorCode::kUnimplemented,
                 StrCat(fields.where(), ": rope_scaling of type \"longrope\" is not supported"));
@@ -185,7 +186,7 @@ constexpr std::array kFamilies = {
            .fused_projections = true},
 };
 
-// Names of what Gemma 2 calls otherwise: its feed-forward layer has norms before and behind.
+// Gemma 2 uses other names: its feed-forward layer has norms before and after it.
 std::string_view MlpNormName(const ModelConfig& config) {
   return config.post_norms ? "pre_feedforward_layernorm" : "post_attention_layernorm";
 }

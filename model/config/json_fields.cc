@@ -16,7 +16,7 @@ constexpr size_t kShownBytes = 80;
 constexpr uint64_t kMaxFileBytes = uint64_t{256} << 20;
 constexpr int kMaxDepth = 200;
 
-// The value as it stands in the file, shortened for a message.
+// The value as in the file, shortened for a message.
 std::string Shown(const json& value) {
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
   if (text.size() > kShownBytes) text = text.substr(0, kShownBytes) + "...";

@@ -1,4 +1,4 @@
-// Checked access to the fields of a JSON object, with errors that name file and field.
+// Checked access to the fields of a JSON object. Errors name the file and the field.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,24 @@
 
 namespace prm {
 
-// The text of a JSON file of a model. Throws Error with the path: also for what is no regular file,
-// or of more than 256 MB.
+// Reads a model's JSON file. Throws Error with the path, also if it is not a regular file or is
+// larger than 256 MB.
 std::string ReadJsonText(const std::filesystem::path& file);
 
-// Throws Error(kInvalidArgument) with `where` and the byte offset: not JSON, not UTF-8, or nested
-// deeper than 200 levels, which would be too much for the stack of those who walk over it.
+// Throws Error(kInvalidArgument) with `where` and the byte offset if the text is not JSON, not
+// UTF-8, or nested deeper than 200 levels (a limit that protects the stack of recursive readers).
 nlohmann::json ParseJson(std::string_view text, std::string_view where);
 
-// Borrows the object. A field that is null counts as absent. Every reader throws
-// Error(kInvalidArgument) "where: field 'x' is ...; expected ..." for a missing field, a value of
-// another type or outside [min, max].
+// Borrows the object. A null field counts as absent. Every reader throws Error(kInvalidArgument)
+// "where: field 'x' is ...; expected ..." for a missing field, a value of the wrong type, or a
+// value outside [min, max].
 class JsonFields {
  public:
   JsonFields(const nlohmann::json& object, std::string where);
 
   bool Has(std::string_view key) const { return Find(key) != nullptr; }
-  bool IsNull(std::string_view key) const;                 // there, and null
-  const nlohmann::json* Find(std::string_view key) const;  // nullptr: absent or null
+  bool IsNull(std::string_view key) const;                 // present, and null
+  const nlohmann::json* Find(std::string_view key) const;  // nullptr if absent or null
 
   int64_t Int(std::string_view key, int64_t min, int64_t max) const;
   int64_t Int(std::string_view key, int64_t min, int64_t max, int64_t fallback) const;
@@ -41,7 +41,7 @@ class JsonFields {
   const nlohmann::json& Array(std::string_view key) const;
   JsonFields Object(std::string_view key) const;
 
-  // Throws for the first field that is not in `known`.
+  // Throws for the first field not in `known`.
   void RefuseOthers(std::initializer_list<std::string_view> known) const;
 
   [[noreturn]] void Fail(std::string_view key, std::string_view expected) const;

@@ -13,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-// "{bos}" is the tokenizer's BOS where it has one; "{bos?}" where its model expects it, too.
-// Numbered formats write "Step 1: " and so on themselves; steps that come with it keep theirs.
+// "{bos}" is the tokenizer's BOS if it has one; "{bos?}" only if its model also expects it.
+// Numbered formats add "Step 1: " etc. themselves; steps that already have it keep theirs.
 constexpr PublishedFormat kFormats[] = {
     {"qwen-prm", R"json({
   "about": "Qwen2.5-Math-PRM-7B and 72B, Qwen2.5-Math-7B-PRM800K: model card",
@@ -87,7 +87,7 @@ constexpr PublishedFormat kFormats[] = {
   "label_policy": {"redundant": "positive", "incomplete": "unknown", "after_first_error": "unknown", "unlabelled": "unknown"}
 })json"},
     {"llemma-prm", R"json({
-  "about": "ScalableMath/llemma-7b-prm-prm800k-level-1to3-hf: model card; read at the first newline behind a step",
+  "about": "ScalableMath/llemma-7b-prm-prm800k-level-1to3-hf: model card; read at the first newline after a step",
   "format": {
     "prompt": [["{bos}"], "# Question\n\n{problem}\n\n# Solution\n\n"],
     "step": ["{step}", ["<0x0A>"]],
@@ -191,7 +191,7 @@ constexpr PublishedFormat kFormats[] = {
   "chat_template_has": ["<|im_start|>", "<|im_end|>"]
 })json"},
     {"implicit", R"json({
-  "about": "EurusPRM and other implicit PRMs, with --reference: authors' beta 0.001; the sum begins with the newline behind assistant; steps end before the blank line",
+  "about": "EurusPRM and other implicit PRMs, with --reference: authors' beta 0.001; the sum begins with the newline after assistant; steps end before the blank line",
   "format": {
     "prompt": [["<|im_start|>"], "system\nPlease reason step by step, and put your final answer within \\boxed{}.",
                ["<|im_end|>"], "\n", ["<|im_start|>"], "user\n{problem}", ["<|im_end|>"], "\n",

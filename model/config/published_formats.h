@@ -1,5 +1,5 @@
 // How published process reward models are scored, as data: the format files that prm import knows
-// by name. Sources: the authors' model cards and evaluation code, named beside each.
+// by name. Each names its source: the authors' model card or evaluation code.
 #pragma once
 
 #include <span>
@@ -13,24 +13,24 @@
 namespace prm {
 
 struct PublishedFormat {
-  std::string_view name;  // of prm import --format
-  std::string_view json;  // a format file
+  std::string_view name;  // as given to prm import --format
+  std::string_view json;  // the text of a format file
 };
 std::span<const PublishedFormat> PublishedFormats();
 
-// A format file: the fields of ParseScoringFormat and what a reader wants to know.
+// A format file: the fields of ParseScoringFormat, plus information for readers.
 struct FormatFile {
   std::string about;
   ScoringFormat scoring;
-  // Texts that the model's own chat template has where its rendering is that of this format.
+  // Texts that occur in the model's own chat template if it renders the same prompt as this format.
   std::vector<std::string> chat_template_has;
 };
 
 // Throws Error(kInvalidArgument) naming `where` and the field.
 FormatFile ParseFormatFile(std::string_view json, const TokenNames& names, std::string_view where);
 
-// Of a published format's name, or of a path that ends in .json. Throws Error(kNotFound) with the
-// names that are known.
+// Finds a published format by name, or reads a path that ends in .json. Throws Error(kNotFound)
+// listing the known names.
 FormatFile FindFormat(const std::string& name_or_path, const TokenNames& names);
 
 }  // namespace prm

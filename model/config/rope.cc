@@ -53,7 +53,7 @@ void ScaleLlama3(const RopeScaling& s, std::vector<float>* frequencies) {
   }
 }
 
-// The channel pair that turns `rotations` times over the original context.
+// The channel pair that rotates `rotations` times over the original context.
 double YarnCorrection(const ModelConfig& c, double rotations) {
   const double original = c.rope_scaling.original_max_positions;
   return c.head_dim * std::log(original / (rotations * 2 * std::numbers::pi)) /
@@ -74,7 +74,7 @@ void ScaleYarn(const ModelConfig& c, std::vector<float>* frequencies) {
   }
 }
 
-// Source: YaRN, section 3.4: what cosine and sine grow by.
+// Source: YaRN, section 3.4: the factor on cosine and sine.
 double YarnMagnitude(double factor, double scale) {
   return factor <= 1 ? 1.0 : 0.1 * scale * std::log(factor) + 1.0;
 }

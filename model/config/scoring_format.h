@@ -1,5 +1,5 @@
-// What it takes to score with the weights of a published model: how steps become ids, which
-// tensors judge them, what the outputs mean. Its JSON is in scoring_json.h.
+// What is needed to score with the weights of a published model: how steps become ids, which
+// tensors judge them, and what the outputs mean. Its JSON form is in scoring_json.h.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,7 @@
 
 namespace prm {
 
-// What the labels were turned into for training; named, never implied. "unknown" where a published
-// model does not say.
+// How each kind of label was treated in training; "unknown" if a published model does not state it.
 struct LabelPolicyNames {
   std::string redundant = "own_class";       // positive | negative | masked | own_class
   std::string incomplete = "own_class";      // own_class | masked | negative
@@ -25,34 +24,33 @@ struct LabelPolicyNames {
 // One line for people: "redundant=own_class, incomplete=own_class, ...".
 std::string LabelPolicyString(const LabelPolicyNames& policy);
 
-// From the hidden state [D] at a step's read to its score: linear layers with ReLU between, then
-// softmax or sigmoid in float32.
+// Maps the hidden state [D] at a step's read position to its score: linear layers with ReLU between
+// them, then softmax or sigmoid in float32.
 struct Head {
   enum class Activation { kSoftmax, kSigmoid };
-  // Which outputs of the last layer are computed: all; of lm_head, those of the tokens `rows`, or
+  // Which outputs of the last layer are computed: all; for lm_head, those of the tokens `rows`; or
   // one, the mean of all.
   enum class Outputs { kAll, kRows, kMean };
 
-  // Names of the layers in the weights: "score.0" has score.0.weight and maybe score.0.bias, of
-  // shapes [out, in] and [out], or those of an ensemble of E heads: [E, in, out] and [E, out].
-  // "lm_head", alone, is a language model's output layer (of tied weights the embedding), its soft
-  // cap included.
+  // Names of the layers in the weights. "score.0" has score.0.weight [out, in] and optionally
+  // score.0.bias [out]; an ensemble of E heads has [E, in, out] and [E, out]. The single layer
+  // "lm_head" is a language model's output layer (the embedding if tied), including its softcap.
   std::vector<std::string> layers = {"score"};
   Outputs outputs = Outputs::kAll;
   std::vector<int32_t> rows;
   Activation activation = Activation::kSoftmax;
-  // Of each softmax output: one of kLabelNames, "correct" or "wrong"; p_correct is the sum over
-  // those that begin with "correct". Empty for sigmoids: p_correct is their mean.
+  // Label of each softmax output: one of kLabelNames, "correct" or "wrong". p_correct is the sum
+  // over labels that begin with "correct". Empty for sigmoids: p_correct is their mean.
   std::vector<std::string> labels = {kLabelNames.begin(), kLabelNames.end()};
-  // An implicit reward model, which has no layers: p_correct of a step is the sigmoid of beta times
-  // the sum, over the tokens from the first step to the read, of log p(token) of this language
-  // model less that of the one in the checkpoint's folder reference/. Yuan et al. 2024, "Free
-  // Process Rewards without Process Labels", section 3.
+  // Set for an implicit reward model, which has no layers. p_correct of a step is the sigmoid of
+  // beta times a sum over the tokens from the first step to the read: log p(token) of this language
+  // model minus that of the model in the checkpoint's folder reference/.
+  // Source: Yuan et al. 2024, "Free Process Rewards without Process Labels", section 3.
   std::optional<double> implicit_beta;
-  // What the names of tensors begin with that lie among the weights and are not used.
+  // Name prefixes of tensors that are in the weights but not used.
   std::vector<std::string> unused;
 
-  // The label of each output where all of them are among the four; else empty.
+  // The label of each output if all are among the four of kLabelNames; else empty.
   std::vector<StepLabel> StepLabels() const;
   bool ReadsLmHead() const { return layers == std::vector<std::string>{"lm_head"}; }
   friend bool operator==(const Head&, const Head&) = default;

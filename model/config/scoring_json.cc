@@ -49,7 +49,7 @@ LabelPolicyNames ParsePolicy(const JsonFields& fields) {
       .unlabelled = Choice(fields, "unlabelled", {"masked", "unknown"})};
 }
 
-// An element of a list of tokens; nothing for a BOS that is not there.
+// Parses one element of a list of tokens; nullopt for an optional BOS that is absent.
 std::optional<TokenId> ParseToken(const JsonFields& fields, std::string_view field,
                                   const json& token, const TokenNames* names) {
   if (token.is_number_integer() && token >= 0 && token <= kMaxId) return token.get<TokenId>();
@@ -134,7 +134,7 @@ std::vector<std::string> ParseNames(const JsonFields& fields, std::string_view f
 
 void CheckLabels(const JsonFields& fields, const Head& head) {
   if (head.activation == Head::Activation::kSigmoid) {
-    if (!head.labels.empty()) fields.Fail("labels", "none where the activation is sigmoid");
+    if (!head.labels.empty()) fields.Fail("labels", "no labels if the activation is sigmoid");
     return;
   }
   bool known = head.labels.size() >= 2 &&
@@ -176,7 +176,7 @@ Head ParseHead(const JsonFields& fields, const TokenNames* names) {
   const bool reads_lm_head = std::ranges::find(head.layers, "lm_head") != head.layers.end();
   if (reads_lm_head != (head.outputs != Head::Outputs::kAll) ||
       (reads_lm_head && head.layers.size() > 1)) {
-    fields.Fail("outputs", "rows or \"mean\" with the one layer lm_head, and only with it");
+    fields.Fail("outputs", "rows or \"mean\" if lm_head is the only layer, else no outputs");
   }
   head.activation = Choice(fields, "activation", {"softmax", "sigmoid"}) == "softmax"
                         ? Head::Activation::kSoftmax
@@ -206,7 +206,7 @@ ScoringFormat ParseScoringFormat(const JsonFields& fields, const TokenNames* nam
   scoring.format = ParseFormat(fields.Object("format"), names);
   CheckStepFormat(scoring.format, fields.where());
   scoring.head = ParseHead(fields.Object("head"), names);
-  const bool is_file = names != nullptr;  // of a format; a checkpoint says everything
+  const bool is_file = names != nullptr;  // a format file; a checkpoint states every field
   scoring.label_policy = is_file && !fields.Has("label_policy")
                              ? LabelPolicyNames{"unknown", "unknown", "unknown", "unknown"}
                              : ParsePolicy(fields.Object("label_policy"));

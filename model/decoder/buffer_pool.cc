@@ -18,12 +18,12 @@ namespace {
 
 constexpr size_t kSmallest = size_t{64} << 10;
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kSlab = size_t{64} << 20;  // which buffers of up to a quarter are cut from
-// Beyond which malloc maps a block for itself, and gives back the end of its heap: at its own
-// thresholds the small ones of a pass, and those of libraries, are given back and cleared again.
+constexpr size_t kSlab = size_t{64} << 20;  // buffers of up to a quarter of it are cut from a slab
+// Above kMallocMaps malloc maps a block separately; above kMallocTrims it returns the end of its
+// heap. At its default thresholds, small buffers are returned and cleared again on every pass.
 constexpr int kMallocMaps = 8 << 20, kMallocTrims = 32 << 20;
 
-// Rounds up to a multiple of an eighth of the power of two below: at most 1/8 is wasted, and
+// Rounds up to a multiple of an eighth of the power of two below. At most 1/8 is wasted, and
 // batches of similar size share buffers.
 size_t SizeClass(size_t bytes) {
   const size_t grain = std::bit_floor(bytes) / 8;
@@ -39,7 +39,7 @@ class BufferPool : public c10::Allocator {
     void* data = Take(SizeClass(bytes));
     return {data, data, raw_deleter(), c10::Device(c10::kCPU)};
   }
-  // Also given buffers of `small_` by raw_deallocate.
+  // Also called for buffers of `small_` by raw_deallocate.
   c10::DeleterFnPtr raw_deleter() const override { return &Release; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
     std::memcpy(to, from, bytes);
@@ -48,8 +48,8 @@ class BufferPool : public c10::Allocator {
  private:
   void* Take(size_t bytes) {
     const std::lock_guard lock(mutex_);
-    // A larger buffer will do: touching fresh memory costs more than what is wasted, and a run
-    // would otherwise end up with a set of buffers for every size of batch.
+    // Accepts a larger buffer: touching fresh memory costs more than the waste, and a run would
+    // otherwise keep a set of buffers for every batch size.
     const auto free = free_.lower_bound(bytes);
     if (free != free_.end() && free->first <= 2 * bytes) {
       void* data = free->second;
@@ -61,8 +61,8 @@ class BufferPool : public c10::Allocator {
     return data;
   }
 
-  // Small buffers share huge pages: mapped each by itself they would have small ones, and a page
-  // fault for every 4 KiB.
+  // Small buffers share huge pages. Mapped separately they would get 4 KiB pages, with one page
+  // fault each.
   void* Cut(size_t bytes) {
     if (size_t(slab_end_ - slab_) < bytes) {
       slab_ = static_cast<std::byte*>(Map(kSlab));
@@ -71,7 +71,7 @@ class BufferPool : public c10::Allocator {
     return std::exchange(slab_, slab_ + bytes);
   }
 
-  // Begins at a huge page.
+  // The result starts at a huge page.
   static void* Map(size_t bytes) {
     const size_t mapped = bytes + kHugePage;
     void* data = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -97,7 +97,7 @@ class BufferPool : public c10::Allocator {
   c10::Allocator* small_;
   std::mutex mutex_;
   // Guarded by mutex_.
-  std::byte *slab_ = nullptr, *slab_end_ = nullptr;  // what is left of the last slab
+  std::byte *slab_ = nullptr, *slab_end_ = nullptr;  // rest of the last slab
   std::multimap<size_t, void*> free_;                // by size class
   std::unordered_map<void*, size_t> class_of_;       // every buffer of this pool
 };

@@ -20,7 +20,7 @@ namespace prm {
 
 namespace {
 
-// One row of outputs; `step_labels` is empty where the head has other labels.
+// Scores one row of outputs; `step_labels` is empty if the head has other labels.
 StepScore ScoreOf(std::span<const float> row, const Head& head,
                   std::span<const StepLabel> step_labels) {
   StepScore score;
@@ -38,7 +38,7 @@ StepScore ScoreOf(std::span<const float> row, const Head& head,
   return score;
 }
 
-// What an implicit reward model makes of one trace: log-ratios are summed in float64.
+// Scores traces with an implicit reward model; log-ratios are summed in float64.
 std::vector<TraceScores> ScoreImplicit(const Decoder& decoder, const Decoder& reference,
                                        double beta, std::span<const TraceTokens> traces) {
   // The token at t is predicted at t - 1.
@@ -76,7 +76,8 @@ void ReadModel(const std::filesystem::path& path, const WeightOptions& options, 
   if (options.head && options.head->outputs == Head::Outputs::kMean &&
       model->config.logit_softcap > 0) {
     throw Error(ErrorCode::kUnimplemented,
-                StrCat(path.string(), ": a head that is the mean of capped logits"));
+                StrCat(path.string(),
+                       ": a head with outputs \"mean\" is not supported if logits are capped"));
   }
   if (with_tokenizer) model->tokenizer = source->tokenizer();
   model->weights = LoadDecoderWeights(*source, options);

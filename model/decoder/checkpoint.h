@@ -1,4 +1,4 @@
-// Models from and to disk, with tensors: a backbone or checkpoint in, a checkpoint folder out.
+// Loads and saves models as tensors: a backbone or checkpoint in, a checkpoint folder out.
 #pragma once
 
 #include <filesystem>
@@ -26,36 +26,37 @@ struct LoadedModel {
   bool prepend_bos = false;    // the backbone expects BOS before its text
 };
 
-// A GGUF file, a Hugging Face folder, or a checkpoint folder, whose prm.json says what its head is
-// and, with `verify`, which sums its files have, but for those of training. Throws Error.
+// Loads a GGUF file, a Hugging Face folder, or a checkpoint folder. The head of a checkpoint is
+// described by its prm.json. With `verify`, its files (except those of training) are checked
+// against the sums there. Throws Error.
 LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options = {},
                       bool with_tokenizer = true, bool verify = true);
 
-// What makes probabilities of the decoder's logits.
+// The function that turns the decoder's logits into probabilities.
 ops::HeadActivation ActivationOf(const Head& head, const ModelConfig& config);
-// What the outputs [S, outputs] of Decoder::StepOutputs with that mean: [S].
+// Converts outputs [S, outputs] of Decoder::StepOutputs with that activation to scores [S].
 std::vector<StepScore> ScoresOfOutputs(at::Tensor outputs, const Head& head);
 
 bool IsFinite(const StepScore& score);
-// Throws ScoreNotFinite that names the first step whose score is no finite number, and of more
-// than one trace the trace.
+// Throws ScoreNotFinite for the first step with a score that is not finite; names one of many
+// traces.
 void CheckFinite(std::span<const TraceScores> scores);
 
-// Scores of B traces in one packed batch: [B], of S_b steps each. `head` is that of the weights;
-// `reference` the second model of an implicit one.
+// Scores B traces in one packed batch: [B], with S_b steps each. `head` must match the weights;
+// `reference` is the second model of an implicit PRM.
 std::vector<TraceScores> ScoreSteps(const Decoder& decoder, const Head& head,
                                     std::span<const TraceTokens> traces,
                                     const Decoder* reference = nullptr);
 
-// The decoder of a model, on its device; takes the weights out of `model`.
+// Makes the decoder on its device; moves the weights out of `model`.
 Decoder MakeDecoder(LoadedModel* model, const ComputeTarget& target);
-// The reference model of an implicit PRM: a bare language model. Throws Error.
+// Loads the reference model of an implicit PRM: a bare language model. Throws Error.
 Decoder LoadReference(const std::filesystem::path& folder, const ComputeTarget& target,
                       ops::WeightFormat format = ops::WeightFormat::kAsStored,
                       const std::string& products = "auto");
 
 // Writes config.json, model.safetensors and the tokenizer's files into writer.folder(). The caller
-// may add files, and calls CommitCheckpoint.
+// may add files, and must call CommitCheckpoint.
 void WriteCheckpoint(const Decoder& decoder, const Tokenizer& tokenizer, CheckpointWriter* writer);
 
 }  // namespace prm

@@ -34,20 +34,20 @@ namespace {
 constexpr ops::WeightFormat kWeightFormats[] = {ops::WeightFormat::kAsStored,
                                                 ops::WeightFormat::kInt8, ops::WeightFormat::kFp8};
 
-// The CUDA half of LibTorch registers itself when its library is loaded; the program is not linked
-// to it, so that it starts on machines without it. Returns "", or why no GPU can be used. Throws
-// Error(kFailedPrecondition) where one could, had nobody asked LibTorch before.
+// LibTorch's CUDA library registers itself when loaded. The program does not link it, so that it
+// starts on machines without it. Returns "", or why no GPU can be used. Throws
+// Error(kFailedPrecondition) if a GPU could be used, had nobody asked LibTorch before.
 std::string LoadCuda() {
   if (!std::filesystem::exists("/dev/nvidiactl")) return "no NVIDIA driver (/dev/nvidiactl)";
   if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return dlerror();
   if (at::globalContext().hasCUDA()) return "";
-  // LibTorch keeps the hooks that were there when it first looked for some.
+  // LibTorch keeps the hooks that were registered when it first looked.
   const auto hooks = at::CUDAHooksRegistry()->Create("CUDAHooks", {});
   if (!hooks || !hooks->hasCUDA()) return "LibTorch sees no CUDA device";
   throw Error(ErrorCode::kFailedPrecondition,
-              "a GPU is there, but LibTorch was asked for it before its CUDA half was loaded, and "
-              "keeps the answer: expected that a model is loaded, or ChooseComputeTarget called, "
-              "before at::manual_seed, autograd or at::hasCUDA, or that the program links "
+              "a GPU is present, but LibTorch was asked for it before its CUDA library was loaded, "
+              "and keeps its first answer; expected that a model is loaded, or ChooseComputeTarget "
+              "called, before at::manual_seed, autograd or at::hasCUDA, or that the program links "
               "libtorch_cuda.so");
 }
 
@@ -78,12 +78,12 @@ c10::Device ChooseDevice(const std::string& name) {
   const int count = at::detail::getCUDAHooks().getNumGPUs();
   if (index >= count) {
     throw Error(ErrorCode::kUnavailable, StrCat("device ", name, ": expected a number below ",
-                                                count, ", the CUDA devices that are there"));
+                                                count, ", the number of CUDA devices"));
   }
   return c10::Device(c10::kCUDA, c10::DeviceIndex(index));
 }
 
-// Products of a layer's usual size, on LibTorch's threads.
+// Products of a typical layer's size, on LibTorch's threads.
 DtypeRates MeasureProducts(Products products) {
   constexpr int64_t kRows = 512, kInputs = 768, kOutputs = 768;
   const auto bodies = [&](c10::ScalarType dtype) -> ProductBodies {
@@ -117,7 +117,7 @@ ComputeTarget ChooseDtype(const std::string& name, c10::Device device, Products 
                 StrCat("dtype: expected auto, float32 or bfloat16, got \"", name, "\""));
   }
   if (device.is_cuda()) return {device, c10::kBFloat16, "on a GPU"};
-  // Elsewhere it is widened number by number, which may take seconds.
+  // Other CPUs widen bfloat16 value by value, which may take seconds.
   if (!__builtin_cpu_supports("avx512bf16")) {
     return {device, c10::kFloat, "this CPU does not multiply bfloat16"};
   }
@@ -125,7 +125,7 @@ ComputeTarget ChooseDtype(const std::string& name, c10::Device device, Products 
   return {device, rates.IsFloat32Faster() ? c10::kFloat : c10::kBFloat16, rates.ToString()};
 }
 
-// LibTorch waits for ever for threads of its own that do not start, so it is tried before.
+// LibTorch waits forever if its threads cannot start, so try first.
 void TryThreads(int count) {
   std::latch tried(1);
   std::vector<std::jthread> threads;
@@ -136,7 +136,8 @@ void TryThreads(int count) {
     throw Error(ErrorCode::kResourceExhausted,
                 StrCat("threads: ", error.code().message(), ": the machine gives ",
                        threads.size() + 1, " of ", count,
-                       "; expected fewer --threads, or higher limits of threads (ulimit -u) and "
+                       "; expected fewer threads (option threads), or higher limits of threads "
+                       "(ulimit -u) and "
                        "memory (ulimit -v)"));
   }
   tried.count_down();
@@ -169,7 +170,7 @@ std::vector<int> AllowedCores() {
 }
 
 void PinThreads(std::span<const int> cores) {
-  // LibTorch's own threads, too: those made later would inherit the one core of this thread.
+  // Also pins LibTorch's threads: threads created later would inherit this thread's single core.
   at::parallel_for(0, int64_t(cores.size()), 1,
                    [&](int64_t begin, int64_t) { ops::PinThisThread(cores[size_t(begin)]); });
   ops::ThreadTeam::OfThisThread().Pin(cores);
@@ -184,10 +185,11 @@ ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarge
   }
   if (*format != kFp8) return *format;
   const auto refuse = [](const std::string& where) {
-    throw Error(ErrorCode::kUnimplemented,
-                StrCat("weights fp8: not ", where,
-                       "; expected --device cuda, compute capability 8.9 or newer (Ada, Hopper), "
-                       "and --dtype bfloat16"));
+    throw Error(
+        ErrorCode::kUnimplemented,
+        StrCat("weights fp8: not ", where,
+               "; expected option device cuda, compute capability 8.9 or newer (Ada, Hopper), "
+               "and option dtype bfloat16"));
   };
   if (target.dtype != c10::kBFloat16) refuse("in " + DtypeName(target.dtype));
   if (!ops::RunsFp8(target.device)) refuse("on " + target.device.str());
@@ -208,7 +210,7 @@ std::string WeightFormatName(ops::WeightFormat format) {
 
 std::optional<c10::Stream> NewComputeStream(c10::Device device) {
   if (device.is_cpu()) return std::nullopt;
-  // Streams of the pool do not wait for the one on which weights were made.
+  // Streams of the pool do not wait for the stream that made the weights.
   const c10::impl::VirtualGuardImpl gpu(device.type());
   gpu.synchronizeDevice(device.index());
   return gpu.getStreamFromGlobalPool(device);
@@ -216,7 +218,7 @@ std::optional<c10::Stream> NewComputeStream(c10::Device device) {
 
 int64_t FreeMemoryBytes(c10::Device device) {
   if (device.is_cuda()) {
-    // What LibTorch holds but nobody uses, as behind a self-test, counts as free.
+    // Memory that LibTorch caches but nobody uses, as after a self-test, counts as free.
     at::getDeviceAllocator(c10::kCUDA)->emptyCache();
     return int64_t(at::getDeviceAllocator(c10::kCUDA)->getMemoryInfo(device.index()).first);
   }
@@ -224,12 +226,11 @@ int64_t FreeMemoryBytes(c10::Device device) {
   for (std::string line; std::getline(memory, line);) {
     if (line.starts_with("MemAvailable:")) return std::stoll(line.substr(13)) * 1024;
   }
-  // What is free at all: less, as files that are kept in memory would make room.
+  // Free memory. An underestimate, since the system could drop cached files.
   struct sysinfo machine = {};
   sysinfo(&machine);
   const int64_t free = int64_t(machine.freeram) * machine.mem_unit;
-  std::fprintf(stderr,
-               "note: /proc/meminfo says nothing of MemAvailable; taken: free memory, %lld MB\n",
+  std::fprintf(stderr, "note: /proc/meminfo has no MemAvailable; using free memory, %lld MB\n",
                static_cast<long long>(free >> 20));
   return free;
 }

@@ -1,4 +1,4 @@
-// Where and in which number format the matrix products run.
+// The device and number format of the matrix products.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -18,44 +18,43 @@ namespace prm {
 struct ComputeTarget {
   c10::Device device;
   c10::ScalarType dtype;
-  std::string why{};  // auto took the dtype; empty where it was given
+  std::string why{};  // why auto chose the dtype; empty if it was given
 };
 
-// What a verb multiplies: the products that are measured for it.
+// The matrix products of a verb, which auto measures.
 enum class Products {
-  kTraining,     // of a linear layer forward and backward
-  kScoring,      // of its packed weights or by LibTorch, whichever serves
-  kInt8Scoring,  // of its packed int8 weights
+  kTraining,     // a linear layer forward and backward
+  kScoring,      // packed weights or LibTorch, whichever is used
+  kInt8Scoring,  // packed int8 weights
 };
 
 // device: auto | cpu | cuda | cuda:N; dtype: auto | float32 | bfloat16; threads: 0 for all cores.
-// auto takes CUDA when a device is there; on a GPU it takes bfloat16, on a CPU float32 unless the
-// CPU multiplies bfloat16 (AMX, AVX512-BF16) and that is measured to be no slower, which takes some
-// 20 milliseconds. Sets the number of LibTorch's threads and installs the buffer pool. Throws
-// Error(kInvalidArgument) for an unknown word, Error(kUnavailable) for a device that is not there,
-// Error(kFailedPrecondition) where the caller asked LibTorch for GPUs, as at::manual_seed does,
-// before its CUDA half was loaded by this.
+// auto picks CUDA if a device is present. On a GPU it picks bfloat16. On a CPU it picks float32
+// unless the CPU multiplies bfloat16 (AMX, AVX512-BF16) and this is measured, in some 20 ms, to be
+// no slower. Sets LibTorch's number of threads and installs the buffer pool. Throws Error:
+// kInvalidArgument for an unknown word, kUnavailable for a missing device, kFailedPrecondition if
+// the caller asked LibTorch for GPUs, as at::manual_seed does, before this loaded its CUDA library.
 // Call before other threads run.
 ComputeTarget ChooseComputeTarget(const std::string& device, const std::string& dtype, int threads,
                                   Products products = Products::kScoring);
 
-// Cores that this process may run on, in their order.
+// Cores that this process may use, in ascending order.
 std::vector<int> AllowedCores();
-// Keeps the calling thread on cores[0] and LibTorch's threads that work for it on those that
-// follow, which must be as many as these.
+// Pins the calling thread to cores[0] and LibTorch's worker threads for it to the following cores.
+// There must be one core per thread.
 void PinThreads(std::span<const int> cores);
 
 // as-stored | int8 | fp8. Throws Error(kInvalidArgument) for an unknown word, Error(kUnimplemented)
-// where the target does not multiply them.
+// if the target does not support the format.
 ops::WeightFormat ChooseWeightFormat(const std::string& name, const ComputeTarget& target);
 std::string WeightFormatName(ops::WeightFormat format);
 
-// A stream of the GPU for one who computes there beside others, behind all that it was asked for
-// until now; none on a CPU.
+// Returns a GPU stream for one of several concurrent users of the device, after all work requested
+// so far; nullopt on a CPU.
 std::optional<c10::Stream> NewComputeStream(c10::Device device);
 
-// Memory that a new user of the device may take now. Where /proc/meminfo cannot be read, as in a
-// chroot without /proc, a note on standard error says what is taken instead.
+// Memory that a new user of the device may take now. If /proc/meminfo cannot be read, as in a
+// chroot without /proc, a note on standard error states the value used instead.
 int64_t FreeMemoryBytes(c10::Device device);
 
 std::string DtypeName(c10::ScalarType dtype);

@@ -27,7 +27,7 @@ void AddLinearGradients(const at::Tensor& grad, const at::Tensor& x, LayerWeight
   if (g[bias].defined()) g[bias].add_(grad.sum({0}, false, at::kFloat));
 }
 
-// RMSNorm of rows in their own dtype; as they are where there is no weight.
+// RMSNorm of rows in their own dtype; returns them unchanged if there is no weight.
 at::Tensor NormRows(const at::Tensor& x, const at::Tensor& weight, double eps,
                     NormActivations* keep) {
   if (!weight.defined()) return x;
@@ -44,7 +44,7 @@ at::Tensor NormRowsBackward(const at::Tensor& grad, const NormActivations& kept,
       .residual_compute;
 }
 
-// A layer of the head on x [S, in], or of an ensemble [E, in, out] on that or x [E, S, in].
+// A layer of the head on x [S, in]; an ensemble layer [E, in, out] on x [S, in] or [E, S, in].
 at::Tensor HeadLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   if (weight.dim() == 2) return at::addmm(bias, x, weight.t());
   const at::Tensor members = x.dim() == 3 ? x : x.expand({weight.size(0), -1, -1});
@@ -128,8 +128,8 @@ ops::AttentionShape Decoder::AttentionOf(size_t layer) const {
           config_.attention_scale, config_.window(int(layer)), config_.attention_softcap};
 }
 
-// One table for all, but for traces beyond the context of a dynamic scaling: each has its own
-// angles, by its length alone, in rows below those of the table.
+// One table for all traces, except those beyond the context of a dynamic scaling. Their angles
+// depend on their length; they are appended as rows after the table.
 Decoder::Rotation Decoder::RotationOf(const PackedBatch& batch) const {
   const bool dynamic = config_.rope_scaling.kind == RopeScaling::Kind::kDynamic;
   std::vector<at::Tensor> cos = {rotary_.cos}, sin = {rotary_.sin};

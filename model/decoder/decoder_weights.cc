@@ -40,8 +40,8 @@ at::Tensor Stored(const TensorView& view) {
   }
 }
 
-// All threads copy, each a range of rows of its own, chunk by chunk: while one chunk is converted
-// the system reads the next.
+// Each thread copies a range of rows, chunk by chunk. While it converts one chunk, the system reads
+// the next.
 void ReadInto(const TensorView& view, const at::Tensor& out) {
   constexpr int64_t kChunkBytes = 4 << 20;
   const at::Tensor stored = Stored(view);
@@ -90,7 +90,7 @@ at::Tensor ReadPart(const WeightSource& source, LayerPart part, int layer, at::S
   return HasNormOffset(part) ? tensor.add_(source.config().norm_offset) : tensor;
 }
 
-// The rows of the output layer of a language model whose logits the head reads, and no others.
+// Reads only the rows of a language model's output layer whose logits the head uses.
 at::Tensor ReadLmHead(const WeightSource& source, const Head& head) {
   const std::string name = source.config().tie_word_embeddings ? kEmbedding : "lm_head.weight";
   const TensorView& view = source.View(name);
@@ -164,25 +164,26 @@ ops::LinearBody BodyOf(Packing packing) {
 
 bool PacksHead(Packing packing) { return packing == Packing::kAll || packing == Packing::kAllCuda; }
 
-// Throws where the matrix cannot be packed so.
+// Throws if the matrix cannot be packed with these options.
 void CheckTaken(const at::Tensor& weight, const ops::LinearOptions& options) {
   if (ops::PackedLinear::Takes(weight, options)) return;
   const std::string got = StrCat(c10::toString(weight.scalar_type()), " [", weight.size(0), ", ",
                                  weight.size(1), "] on ", weight.device().str());
   if (options.format == ops::WeightFormat::kFp8) {
-    throw Error(ErrorCode::kUnimplemented,
-                StrCat("fp8 weights: no products of ", got,
-                       "; expected bfloat16, sizes that are multiples of 16, and --device cuda"));
+    throw Error(
+        ErrorCode::kUnimplemented,
+        StrCat("fp8 weights: no products for ", got,
+               "; expected bfloat16, sizes that are multiples of 16, and option device cuda"));
   }
   if (options.body == ops::LinearBody::kCuda) {
     throw Error(ErrorCode::kUnimplemented,
-                StrCat("batch-invariant scores: no CUDA products of ", got,
+                StrCat("batch-invariant scores: no CUDA products for ", got,
                        "; expected bfloat16 weights as stored, sizes that are multiples of 16"));
   }
   throw Error(
       ErrorCode::kUnimplemented,
       StrCat(options.format == ops::WeightFormat::kInt8 ? "int8 weights" : "batch-invariant scores",
-             ": no products of ", got,
+             ": no products for ", got,
              " here; expected float32 on a CPU, or bfloat16 with AVX512-BF16"));
 }
 
@@ -194,7 +195,7 @@ void PackLayer(Packing packing, ops::WeightFormat format, LayerWeights* layer) {
                                                            {kDown, kDownBias}};
   const bool as_stored = format == ops::WeightFormat::kAsStored;
   if (packing == Packing::kNone && as_stored) return;
-  // Freed together at the end: the buffer pool would lend a large one for the next small one.
+  // Freed together at the end: the buffer pool would reuse a large one for the next small one.
   std::vector<at::Tensor> replaced;
   for (const auto& [part, bias] : kProducts) {
     at::Tensor& weight = (*layer)[part];
@@ -207,7 +208,7 @@ void PackLayer(Packing packing, ops::WeightFormat format, LayerWeights* layer) {
   }
 }
 
-// The head's layers are many times smaller than the rest: they stay beside their packed form.
+// The head's layers are much smaller than the rest, so the originals are kept, too.
 void PackHead(ops::LinearBody body, DecoderWeights* w) {
   const ops::LinearOptions options{.body = body};
   std::vector<HeadLayer> layers = w->head_hidden;

@@ -15,7 +15,7 @@ std::string DtypeRates::ToString() const {
 
 DtypeRates MeasureDtypeRates(double gflop, const ProductBodies& float32,
                              const ProductBodies& bfloat16, const std::function<double()>& now) {
-  constexpr int kRounds = 6;  // the first of them wakes threads and touches memory
+  constexpr int kRounds = 6;  // the first warms up threads and memory
   const auto best_of = [&](const ProductBodies& bodies, double best) {
     for (const auto& body : bodies) {
       const double start = now();

@@ -1,4 +1,4 @@
-// Which number format a machine multiplies faster: told from measured rates.
+// Decides by measured rates which number format a machine multiplies faster.
 #pragma once
 
 #include <functional>
@@ -7,22 +7,22 @@
 
 namespace prm {
 
-// Of the products in each number format.
+// Rates of the products in each number format.
 struct DtypeRates {
   double float32 = 0, bfloat16 = 0;  // GFLOP/s
 
-  // By more than a tenth. Near a tie bfloat16 is taken: its weights and keys take half the memory,
-  // and noise does not change the choice from one run to the next.
+  // Requires more than a tenth. Near a tie bfloat16 wins: its weights and keys take half the
+  // memory, and noise cannot change the choice between runs.
   bool IsFloat32Faster() const { return float32 > 1.1 * bfloat16; }
   // "measured: float32 170 GFLOP/s, bfloat16 70"
   std::string ToString() const;
 };
 
-// Ways to compute the same products, of which the fastest will serve.
+// Alternative ways to compute the same products; the fastest will be used.
 using ProductBodies = std::vector<std::function<void()>>;
 
-// Runs all bodies of both formats in turns, so that whatever else the machine does meets both
-// alike, and takes each one's best time. gflop: of one run, above 0; now: seconds, rising.
+// Alternates all bodies of both formats, so that other load on the machine affects both alike, and
+// takes the best time of each. gflop: per run, above 0; now: a clock in seconds.
 DtypeRates MeasureDtypeRates(double gflop, const ProductBodies& float32,
                              const ProductBodies& bfloat16, const std::function<double()>& now);
 

@@ -1,4 +1,4 @@
-// A score that is no number.
+// The error of a score that is not finite.
 #pragma once
 
 #include <string>
@@ -7,14 +7,14 @@
 
 namespace prm {
 
-// kDataLoss: the score of a step is no finite number.
+// kDataLoss: the score of a step is not finite.
 class ScoreNotFinite : public Error {
  public:
-  // `read`: of the steps that were to be read. `where` begins the message: "trace 3 of the batch:
-  // ".
+  // `read`: index among the requested reads. `where` is a prefix of the message, for example "trace
+  // 3 of the batch: ".
   ScoreNotFinite(int read, int step, const std::string& where = "")
       : Error(ErrorCode::kDataLoss,
-              StrCat(where, "step ", step, ": the model's score is no finite number: its weights ",
+              StrCat(where, "step ", step, ": the model's score is not finite: its weights ",
                      "are damaged, or too large for their number format")),
         read_(read) {}
   int read() const { return read_; }

@@ -1,4 +1,4 @@
-// Several traces as one row of tokens, nothing padded.
+// Several traces as one row of tokens, without padding.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct PackedBatch {
   std::vector<int64_t> ids;           // [T]
   std::vector<int64_t> positions;     // [T], 0-based within each trace
   std::vector<int64_t> offsets;       // [B + 1]: trace b is rows offsets[b] .. offsets[b+1]
-  std::vector<int64_t> reads;         // [S] rows where steps are read, traces in order
+  std::vector<int64_t> reads;         // [S] rows at which steps are read, traces in order
   std::vector<int64_t> read_offsets;  // [B + 1] into reads
 };
 

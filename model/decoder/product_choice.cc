@@ -26,8 +26,9 @@ ProductChoice ChooseProducts(const std::string& name, c10::ScalarType dtype, int
   if (name == "libtorch") return {.panels = false};
   if (name == "panels") {
     if (has_panels) return {.panels = true};
-    throw Error(ErrorCode::kUnimplemented,
-                "products panels: not in bfloat16 on this CPU; expected AVX512-BF16, or float32");
+    throw Error(
+        ErrorCode::kUnimplemented,
+        "products panels: no bfloat16 panels on this CPU; expected AVX512-BF16, or float32");
   }
   if (name != "auto") {
     throw Error(ErrorCode::kInvalidArgument,

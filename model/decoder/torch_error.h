@@ -1,4 +1,4 @@
-// Turns LibTorch's exceptions into prm::Error at the edge of model/ and train/.
+// Converts LibTorch's exceptions to prm::Error at the edge of model/ and train/.
 #pragma once
 
 #include <c10/util/Exception.h>
@@ -12,8 +12,8 @@
 
 namespace prm {
 
-// Whether LibTorch's message tells of a CUDA error behind which every call of the process fails.
-// The words are those of cudaGetErrorString, in errors of LibTorch and of our kernels alike.
+// Whether LibTorch's message reports a CUDA error after which all further calls of the process
+// fail. The texts are those of cudaGetErrorString, used by LibTorch and by our kernels.
 // Source: NVIDIA, "CUDA Runtime API", cudaError_t: "the process must be terminated and relaunched".
 inline bool TellsOfLostDevice(std::string_view what) {
   constexpr std::string_view kSticks[] = {
@@ -36,8 +36,8 @@ inline bool TellsOfLostDevice(std::string_view what) {
       kSticks, [&](std::string_view s) { return what.find(s) != std::string_view::npos; });
 }
 
-// Calls f; a LibTorch error becomes DeviceLost behind a CUDA error that sticks,
-// Error(kResourceExhausted) when memory ran out, else Error(kInternal), with `doing` and LibTorch's
+// Calls f and converts LibTorch errors: DeviceLost after a sticky CUDA error,
+// Error(kResourceExhausted) if memory ran out, else Error(kInternal), with `doing` and LibTorch's
 // first line.
 template <class F>
 auto WithTorchErrors(const std::string& doing, F&& f) -> decltype(f()) {

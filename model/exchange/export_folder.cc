@@ -37,8 +37,8 @@ PrmJson OpenPrmJson(const fs::path& folder) {
   if (!fs::is_directory(folder) || !fs::exists(folder / "prm.json")) {
     throw Error(
         ErrorCode::kFailedPrecondition,
-        StrCat("'", folder.string(), "' is no checkpoint; expected a folder with prm.json, ",
-               "as prm train makes one"));
+        StrCat("'", folder.string(), "' is not a checkpoint; expected a folder with prm.json, ",
+               "as written by prm train"));
   }
   return ReadPrmJson(folder / "prm.json");
 }
@@ -55,13 +55,13 @@ Checkpoint Open(const fs::path& folder, const PrmJson& prm) {
 
 struct StoredValues {
   TensorHeader header;
-  std::vector<std::byte> own;  // empty: those of the tensor of this name
+  std::vector<std::byte> own;  // empty: use the tensor of this name
 };
 
 struct ExportedHead {
   std::string class_suffix = "ForTokenClassification";
   std::vector<StoredValues> tensors;
-  Head head;  // of the tensors, for prm.json
+  Head head;  // names the exported tensors, for prm.json
 };
 
 std::string LayerNames(const Head& head) {
@@ -70,7 +70,7 @@ std::string LayerNames(const Head& head) {
   return names;
 }
 
-// What every target needs: probabilities that are a softmax.
+// All targets need probabilities from a softmax.
 void CheckSoftmax(const Checkpoint& from) {
   const Head& head = from.prm.head;
   if (head.implicit_beta) {
@@ -102,14 +102,14 @@ void AddLinear(const Checkpoint& from, const std::string& name, ExportedHead* ou
   out->tensors.push_back(std::move(bias));
 }
 
-// The rows of the output layer that a head reads, as a linear layer of its own.
+// Exports the rows of the output layer that a head reads, as a linear layer.
 void AddLmHeadRows(const Checkpoint& from, ExportedHead* out) {
   const ModelConfig& config = from.weights->config();
   const Head& head = from.prm.head;
   if (head.outputs != Head::Outputs::kRows || config.logit_softcap > 0) {
     Unsupported(from,
-                "the head reads capped or averaged logits of lm_head; expected those of some "
-                "tokens as they are");
+                "the head reads capped or averaged logits of lm_head; expected unchanged "
+                "logits of some tokens");
   }
   const TensorView& rows = from.weights->View(
       config.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight");
@@ -173,37 +173,36 @@ ExportedHead HeadFor(const Checkpoint& from, FolderTarget target) {
   return out;
 }
 
-// --- vLLM's step pooling
-// ---------------------------------------------------------------------------
+// --- vLLM's step pooling -------------------------------------------------------------------------
 
 void CountId(const std::vector<FormatPart>& parts, TokenId id, int* count) {
   for (const FormatPart& part : parts) *count += int(std::ranges::count(part.ids, id));
 }
 
-// The one id whose positions are the reads. vLLM finds them by it alone, so it may be nowhere else.
+// The id whose positions are the reads. vLLM finds reads by it, so it must not occur elsewhere.
 TokenId StepTag(const Checkpoint& from) {
   const StepFormat& format = from.prm.format;
   const auto refuse = [&](const std::string& what) {
     Unsupported(from, StrCat("vLLM reads steps at every occurrence of one token, but ", what,
-                             "; prm train --separator, with a special token of the tokenizer, ",
+                             "; training with option separator, a special token of the tokenizer, ",
                              "trains a model whose steps it finds"));
   };
   const FormatPart& last = format.step.back();
-  if (format.by_line) refuse("here lines of a step end like the step");
+  if (format.by_line) refuse("this format ends lines within a step the same way");
   if (format.read_back != 0 || last.ids.empty() || !last.text.empty()) {
-    refuse("here they are not read at a token that ends them");
+    refuse("in this format they are not read at a token that ends them");
   }
   const TokenId tag = last.ids.back();
   int count = 0;
   for (const auto* parts : {&format.prompt, &format.step, &format.between}) {
     CountId(*parts, tag, &count);
   }
-  if (count != 1) refuse(StrCat("token ", tag, " stands elsewhere in the format, too"));
+  if (count != 1) refuse(StrCat("token ", tag, " also occurs elsewhere in the format"));
   const TokenizerParts parts = from.weights->tokenizer()->Parts();
   const bool is_control = size_t(tag) < parts.tokens.size() &&
                           parts.tokens[size_t(tag)].kind == TokenizerParts::Kind::kControl;
   if (!is_control) {
-    refuse(StrCat("token ", tag, " also comes out of ordinary text, as in a problem or step; ",
+    refuse(StrCat("token ", tag, " can also result from ordinary text, as in a problem or step; ",
                   "expected a special token"));
   }
   return tag;
@@ -263,7 +262,7 @@ void WriteWeights(const Checkpoint& from, const std::vector<StoredValues>& tenso
   writer.Finish();
 }
 
-// The type that holds all values: transformers loads all tensors as one.
+// The type that holds all values; transformers loads all tensors as one type.
 DType WidestType(const std::vector<StoredValues>& tensors) {
   const DType first = tensors[0].header.dtype;
   const bool same = std::ranges::all_of(
@@ -271,7 +270,7 @@ DType WidestType(const std::vector<StoredValues>& tensors) {
   return same ? first : DType::kFloat32;
 }
 
-// The files as they are, where others read them as we do; else ours.
+// Copies the original files if other programs read them as we do; else writes ours.
 void WriteTokenizer(const Checkpoint& from, CheckpointWriter* writer) {
   constexpr std::array kFiles = {"tokenizer.json",        "tokenizer.model",
                                  "tokenizer_config.json", "special_tokens_map.json",
@@ -288,13 +287,13 @@ void WriteTokenizer(const Checkpoint& from, CheckpointWriter* writer) {
   }
 }
 
-// Absolute, its last part a name.
+// Absolute, with a name as its last part.
 fs::path Named(const fs::path& path) {
   const fs::path whole = fs::weakly_canonical(fs::absolute(path));
   return whole.has_filename() ? whole : whole.parent_path();
 }
 
-// The training's, from beside the checkpoint.
+// The metrics of the training, from the checkpoint or its parent folder.
 std::string MetricsOf(const fs::path& folder) {
   for (const fs::path& place : {folder, Named(folder).parent_path()}) {
     if (fs::exists(place / "metrics.jsonl")) return ReadFile(place / "metrics.jsonl");
@@ -302,7 +301,7 @@ std::string MetricsOf(const fs::path& folder) {
   return "";
 }
 
-// All but prm.json.
+// Everything except prm.json.
 void WriteFiles(const Checkpoint& from, const ExportedHead& head, FolderTarget target,
                 const std::string& name, CheckpointWriter* writer) {
   std::string pooler;

@@ -49,7 +49,7 @@ std::string GgufArchitectureOf(const ModelConfig& config) {
 
 // --- metadata ------------------------------------------------------------------------------------
 
-// llama.cpp looks at all tokens; a model with a sliding window does so up to the window's length.
+// llama.cpp attends to all tokens, which equals a sliding window up to the window's length.
 int ContextLength(const ModelConfig& config) {
   int length = config.max_position_embeddings;
   for (int layer = 0; layer < config.num_layers; ++layer) {
@@ -58,7 +58,7 @@ int ContextLength(const ModelConfig& config) {
   return length;
 }
 
-// Of the specification's list; of a mixed file, that of most of the matrices.
+// The specification's code for the type of most matrices.
 uint32_t FileType(DType matrices) {
   if (matrices == DType::kFloat16) return 1;
   return matrices == DType::kBFloat16 ? 32 : 0;
@@ -86,7 +86,7 @@ GgufMetadata ModelMetadata(const ModelConfig& c, const std::string& architecture
   add("vocab_size", uint32_t(c.vocab_size));
   switch (c.rope_scaling.kind) {
     case Kind::kNone:
-    case Kind::kLlama3:  // by a tensor
+    case Kind::kLlama3:  // stored as a tensor
       break;
     case Kind::kLinear:
       add("rope.scaling.type", std::string("linear"));
@@ -129,7 +129,7 @@ void CheckTokenizer(const TokenizerParts& parts, int vocab_size) {
   }
 }
 
-// Ids that the embedding has and the tokenizer has not become unused tokens.
+// Ids beyond the tokenizer's, which the embedding has, become unused tokens.
 void AddTokens(TokenizerParts parts, int vocab_size, GgufMetadata* out) {
   std::set<std::string> texts;
   for (const TokenizerParts::Token& token : parts.tokens) texts.insert(token.text);
@@ -182,8 +182,8 @@ void AddTokenizer(const WeightSource& source, GgufMetadata* out) {
 
 // --- tensors -------------------------------------------------------------------------------------
 
-// Row `row` of a query or key matrix in GGUF's layout of the llama architecture, pairs (2i, 2i+1)
-// of a head, by the row in Hugging Face's, pairs (i, i + C/2).
+// Row of a query or key matrix in GGUF's llama layout (pairs (2i, 2i+1) of a head), for row `row`
+// of Hugging Face's (pairs (i, i + C/2)).
 int64_t HalfLayoutRow(int64_t row, int64_t channels) {
   const int64_t head = row / channels, channel = row % channels;
   return head * channels + channel % 2 * (channels / 2) + channel / 2;
@@ -204,7 +204,7 @@ class TensorCopier {
     }
   }
 
-  // Of the matrices of the layers.
+  // Dtype of the layers' matrices.
   DType matrix_dtype() const { return DTypeOf(source_.View(FirstMatrix())); }
 
   std::vector<TensorHeader> Headers() const {
@@ -233,7 +233,7 @@ class TensorCopier {
     return view.shape.size() == 1 ? DType::kFloat32 : matrices_.value_or(view.dtype);
   }
 
-  // What llama3 scaling divides the frequencies by; empty for none.
+  // The divisors of the frequencies under llama3 scaling; empty for no scaling.
   std::vector<float> rope_factors() const {
     ModelConfig config = source_.config();
     if (config.rope_scaling.kind != Kind::kLlama3) return {};
@@ -289,9 +289,9 @@ fs::path TemporaryName(const fs::path& target) {
 std::string Omissions(const WeightSource& source, bool has_head) {
   const ModelConfig& config = source.config();
   std::string text;
-  if (has_head) text += "the step head is not in the file: GGUF holds the backbone alone\n";
+  if (has_head) text += "the step head is not in the file: GGUF holds only the backbone\n";
   if (!config.tie_word_embeddings && !source.Has("lm_head.weight")) {
-    text += "the model has no output layer: the file serves for hidden states, not for text\n";
+    text += "the model has no output layer: the file gives hidden states, not text\n";
   }
   if (const int length = ContextLength(config); length < config.max_position_embeddings) {
     text += StrCat("the context is the sliding window of ", length,
@@ -319,7 +319,7 @@ std::string ExportGguf(const fs::path& model, const fs::path& out, std::optional
                        bool verify) try {
   if (!fs::is_directory(model)) {
     throw Error(ErrorCode::kInvalidArgument,
-                StrCat("'", model.string(), "' is no folder; expected one with config.json and ",
+                StrCat("'", model.string(), "' is not a folder; expected one with config.json and ",
                        "model.safetensors"));
   }
   std::optional<PrmJson> prm;

@@ -28,7 +28,7 @@ bool IsPickled(const fs::path& file) {
   return name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth");
 }
 
-// Pickled weights run code when they are read; they are converted elsewhere, by who trusts them.
+// Reading pickled weights runs code. Users who trust them convert them elsewhere.
 void RefusePickle(const fs::path& folder) {
   if (HasSafetensors(folder)) return;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
@@ -125,9 +125,8 @@ void AddSelfTests(const Decoder& decoder, const Decoder* reference, const Tokeni
   for (size_t i = 0; i < tokens.size(); ++i) prm->self_tests.push_back({tokens[i], scores[i]});
 }
 
-// Copies those files of a folder whose names are `wanted` to `folder` of the checkpoint, "" or one
-// that ends with a slash; returns how many. A file of a download is often a link into a cache: what
-// counts is what is behind it.
+// Copies the files of `from` whose names are `wanted` to `folder` of the checkpoint ("" or ending
+// with a slash); returns their number. Follows links, since downloads often link into a cache.
 int CopyFiles(const fs::path& from, CheckpointWriter* to, const std::string& folder,
               bool (*wanted)(const std::string&)) {
   fs::create_directories(to->folder() / folder);
@@ -141,7 +140,7 @@ int CopyFiles(const fs::path& from, CheckpointWriter* to, const std::string& fol
   return count;
 }
 
-// The model that an adapter makes of its base. The tokenizer is the adapter's where it has one.
+// Merges an adapter into its base. The tokenizer is the adapter's if it has one.
 void MergeModel(const ModelImportOptions& options, CheckpointWriter* to, ImportReport* report) {
   RefusePickle(options.base);
   const MergeReport merge = MergeAdapter(options.base, options.folder, to->folder());
@@ -167,7 +166,7 @@ Decoder OpenReference(const ModelImportOptions& options, const ModelConfig& conf
                      "; expected ", config.vocab_size, " as of ", options.folder));
 }
 
-// A folder is named where it is needed, and only there.
+// Requires a folder if it is needed, and refuses it otherwise.
 void CheckFolder(const std::string& flag, const std::string& folder, bool needed,
                  const std::string& why) {
   if (needed == folder.empty()) {
@@ -176,11 +175,11 @@ void CheckFolder(const std::string& flag, const std::string& folder, bool needed
   }
   if (needed && !fs::is_directory(folder)) {
     throw Error(ErrorCode::kNotFound,
-                StrCat("'", folder, "' is no folder; expected one in Hugging Face layout"));
+                StrCat("'", folder, "' is not a folder; expected one in Hugging Face layout"));
   }
 }
 
-// Of a folder that is a checkpoint already.
+// The sums of a folder that is already a checkpoint.
 FileSums SumsIn(const fs::path& folder, bool verify) {
   const fs::path prm_json = folder / "prm.json";
   return verify && fs::exists(prm_json) ? ModelFiles(ReadPrmJson(prm_json)) : FileSums();
@@ -189,9 +188,10 @@ FileSums SumsIn(const fs::path& folder, bool verify) {
 }  // namespace
 
 ImportReport ImportModel(const ModelImportOptions& options) try {
-  CheckFolder("the model", options.folder, true, "it is what is imported");
+  CheckFolder("the model", options.folder, true, "expected the folder to import");
   const bool adapter = IsAdapterFolder(options.folder);
-  CheckFolder("--base", options.base, adapter, "an adapter changes a model, which --base names");
+  CheckFolder("option base", options.base, adapter,
+              "an adapter changes a model, which option base names");
   if (!adapter) RefusePickle(options.folder);
   CheckVacant(options.out);
   const ComputeTarget target =
@@ -211,8 +211,9 @@ ImportReport ImportModel(const ModelImportOptions& options) try {
       tokenizer = LoadTokenizer(folder);
       const FormatFile format = FindFormat(
           options.format, {.tokenizer = *tokenizer, .prepend_bos = FolderPrependsBos(folder)});
-      CheckFolder("--reference", options.reference, format.scoring.head.implicit_beta.has_value(),
-                  "an implicit format compares two models, of which --reference names the second");
+      CheckFolder("option reference", options.reference,
+                  format.scoring.head.implicit_beta.has_value(),
+                  "an implicit format compares two models; option reference names the second");
       CompareChatTemplate(folder, format, &report);
       static_cast<ScoringFormat&>(prm) = format.scoring;
       model =

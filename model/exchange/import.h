@@ -1,4 +1,4 @@
-// Published models made checkpoints of this project: their files copied, a prm.json beside them.
+// Turns published models into checkpoints of this project: copies their files, adds a prm.json.
 #pragma once
 
 #include <filesystem>
@@ -11,25 +11,24 @@ namespace prm {
 
 struct ModelImportOptions {
   std::string folder;     // Hugging Face layout, or a LoRA adapter of PEFT
-  std::string base;       // of an adapter: the folder of the model that it changes
-  std::string reference;  // of an implicit PRM: the folder of its second model
-  std::string format;     // FindFormat
+  std::string base;       // for an adapter: the folder of its base model
+  std::string reference;  // for an implicit PRM: the folder of its second model
+  std::string format;     // see FindFormat
   std::string out;
   std::string name;      // provenance; empty: the folder's name
-  ScorerOptions scorer;  // with which the self-tests are scored
+  ScorerOptions scorer;  // to score the self-tests
 };
 
-// What a person should hear of an import, a line each.
+// Notes for the user, one line each.
 struct ImportReport {
   std::vector<std::string> notes;
 };
 
-// Writes the checkpoint `out` atomically: copies of weights and tokenizer files (which share their
-// blocks where the file system does that), the merged weights of an adapter, prm.json with the
-// format's token ids, three self-test traces scored by the model, and the files' sums. Throws Error
-// naming file and cause: an `out` that is there and is no empty folder; a folder with pickled
-// weights only, with the command that converts it; tensors that are missing or not known; a
-// tokenizer that does not fit.
+// Writes the checkpoint `out` atomically: copies of weights and tokenizer files (reflinks if the
+// file system supports them), an adapter's merged weights, prm.json with the format's token ids,
+// three self-test traces scored by the model, and the files' sums. Throws Error naming file and
+// cause: `out` exists and is not an empty folder; a folder has only pickled weights (with the
+// command that converts them); tensors are missing or unknown; the tokenizer does not fit.
 ImportReport ImportModel(const ModelImportOptions& options);
 
 }  // namespace prm

@@ -121,10 +121,10 @@ void CheckWeights(const CompareOptions& options) {
 void RunCompare(const CompareOptions& options) {
   const bool as_stored = options.scorer.weights == ScorerOptions().weights;
   if (options.reference.empty() && as_stored) {
-    throw UsageError("compare: expected --reference, or --weights int8 or fp8, or both");
+    throw OptionError("compare: expected --reference, or --weights int8 or fp8, or both");
   }
   if (!options.data.empty() && as_stored) {
-    throw UsageError("compare: --data: expected --weights int8 or fp8 beside it");
+    throw OptionError("compare: --data: expected --weights int8 or fp8 beside it");
   }
   if (!as_stored) CheckWeights(options);
   if (!options.reference.empty()) CheckReference(options);

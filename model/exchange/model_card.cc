@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-// JSON's spelling of a string is also Python's.
+// A JSON string is also a Python string.
 std::string Quoted(std::string_view text) { return json(text).dump(); }
 
 std::string Code(std::string_view text) { return StrCat("`", text, "`"); }
@@ -102,7 +102,7 @@ std::string Provenance(const PrmJson& prm) {
          "\n```\n";
 }
 
-// The evaluations among the lines of metrics.jsonl, a table of the last of them.
+// A table of the last evaluations among the lines of metrics.jsonl.
 std::string Metrics(const std::string& lines) {
   constexpr size_t kRows = 20;
   std::vector<json> evaluations;
@@ -192,7 +192,7 @@ std::string_view Encoder(const TokenizerParts& parts) {
   return parts.space_prefix ? kPrefixEncoder : kPlainEncoder;
 }
 
-// A Python expression for `text` with its placeholders filled.
+// A Python expression for `text` with its placeholders filled in.
 std::string Filled(std::string_view text, std::string_view value, std::string_view number) {
   std::string expression, literal;
   const auto add = [&](std::string_view term) {

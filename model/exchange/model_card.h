@@ -1,4 +1,4 @@
-// README.md of an exported checkpoint: what it is and how to use it, for people.
+// README.md of an exported checkpoint, for people: what it is and how to use it.
 #pragma once
 
 #include <string>
@@ -14,12 +14,12 @@ struct ModelCard {
   const PrmJson& prm;
   std::string metrics;          // lines of metrics.jsonl; "" for none
   bool transformers = true;     // AutoModelForTokenClassification loads it
-  bool caps_attention = false;  // which only transformers' "eager" attention does
-  std::string vllm_pooler;      // the text of vllm_pooler.json; "" where it is not for vLLM
+  bool caps_attention = false;  // supported only by transformers' "eager" attention
+  std::string vllm_pooler;      // text of vllm_pooler.json; "" if not for vLLM
 };
 
-// The card as Markdown. Its Python tokenizes by the files beside it and gives the ids and reads of
-// TokenizeTrace, for texts without added tokens that are no special ones.
+// Returns the card as Markdown. Its Python code tokenizes with the files next to it and gives the
+// ids and reads of TokenizeTrace, for texts without added tokens that are not special.
 std::string WriteModelCard(const ModelCard& card);
 
 }  // namespace prm

@@ -29,7 +29,7 @@ constexpr const char* kPickledFile = "adapter_model.bin";
 constexpr std::string_view kKeyPrefix = "base_model.model.";
 constexpr std::string_view kLmHead = "lm_head.weight";
 
-// What the adapter holds of one module; what is absent is null.
+// The adapter's tensors for one module; null if absent.
 struct LoraParts {
   const TensorView* a = nullptr;            // [r, in]
   const TensorView* b = nullptr;            // [out, r]
@@ -40,7 +40,7 @@ struct LoraParts {
 };
 
 struct PartName {
-  std::string_view suffix;  // of the tensor's name, after the module path
+  std::string_view suffix;  // of the tensor name, after the module path
   const TensorView* LoraParts::*part;
 };
 constexpr std::array kPartNames = {
@@ -53,7 +53,7 @@ constexpr std::array kPartNames = {
     PartName{".lora_magnitude_vector.weight", &LoraParts::magnitude},
 };
 
-// An adapter folder, open. `tensors` borrow from `file`, the maps from `tensors`; all may be moved.
+// An open adapter folder. `tensors` borrow from `file`, the maps from `tensors`; all are movable.
 struct Adapter {
   explicit Adapter(const fs::path& path)
       : config(ReadAdapterConfig(path.parent_path() / kConfigFile)),
@@ -72,9 +72,9 @@ struct Adapter {
   std::map<std::string, const TensorView*> whole;  // by the name of the tensor in the base
 };
 
-// What becomes of one tensor of the base.
+// The changes to one tensor of the base.
 struct Change {
-  const TensorView* whole = nullptr;  // takes its place, before what follows is added
+  const TensorView* whole = nullptr;  // replaces it, before what follows is added
   const TensorView *a = nullptr, *b = nullptr;
   const TensorView* magnitude = nullptr;
   const TensorView* bias = nullptr;
@@ -92,18 +92,18 @@ void SortWhole(Adapter* adapter, const TensorView& tensor, std::string name) {
   for (const std::string_view unknown : {".lora_", ".modules_to_save.", ".original_module."}) {
     if (name.find(unknown) == name.npos) continue;
     adapter->Refuse(tensor.name,
-                    "is no part of an adapter known here; expected a name that ends "
+                    "is not a known part of an adapter; expected a name that ends "
                     "in lora_A.weight, lora_B.weight, lora_B.bias, lora_embedding_A, "
                     "lora_embedding_B or lora_magnitude_vector, or one of the base's");
   }
-  // Adapted layers stand in a wrapper, and where they are saved whole, the wrapper is in the name.
+  // Adapted layers are in a wrapper. If they are saved whole, their names include the wrapper.
   constexpr std::string_view kWrapped = ".base_layer";
   const size_t last_dot = std::min(name.rfind('.'), name.size());
   if (std::string_view(name).substr(0, last_dot).ends_with(kWrapped)) {
     name.erase(last_dot - kWrapped.size(), kWrapped.size());
   }
   if (!adapter->whole.emplace(name, &tensor).second) {
-    adapter->Refuse(tensor.name, StrCat("is there twice: another one replaces ", name, " too"));
+    adapter->Refuse(tensor.name, StrCat("appears twice: another one replaces ", name, " too"));
   }
 }
 
@@ -113,15 +113,14 @@ void SortTensor(Adapter* adapter, const TensorView& tensor) {
   }
   if (!tensor.name.starts_with(kKeyPrefix)) {
     adapter->Refuse(tensor.name,
-                    StrCat("is of no base; expected a name that begins with ", kKeyPrefix));
+                    StrCat("has an unknown name; expected a name that begins with ", kKeyPrefix));
   }
   const std::string name = tensor.name.substr(kKeyPrefix.size());
   for (const PartName& kind : kPartNames) {
     if (!name.ends_with(kind.suffix)) continue;
     LoraParts& module = adapter->modules[name.substr(0, name.size() - kind.suffix.size())];
     if (module.*kind.part != nullptr) {
-      adapter->Refuse(tensor.name,
-                      StrCat("is there twice: as ", (module.*kind.part)->name, " too"));
+      adapter->Refuse(tensor.name, StrCat("appears twice: as ", (module.*kind.part)->name, " too"));
     }
     module.*kind.part = &tensor;
     return;
@@ -150,8 +149,8 @@ Adapter OpenAdapter(const fs::path& folder) {
   return adapter;
 }
 
-// The name under which the base has the adapter's `name`: the same, or with or without the
-// "model." by which a backbone alone differs from one with a head.
+// The name in the base of the adapter's tensor `name`: the same, or with or without "model.", the
+// prefix that a backbone with a head adds.
 std::optional<std::string> NameInBase(const SafetensorsFolder& base, const std::string& name) {
   constexpr std::string_view kBackbone = "model.";
   std::vector<std::string> names = {name, StrCat(kBackbone, name)};
@@ -162,7 +161,7 @@ std::optional<std::string> NameInBase(const SafetensorsFolder& base, const std::
   return std::nullopt;
 }
 
-// The base's tensor that `tensor` of the adapter is for.
+// The base tensor that the adapter's `tensor` changes or replaces.
 const TensorView& Target(const SafetensorsFolder& base, const Adapter& adapter,
                          const std::string& name, const TensorView& tensor) {
   const std::optional<std::string> found = NameInBase(base, name);
@@ -192,7 +191,7 @@ const TensorView& FirstOf(const LoraParts& parts) {
   throw Error(ErrorCode::kInternal, "a module of an adapter without tensors");
 }
 
-// Exactly one pair, and beside it what the configuration says and nothing else.
+// Requires exactly one pair, and besides it exactly what the configuration asks for.
 void CheckParts(const Adapter& adapter, const std::string& module, const LoraParts& parts) {
   const bool linear = parts.a && parts.b && !parts.embedding_a && !parts.embedding_b;
   const bool embedding = parts.embedding_a && parts.embedding_b && !parts.a && !parts.b;
@@ -203,13 +202,14 @@ void CheckParts(const Adapter& adapter, const std::string& module, const LoraPar
                                  "and lora_embedding_B"));
   }
   if (adapter.config.use_dora != (parts.magnitude != nullptr)) {
-    adapter.Refuse(parts.magnitude ? parts.magnitude->name : first,
-                   StrCat(parts.magnitude ? "is there without" : "has no lora_magnitude_vector for",
-                          " use_dora of ", kConfigFile));
+    adapter.Refuse(
+        parts.magnitude ? parts.magnitude->name : first,
+        StrCat(parts.magnitude ? "is present without" : "has no lora_magnitude_vector for",
+               " use_dora of ", kConfigFile));
   }
   if (parts.bias && (embedding || !adapter.config.lora_bias)) {
-    adapter.Refuse(parts.bias->name,
-                   StrCat("is there without lora_bias of ", kConfigFile, ", or for an embedding"));
+    adapter.Refuse(parts.bias->name, StrCat("is present without lora_bias of ", kConfigFile,
+                                            ", or for an embedding"));
   }
   if (linear && adapter.config.lora_bias && !parts.bias) {
     adapter.Refuse(first, StrCat("has no lora_B.bias for lora_bias of ", kConfigFile));
@@ -226,7 +226,7 @@ void PlanLora(const SafetensorsFolder& base, const Adapter& adapter, const std::
     adapter.Refuse(a.name, StrCat("is for ", weight.name, " ", ShapeString(weight.shape),
                                   "; expected a matrix"));
   }
-  // A table of embeddings is [vocabulary, dimension], and one-hot rows are its input.
+  // An embedding table is [vocabulary, dimension]; its input is one-hot rows.
   const bool in_first = parts.embedding_a || adapter.config.fan_in_fan_out;
   const int64_t in = weight.shape[in_first ? 0 : 1], out = weight.shape[in_first ? 1 : 0];
   const int64_t rank = adapter.config.RankOf(module);
@@ -250,7 +250,7 @@ void PlanLora(const SafetensorsFolder& base, const Adapter& adapter, const std::
   plan->changes[bias.name].scaling = scaling;
 }
 
-// An output layer of its own would be left out by readers of a base that ties it.
+// Readers of a base with tied embeddings would ignore a separate output layer.
 void CheckUntied(const fs::path& base, const Adapter& adapter, const TensorView& tensor) {
   const fs::path config = base / "config.json";
   if (!fs::exists(config) || !ReadConfigJson(config).tie_word_embeddings) return;
@@ -300,7 +300,7 @@ at::ScalarType TorchType(DType dtype) {
                                      : at::kFloat;
 }
 
-// The tensor of the base as it is to be, float32.
+// The changed tensor of the base, float32.
 at::Tensor Changed(const TensorView& tensor, const Change& change) {
   at::Tensor values = Float32(change.whole ? *change.whole : tensor);
   if (change.bias) values.add_(Float32(*change.bias), change.scaling);
@@ -380,7 +380,7 @@ MergeReport MergeAdapter(const fs::path& base, const fs::path& adapter, const fs
   const fs::path file = out / "model.safetensors";
   if (fs::exists(file)) {
     throw Error(ErrorCode::kAlreadyExists,
-                StrCat(file.string(), " is there already; expected a folder without weights"));
+                StrCat(file.string(), " already exists; expected a folder without weights"));
   }
   fs::create_directories(out);
   const auto check_whole = [&] {
@@ -395,7 +395,7 @@ MergeReport MergeAdapter(const fs::path& base, const fs::path& adapter, const fs
   } catch (...) {
     std::error_code ignored;
     fs::remove(file, ignored);
-    check_whole();  // the cause, where it is one
+    check_whole();  // throws if a cut-off file is the cause
     throw;
   }
   return Report(weights, plan);

@@ -21,7 +21,7 @@ using nlohmann::ordered_json;
 constexpr int64_t kMaxRank = 1 << 20;
 constexpr double kMaxAlpha = 1e9;
 
-// Each adds something to the low-rank product, or changes what it is added to.
+// Each adds more to the low-rank product, or changes what it is added to.
 constexpr std::array kNotMerged = {
     "layer_replication", "target_parameters", "trainable_token_indices", "use_qalora",
     "use_bdlora",        "arrow_config",      "alora_invocation_tokens", "kasa_config",
@@ -46,7 +46,7 @@ std::function<bool(std::string_view)> Matcher(const std::string& key, const Json
   if (!code) {
     throw Error(
         ErrorCode::kInvalidArgument,
-        StrCat(patterns.where(), ": '", key, "' is no regular expression: ", ErrorText(error)));
+        StrCat(patterns.where(), ": '", key, "' is not a regular expression: ", ErrorText(error)));
   }
   return [code, where = StrCat(patterns.where(), ": '", key, "'")](std::string_view path) {
     const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
@@ -61,7 +61,7 @@ std::function<bool(std::string_view)> Matcher(const std::string& key, const Json
   };
 }
 
-// `ordered` is the same document, its fields in the file's order.
+// `ordered` is the same document with fields in file order.
 template <class Value>
 std::vector<PatternOverride> ReadPatterns(const JsonFields& fields, const ordered_json& ordered,
                                           const char* field, Value value) {
@@ -74,18 +74,18 @@ std::vector<PatternOverride> ReadPatterns(const JsonFields& fields, const ordere
   return patterns;
 }
 
-// Kinds of initialisation that leave the base as it is.
+// Kinds of initialisation that do not change the base.
 void CheckInitialisation(const JsonFields& fields) {
   const json* kind = fields.Find("init_lora_weights");
   if (kind == nullptr || kind->is_boolean() || *kind == "gaussian" || *kind == "orthogonal") return;
   throw Error(ErrorCode::kUnimplemented,
               StrCat(fields.where(), ": init_lora_weights ", kind->dump(),
-                     " starts from other weights than the base's, or means more than a low-rank "
+                     " changes the base's weights, or is more than a low-rank "
                      "product; expected true, false, \"gaussian\" or \"orthogonal\" (peft converts "
                      "an adapter by save_pretrained's path_initial_model_for_weight_conversion)"));
 }
 
-// Whether a field is there and says more than its default: false, or nothing in it.
+// Whether a field is present and neither false nor empty.
 bool IsSet(const json* value) {
   return value != nullptr && *value != false && !(value->is_structured() && value->empty());
 }

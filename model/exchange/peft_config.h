@@ -11,13 +11,13 @@
 
 namespace prm {
 
-// Another rank or alpha for the modules whose path matches.
+// Overrides the rank or alpha of modules whose path matches.
 struct PatternOverride {
   std::function<bool(std::string_view)> matches;
   double value = 0;
 };
 
-// Immutable once read: any thread. A module path is that in the base: "model.layers.0.mlp.up_proj".
+// Immutable after reading: any thread. Module paths are the base's: "model.layers.0.mlp.up_proj".
 struct AdapterConfig {
   int64_t rank = 8;
   double alpha = 8;
@@ -26,18 +26,18 @@ struct AdapterConfig {
   bool fan_in_fan_out = false;                               // the base's matrices are [in, out]
   bool use_dora = false;
   bool lora_bias = false;                    // B has a bias
-  std::vector<std::string> modules_to_save;  // trained whole; ends of module paths
+  std::vector<std::string> modules_to_save;  // trained whole; suffixes of module paths
 
   int64_t RankOf(std::string_view module) const;
-  // What B A is multiplied by.
+  // The factor of B A.
   double ScalingOf(std::string_view module) const;
-  // Whether the tensor of this name lies in a module whose path ends as one of modules_to_save.
+  // Whether the tensor belongs to a module whose path ends with one of modules_to_save.
   bool IsSaved(std::string_view tensor) const;
 };
 
-// Throws Error naming the file and the field: kNotFound, kInvalidArgument for what is malformed,
-// kUnimplemented for another kind of adapter, or one that means more than a low-rank difference
-// from the base's weights. Fields that peft does not know are left out, as there.
+// Throws Error naming the file and the field: kNotFound, kInvalidArgument for malformed content,
+// kUnimplemented for another kind of adapter, or one that is more than a low-rank difference from
+// the base's weights. Ignores fields that peft does not know, as peft does.
 AdapterConfig ReadAdapterConfig(const std::filesystem::path& file);
 
 }  // namespace prm

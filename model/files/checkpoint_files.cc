@@ -52,7 +52,8 @@ bool IsTemporaryOf(const fs::path& target, const std::string& name) {
          name.find_first_not_of(kSuffixLetters, prefix.size()) == std::string::npos;
 }
 
-// A live writer holds a lock on its folder; the system drops the lock with its process.
+// Removes folders of crashed writers. A live writer holds a lock on its folder, which the system
+// drops when its process ends.
 void RemoveStale(const fs::path& target) {
   for (const auto& entry : fs::directory_iterator(target.parent_path())) {
     const fs::path& path = entry.path();
@@ -70,7 +71,7 @@ void RemoveStale(const fs::path& target) {
   }
 }
 
-// A crash between the two renames of ReplaceInTwoSteps leaves only the former target's other name.
+// After a crash between the renames of ReplaceInTwoSteps the former target has only its other name.
 void RecoverPrevious(const fs::path& target) {
   const fs::path previous = Beside(target, kPrevious);
   if (!fs::exists(previous / "config.json")) return;
@@ -88,7 +89,7 @@ void CheckReplaceable(const fs::path& target) {
   }
   throw Error(
       ErrorCode::kAlreadyExists,
-      StrCat("'", target.string(), "' exists and is no checkpoint; expected a new name, an ",
+      StrCat("'", target.string(), "' exists and is not a checkpoint; expected a new name, an ",
              "empty folder, or a checkpoint (a folder with config.json) to replace"));
 }
 
@@ -136,9 +137,8 @@ Error FromFilesystem(const fs::filesystem_error& error) {
 
 void CheckVacant(const fs::path& target) try {
   if (!fs::exists(target) || (fs::is_directory(target) && fs::is_empty(target))) return;
-  throw Error(ErrorCode::kAlreadyExists,
-              StrCat("'", target.string(), "' is there already; expected ",
-                     "a new name or an empty folder"));
+  throw Error(ErrorCode::kAlreadyExists, StrCat("'", target.string(), "' already exists; expected ",
+                                                "a new name or an empty folder"));
 } catch (const fs::filesystem_error& error) {
   throw FromFilesystem(error);
 }
@@ -174,7 +174,7 @@ CheckpointWriter::CheckpointWriter(const fs::path& target) try : target_(Absolut
 }
 
 CheckpointWriter::~CheckpointWriter() {
-  temporary_.reset();  // before the lock: who has it removes what is there without one
+  temporary_.reset();  // before the lock: a lock holder removes temporary folders without a lock
   if (lock_fd_ >= 0) close(lock_fd_);
 }
 
@@ -200,7 +200,7 @@ void CheckpointWriter::Commit() try {
     }
   });
   SyncFolder(target_.parent_path());
-  temporary_.reset();  // what was the target
+  temporary_.reset();  // holds the former target now
 } catch (const fs::filesystem_error& error) {
   throw FromFilesystem(error);
 }

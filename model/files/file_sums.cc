@@ -16,9 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kReadBytes = 1 << 18;  // stays in the second cache until it is hashed
+constexpr size_t kReadBytes = 1 << 18;  // stays in the second-level cache until it is hashed
 
-// Empty when it was stopped.
+// Returns "" if stopped.
 std::string SumOf(const fs::path& path, const std::atomic<bool>& stopped) {
   const Descriptor file(path, O_RDONLY);
   posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -34,7 +34,7 @@ std::string SumOf(const fs::path& path, const std::atomic<bool>& stopped) {
   return stopped ? "" : sum.TakeHex();
 }
 
-// As many as there are files, and one for every `cores`.
+// At most one thread per file, and one per `cores` cores.
 std::vector<std::jthread> StartThreads(size_t files, size_t cores,
                                        const std::function<void()>& run) {
   std::vector<std::jthread> threads;
@@ -95,10 +95,11 @@ void SumCheck::Run() {
       const auto& [name, expected] = sums_[i];
       const std::string sum = SumOf(folder_ / name, stopped_);
       if (stopped_ || sum == expected) continue;
-      throw Error(ErrorCode::kDataLoss,
-                  StrCat((folder_ / name).string(), ": is not as it was written: its sha256 is ",
-                         sum, ", in prm.json it is ", expected,
-                         "; expected a whole copy (--no-verify takes the file as it is)"));
+      throw Error(
+          ErrorCode::kDataLoss,
+          StrCat((folder_ / name).string(), ": changed since it was written: its sha256 is ", sum,
+                 ", but prm.json has ", expected,
+                 "; expected an intact copy (option no_verify accepts the file as is)"));
     }
   } catch (...) {
     const std::lock_guard lock(mutex_);

@@ -1,4 +1,4 @@
-// SHA-256 sums of a checkpoint's files, by which a damaged one is found before it is used.
+// SHA-256 sums of a checkpoint's files, to detect damage before use.
 #pragma once
 
 #include <atomic>
@@ -13,28 +13,28 @@
 
 namespace prm {
 
-// By the file's path in its folder, 64 lower-case hexadecimal digits.
+// From a file's path in its folder to 64 lower-case hexadecimal digits.
 using FileSums = std::map<std::string, std::string>;
 
-// Of a file's bytes. Throws Error with the path.
+// Hashes a file's bytes. Throws Error with the path.
 std::string Sha256OfFile(const std::filesystem::path& file);
 
-// Of all regular files in `folder` and below, but prm.json, which keeps them, and README.md, which
-// people edit. On as many threads as there are cores. Throws Error with the path.
+// Hashes all regular files in `folder`, recursively, except prm.json, which stores the sums, and
+// README.md, which people edit. Uses as many threads as cores. Throws Error with the path.
 FileSums SumFiles(const std::filesystem::path& folder);
 
-// Reads files on threads of its own, half as many as there are cores, while their owner reads them,
-// too, and compares them with their sums. One owner thread.
+// Compares files with their sums on background threads, half as many as cores, while the owner
+// reads the same files. One owner thread.
 class SumCheck {
  public:
-  // Begins. Throws Error(kResourceExhausted) where the system gives no thread.
+  // Starts. Throws Error(kResourceExhausted) if the system gives no thread.
   SumCheck(std::filesystem::path folder, FileSums sums);
   ~SumCheck();  // stops
   SumCheck(const SumCheck&) = delete;
   SumCheck& operator=(const SumCheck&) = delete;
 
-  // Waits until all are compared. Throws Error with the path: kDataLoss where a sum differs, or why
-  // the file cannot be read.
+  // Waits until all are compared. Throws Error with the path: kDataLoss if a sum differs, or the
+  // reason why the file cannot be read.
   void Finish();
 
  private:
@@ -49,9 +49,9 @@ class SumCheck {
   std::vector<std::jthread> threads_;
 };
 
-// Calls `read`, which reads these files of `folder`, and compares their sums: weights meanwhile,
-// the smaller ones before. Where `read` throws, a damaged file, if there is one, is what is
-// reported. Throws as SumCheck and `read`.
+// Calls `read`, which reads these files of `folder`, and checks their sums: weights during the
+// call, smaller files before. If `read` throws and a file is damaged, reports the damaged file.
+// Throws as SumCheck and `read`.
 void ReadVerified(const std::filesystem::path& folder, const FileSums& sums,
                   const std::function<void()>& read);
 

@@ -19,8 +19,8 @@ constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr int64_t kDefaultAlignment = 32;
 constexpr int64_t kMaxAlignment = 1 << 20;
 constexpr uint32_t kMaxDimensions = 4;
-// Above what published models have, and what they take in memory is bounded, whatever the file's
-// size: vocabularies have 2^18 tokens, mixtures of experts 2^17 tensors.
+// Limits above those of published models (vocabularies of 2^18 tokens, mixtures of experts with
+// 2^17 tensors). They bound memory use whatever the file's size.
 constexpr uint64_t kMaxKeys = 1 << 16;
 constexpr uint64_t kMaxTensors = 1 << 20;
 constexpr uint64_t kMaxArrayLength = 1 << 24;
@@ -87,7 +87,7 @@ constexpr std::array kTensorTypes = {
     TensorType{39, "MXFP4", {}},
 };
 
-// Reads little-endian values one after the other, never past the end.
+// Reads little-endian values one after another, never past the end.
 class Cursor {
  public:
   Cursor(std::span<const std::byte> bytes, std::string_view where) : bytes_(bytes), where_(where) {}
@@ -110,7 +110,7 @@ class Cursor {
     return value;
   }
 
-  // A count of things that take at least `min_bytes` each.
+  // Reads a count of items that take at least `min_bytes` each.
   uint64_t Count(std::string_view what, uint64_t min_bytes, uint64_t max) {
     const uint64_t count = Read<uint64_t>(what);
     if (count <= max && count <= remaining() / min_bytes) return count;
@@ -137,7 +137,7 @@ class Cursor {
   uint64_t position_ = 0;
 };
 
-// Bytes that a value of `type` takes at least; 0 for arrays and unknown types.
+// Minimum size in bytes of a value of `type`; 0 for arrays and unknown types.
 uint64_t MinValueBytes(uint32_t type) {
   constexpr std::array<uint8_t, 13> kSizes = {1, 1, 2, 2, 4, 4, 4, 1, 8, 0, 8, 8, 8};
   return type < kSizes.size() ? kSizes[type] : 0;
@@ -307,7 +307,7 @@ GgufContents ParseGguf(std::span<const std::byte> bytes, std::string_view where)
     std::string key = cursor.String("a metadata key");
     GgufValue value = ReadValue(&cursor, key);
     if (!contents.metadata.emplace(key, std::move(value)).second) {
-      cursor.Fail(StrCat("metadata key '", key, "' is there twice"));
+      cursor.Fail(StrCat("metadata key '", key, "' appears twice"));
     }
   }
   std::vector<TensorEntry> entries;

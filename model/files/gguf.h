@@ -15,21 +15,20 @@
 
 namespace prm {
 
-// All integers widen to int64 (a uint64 above int64's range is refused), all floats to double.
+// All integers become int64 (a larger uint64 is refused), all floats double.
 using GgufValue = std::variant<int64_t, double, bool, std::string, std::vector<int64_t>,
                                std::vector<double>, std::vector<bool>, std::vector<std::string>>;
 
-// What a GGUF file declares before its tensor data.
+// The contents of a GGUF file before its tensor data.
 struct GgufContents {
   uint32_t version = 0;
   std::map<std::string, GgufValue, std::less<>> metadata;
-  std::vector<TensorView> tensors;  // under their GGUF names, borrowing from the parsed bytes
+  std::vector<TensorView> tensors;  // by GGUF name; they borrow from the parsed bytes
 };
 
-// Parses a whole file image. Every count, length and offset is checked against the bytes that are
-// there before anything of that size is allocated. Throws Error(kDataLoss for damaged bytes,
-// kUnimplemented for a version or tensor type that is not supported) with `where` and the byte
-// offset or tensor name.
+// Parses a whole file image. Checks every count, length and offset against the available bytes
+// before allocating that size. Throws Error (kDataLoss for damaged bytes, kUnimplemented for an
+// unsupported version or tensor type) with `where` and the byte offset or tensor name.
 GgufContents ParseGguf(std::span<const std::byte> bytes, std::string_view where);
 
 }  // namespace prm

@@ -84,7 +84,7 @@ class Metadata {
   std::string_view where_;
 };
 
-// The architecture, by which keys begin.
+// The architecture, the prefix of its keys.
 std::string ReadArchitecture(const Metadata& metadata) {
   const std::string name = metadata.String("general.architecture", "");
   if (name != "llama" && name != "qwen2") {
@@ -123,7 +123,7 @@ int VocabSize(const Metadata& metadata, const std::string& architecture) {
   return count;
 }
 
-// Whether `factors` are those of config's scaling, up to the rounding of float32.
+// Whether `factors` match config's scaling, up to float32 rounding.
 bool AreFactorsOf(const ModelConfig& config, std::span<const float> factors) {
   ModelConfig unscaled = config;
   unscaled.rope_scaling = {};
@@ -135,8 +135,8 @@ bool AreFactorsOf(const ModelConfig& config, std::span<const float> factors) {
   return true;
 }
 
-// The file says what llama3 scaling comes to, not its parameters; those of Llama 3.1 to 3.3 differ
-// in the factor alone, by which the slowest angle is divided.
+// The file stores the factors of llama3 scaling, not its parameters. Llama 3.1 to 3.3 differ only
+// in `factor`, the divisor of the slowest angle.
 RopeScaling ScalingOfFactors(const TensorView& tensor, ModelConfig config, std::string_view where) {
   std::vector<float> factors(size_t(*NumElements(tensor.shape)));
   ToFloat32(tensor, factors);
@@ -166,10 +166,10 @@ RopeScaling ReadScaling(const GgufContents& contents, const Metadata& metadata,
   return {.kind = RopeScaling::Kind::kLinear, .factor = factor};
 }
 
-// Numbers of tokenizer.ggml.token_type.
+// Values of tokenizer.ggml.token_type.
 enum TokenType : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5 };
 
-// Without the key it is the default.
+// The first is the default if the key is absent.
 constexpr std::array kPreTokenizers = {
     GgufPreTokenizer{"gpt-2", PreTokenizer::kGpt2, false},
     GgufPreTokenizer{"smollm", PreTokenizer::kSmolLm2, false},
@@ -187,7 +187,7 @@ void SetPreTokenizer(const Metadata& metadata, BpeSpec* spec) {
   }
   spec->split.kind = found->kind;
   if (found->nfc) spec->normalizer = {NormalizerStep{}};
-  // As in Llama 3's tokenizer.json, which the file does not carry.
+  // As in Llama 3's tokenizer.json; the file does not store it.
   spec->ignore_merges = found->kind == PreTokenizer::kLlama3;
 }
 
@@ -219,8 +219,8 @@ std::shared_ptr<const Tokenizer> SentencePieceOf(const Metadata& metadata,
   constexpr std::string_view kTypes = "tokenizer.ggml.token_type";
   const auto* scores = metadata.Find<std::vector<double>>(kScores, "an array of numbers");
   const auto* types = metadata.Find<std::vector<int64_t>>(kTypes, "an array of integers");
-  if (!scores || scores->size() != tokens.size()) metadata.Fail(kScores, "is not one a token");
-  if (!types || types->size() != tokens.size()) metadata.Fail(kTypes, "is not one a token");
+  if (!scores || scores->size() != tokens.size()) metadata.Fail(kScores, "needs one per token");
+  if (!types || types->size() != tokens.size()) metadata.Fail(kTypes, "needs one per token");
   TokenizerParts parts;
   parts.model = TokenizerParts::Model::kSentencePieceBpe;
   parts.space_prefix = metadata.Bool("tokenizer.ggml.add_space_prefix", true);
@@ -231,7 +231,7 @@ std::shared_ptr<const Tokenizer> SentencePieceOf(const Metadata& metadata,
   TokenizerConfig names;
   const auto name = [&](std::string_view key) -> std::optional<std::string> {
     const auto id = metadata.OptionalInt(key);
-    if (id && size_t(*id) >= tokens.size()) metadata.Fail(key, StrCat("is ", *id, ": no token"));
+    if (id && size_t(*id) >= tokens.size()) metadata.Fail(key, StrCat("is ", *id, ", not a token"));
     return id ? std::optional(tokens[size_t(*id)]) : std::nullopt;
   };
   names.bos_token = name("tokenizer.ggml.bos_token_id");
@@ -265,7 +265,7 @@ constexpr std::array kLayerNames = {
 
 using NameMember = std::string_view NamePair::*;
 
-// The name of which `from` is the one member, by its other one.
+// Finds the pair whose member `from` is the name, and returns its member `to`.
 std::optional<std::string> Renamed(std::string_view name, NameMember from,
                                    std::string_view layer_prefix, NameMember to,
                                    std::string_view new_prefix) {

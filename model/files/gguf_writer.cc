@@ -26,7 +26,7 @@ void AppendText(std::string_view text, std::string* out) {
   out->append(text);
 }
 
-// The specification's number of the value type.
+// The value type's number in the specification.
 template <class T>
 constexpr uint32_t TypeOf() {
   if constexpr (std::is_same_v<T, uint32_t>) return 4;

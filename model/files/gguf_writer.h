@@ -1,4 +1,4 @@
-// Writing GGUF files, version 3, little-endian.
+// Writes GGUF files, version 3, little-endian.
 // Source: the GGUF specification.
 #pragma once
 
@@ -20,19 +20,19 @@ using GgufEntry = std::variant<uint32_t, float, bool, std::string, std::vector<i
                                std::vector<float>, std::vector<std::string>>;
 using GgufMetadata = std::vector<std::pair<std::string, GgufEntry>>;
 
-// Streams tensors into one file in the order of their headers; incomplete without Finish(). One
-// thread.
+// Streams tensors into one file in the order of their headers; the file is incomplete without
+// Finish(). One thread.
 class GgufWriter {
  public:
-  // Creates (or truncates) `path` and writes all that comes before the data; tensors are aligned to
-  // 32 bytes. Throws Error with the path and reason.
+  // Creates (or truncates) `path` and writes everything before the tensor data. Tensors are aligned
+  // to 32 bytes. Throws Error with the path and reason.
   GgufWriter(const std::filesystem::path& path, const GgufMetadata& metadata,
              std::vector<TensorHeader> tensors);
 
-  // Appends to the values of the tensor `name`, in its dtype; a tensor may come in several parts.
-  // Throws Error(kInternal) if it is not the one whose turn it is, or for more than its bytes.
+  // Appends values of the tensor `name`, in its dtype; a tensor may come in several parts. Throws
+  // Error(kInternal) if it is not the next tensor, or if it gets too many bytes.
   void Add(const std::string& name, std::span<const std::byte> bytes);
-  // Flushes to the disk and closes. Throws Error(kInternal) if values are missing.
+  // Syncs to disk and closes. Throws Error(kInternal) if values are missing.
   void Finish();
 
  private:

@@ -15,11 +15,11 @@
 
 namespace prm {
 
-// Where a file is mapped, for the handler of SIGBUS, which may take no lock: ranges are never
-// freed, only used again. 0 to 0: free.
+// A mapped range, read by the SIGBUS handler, which may take no lock. Ranges are never freed, only
+// reused. 0 to 0: unused.
 struct MappedRange {
   std::atomic<uintptr_t> begin = 0, end = 0;
-  std::atomic<bool> damaged = false;  // a page was not to be had
+  std::atomic<bool> damaged = false;  // a page was unavailable
   MappedRange* next = nullptr;
 };
 
@@ -30,12 +30,12 @@ uintptr_t PageSize() {
   return size;
 }
 
-std::mutex ranges_mutex;  // of taking and giving back ranges
+std::mutex ranges_mutex;  // guards taking and returning ranges
 std::atomic<MappedRange*> ranges = nullptr;
 struct sigaction former_action;
 
-// Touching a page that the file no longer has raises SIGBUS in the thread that does. Zeros take its
-// place and that of all behind it, so that the thread goes on.
+// Touching a page that the file no longer has raises SIGBUS in the touching thread. Zeros replace
+// that page and all after it, so that the thread can continue.
 void OnBusError(int signal, siginfo_t* info, void*) {
   const int saved_errno = errno;
   const uintptr_t address = reinterpret_cast<uintptr_t>(info->si_addr);
@@ -49,14 +49,14 @@ void OnBusError(int signal, siginfo_t* info, void*) {
     errno = saved_errno;
     if (zeros != MAP_FAILED) return;
   }
-  // Not ours: the same instruction raises it again, for whom it was before.
+  // Not ours: the instruction raises it again, now for the former handler.
   sigaction(signal, &former_action, nullptr);
-  if (info->si_code <= 0) raise(signal);  // it was sent
+  if (info->si_code <= 0) raise(signal);  // sent by another process
   errno = saved_errno;
 }
 
 void HandleBusErrors() {
-  PageSize();  // not for the first time in the handler
+  PageSize();  // so that the handler never makes the first call
   struct sigaction action = {};
   action.sa_sigaction = OnBusError;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
@@ -94,7 +94,7 @@ const std::byte* Map(int fd, size_t size, const std::filesystem::path& path) {
 
 constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ of Linux 5.14, which older headers lack
 
-// All pages that `bytes` touch.
+// Advises on all pages that overlap `bytes`.
 void AdviseAllOf(std::span<const std::byte> bytes, int advice) {
   const uintptr_t page = PageSize();
   const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
@@ -105,7 +105,7 @@ void AdviseAllOf(std::span<const std::byte> bytes, int advice) {
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  // O_NONBLOCK: opening a named pipe must not wait for a writer before it is refused below.
+  // O_NONBLOCK: opening a named pipe must not wait for a writer; it is refused below.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) throw FileError("open", path, errno);
   try {
@@ -143,14 +143,14 @@ MappedFile::MappedFile(MappedFile&& other) noexcept
 
 void MappedFile::CheckWhole() const {
   if (range_ == nullptr) return;
-  // What is missing of the last page that is there raises no signal.
+  // The cut-off part of the last existing page raises no signal.
   struct stat now = {};
   const bool cut = stat(path_.c_str(), &now) == 0 && now.st_dev == device_ &&
                    now.st_ino == inode_ && static_cast<size_t>(now.st_size) < size_;
   if (!range_->damaged && !cut) return;
   throw Error(ErrorCode::kDataLoss,
               StrCat(path_.string(), ": became shorter while it was read, or its disk failed; ",
-                     "expected ", size_, " bytes that stay as they are"));
+                     "expected ", size_, " unchanged bytes"));
 }
 
 void PrefetchPages(std::span<const std::byte> bytes) { AdviseAllOf(bytes, MADV_WILLNEED); }

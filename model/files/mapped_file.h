@@ -11,8 +11,8 @@ namespace prm {
 
 struct MappedRange;
 
-// Owns the mapping; bytes() stays valid until destruction, also when moved. Immutable: any thread.
-// Where the file shrinks meanwhile, or its disk fails, bytes() are zeros, and CheckWhole says so.
+// Owns the mapping. bytes() stays valid until destruction, also after a move. Immutable: any
+// thread. If the file shrinks or its disk fails, bytes read as zeros and CheckWhole throws.
 class MappedFile {
  public:
   // Throws Error(kNotFound, kPermissionDenied or kUnavailable) with the path and the system's
@@ -26,26 +26,25 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   size_t size() const { return size_; }
 
-  // Whoever used bytes() asks when it is done. Throws Error(kDataLoss) with the path if some of
-  // what was read since the file was opened was not to be had.
+  // Call after using bytes(). Throws Error(kDataLoss) with the path if any bytes were unavailable
+  // since the file was opened.
   void CheckWhole() const;
 
  private:
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
-  MappedRange* range_ = nullptr;  // while data_ is there
+  MappedRange* range_ = nullptr;  // set while data_ is mapped
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };
 
-// Has the system begin to read `bytes` of a mapping, or maps them all at once, which waits for them
-// but is spared a fault for every few pages. Hints: nothing is lost where the system refuses.
+// PrefetchPages starts reading `bytes` of a mapping in the background. PopulatePages reads and maps
+// them now, which avoids a page fault every few pages. Hints: failure has no effect.
 void PrefetchPages(std::span<const std::byte> bytes);
 void PopulatePages(std::span<const std::byte> bytes);
 
-// Gives the pages that lie wholly in `bytes` of a mapping back to the system, which reads them
-// again from the file when they are touched.
+// Returns pages wholly inside `bytes` of a mapping to the system, which rereads them if touched.
 void ReleasePages(std::span<const std::byte> bytes);
 
 }  // namespace prm

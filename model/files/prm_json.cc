@@ -62,8 +62,8 @@ void CheckSelfTest(const SelfTest& test, int max_tokens, const std::string& wher
   if (reads.empty() || reads.size() != p_correct.size() ||
       (!label_probs.empty() && label_probs.size() != reads.size())) {
     Invalid(where, StrCat(reads.size(), " step_reads, ", p_correct.size(), " p_correct and ",
-                          label_probs.size(), " label_probs; expected as many of each, or no ",
-                          "label_probs, and at least one"));
+                          label_probs.size(), " label_probs; expected the same number ",
+                          "of each (or no label_probs), at least one"));
   }
   if (ids.size() > static_cast<size_t>(max_tokens)) {
     Invalid(where, StrCat(ids.size(), " ids; expected at most max_tokens ", max_tokens));
@@ -185,7 +185,7 @@ PrmJson ParsePrmJson(std::string_view text, std::string_view where) {
   const json document = ParseJson(text, where);
   const JsonFields fields(document, std::string(where));
   PrmJson prm;
-  // First: another version may have other fields.
+  // Checked first: another version may have other fields.
   prm.version = static_cast<int>(fields.Int("version", 1, kMaxId));
   if (prm.version != kVersion) {
     throw Error(ErrorCode::kUnimplemented, StrCat(where, ": field 'version' is ", prm.version,
@@ -234,8 +234,8 @@ FileSums ModelFiles(const PrmJson& prm) {
 
 std::string DescribeSums(const PrmJson& prm, bool verified) {
   if (prm.files.empty()) return "without sums in prm.json: damage would not be noticed";
-  return StrCat(prm.files.size(), verified ? ", as their sums in prm.json say"
-                                           : ", not compared with their sums (--no-verify)");
+  return StrCat(prm.files.size(), verified ? ", matching their sums in prm.json"
+                                           : ", not compared with their sums");
 }
 
 void CommitCheckpoint(PrmJson prm, CheckpointWriter* writer) {

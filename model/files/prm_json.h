@@ -1,4 +1,4 @@
-// prm.json: what a checkpoint says about itself beyond its weights.
+// prm.json: a checkpoint's metadata beyond its weights.
 #pragma once
 
 #include <filesystem>
@@ -19,7 +19,7 @@ struct DataSource {
   friend bool operator==(const DataSource&, const DataSource&) = default;
 };
 
-// A trace and the scores it had when the checkpoint was written, compared at load.
+// A trace and its scores when the checkpoint was written, compared at load.
 struct SelfTest {
   TraceTokens tokens;
   TraceScores scores;  // [S]
@@ -30,28 +30,27 @@ struct PrmJson : ScoringFormat {
   int max_tokens = 0;  // longest trace
   std::string base_model;
   std::vector<DataSource> training_data;
-  std::string training_options_json;        // a JSON object; empty: absent
-  std::string self_test_dtype = "float32";  // of the products that the scores were made with
+  std::string training_options_json;        // a JSON object; empty if absent
+  std::string self_test_dtype = "float32";  // dtype of the matrix products behind the scores
   std::vector<SelfTest> self_tests;
-  FileSums files;  // of the checkpoint; empty: written before sums were kept
+  FileSums files;  // of the checkpoint; empty if written before sums were stored
 };
 
-// Those of `files` that are needed to train on (state) or to score.
+// The subset of `files` needed to continue training (state), or to score.
 FileSums TrainingFiles(const PrmJson& prm);
 FileSums ModelFiles(const PrmJson& prm);
-// What prm.json says of its files, for people: how many sums, or that there are none.
+// For people: how many files have sums, or that there are none.
 std::string DescribeSums(const PrmJson& prm, bool verified);
 
-// Throws Error(kInvalidArgument; kUnimplemented for a version that this program does not know)
-// naming `where` and the field.
+// Throws Error naming `where` and the field: kUnimplemented (unknown version), kInvalidArgument.
 PrmJson ParsePrmJson(std::string_view json, std::string_view where);
 PrmJson ReadPrmJson(const std::filesystem::path& file);
 
-// The text of prm.json. Throws Error(kInvalidArgument) for what ParsePrmJson would refuse.
+// Returns the text of prm.json. Throws Error(kInvalidArgument) for what ParsePrmJson would refuse.
 std::string WritePrmJson(const PrmJson& prm);
 
-// The end of writing a checkpoint: prm.json with the sums of all files that are in writer.folder(),
-// and Commit. Throws as these do.
+// Finishes a checkpoint: writes prm.json with the sums of all files in writer.folder(), then calls
+// Commit. Throws as these do.
 void CommitCheckpoint(PrmJson prm, CheckpointWriter* writer);
 
 }  // namespace prm

@@ -43,7 +43,7 @@ std::string_view HeaderText(std::span<const std::byte> bytes, std::string_view w
   return {reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, static_cast<size_t>(length)};
 }
 
-// `parser` keeps the document.
+// `parser` owns the document.
 simdjson::dom::object ParseHeader(std::string_view text, std::string_view where,
                                   simdjson::dom::parser* parser) {
   simdjson::dom::element document;
@@ -106,7 +106,7 @@ TensorView ParseEntry(const std::string& name, const json& value, std::span<cons
   return tensor;
 }
 
-// The format allows neither holes nor overlaps: the tensors cover the data exactly.
+// The format forbids holes and overlaps: tensors must cover the data exactly.
 void CheckCoverage(const std::vector<TensorView>& tensors, std::span<const std::byte> data,
                    std::string_view where) {
   const std::byte* covered = data.data();
@@ -143,7 +143,7 @@ std::string WriteHeader(const std::vector<TensorHeader>& headers) {
     offset += *bytes;
   }
   text += '}';
-  // The data start at a multiple of 8, as the reference implementation pads it.
+  // The data starts at a multiple of 8, padded as in the reference implementation.
   text.resize((text.size() + 7) / 8 * 8, ' ');
   return text;
 }
@@ -162,7 +162,7 @@ std::vector<TensorView> ParseSafetensors(std::span<const std::byte> bytes, std::
     tensors.push_back(
         ParseEntry(std::string(name), json::parse(simdjson::minify(entry)), data, where));
   }
-  // Empty tensors first among those that begin at one byte.
+  // Of tensors at the same byte, empty ones first.
   std::ranges::sort(tensors, {}, [](const TensorView& t) { return std::pair(t.data, t.bytes); });
   CheckCoverage(tensors, data, where);
   return tensors;
@@ -172,7 +172,7 @@ std::vector<TensorView> ParseSafetensors(const MappedFile& file) {
   try {
     return ParseSafetensors(file.bytes(), file.path().string());
   } catch (const Error&) {
-    file.CheckWhole();  // the cause, where it is one
+    file.CheckWhole();  // throws if a cut-off file is the cause
     throw;
   }
 }

@@ -1,4 +1,4 @@
-// Reading and writing safetensors files, single and sharded.
+// Reads and writes safetensors files, single and sharded.
 // Source: the safetensors format: u64 header length, JSON header, tensor bytes.
 #pragma once
 
@@ -16,25 +16,25 @@
 
 namespace prm {
 
-// The tensors of one file image, in the order of their bytes. Throws Error(kDataLoss;
-// kUnimplemented for a dtype that is not supported) with `where` and the tensor: header length,
-// shape against byte range, ranges inside the file, adjacent and not overlapping.
+// Returns the tensors of one file image, in byte order. Checks the header length, each shape
+// against its byte range, and that ranges are in the file, adjacent and without overlap. Throws
+// Error (kUnimplemented for an unsupported dtype, else kDataLoss) with `where` and the tensor.
 std::vector<TensorView> ParseSafetensors(std::span<const std::byte> bytes, std::string_view where);
-// The same of a file, which the tensors borrow from.
+// The same for a file; the tensors borrow from it.
 std::vector<TensorView> ParseSafetensors(const MappedFile& file);
 
 // All tensors of a model folder; owns the mappings that its views borrow from.
 class SafetensorsFolder {
  public:
   // Opens `folder`/model.safetensors, else the shards of `folder`/model.safetensors.index.json.
-  // Throws Error naming the file: none there, a missing shard, a tensor that its shard lacks or
-  // that the index does not know, or a shard outside the folder.
+  // Throws Error naming the file: no weights, a missing shard, a tensor missing from its shard or
+  // from the index, or a shard outside the folder.
   explicit SafetensorsFolder(const std::filesystem::path& folder);
 
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
-  // Of all tensors, as their bytes lie in the file; shards one after the other by file name.
+  // Names of all tensors in byte order; shards in order of file name.
   const std::vector<std::string>& names() const { return names_; }
-  // MappedFile::CheckWhole of each file, for those who have read the tensors.
+  // MappedFile::CheckWhole for each file. Call after reading tensors.
   void CheckWhole() const;
 
  private:
@@ -52,22 +52,22 @@ struct TensorHeader {
   std::vector<int64_t> shape;
 };
 
-// Streams tensors into one file in the order of their headers; incomplete without Finish(). One
-// thread.
+// Streams tensors into one file in the order of their headers; the file is incomplete without
+// Finish(). One thread.
 class SafetensorsWriter {
  public:
   // Creates (or truncates) `path` and writes the header. Throws Error with the path and reason.
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorHeader> headers);
 
-  // Appends the next tensor's values, all of them, converted to its float type (nearest even; what
-  // float16 cannot hold becomes infinite). Throws Error(kInternal) if `name` is not the next
-  // header's, the count differs or the header's type is an integer's; Error(kResourceExhausted or
-  // kUnavailable) with the path if the disk does not take it.
+  // Appends all values of the next tensor, converted to its float type (nearest even; values too
+  // large for float16 become infinite). Throws Error(kInternal) if `name` is not the next header's,
+  // the count differs, or the type is an integer; Error(kResourceExhausted or kUnavailable) with
+  // the path if writing to disk fails.
   void Add(const std::string& name, std::span<const float> values);
-  // Appends the next tensor byte for byte. Throws as Add; Error(kInternal) also if its dtype or
-  // shape is not the header's.
+  // Appends the next tensor byte for byte. Throws as Add, and Error(kInternal) if dtype or shape
+  // differ from the header's.
   void AddStored(const TensorView& tensor);
-  // Flushes to the disk and closes. Throws Error(kInternal) if tensors are missing.
+  // Syncs to disk and closes. Throws Error(kInternal) if tensors are missing.
   void Finish();
 
  private:

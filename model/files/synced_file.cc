@@ -46,7 +46,7 @@ void SyncedFile::CopyFrom(const std::filesystem::path& source) {
   if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO) {
     throw FileError("write", path_, errno);
   }
-  // Between these two file systems the kernel does not copy. Goes on where it stopped.
+  // The kernel cannot copy between these file systems. Continues where it stopped.
   std::vector<std::byte> buffer(kReadBytes);
   for (;;) {
     const ssize_t count = read(from.get(), buffer.data(), buffer.size());

@@ -1,4 +1,4 @@
-// A file being written, whose bytes are on the disk once it is finished.
+// A file for writing whose bytes are on disk after Finish().
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ class SyncedFile {
   SyncedFile& operator=(const SyncedFile&) = delete;
 
   void Write(const void* data, size_t bytes);
-  // The bytes of another file, into one that is still empty: shared until either changes where the
-  // file system does that (a reflink), else copied.
+  // Writes the bytes of another file into this one, which must be empty. Shares them until either
+  // changes, if the file system can (a reflink), else copies.
   void CopyFrom(const std::filesystem::path& source);
   // Syncs to the disk and closes; nothing may be written afterwards.
   void Finish();

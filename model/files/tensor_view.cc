@@ -15,7 +15,7 @@ T Load(const std::byte* address) {
   return value;
 }
 
-// By integer arithmetic and selects alone, so that loops over it vectorise on any machine.
+// Uses only integer arithmetic and selects, so that loops vectorise on any machine.
 float HalfToFloat(uint16_t half) {
   const uint32_t magnitude = half & 0x7fffu;
   const uint32_t normal = (magnitude << 13) + (112u << 23);
@@ -30,7 +30,7 @@ float BFloat16ToFloat(uint16_t value) { return std::bit_cast<float>(uint32_t{val
 
 uint16_t ToBFloat16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
-  // Rounding could carry a NaN's payload into infinity; keep it quiet instead.
+  // Rounding could turn a NaN's payload into infinity; make it a quiet NaN instead.
   if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
   return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
@@ -39,16 +39,16 @@ uint16_t ToHalf(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t magnitude = bits & 0x7fffffffu;
   const uint32_t sign = bits >> 16 & 0x8000u;
-  if (magnitude > 0x7f800000u) {  // quiet, its payload kept
+  if (magnitude > 0x7f800000u) {  // becomes quiet, keeps its payload
     return static_cast<uint16_t>(sign | 0x7e00u | (magnitude >> 13 & 0x1ffu));
   }
   if (magnitude == 0x7f800000u) return static_cast<uint16_t>(sign | 0x7c00u);
-  // 65,520 lies halfway between the largest number and what would be the next.
+  // 65,520 is halfway between the largest number and the one that would follow.
   if (magnitude >= 0x477ff000u) {
     throw Error(ErrorCode::kOutOfRange,
                 StrCat("value ", value, " is beyond float16; expected float32 or bfloat16"));
   }
-  // Below 2^-14 the steps are those of 0.5f in float32, whose addition rounds to them.
+  // Below 2^-14 the spacing equals that of float32 at 0.5f, so adding 0.5f rounds correctly.
   if (magnitude < 0x38800000u) {
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u));
@@ -70,7 +70,7 @@ constexpr size_t kQ4_0Bytes = 2 + kBlock / 2;  // scale, nibbles
 constexpr size_t kQ4_1Bytes = 4 + kBlock / 2;  // scale, minimum, nibbles
 constexpr size_t kQ8_0Bytes = 2 + kBlock;      // scale, signed bytes
 
-// Value i of the first half of a block is the low nibble of byte i, of the second half the high.
+// The low nibble of byte i is value i of a block's first half; the high one, of its second half.
 void ConvertQ4_0(const std::byte* data, std::span<float> out) {
   for (size_t b = 0; b < out.size() / kBlock; ++b, data += kQ4_0Bytes) {
     const float scale = HalfToFloat(Load<uint16_t>(data));

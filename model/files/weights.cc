@@ -29,11 +29,11 @@ constexpr size_t kListedTensors = 8;
 constexpr std::string_view kLmHead = "lm_head.weight";
 constexpr std::string_view kEmbedding = "model.embed_tokens.weight";
 
-// What OpenWeights found, whichever kind of file it was in.
+// The contents of either kind of file.
 struct Opened {
   ModelConfig config;
   TensorMap tensors;
-  std::shared_ptr<const void> storage;  // what the tensors borrow from
+  std::shared_ptr<const void> storage;  // the tensors borrow from it
   std::function<void()> check_whole;
   std::function<std::shared_ptr<const Tokenizer>()> open_tokenizer;
   bool prepend_bos = false;
@@ -80,7 +80,7 @@ std::string Listed(const std::vector<std::string>& names) {
   return text;
 }
 
-// Buffers that can be computed from the configuration, and a tied output layer stored again.
+// Buffers computable from the configuration, and a tied output layer stored again.
 bool IsHarmless(const std::string& name, const ModelConfig& config) {
   return name.ends_with(".rotary_emb.inv_freq") || (config.tie_word_embeddings && name == kLmHead);
 }
@@ -104,7 +104,7 @@ void CheckTensor(const ExpectedTensor& expected, const TensorMap& tensors, Misma
   }
 }
 
-// The tensors of the head's layers. Their sizes inside the head the file itself says.
+// The tensors of the head's layers. The sizes between layers are taken from the file.
 std::vector<ExpectedTensor> HeadTensors(const Head& head, const Opened& opened) {
   std::vector<ExpectedTensor> tensors;
   int64_t width = opened.config.hidden_size;
@@ -130,7 +130,7 @@ std::vector<ExpectedTensor> HeadTensors(const Head& head, const Opened& opened) 
   return tensors;
 }
 
-// What this model's files are to hold.
+// The tensors that this model's files must have.
 std::vector<ExpectedTensor> Expected(const Opened& opened, const Head* head) {
   std::vector<ExpectedTensor> tensors = ExpectedTensors(opened.config);
   if (head == nullptr) return tensors;
@@ -142,7 +142,7 @@ std::vector<ExpectedTensor> Expected(const Opened& opened, const Head* head) {
   return tensors;
 }
 
-// Leaves in `opened->tensors` what is expected; returns its names in order.
+// Keeps only the expected tensors in `opened->tensors`; returns their names in order.
 std::vector<std::string> CheckTensors(Opened* opened, const Head* head, const std::string& where) {
   TensorMap used;
   Mismatch mismatch;
@@ -168,7 +168,7 @@ std::vector<std::string> CheckTensors(Opened* opened, const Head* head, const st
   if (!mismatch.extra.empty()) text += "; not part of the model: " + Listed(mismatch.extra);
   if (!text.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
-                StrCat(where, ": the tensors are not those of its configuration", text));
+                StrCat(where, ": the tensors do not match its configuration", text));
   }
   opened->tensors = std::move(used);
   return names;
@@ -189,9 +189,9 @@ Opened OpenGguf(const fs::path& path) {
   for (TensorView tensor : storage->contents.tensors) {
     tensor.name = HuggingFaceName(tensor.name).value_or(tensor.name);
     const std::string name = tensor.name;
-    if (name == kGgufRopeFactors) continue;  // the configuration says it
+    if (name == kGgufRopeFactors) continue;  // already in the configuration
     if (!opened.tensors.emplace(name, std::move(tensor)).second) {
-      throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": tensor ", name, " is there twice"));
+      throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": tensor ", name, " appears twice"));
     }
   }
   opened.prepend_bos = GgufPrependsBos(storage->contents, where);
@@ -206,7 +206,7 @@ Opened OpenFolder(const fs::path& folder) {
   opened.config = ReadConfigJson(folder / "config.json");
   const auto storage = std::make_shared<const SafetensorsFolder>(folder);
   for (const auto& [name, tensor] : storage->tensors()) {
-    // What a wrapper with a value head puts before the names of the model that it wraps.
+    // The prefix that value-head wrappers put before the names of the wrapped model.
     constexpr std::string_view kWrapper = "pretrained_model.";
     const bool wrapped = name.starts_with(kWrapper);
     opened.tensors.emplace(wrapped ? name.substr(kWrapper.size()) : name, tensor);
@@ -244,9 +244,10 @@ std::unique_ptr<WeightSource> OpenWeights(const fs::path& path, const Head* head
                        "config.json and model.safetensors"));
   }
   if (!fs::is_directory(path) && path.extension() != ".gguf") {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("'", path.string(), "' is no model; expected a .gguf file or a folder with ",
-                       "config.json and model.safetensors"));
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        StrCat("'", path.string(), "' is not a model; expected a .gguf file or a folder with ",
+               "config.json and model.safetensors"));
   }
   Opened opened = fs::is_directory(path) ? OpenFolder(path) : OpenGguf(path);
   std::vector<std::string> names = CheckTensors(&opened, head, path.string());

@@ -1,9 +1,9 @@
-// Causal attention of packed traces, nothing padded.
-// CPU, bfloat16: our own kernel where the hardware multiplies it (attention_bf16.h).
-// CPU otherwise: LibTorch's flash attention and its backward pass, one call a trace.
-// Elsewhere: scaled_dot_product_attention, with the backward pass by recomputation.
-// Anywhere, with capped scores or a window that a trace exceeds: blocks of queries in float32, with
-// the backward pass by recomputation.
+// Causal attention of packed traces without padding.
+// CPU, bfloat16: our own kernel if the CPU multiplies bfloat16 (attention_bf16.h).
+// CPU otherwise: LibTorch's flash attention and its backward pass, one call per trace.
+// Elsewhere: scaled_dot_product_attention; the backward pass recomputes.
+// Anywhere, with capped scores or a window shorter than a trace: blocks of queries in float32; the
+// backward pass recomputes.
 #include "model/ops/attention.h"
 
 #include <ATen/ATen.h>
@@ -34,7 +34,7 @@ Heads SplitHeads(const at::Tensor& qkv, int64_t begin, int64_t end, AttentionSha
           rows.narrow(1, shape.heads + shape.kv_heads, shape.kv_heads)};
 }
 
-// [1, K, T, C] -> [1, H, T, C], each key/value head beside its H/K query heads.
+// [1, K, T, C] -> [1, H, T, C]: repeats each key/value head for its H/K query heads.
 at::Tensor RepeatHeads(const at::Tensor& x, AttentionShape shape) {
   const int64_t group = shape.heads / shape.kv_heads;
   if (group == 1) return x;
@@ -78,7 +78,7 @@ double Scale(AttentionShape shape) {
   return shape.scale > 0 ? shape.scale : 1 / std::sqrt(double(shape.head_dim));
 }
 
-// [1, H, T, C], all of a window's keys at once for a block of queries.
+// Returns [1, H, T, C]; each block of queries takes all keys of its window at once.
 at::Tensor BlockAttention(const Heads& h, AttentionShape shape) {
   constexpr int64_t kQueries = 128;
   const at::Tensor query = h.query.to(at::kFloat) * Scale(shape);

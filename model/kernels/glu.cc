@@ -1,6 +1,6 @@
-// act(gate) * up and its backward pass, one read and one write of each tensor. Both activations are
-// x * sigmoid(a(x)): SiLU with a(x) = x, GELU's tanh form with a(x) = sqrt(8/pi) (x + 0.044715
-// x^3), since (1 + tanh(y)) / 2 = sigmoid(2y).
+// act(gate) * up and its backward pass, with one read and one write of each tensor. Both
+// activations are x * sigmoid(a(x)): SiLU with a(x) = x, tanh GELU with a(x) = sqrt(8/pi) (x +
+// 0.044715 x^3), since (1 + tanh(y)) / 2 = sigmoid(2y).
 #include "model/ops/glu.h"
 
 #include <ATen/ATen.h>
@@ -140,7 +140,7 @@ GluGrads GluBackward(const at::Tensor& grad, const at::Tensor& gate_up, Activati
   const int64_t width = gate_up.size(1) / 2;
   TORCH_CHECK(grad.dim() == 2 && grad.size(0) == gate_up.size(0) && grad.size(1) == width &&
                   grad.scalar_type() == gate_up.scalar_type(),
-              "GLU: gradient ", grad.sizes(), " beside input ", gate_up.sizes());
+              "GLU: gradient ", grad.sizes(), " does not match input ", gate_up.sizes());
   if (!gate_up.is_cpu() || !IsPlain(gate_up) || !grad.is_contiguous()) {
     const auto parts = gate_up.to(at::kFloat).split(width, 1);
     const at::Tensor &g = parts[0], d = grad.to(at::kFloat);

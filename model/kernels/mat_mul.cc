@@ -1,7 +1,7 @@
-// Products of large matrices on the CPU, in pieces that threads take as they become free: LibTorch
-// gives each thread an equal share, and all wait for the one whose core somebody else uses. Pieces
-// of 512 rows cost 3 % in float32 (MKL, AVX-512) and 2 % in bfloat16 (oneDNN), those of 256 7 %;
-// beside a busy process the product no longer waits for its slowest thread.
+// Products of large matrices on the CPU, in pieces that threads take as they become free. LibTorch
+// gives each thread an equal share, and all wait for the thread whose core is busy with other work.
+// Pieces of 512 rows cost 3 % in float32 (MKL, AVX-512) and 2 % in bfloat16 (oneDNN); pieces of 256
+// rows cost 7 %.
 #include "model/ops/mat_mul.h"
 
 #include <ATen/ATen.h>
@@ -14,20 +14,20 @@
 
 #include "model/kernels/cpu/for_each.h"
 
-// Of MKL, which LibTorch holds where it was built with it.
+// MKL's function; null if LibTorch was built without MKL.
 extern "C" int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
 
 namespace prm::ops {
 namespace {
 
-constexpr int64_t kLeast = 192;     // rows or columns of a piece
-constexpr int64_t kPiecesEach = 4;  // of a thread, where they are large enough
+constexpr int64_t kLeast = 192;     // minimum rows or columns per piece
+constexpr int64_t kPiecesEach = 4;  // per thread, if they are large enough
 
-// LibTorch's operators on this thread do not share their work with others.
+// While it lives, LibTorch's operators on this thread run single-threaded.
 class Alone {
  public:
   Alone() {
-    at::internal::lazy_init_num_threads();  // which sets both at a thread's first operator
+    at::internal::lazy_init_num_threads();  // it sets both counts at a thread's first operator
     threads_ = omp_get_max_threads();
     omp_set_num_threads(1);
     mkl_threads_ = MKL_Set_Num_Threads_Local(1);
@@ -43,7 +43,7 @@ class Alone {
   int threads_, mkl_threads_;
 };
 
-// As many for each thread, so that none waits where all are equally fast; 0: not worth it.
+// The same number for each thread, so that equally fast threads finish together; 0: not worth it.
 int64_t PiecesOf(int64_t length) {
   const int64_t threads = at::get_num_threads();
   return threads == 1 ? 0 : threads * std::min(kPiecesEach, length / (threads * kLeast));

@@ -1,4 +1,4 @@
-// Packed linear layers: how weights become panels, and which body multiplies them.
+// Packed linear layers: packs weights into panels and picks the body that multiplies them.
 #include "model/ops/packed_linear.h"
 
 #include <ATen/ATen.h>
@@ -20,7 +20,7 @@ using Result = LinearProduct::Result;
 
 constexpr int kHalf = kPanel / 2;
 
-// Rows of the weight for the outputs of a panel; -1: none.
+// Rows of the weight that form the outputs of a panel; -1: none.
 std::array<int64_t, kPanel> RowsOfPanel(int64_t panel, int64_t outputs, bool gated) {
   std::array<int64_t, kPanel> rows;
   for (int n = 0; n < kPanel; ++n) {
@@ -42,7 +42,7 @@ void PackPanel(const BFloat16* weight, int64_t inputs, const int64_t* row_of, BF
   PackBf16Panel(weight, inputs, row_of, panel);
 }
 
-// `values` and `scale` begin at the panel.
+// `values` and `scale` point at the panel.
 template <class T>
 void PackRows(const T* weight, int64_t inputs, const int64_t* row_of, WeightFormat format,
               void* values, float* scale) {
@@ -61,11 +61,11 @@ double Seconds(const auto& f) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// In turns, so that whatever else the machine does meets both alike.
+// Alternates between the two, so that other load on the machine affects both alike.
 CpuProductRates MeasureRates(at::ScalarType dtype) {
   constexpr int64_t kRows = 512, kInputs = 1024, kOutputs = 2048;
   constexpr double kGflop = 2e-9 * kRows * kInputs * kOutputs;
-  constexpr int kRounds = 6;  // the first of them wakes threads and touches memory
+  constexpr int kRounds = 6;  // the first warms up threads and memory
   const at::Tensor x = at::ones({kRows, kInputs}, dtype), w = at::ones({kOutputs, kInputs}, dtype);
   const PackedLinear panels(w, {}, {});
   CpuProductRates best;
@@ -83,7 +83,7 @@ bool TorchTakes(const at::Tensor& weight, WeightFormat format) {
   return format != WeightFormat::kAsStored && (!fp8 || fits);
 }
 
-// The rows of gates [F], then ups [F], in groups of one and the other: of a weight or a bias.
+// Reorders rows of gates [F], then ups [F], of a weight or a bias, into alternating groups.
 at::Tensor InGluGroups(const at::Tensor& rows) {
   constexpr int64_t kGroup = cuda::kGluGroup;
   return rows.view({2, rows.size(0) / 2 / kGroup, kGroup, -1})
@@ -167,8 +167,8 @@ void PackedLinear::Pack(const at::Tensor& weight, const at::Tensor& bias) {
 }
 
 PackedLinear PackedLinear::To(at::Device device) const {
-  TORCH_CHECK(device.is_cpu() || options_.body != LinearBody::kPanels, "linear: panels on ",
-              device);
+  TORCH_CHECK(device.is_cpu() || options_.body != LinearBody::kPanels,
+              "linear: panels cannot move to ", device);
   PackedLinear moved = *this;
   for (at::Tensor* t : {&moved.values_, &moved.scale_, &moved.bias_}) {
     if (t->defined()) *t = t->to(device);
@@ -196,7 +196,7 @@ void PackedLinear::Multiply(const at::Tensor& x, LinearProduct product) const {
   product.bias = bias_.const_data_ptr<float>();
   product.rows = x.size(0);
   product.inputs = inputs_;
-  // The channels of a last panel that is not full are the first of each of its halves.
+  // In a last, partly filled panel the channels are the first of each half.
   const int64_t channels = outputs_ / 2;
   product.outputs = options_.gated ? channels / kHalf * kPanel + channels % kHalf * 2 : outputs_;
   if (product.rows == 0) return;
@@ -210,7 +210,7 @@ at::Tensor PackedLinear::ByTorch(const at::Tensor& x) const {
 }
 
 at::Tensor PackedLinear::Forward(const at::Tensor& x) const {
-  TORCH_CHECK(!options_.gated, "linear: a gated one");
+  TORCH_CHECK(!options_.gated, "linear: gated layer; expected Glu");
   if (options_.body == LinearBody::kTorch) return ByTorch(x);
   at::Tensor out = at::empty({x.size(0), outputs_}, x.options());
   if (options_.body == LinearBody::kCuda) {
@@ -239,7 +239,7 @@ void PackedLinear::AddTo(const at::Tensor& x, at::Tensor* sum) const {
 }
 
 at::Tensor PackedLinear::Glu(const at::Tensor& x, Activation activation) const {
-  TORCH_CHECK(options_.gated, "linear: not a gated one");
+  TORCH_CHECK(options_.gated, "linear: layer is not gated");
   if (options_.body == LinearBody::kTorch) return ops::Glu(ByTorch(x), activation);
   at::Tensor out = at::empty({x.size(0), outputs_ / 2}, x.options());
   if (options_.body == LinearBody::kCuda) {

@@ -1,9 +1,9 @@
-// Keeping keys and values in blocks, and attention over them.
-// CPU, bfloat16: prefix_attention_bf16.cc where the hardware multiplies it.
-// CPU otherwise: four queries at a time meet a block of keys stored [C, tokens], so that a register
-// holds neighbouring keys; sums over channels and keys in rising order, float32.
+// Stores keys and values in blocks, and computes attention over them.
+// CPU, bfloat16: prefix_attention_bf16.cc if the CPU multiplies bfloat16.
+// CPU otherwise: four queries at a time against a block of keys stored [C, tokens], so that a
+// register holds neighbouring keys. Sums over channels and keys in rising order, float32.
 // CUDA, bfloat16: cuda/prefix_attention.cuh.
-// Elsewhere: the blocks of a trace gathered, one masked product a trace.
+// Elsewhere: gathers the blocks of a trace; one masked product per trace.
 #include "model/ops/prefix_attention.h"
 
 #include <ATen/ATen.h>
@@ -43,7 +43,7 @@ void CheckQkv(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionSh
 
 // --- keeping -------------------------------------------------------------------------------------
 
-// The keys, or the values, of one head: `place(t, c)` is where channel c of a block's token t lies.
+// Stores the keys, or values, of one head. place(t, c): offset of channel c of token t in a block.
 template <class T, class Place>
 void KeepOfHead(const T* qkv, int64_t channel, const std::vector<KvRun>& runs,
                 const PrefixLayout& l, int kv_head, const Place& place, T* kept) {
@@ -78,7 +78,7 @@ void KeepOnCpu(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionS
     KeepOfHead(rows, channel + int64_t(head) * C, runs, l, head, place,
                static_cast<T*>(kept.data_ptr()));
   };
-  // A copy follows what it copies in the order of the runs, head by head.
+  // Each head takes the runs in order, so a copy comes after what it copies.
   ForEachItem(2 * K, [&](int64_t i) {
     const int head = int(i / 2);
     const int64_t key = l.out_row, value = key + int64_t(K) * C;
@@ -155,9 +155,9 @@ at::Tensor AttendByTorch(const at::Tensor& qkv, const KvRun& run, AttentionShape
 
 // --- any CPU -------------------------------------------------------------------------------------
 
-constexpr int kQueries = 4;  // of a tile
+constexpr int kQueries = 4;  // per tile
 
-// What a tile of queries carries from block to block.
+// The state of a tile of queries, carried from block to block.
 struct alignas(64) Tile {
   float scores[kQueries][kTokens];
   float max[kQueries], sum[kQueries], decay[kQueries];
@@ -179,7 +179,7 @@ PRM_INLINE void TileScores(const T* const* queries, const T* keys, int channels,
   }
 }
 
-// Scores to weights; keys outside [first, last] of the block weigh nothing.
+// Scores to weights; keys outside [first, last] of the block get weight 0.
 PRM_INLINE void TileSoftmax(Tile& tile, int q, int first, int last, float scale, float softcap) {
   float* x = tile.scores[q];
   if (softcap > 0) {
@@ -216,7 +216,7 @@ PRM_INLINE void TileValues(const Tile& tile, const T* values, int channels, int 
   }
 }
 
-// Lanes [lane, lane + kQueries) of a block of queries; those beyond its end repeat the last one.
+// Lanes [lane, lane + kQueries) of a block of queries; lanes beyond its end repeat the last one.
 template <class T>
 PRM_INLINE void AttendTile(const T* qkv, const QueryBlock& b, int lane, const PrefixLayout& l,
                            const T* keys, const T* values, float* sums, T* out) {
@@ -278,8 +278,8 @@ PRM_SIMD void AttendBf16(const PortableArgs<BFloat16>& a, int64_t b, int64_t e) 
   AttendBlocks(a, b, e);
 }
 
-// Blocks of at most `lanes` lanes, and of one token at least; the longest first, so that no thread
-// is left alone with one.
+// Blocks of at most kLaneBlock lanes, but at least one token. Longest first, so that no thread is
+// left working on a long one at the end.
 std::vector<QueryBlock> QueryBlocks(const std::vector<KvRun>& runs, AttentionShape shape) {
   const int64_t tokens = std::max(1, kLaneBlock / (shape.heads / shape.kv_heads));
   std::vector<QueryBlock> blocks;
@@ -318,9 +318,9 @@ std::string DescribeAttention(AttentionShape shape, at::ScalarType dtype, at::De
   }
   std::string why;
   if (device.is_cuda() && dtype != at::kBFloat16) {
-    why = ", since the CUDA kernel is of bfloat16";
+    why = ", since the CUDA kernel is bfloat16 only";
   } else if (device.is_cuda() && !cuda::TakesHeadSize(shape.head_dim)) {
-    why = ", since no CUDA kernel is of heads of " + std::to_string(shape.head_dim) + " channels";
+    why = ", since no CUDA kernel has heads of " + std::to_string(shape.head_dim) + " channels";
   }
   return "LibTorch's operators, gathering in float32" + why;
 }
@@ -330,7 +330,7 @@ KvBlocks MakeKvBlocks(int64_t blocks, AttentionShape shape, at::ScalarType dtype
   const std::vector<int64_t> sizes = {blocks, shape.kv_heads, int64_t(kTokens) * shape.head_dim};
   const auto options = at::TensorOptions().dtype(dtype).device(device);
   if (!device.is_cpu()) return {at::zeros(sizes, options), at::zeros(sizes, options), body};
-  // calloc: large memory comes from the system as zeros that take no page before they are written.
+  // calloc: the system provides large memory as zeros that take no page before they are written.
   const auto make = [&] {
     const size_t count = size_t(blocks * sizes[1] * sizes[2]);
     void* data = std::calloc(count, at::elementSize(dtype));

@@ -1,5 +1,5 @@
-// Weights of 8 bits: rounding rows of a matrix, and LibTorch's products of them on any device.
-// These are compared with float64 on the CPU; on CUDA they have never run.
+// 8-bit weights: rounding the rows of a matrix, and LibTorch's products on any device. Tests on the
+// CPU compare them with float64.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -13,10 +13,10 @@ namespace prm::ops {
 namespace {
 
 constexpr float kInt8Max = 127, kFp8Max = 448;
-// Of a row's magnitude: below it, its inverse would overflow.
+// The smallest magnitude of a row: the inverse of a smaller one would overflow.
 constexpr float kSmallest = 1e-30f;
 
-// Of the bits, so that a NaN is the largest: then its row's scale is one.
+// Compares the bits, so that a NaN is the largest and becomes the scale of its row.
 template <class T>
 PRM_INLINE float LargestMagnitude(const T* x, int64_t count) {
   uint32_t largest = 0;
@@ -27,7 +27,7 @@ PRM_INLINE float LargestMagnitude(const T* x, int64_t count) {
   return std::bit_cast<float>(largest);
 }
 
-// Rows of 64 inputs at a time: a block is turned while it is in the cache.
+// Transposes 64 inputs of each row at a time, a block that fits the cache.
 template <class T>
 PRM_INLINE void QuantizePanel(const T* weight, int64_t inputs, const int64_t* row_of, int8_t* panel,
                               float* scale) {
@@ -69,7 +69,7 @@ QuantizedWeight Quantize(const at::Tensor& x, WeightFormat format) {
   const bool int8 = format == WeightFormat::kInt8;
   const double most = int8 ? kInt8Max : kFp8Max;
   const at::Tensor rows = x.to(at::kFloat), largest = rows.abs().amax(1, /*keepdim=*/true);
-  // Without a constant from the host, which a CUDA graph would not take.
+  // Uses no constant from the host, which a CUDA graph could not record.
   const at::Tensor inverse =
       (largest.reciprocal() * most).masked_fill_((largest > kSmallest).logical_not_(), 0);
   const at::Tensor scaled = rows * inverse;
@@ -111,13 +111,13 @@ at::Tensor QuantizedProduct(const at::Tensor& x, const QuantizedWeight& weight,
   if (x.size(0) == 0) {
     y = at::empty({0, weight.values.size(0)}, options);
   } else if (weight.values.scalar_type() == at::kFloat8_e4m3fn) {
-    // The scales of rows stay outside: every device that multiplies fp8 takes one scale a matrix.
+    // Row scales are applied outside: LibTorch's fp8 product takes one scale per matrix.
     const QuantizedWeight left = Quantize(x, WeightFormat::kFp8);
     const at::Tensor one = at::ones({}, options);
     y = at::_scaled_mm(left.values, weight.values.t(), one, one, {}, {}, at::kFloat);
     y.mul_(left.scale.unsqueeze(1)).mul_(weight.scale);
   } else {
-    // The widened weight is a buffer of the allocator's, lent again to the next layer.
+    // The allocator reuses the buffer of the widened weight for the next layer.
     y = at::mm(x, weight.values.to(x.scalar_type()).t()) * weight.scale;
   }
   if (bias.defined()) y.add_(bias);

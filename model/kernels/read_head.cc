@@ -1,4 +1,4 @@
-// The last norm, a head of one linear layer and its activation.
+// The last norm, a head with one linear layer, and its activation.
 #include <ATen/ATen.h>
 
 #include "model/kernels/cuda/module.h"
@@ -19,7 +19,7 @@ at::Tensor ReadHead(const at::Tensor& residual, const at::Tensor& delta, const a
                     HeadActivation activation) {
   TORCH_CHECK(weight.dim() == 2 && weight.size(1) == residual.size(1) && bias.dim() == 1 &&
                   bias.size(0) == weight.size(0),
-              "head: weight ", weight.sizes(), " and bias ", bias.sizes(), " for rows ",
+              "head: weight ", weight.sizes(), " and bias ", bias.sizes(), " do not match rows ",
               residual.sizes());
   const auto fits = [](const at::Tensor& x) {
     return x.is_contiguous() && x.scalar_type() == at::kFloat;

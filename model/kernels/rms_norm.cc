@@ -1,6 +1,6 @@
-// y = x * rstd * w with x = residual + delta; accumulation in float32.
-// One thread takes a block of rows; the weight gradient is summed per block of kRowsPerBlock rows
-// and then over blocks in order, so it does not depend on the number of threads.
+// y = x * rstd * w with x = residual + delta; float32 accumulation. Threads take blocks of rows.
+// The weight gradient is summed per block of kRowsPerBlock rows, then over blocks in order, so it
+// does not depend on the number of threads.
 #include "model/ops/rms_norm.h"
 
 #include <ATen/ATen.h>

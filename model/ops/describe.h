@@ -1,4 +1,4 @@
-// Which kernels serve a device.
+// Which kernels run on a device.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,7 +7,7 @@
 
 namespace prm::ops {
 
-// Which kernels run on the device: "CPU", "CUDA", or "LibTorch (why)" where a GPU's are missing.
+// Returns "CPU", "CUDA", or "LibTorch (reason)" if a GPU's kernels are not available.
 std::string DescribeKernels(at::Device device);
 
 }  // namespace prm::ops

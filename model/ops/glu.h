@@ -7,8 +7,8 @@
 
 namespace prm::ops {
 
-// Source: Shazeer 2020, "GLU Variants Improve Transformer", equation 6; GELU's tanh form: Hendrycks
-// & Gimpel 2016, section 2. gate_up [T, 2F], gate first; returns act(gate) * up [T, F].
+// gate_up [T, 2F], gate first. Returns act(gate) * up [T, F]. Source: Shazeer 2020, "GLU Variants
+// Improve Transformer", equation 6; tanh form of GELU: Hendrycks & Gimpel 2016, section 2.
 at::Tensor Glu(const at::Tensor& gate_up, Activation activation);
 struct GluGrads {
   at::Tensor gate_up;     // [T, 2F]

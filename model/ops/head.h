@@ -1,4 +1,4 @@
-// The end of the decoder at the tokens that are read.
+// The end of the decoder, computed only at the tokens that are read.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,11 +7,11 @@ namespace prm::ops {
 
 struct HeadActivation {
   enum Kind { kNone, kSoftmax, kSigmoid };
-  Kind kind = kNone;   // softmax: of rows
-  double softcap = 0;  // c: logits become c * tanh(logit / c) before; 0: as they are
+  Kind kind = kNone;   // softmax is over each row
+  double softcap = 0;  // c: logits first become c * tanh(logit / c); 0: unchanged
 };
 at::Tensor Activate(const at::Tensor& logits, HeadActivation activation);
-// activation(norm(residual + delta) * weight^T + bias) [S, O] float32, in one pass on a GPU.
+// Returns activation(norm(residual + delta) * weight^T + bias) [S, O] float32; one pass on a GPU.
 // residual [S, D] float32; delta [S, D] or undefined; norm [D], weight [O, D], bias [O] float32.
 at::Tensor ReadHead(const at::Tensor& residual, const at::Tensor& delta, const at::Tensor& norm,
                     double eps, const at::Tensor& weight, const at::Tensor& bias,

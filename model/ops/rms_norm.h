@@ -17,9 +17,9 @@ RmsNormResult AddRmsNorm(const at::Tensor& residual, const at::Tensor& delta,
 
 struct RmsNormGrads {
   at::Tensor residual;          // [T, D] float32
-  at::Tensor residual_compute;  // the same in the compute dtype, input of the next matrix product
+  at::Tensor residual_compute;  // the same in the compute dtype, for the next matrix product
 };
-// grad_normed [T, D]; grad_residual [T, D] float32: what reaches the sum by other paths, or
+// grad_normed [T, D]; grad_residual [T, D] float32, the gradient of the sum from other paths, or
 // undefined. Adds to grad_weight [D] float32.
 RmsNormGrads AddRmsNormBackward(const at::Tensor& grad_normed, const at::Tensor& grad_residual,
                                 const at::Tensor& residual, const at::Tensor& rstd,

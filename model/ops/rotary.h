@@ -1,4 +1,4 @@
-// Rotary positions.
+// Rotary position embedding.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,17 +9,17 @@
 
 namespace prm::ops {
 
-// Source: Su et al. 2021, "RoFormer", section 3.2.2; pairs of channels by RotaryLayout.
-// cos/sin [P, C/2] float32 for positions 0..P-1, both times `magnitude`; angles are products in
-// float32. frequencies [C/2]: radians a position (RopeFrequencies).
+// Source: Su et al. 2021, "RoFormer", section 3.2.2; channel pairs by RotaryLayout.
+// cos/sin [P, C/2] float32 for positions 0..P-1, both multiplied by `magnitude`. Angles are
+// products in float32. frequencies [C/2]: radians per position (RopeFrequencies).
 struct RotaryTable {
   at::Tensor cos, sin;
 };
 RotaryTable MakeRotaryTable(int max_positions, const std::vector<float>& frequencies,
                             double magnitude, at::Device device);
-// Rotates the first `heads` heads of each row of `x` [T, >= heads*C] in place by its position
-// (positions [T] int64, all below P); `inverse` takes the transpose:
-// the backward pass, and the way back where magnitude is 1.
+// Rotates the first `heads` heads of each row of `x` [T, >= heads*C] in place by the row's position
+// (positions [T] int64, all below P). `inverse` applies the transpose: the backward pass, and the
+// exact inverse if magnitude is 1.
 void ApplyRotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table, int heads,
                  int head_dim, RotaryLayout layout, bool inverse);
 

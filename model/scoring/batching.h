@@ -1,4 +1,4 @@
-// Splitting a sequence of traces into batches by token budget.
+// Splits a sequence of traces into batches by a token budget.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ struct BatchRange {
   friend bool operator==(const BatchRange&, const BatchRange&) = default;
 };
 
-// Cuts `tokens` (length of each item, in order) into ranges of at most `budget` tokens; an item
-// that is longer alone has a range of its own. Covers every item once.
+// Cuts `tokens` (length of each item, in order) into ranges of at most `budget` tokens. An item
+// longer than the budget gets a range by itself. Every item is in exactly one range.
 std::vector<BatchRange> GroupByTokens(std::span<const int64_t> tokens, int64_t budget);
 
 }  // namespace prm

@@ -82,7 +82,7 @@ ReferenceLine ReadLine(std::string_view text, const std::string& where, const St
   return line;
 }
 
-// Adds the steps of one trace; `name` says whose the other scores are.
+// Adds the steps of one trace; `name` says which scores `others` are.
 void AddDifferences(const std::string& where, const std::vector<float>& ours,
                     const std::vector<double>& others, const char* name, CheckResult* result) {
   ++result->traces;
@@ -90,19 +90,19 @@ void AddDifferences(const std::string& where, const std::vector<float>& ours,
     const double difference = std::abs(ours[s] - others[s]);
     result->mean += (difference - result->mean) / double(++result->steps);
     const bool first = result->worst_where.empty();
-    // A NaN is the worst of all.
+    // NaN counts as the largest difference.
     if (!first && (difference <= result->worst || std::isnan(result->worst))) continue;
     result->worst = difference;
     result->worst_where = StrCat(where, ", step ", s, ": ", ours[s], ", ", name, " ", others[s]);
   }
 }
 
-// What one model says of the traces that are compared.
+// One model's scores of the compared traces.
 struct Scores {
   ModelDescription model;
   std::vector<TraceScores> self_tests;
-  std::vector<std::string> ids;        // of the traces of the file
-  std::vector<LabelledScores> traces;  // in its order, without those left out
+  std::vector<std::string> ids;        // of the traces in the file
+  std::vector<LabelledScores> traces;  // in file order, without skipped ones
 };
 
 Scores ScoreAll(const std::string& folder, const ScorerOptions& options, const std::string& data,
@@ -160,7 +160,7 @@ WeightsChange CompareWeights(const std::string& folder, const ScorerOptions& opt
   as_stored.weights = ScorerOptions().weights;
   changed.self_test = false;
   const Scores before = ScoreAll(folder, as_stored, data, traces, offline);
-  changed.dtype = before.model.dtype;  // not what auto would take for these weights
+  changed.dtype = before.model.dtype;  // not what auto would choose for these weights
   const Scores after = ScoreAll(folder, changed, data, traces, offline);
   WeightsChange change;
   change.model = after.model;

@@ -24,7 +24,7 @@ TraceTokens OfflineScorer::Tokenize(const Trace& trace) const {
                 StrCat("trace \"", trace.id, "\": ", about, count, " tokens, at most ",
                        options_.max_tokens, " are allowed"));
   };
-  // Before it is tokenised, which a text far too long must not cost.
+  // Checked before tokenising, so that a far too long text does not cost it.
   const int64_t least = cuts ? 0 : MinTokens(scorer_.format(), scorer_.tokenizer(), trace);
   if (least > options_.max_tokens) refuse(least, "at least ");
   TraceTokens tokens = TokenizeTrace(scorer_.format(), scorer_.tokenizer(), trace);
@@ -53,7 +53,7 @@ void OfflineScorer::Add(Trace trace) {
   waiting_.push_back(std::move(waiting));
 }
 
-// As the batch, but a trace whose scores are no numbers has none, and its error where it waits.
+// Scores traces one by one. A trace without finite scores gets none, and an error in waiting_.
 std::vector<TraceScores> OfflineScorer::ScoreAlone() {
   std::vector<TraceScores> scores;
   size_t next = 0;

@@ -1,4 +1,4 @@
-// Scoring a stream of traces in packed batches, in order.
+// Scores a stream of traces in packed batches, in order.
 #pragma once
 
 #include <cstdint>
@@ -12,31 +12,31 @@
 namespace prm {
 
 struct OfflineOptions {
-  int64_t batch_tokens = 4096;  // of one packed batch
+  int64_t batch_tokens = 4096;  // per packed batch
   int max_tokens = 0;           // longest trace; 0: the model's limit
-  // kError: the trace carries an error; kSkip: the same; kCut: the leading steps that fit.
+  // For longer traces. kError, kSkip: an error on the line; kCut: scores the first steps that fit.
   TooLong too_long = TooLong::kError;
 };
 
-// Whether a trace has no scores as it has too many tokens, also without its last steps under kCut.
+// Whether a trace has no scores because it is too long; under kCut, even its first step is.
 bool IsTooLong(const ScoreLine& line);
 
-// Holds one batch; lines go to `emit` in the order of Add. One thread.
+// Holds one batch of traces. Calls `emit` in the order of Add. One thread.
 class OfflineScorer {
  public:
-  // A trace and its line, at the model's threshold: with fewer scores than steps under kCut.
+  // A trace and its line, at the model's threshold; under kCut maybe with fewer scores than steps.
   using Emit = std::function<void(const Trace& trace, ScoreLine line)>;
 
   OfflineScorer(StepScorer& scorer, OfflineOptions options, Emit emit);
-  // Scores the waiting batch first when this trace does not fit it any more.
+  // Scores the waiting batch first if this trace no longer fits into it.
   void Add(Trace trace);
-  // Scores what waits; call it at the end. A trace whose scores are no numbers carries an error.
+  // Scores the waiting batch; call it at the end. Traces without finite scores get an error.
   void Flush();
 
  private:
   struct Waiting {
     Trace trace;
-    int tokens = 0;  // that are scored
+    int tokens = 0;  // to be scored
     std::optional<Error> error;
   };
 
@@ -47,7 +47,7 @@ class OfflineScorer {
   OfflineOptions options_;
   Emit emit_;
   std::vector<Waiting> waiting_;
-  std::vector<TraceTokens> batch_;  // of those that wait without an error
+  std::vector<TraceTokens> batch_;  // the waiting traces without an error
   int64_t batch_tokens_ = 0;
 };
 

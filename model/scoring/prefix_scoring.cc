@@ -17,9 +17,9 @@ namespace prm {
 
 static_assert(kBlockTokens == ops::kKvBlockTokens);
 
-// Traces that are computed together. Rows are tokens in the order of the traces.
+// Traces that are computed together. Rows are tokens, in the order of the traces.
 struct PrefixScorer::Batch {
-  // What a trace's read is: kept, or the row that computes it.
+  // One read of a trace: a kept score, or the row that computes it.
   struct Read {
     std::optional<StepScore> kept;
     int64_t row = -1;
@@ -29,14 +29,14 @@ struct PrefixScorer::Batch {
     std::vector<Read> reads;
     int64_t computed = 0;
   };
-  // Rows that compute the tokens of a block; -1: kept before.
+  // Rows that compute the tokens of a block; -1: already kept.
   using BlockRows = std::array<int64_t, kBlockTokens>;
 
   std::vector<Member> members;
-  PrefixBatch tokens;                                 // reads: the rows that are read, each once
-  std::unordered_map<BlockId, BlockRows> block_rows;  // of blocks that this batch writes
-  std::unordered_map<int64_t, size_t> read_of_row;    // into tokens.reads
-  std::vector<StepScore> scores;                      // of tokens.reads
+  PrefixBatch tokens;                                 // reads: each row that is read, once
+  std::unordered_map<BlockId, BlockRows> block_rows;  // for blocks that this batch writes
+  std::unordered_map<int64_t, size_t> read_of_row;    // index into tokens.reads
+  std::vector<StepScore> scores;                      // one per tokens.reads
 
   int64_t AddRow(TokenId id, int64_t position) {
     tokens.ids.push_back(id);
@@ -68,7 +68,7 @@ int64_t CountBlocks(const Decoder& decoder, int64_t bytes) {
   return blocks;
 }
 
-// Rows [begin, end) of a batch by themselves.
+// Rows [begin, end) of a batch as a batch.
 PrefixBatch Part(const PrefixBatch& batch, int64_t begin, int64_t end) {
   PrefixBatch part;
   part.ids.assign(batch.ids.begin() + begin, batch.ids.begin() + end);
@@ -141,7 +141,7 @@ void PrefixScorer::AddTrace(const TraceTokens& trace, const PrefixTree::Path& pa
     if (!read.kept) {
       const auto rows = batch->block_rows.find(blocks[size_t(t / kBlockTokens)]);
       if (rows != batch->block_rows.end()) read.row = rows->second[size_t(t % kBlockTokens)];
-      if (read.row < 0) {  // its keys and values are there, its output is not
+      if (read.row < 0) {  // its keys and values are kept, its output is not
         read.row = batch->AddRow(trace.ids[size_t(t)], t);
         batch->tokens.runs.push_back(
             {.row = read.row, .count = 1, .position = t, .blocks = blocks, .keeps = false});
@@ -177,7 +177,7 @@ void PrefixScorer::Compute(Batch* batch) {
   }
 }
 
-// From the trace `*next` on as many as fit at once; then it is the first that did not.
+// Scores the traces from `*next` on that fit at once; sets `*next` to the first that did not.
 std::vector<TraceScores> PrefixScorer::ScoreBatch(std::span<const TraceTokens> traces,
                                                   size_t* next) {
   Batch batch;
@@ -192,7 +192,7 @@ std::vector<TraceScores> PrefixScorer::ScoreBatch(std::span<const TraceTokens> t
   if (paths.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("a trace of ", traces[begin].ids.size(), " tokens; the cache holds ",
-                       tree_.max_tokens(), " tokens (--cache-bytes)"));
+                       tree_.max_tokens(), " tokens (option cache_bytes)"));
   }
   *next += paths.size();
   try {
@@ -220,8 +220,8 @@ std::vector<TraceScores> PrefixScorer::ScoreBatch(std::span<const TraceTokens> t
   return result;
 }
 
-// After Abort of a batch from `begin` on: the keys and values of earlier batches may be what is
-// wrong with a trace. Throws.
+// After Abort of a batch that starts at `begin`: forgets its damaged traces, since keys and values
+// of earlier batches may be the cause. Throws.
 void PrefixScorer::ForgetDamaged(const Batch& batch, std::span<const TraceTokens> traces,
                                  size_t begin) {
   std::vector<TraceScores> scores(traces.size());

@@ -1,4 +1,4 @@
-// Scoring traces that share prefixes: with each other, and with what was scored before.
+// Scores traces that share prefixes, with each other or with traces scored before.
 #pragma once
 
 #include <cstdint>
@@ -17,37 +17,37 @@
 namespace prm {
 
 struct PrefixCacheOptions {
-  int64_t bytes = 0;            // of keys and values
-  int64_t chunk_rows = 1024;    // tokens of one forward pass
-  bool graphs = true;           // CUDA graphs of small passes, where a GPU is
-  bool graphs_at_once = false;  // a pass is recorded when it first comes, not when it comes again
+  int64_t bytes = 0;            // for keys and values
+  int64_t chunk_rows = 1024;    // tokens per forward pass
+  bool graphs = true;           // CUDA graphs for small passes, on a GPU
+  bool graphs_at_once = false;  // record a pass on its first use, not its second
 };
 
-// Keys and values of traces in blocks, and the scores read on the way. Score from one thread;
-// the const methods from any.
+// Keeps keys and values of traces in blocks, and the scores read on the way. Call Score from one
+// thread; the const methods from any.
 class PrefixScorer {
  public:
-  // Borrows decoder and head. Throws Error(kInvalidArgument) where `bytes` hold no block.
+  // Borrows decoder and head. Throws Error(kInvalidArgument) if `bytes` is less than one block.
   PrefixScorer(const Decoder& decoder, const Head& head, const PrefixCacheOptions& options);
 
-  // Result [B]. The tokens that no trace before them has are computed, each once; a step whose
-  // score is not kept though its tokens are costs one token. Throws Error(kInvalidArgument) naming
-  // both lengths for a trace that the cache cannot hold, and as CheckFinite; of a batch that fails
-  // nothing is kept, of traces whose scores are no numbers nothing at all.
+  // Returns [B]. Computes only tokens that no earlier trace has, each once. A step whose tokens are
+  // kept but whose score is not costs one token. Throws Error(kInvalidArgument) with both lengths
+  // for a trace that exceeds the cache, and as CheckFinite. A failed batch keeps nothing new;
+  // traces with scores that are not finite are removed from the cache entirely.
   std::vector<TraceScores> Score(std::span<const TraceTokens> traces);
 
   int64_t TokensToCompute(const TraceTokens& trace) const {
     return int64_t(trace.ids.size()) - tree_.Match(trace.ids);
   }
-  // Null: passes are not recorded.
+  // Null if passes are not recorded.
   const StepGraphs* graphs() const { return graphs_.get(); }
-  // Whether a trace's tokens are read alike in every trace that continues it. Beyond its context, a
-  // dynamic rope scaling turns all keys of a trace by the trace's length.
+  // Whether the trace's tokens have the same keys in every continuation. Beyond its context, a
+  // dynamic rope scaling rotates all keys of a trace by angles that depend on the trace's length.
   static bool Takes(const ModelConfig& config, const TraceTokens& trace) {
     return config.rope_scaling.kind != RopeScaling::Kind::kDynamic ||
            int64_t(trace.ids.size()) <= config.max_position_embeddings;
   }
-  // Of one block in all layers.
+  // Size of one block in all layers.
   static int64_t BlockBytes(const Decoder& decoder);
 
  private:

@@ -49,7 +49,7 @@ PrefixTree::~PrefixTree() {
   }
 }
 
-// In the order of tokens, what shares most with `ids` stands beside its place.
+// Children are ordered by tokens, so the one sharing most with `ids` is next to its place.
 PrefixTree::Found PrefixTree::BestChild(const Node& node, std::span<const TokenId> ids) {
   Found best;
   const auto consider = [&](Node* child) {
@@ -89,14 +89,14 @@ std::optional<PrefixTree::Path> PrefixTree::Acquire(std::span<const TokenId> ids
   return std::nullopt;
 }
 
-// Adds the tokens that are not kept, to the path's last node, which is held, and behind it. False,
-// with nothing changed but what was evicted, where there is no room.
+// Adds the tokens that are not kept: to the path's last node, which is held, and in nodes after it.
+// Returns false if there is no room; then nothing changed except evictions.
 bool PrefixTree::ExtendLocked(Path* path, std::span<const TokenId> ids) {
   const size_t done = size_t(path->reused_);
   Node* const held = path->nodes_.empty() ? nullptr : path->nodes_.back();
   const size_t open = held ? size_t(kBlockTokens) - held->tokens.size() : 0;
   const std::span<const TokenId> in_place = ids.subspan(done, std::min(open, ids.size() - done));
-  // A copy begins where the block does that it is of.
+  // A copy starts where its source block starts.
   const size_t begin = path->source_ ? done - done % kBlockTokens : done + in_place.size();
   const std::vector<Node*> made = NewNodesLocked(ids.subspan(begin));
   if (made.empty() && begin < ids.size()) return false;
@@ -122,7 +122,7 @@ bool PrefixTree::ExtendLocked(Path* path, std::span<const TokenId> ids) {
   return true;
 }
 
-// Nodes of `ids`, each but the last one full, in the tree nowhere yet; none where blocks are short.
+// Makes nodes of `ids`, all full except the last, not yet in the tree; empty if blocks run out.
 std::vector<PrefixTree::Node*> PrefixTree::NewNodesLocked(std::span<const TokenId> ids) {
   const size_t count = (ids.size() + kBlockTokens - 1) / kBlockTokens;
   while (free_.size() < count) {
@@ -184,7 +184,7 @@ void PrefixTree::Commit(std::span<const Path> batch) {
 void PrefixTree::Abort(std::span<const Path> batch) {
   const std::lock_guard lock(mutex_);
   LetGoLocked(batch);
-  // Children first; what is beside a shortened block and began like it is new and goes, too.
+  // Children first. A sibling with the same tokens as a shortened block is new and removed, too.
   for (; !pending_.empty(); pending_.pop_back()) {
     Node* const node = pending_.back();
     if (node->computed == 0) {

@@ -25,7 +25,7 @@ double WorstDifference(const TraceScores& scores, const SelfTest& test, const st
   const auto compare = [&](const std::string& what, float got, float expected) {
     const double difference = std::abs(got - expected);
     worst = std::max(worst, difference);
-    if (difference <= tolerance) return;  // not for NaN
+    if (difference <= tolerance) return;  // false for NaN
     throw Error(ErrorCode::kDataLoss,
                 StrCat(where, what, " is ", got, ", expected ", expected, " within ", tolerance));
   };
@@ -41,9 +41,9 @@ double WorstDifference(const TraceScores& scores, const SelfTest& test, const st
   return worst;
 }
 
-// --- the passes that serve -----------------------------------------------------------------------
+// --- the serving passes --------------------------------------------------------------------------
 
-// The first `length` tokens, and what is read of them.
+// The first `length` tokens, with the reads among them.
 TraceTokens Leading(const TraceTokens& trace, size_t length) {
   TraceTokens part = trace;
   part.ids.resize(length);
@@ -56,7 +56,7 @@ class ServedScores {
   ServedScores(const Decoder& decoder, const Head& head, std::vector<TraceTokens> traces)
       : decoder_(decoder), head_(head), traces_(std::move(traces)) {}
 
-  // Half of the reads first; the others are then of tokens that were computed before.
+  // Reads half of the steps first; the tokens of the others are then already computed.
   std::vector<TraceScores> Whole() {
     PrefixScorer scorer = Scorer({.graphs = false});
     std::vector<TraceScores> scores;
@@ -85,7 +85,7 @@ class ServedScores {
     return scores;
   }
 
-  // Empty where passes are not recorded. The first piece is recorded, those after it played.
+  // Empty if passes are not recorded. Records the first piece, replays those after it.
   std::vector<TraceScores> Played() {
     constexpr size_t kPiece = 48;  // tokens
     PrefixScorer scorer = Scorer({.graphs = true, .graphs_at_once = true});
@@ -105,7 +105,7 @@ class ServedScores {
   }
 
  private:
-  // With room for all traces at once; a piece of a trace may take a block that its next one copies.
+  // With room for all traces at once. A piece may use a block that the next piece copies.
   PrefixScorer Scorer(PrefixCacheOptions options) const {
     int64_t blocks = 0;
     for (const TraceTokens& trace : traces_) {
@@ -142,7 +142,7 @@ double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::str
 double CheckServedSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
                             ServedSelfTest options) {
   double worst = 0.0;
-  std::vector<size_t> tests;  // that are served by PrefixScorer
+  std::vector<size_t> tests;  // those served by PrefixScorer
   std::vector<TraceTokens> traces;
   for (size_t t = 0; t < prm.self_tests.size(); ++t) {
     const TraceTokens& trace = prm.self_tests[t].tokens;
@@ -163,11 +163,11 @@ double CheckServedSelfTests(const Decoder& decoder, const PrmJson& prm, const st
                                               ToleranceOf(decoder, prm)));
       if (!options.bitwise || SameScores(scores[i], whole[i])) continue;
       throw Error(ErrorCode::kDataLoss,
-                  test + ": other bits than whole; expected batch-invariant scores");
+                  test + ": bits differ from the whole trace's; expected batch-invariant scores");
     }
   };
-  check(whole, " as it is served");
-  check(served.InThirds(), " in thirds beside the others");
+  check(whole, " as served");
+  check(served.InThirds(), " in thirds, with the others");
   if (options.graphs) check(served.Played(), " from recorded passes");
   return worst;
 }

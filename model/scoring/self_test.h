@@ -1,4 +1,4 @@
-// Whether a model gives the scores that its checkpoint holds: asked when it is saved and loaded.
+// Checks at save and at load that a model gives the scores stored in its checkpoint.
 #pragma once
 
 #include <string>
@@ -8,17 +8,17 @@
 
 namespace prm {
 
-// Largest |p - expected| over the self-tests, each trace whole and alone by the passes of training.
-// Throws Error(kDataLoss) naming `where` and the test when it exceeds 1e-4 (both in float32), 2e-2
-// (otherwise) or, with narrow weights, kNarrowTolerance.
+// Returns the largest |p - expected| over the self-tests, each trace whole, one at a time, with the
+// training passes. Throws Error(kDataLoss) naming `where` and the test if it exceeds 1e-4 (both in
+// float32), 2e-2 (otherwise) or, with narrow weights, kNarrowTolerance.
 double CheckSelfTests(const Decoder& decoder, const PrmJson& prm, const std::string& where,
                       const Decoder* reference = nullptr);
 
-// The same by the passes that serve, which have kernels of their own (PrefixScorer): each trace
-// whole, with half of its steps read again over what was kept; all of them in thirds, beside each
-// other; and with `graphs`, where passes can be recorded, in pieces that are played from
-// recordings. With `bitwise` these must agree in every bit. Of an implicit model nothing is served
-// so. The largest of the differences; throws likewise.
+// The same with the serving passes, which have their own kernels (PrefixScorer): each trace whole,
+// with half of its steps reread from the cache; all traces in thirds, in the same batches; and with
+// `graphs`, if passes can be recorded, in pieces replayed from recordings. With `bitwise` all must
+// agree in every bit. Skips implicit models, which are not served this way. Returns the largest
+// difference; throws likewise.
 struct ServedSelfTest {
   bool graphs = true, bitwise = false;
 };

@@ -11,14 +11,14 @@
 
 namespace prm {
 
-// What kernels read of a batch, on the host.
+// The kernels' input for a batch, on the host.
 struct StepGraphs::Plans {
   std::vector<cuda::KeptToken> kept;
   std::vector<std::pair<cuda::PlanKey, cuda::PrefixPlan>> attention;
 };
 
 // Memory for batches of up to `rows` rows, rows / kReadShare reads and kKeptShare * rows kept
-// tokens, and the pass over it.
+// tokens, with the recorded pass over it.
 struct StepGraphs::Room {
   static constexpr int kReadShare = 4, kKeptShare = 4;
 
@@ -27,13 +27,13 @@ struct StepGraphs::Room {
            plans.kept.size() <= size_t(rows * kKeptShare);
   }
 
-  // Lays a batch in, its plans filled up. The first one decides where the arrays lie; since all
-  // have their full length the next ones lie there, too.
+  // Copies a batch in and pads its plans. The first batch fixes the addresses of the arrays; all
+  // have their full length, so later batches use the same addresses.
   void Fill(int rows, const PrefixBatch& batch, Plans plans, at::Device device);
 
-  at::Tensor memory, staged;  // int32 words on the device, and on the host where they are made
+  at::Tensor memory, staged;  // int32 words on the device, and their source on the host
   PrefixTensors tensors;
-  std::unique_ptr<const ops::KvRuns> runs;  // of none, with the kernels' half of any
+  std::unique_ptr<const ops::KvRuns> runs;  // an empty list with a device copy of any batch
   at::Tensor outputs;                       // [rows / kReadShare, outputs]
   std::unique_ptr<cuda::Graph> graph;
   bool closed = false;
@@ -76,8 +76,9 @@ void StepGraphs::Room::Fill(int rows, const PrefixBatch& batch, Plans plans, at:
                                                           std::move(attentions));
     runs = std::make_unique<ops::KvRuns>(std::vector<ops::KvRun>(), std::move(for_kernels));
   }
-  TORCH_CHECK(staged.numel() == int64_t(words.words().size()), "a room of another size");
-  // The copy before this one has passed: its scores have been read.
+  TORCH_CHECK(staged.numel() == int64_t(words.words().size()),
+              "a batch of another size than the recorded one");
+  // The previous copy has finished: its scores have been read.
   std::ranges::copy(words.words(), staged.mutable_data_ptr<int32_t>());
   memory.copy_(staged, /*non_blocking=*/true);
 }
@@ -119,7 +120,7 @@ std::optional<at::Tensor> StepGraphs::StepOutputs(const PrefixBatch& batch,
   size_t r = 0, e = 0;
   while (r < kRows.size() && !Room::Holds(kRows[r], batch, plans)) ++r;
   const auto fill_up = [&](auto& plan) { return cuda::FillUp(kEntries[e], &plan.second); };
-  // Of a plan that fits where another does not, the next size begins with what is filled up.
+  // If a plan fits and another does not, the next size starts with the padded plan.
   while (e < kEntries.size() && !std::ranges::all_of(plans.attention, fill_up)) ++e;
   if (r == kRows.size() || e == kEntries.size()) return std::nullopt;
 
@@ -156,7 +157,7 @@ bool StepGraphs::Record(std::vector<ops::KvBlocks>* kept, Room* room) {
       return true;
     }
     TORCH_WARN("a CUDA graph of ", room->tensors.ids.size(0),
-               " tokens gives other scores than the pass it is of; it is not used");
+               " tokens gives other scores than the pass it recorded; it is not used");
   } catch (const c10::Error& error) {
     TORCH_WARN("no CUDA graph of ", room->tensors.ids.size(0),
                " tokens: ", error.what_without_backtrace());

@@ -1,10 +1,10 @@
-// Forward passes of few tokens as CUDA graphs: a lone appended step is hundreds of kernels, and
-// asking for them one by one takes longer than they do.
+// Forward passes of few tokens as CUDA graphs. One appended step is hundreds of kernels, and
+// launching them one by one takes longer than running them.
 //
-// A batch is laid in the smallest room that holds it, whose arrays stay at their addresses and are
-// filled up with entries that do nothing; a pass over the room is recorded once and played for
-// every batch after. Source: Kwon et al. 2023, "PagedAttention" (vLLM), whose decoding graphs are
-// padded so by the number of sequences.
+// A batch is copied into the smallest Room that holds it: arrays at fixed addresses, padded with
+// entries that do nothing. The pass over a Room is recorded once and replayed for later batches.
+// Source: Kwon et al. 2023, "PagedAttention" (vLLM), whose decoding graphs are padded likewise by
+// the number of sequences.
 #pragma once
 
 #include <array>
@@ -23,17 +23,16 @@ namespace prm {
 // One thread at a time.
 class StepGraphs {
  public:
-  // Null where passes cannot be recorded: on the CPU, and where keys and values are not those of
+  // Returns null if passes cannot be recorded: on the CPU, or if keys and values are not those of
   // the CUDA kernels. Borrows the decoder.
   static std::unique_ptr<StepGraphs> Make(const Decoder& decoder, ops::HeadActivation activation,
                                           const std::vector<ops::KvBlocks>& kept, bool at_once);
   ~StepGraphs();
 
-  // Those of Decoder::StepOutputs [S, outputs], until the next call; `kept` is always the same.
-  // None for a batch that is larger than the rooms, and unless `at_once` when a room is asked for
-  // the first time: what comes once is not worth a recording. A recording is used when it gives
-  // what the pass gave that it is of, bit by bit; where it does not, or there is none, the room is
-  // closed with a warning.
+  // Returns Decoder::StepOutputs [S, outputs], valid until the next call. `kept` must always be the
+  // same. nullopt if the batch exceeds every Room and, unless `at_once`, on the first use of a Room
+  // (a size seen once is not worth recording). A recording is used only if it reproduces the
+  // recorded pass bit by bit. If it does not, or recording fails, warns and closes the Room.
   std::optional<at::Tensor> StepOutputs(const PrefixBatch& batch, std::vector<ops::KvBlocks>* kept);
 
   int64_t replays() const { return replays_; }
@@ -46,7 +45,7 @@ class StepGraphs {
   Plans PlanFor(const PrefixBatch& batch) const;
   bool Record(std::vector<ops::KvBlocks>* kept, Room* room);
 
-  // Rows of a room, and entries of its plans.
+  // Rows of a Room, and entries of its plans.
   static constexpr std::array<int, 5> kRows = {16, 32, 64, 128, 256};
   static constexpr std::array<int, 3> kEntries = {32, 128, 512};
 

@@ -65,7 +65,7 @@ class TorchStepScorer : public StepScorer {
   const ModelDescription& description() const override { return description_; }
 
  private:
-  // The threads that compute belong to the one that calls.
+  // LibTorch's compute threads belong to the calling thread.
   void Pin() {
     if (cores_.empty() || pinned_ == std::this_thread::get_id()) return;
     PinThreads(cores_);
@@ -105,18 +105,18 @@ class TorchStepScorer : public StepScorer {
     }
   }
 
-  const std::vector<int> cores_;  // of its threads; empty: any
-  std::thread::id pinned_;        // whose threads are
+  const std::vector<int> cores_;  // for its threads; empty: any
+  std::thread::id pinned_;        // the thread whose threads are pinned
   Decoder decoder_;
-  std::optional<Decoder> reference_;  // of an implicit PRM
+  std::optional<Decoder> reference_;  // for an implicit PRM
   std::shared_ptr<const Tokenizer> tokenizer_;
   ScoringFormat scoring_;
   ModelDescription description_;
   std::optional<PrefixScorer> prefixes_;
-  std::optional<c10::Stream> stream_;  // of a GPU: scorers do not wait for each other
+  std::optional<c10::Stream> stream_;  // on a GPU: scorers do not wait for each other
 };
 
-// A scorer's share of the memory of its device.
+// One scorer's share of its device's memory.
 PrefixCacheOptions CacheOf(const ScorerOptions& options, at::Device device, int64_t scorers) {
   PrefixCacheOptions cache{.graphs = options.cuda_graphs};
   if (options.cache_bytes) {
@@ -128,7 +128,7 @@ PrefixCacheOptions CacheOf(const ScorerOptions& options, at::Device device, int6
   return cache;
 }
 
-// Where each scorer computes; for CPUs also on which cores, where threads are pinned.
+// Where each scorer runs and, on CPUs with pinned threads, on which cores.
 struct Placement {
   std::vector<ComputeTarget> targets;
   std::vector<std::vector<int>> cores;
@@ -169,7 +169,7 @@ Placement PlaceScorers(const ScorerOptions& options) {
   if (each * devices.size() > cores.size()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("pinned threads: ", each * devices.size(), " threads on ", cores.size(),
-                       " cores; expected a core for each"));
+                       " cores; expected one core per thread"));
   }
   for (size_t i = 0; i < devices.size(); ++i) {
     placement.cores[i].assign(cores.begin() + int64_t(i * each),
@@ -185,7 +185,7 @@ Packing PackingFor(const ScorerOptions& options, const ComputeTarget& target) {
   return options.batch_invariant ? Packing::kAll : Packing::kAsChosen;
 }
 
-// A choice is there on a CPU alone, with weights as stored.
+// Only a CPU with weights as stored has a choice.
 void CheckProducts(const ScorerOptions& options, const ComputeTarget& target,
                    ops::WeightFormat format) {
   if (options.products == "auto") return;
@@ -206,7 +206,7 @@ std::string ProductsOf(const LoadedModel& model, const ComputeTarget& target) {
   return packed && model.weights.format == ops::WeightFormat::kAsStored ? "cuda" : "libtorch";
 }
 
-// Whose code computes: the passes by rows, attention and the linear layers.
+// Names the code in use for row-wise passes, attention and linear layers.
 std::string DescribeBodies(const LoadedModel& model, const ScorerOptions& options,
                            const ComputeTarget& target) {
   const ModelConfig& c = model.config;
@@ -214,13 +214,13 @@ std::string DescribeBodies(const LoadedModel& model, const ScorerOptions& option
   const std::string attention =
       keeps ? ops::DescribeAttention({c.num_heads, c.num_kv_heads, c.head_dim}, target.dtype,
                                      target.device)
-            : "that of whole traces";
+            : "of whole traces";
   const bool packed = model.weights.layers[0].packed[size_t(LayerPart::kQkv)].has_value();
   const bool narrow = model.weights.format != ops::WeightFormat::kAsStored;
   const std::string products = !packed                  ? "LibTorch"
                                : target.device.is_cpu() ? "packed CPU panels"
-                               : narrow                 ? "LibTorch, of narrow weights"
-                                                        : "CUDA kernels in a fixed order";
+                               : narrow                 ? "LibTorch, narrow weights"
+                                                        : "CUDA kernels with a fixed order of sums";
   return StrCat(ops::DescribeKernels(target.device), "; attention: ", attention,
                 "; products: ", products);
 }
@@ -256,7 +256,7 @@ ModelDescription Describe(const std::filesystem::path& folder, const LoadedModel
   throw Error(ErrorCode::kUnimplemented, StrCat(folder, ": batch-invariant scores: ", why));
 }
 
-// Before the weights are read: on a GPU every product and sum must be one of ours.
+// Checked before weights are read: on a GPU every product and sum must be one of our kernels.
 void CheckBatchInvariantTarget(const std::string& folder, ops::WeightFormat format,
                                const ComputeTarget& target) {
   if (target.device.is_cpu()) return;
@@ -264,23 +264,23 @@ void CheckBatchInvariantTarget(const std::string& folder, ops::WeightFormat form
                     kernels = ops::DescribeKernels(target.device);
   if (kernels != "CUDA") RefuseBatchInvariance(folder, "not by " + kernels + on);
   if (target.dtype != c10::kBFloat16) {
-    RefuseBatchInvariance(folder, "not in float32" + on + "; expected --dtype bfloat16");
+    RefuseBatchInvariance(folder, "not in float32" + on + "; expected option dtype bfloat16");
   }
   if (format != ops::WeightFormat::kAsStored) {
     RefuseBatchInvariance(folder, StrCat("not with ", WeightFormatName(format), " weights", on,
-                                         "; expected --weights as-stored"));
+                                         "; expected option weights as-stored"));
   }
 }
 
 void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
                           const ScorerOptions& options, const ComputeTarget& target) {
   const auto refuse = [&](const std::string& why) { RefuseBatchInvariance(folder, why); };
-  if (model.prm->head.implicit_beta) refuse("not of an implicit reward model");
+  if (model.prm->head.implicit_beta) refuse("not for an implicit reward model");
   if (model.config.rope_scaling.kind == RopeScaling::Kind::kDynamic) {
     refuse("not with a dynamic rope scaling");
   }
   if (options.cache_bytes == 0)
-    refuse("they need the prefix cache; expected --cache-bytes above 0");
+    refuse("they need the prefix cache; expected option cache_bytes above 0");
   if (target.device.is_cpu()) return;
   const ops::AttentionShape shape{.heads = model.config.num_heads,
                                   .kv_heads = model.config.num_kv_heads,
@@ -291,7 +291,7 @@ void CheckBatchInvariance(const LoadedModel& model, const std::string& folder,
   }
 }
 
-// What the scorers of one device share.
+// Shared by the scorers of one device.
 struct Decoders {
   at::Device device;
   Decoder decoder;

@@ -23,7 +23,7 @@ Fate FateOf(const WaitingTrace& trace, SteadyTime now) {
   return trace.deadline <= now ? Fate::kExpired : Fate::kLives;
 }
 
-// False where the trace lives.
+// Returns false if the trace is alive.
 bool NoteDead(const WaitingTrace& trace, size_t index, SteadyTime now, DeadTraces* dead) {
   const Fate fate = FateOf(trace, now);
   if (fate == Fate::kLives) return false;
@@ -37,11 +37,11 @@ bool MayTake(const BatchWorker& worker, const WaitingTrace& trace) {
          worker.takes_from[trace.worker];
 }
 
-// The traces that may be taken; what is dead goes to the plan.
+// Returns the traces that may be taken; adds the dead ones to the plan.
 Flows SortOut(std::span<const WaitingTrace> queue, SteadyTime now, const BatchWorker& worker,
               BatchPlan* plan) {
   Flows flows;
-  // What comes together is of one client most of the time, so the last flow is looked at first.
+  // Neighbours in the queue mostly have the same client, so the last flow is tried first.
   auto last = flows.end();
   for (size_t i = 0; i < queue.size(); ++i) {
     if (NoteDead(queue[i], i, now, &plan->dead) || !MayTake(worker, queue[i])) continue;
@@ -52,7 +52,7 @@ Flows SortOut(std::span<const WaitingTrace> queue, SteadyTime now, const BatchWo
   return flows;
 }
 
-// Only what still waits is remembered; who begins to wait joins at the least of the others.
+// Keeps only waiting clients; a new one starts at the smallest count of the others.
 ClientShares SharesOf(const Flows& flows, const ClientShares& before) {
   ClientShares shares;
   int64_t least = std::numeric_limits<int64_t>::max();
@@ -69,10 +69,10 @@ ClientShares SharesOf(const Flows& flows, const ClientShares& before) {
   return shares;
 }
 
-// The order in which flows are served: the smallest rank first.
+// Flows are served in ascending order of rank.
 struct Rank {
   int64_t level = 0;   // priority after aging
-  int64_t tokens = 0;  // that the client has had
+  int64_t tokens = 0;  // served to the client
   size_t trace = 0;
   friend bool operator>(const Rank& a, const Rank& b) {
     return std::tie(a.level, a.tokens, a.trace) > std::tie(b.level, b.tokens, b.trace);
@@ -130,7 +130,7 @@ class PartialBatch {
     return std::clamp<int64_t>(known, 0, trace.tokens);
   }
 
-  // False, and nothing is taken, where the batch is full.
+  // Returns false, and takes nothing, if the batch is full.
   bool TryTake(size_t index) {
     const WaitingTrace& trace = queue_[index];
     const int64_t known = KnownOf(trace);
@@ -168,7 +168,7 @@ BatchPlan FormBatch(std::span<const WaitingTrace> queue, SteadyTime now, const B
 
 int64_t SharedTokens(const WaitingTrace& a, const WaitingTrace& b) {
   if (a.problem != b.problem) return 0;
-  // Where prefixes of one length are equal, all shorter ones are.
+  // Binary search: if prefixes of one length are equal, all shorter ones are.
   size_t equal = 0, unequal = std::min(a.prefixes.size(), b.prefixes.size()) + 1;
   while (equal + 1 < unequal) {
     const size_t middle = (equal + unequal) / 2;

@@ -10,10 +10,10 @@
 namespace prm {
 namespace {
 
-// How much the last batch counts in the mean rate of a worker.
+// Weight of the last batch in a worker's mean rate.
 constexpr double kRateWeight = 0.2;
 
-// Of what comes before the steps: equal for all traces of a problem.
+// Hash of the ids before the first step: equal for all traces of a problem.
 uint64_t HashPrompt(std::span<const TokenId> prompt) {
   Fnv1a hash;
   for (const TokenId id : prompt) hash.Mix(uint64_t(id));
@@ -67,7 +67,7 @@ QueuedPtr MakeQueued(BatchItem item, SteadyTime now, size_t workers) {
 
 BatchQueue::BatchQueue(const QueueLimits& limits, size_t workers, bool reuses_prefixes)
     : limits_(limits), reuses_prefixes_(reuses_prefixes), workers_(workers) {
-  // So that nobody waits while a full queue is moved to a larger place.
+  // Avoids reallocation of a full queue under the lock.
   constexpr int64_t kMostReserved = 1 << 16;
   const auto places = size_t(std::clamp<int64_t>(limits.traces, 0, kMostReserved));
   waiting_.reserve(places);
@@ -201,11 +201,11 @@ std::vector<QueuedPtr> BatchQueue::TakeAll() {
 
 // --- what is known ------------------------------------------------------------------------------
 
-// When the worker takes its next batch its scorer has computed this one, and so what waiting traces
-// share with it.
+// When the worker takes its next batch, its scorer has computed this one, with the prefixes that
+// waiting traces share with it.
 void BatchQueue::NoteComputed(size_t worker, const std::vector<BatchMember>& batch) {
   std::unordered_multimap<uint64_t, BatchMember> of_problem;
-  uint64_t filter = 0;  // bits of problems: most of what waits is of another one
+  uint64_t filter = 0;  // Bloom filter: most waiting traces belong to other problems
   const auto bit = [](uint64_t problem) { return uint64_t{1} << (problem >> 8 & 63); };
   for (const BatchMember& member : batch) {
     const WaitingTrace& trace = waiting_[member.index];

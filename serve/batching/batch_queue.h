@@ -1,5 +1,5 @@
-// What waits for the scorers: the bounded queue, and what is known of clients and workers. No
-// threads, no locks, no scorer; batch_forming says what is taken, this is where it is taken from.
+// The bounded queue in front of the scorers, with the state of clients and workers. No threads, no
+// locks, no scorer. batch_forming.h chooses the traces that are taken from it.
 #pragma once
 
 #include <chrono>
@@ -30,23 +30,23 @@ class QueueFull : public Error {
   std::chrono::milliseconds retry_after_;
 };
 
-// When a refused call should come again: after the time in which `tokens_per_second` works off what
-// stands in its way, and at least an eighth of what waits, so that the many that are refused do not
-// all come for the first free place; between 100 ms and 10 s. A rate of 0 is not known yet: 1 s.
+// When a refused call should be retried: after the time that `tokens_per_second` needs for
+// `excess_tokens`, and at least for an eighth of `waiting_tokens`, so that refused calls do not all
+// return for the first free place. Between 100 ms and 10 s; 1 s if the rate is 0 (not known yet).
 std::chrono::milliseconds RetryAfter(int64_t excess_tokens, int64_t waiting_tokens,
                                      double tokens_per_second);
 
-// A trace that waits, or that is in a batch.
+// A trace in the queue or in a batch.
 struct QueuedTrace {
   BatchItem item;  // its tokens are in `tokens`
-  // Shared with whoever asks a scorer about them while they wait.
+  // Shared with the thread that asks a scorer about a waiting trace.
   std::shared_ptr<const TraceTokens> tokens;
-  std::vector<uint64_t> prefixes;  // WaitingTrace::prefixes
-  // As it was when it came into the queue; in the queue, BatchQueue has the one that counts.
+  std::vector<uint64_t> prefixes;  // storage of WaitingTrace::prefixes
+  // As of arrival; while the trace waits, BatchQueue::waiting_ has the current one.
   WaitingTrace waiting;
   uint64_t number = 0;  // in the order of arrival
   SteadyTime arrived{};
-  TraceScores scored;  // by its chunks so far
+  TraceScores scored;  // of its chunks so far
   WorkTimes times;     // of its chunks so far
 };
 using QueuedPtr = std::unique_ptr<QueuedTrace>;
@@ -57,14 +57,14 @@ struct BatchEntry {
   int64_t end = 0;
 };
 
-// What left the queue.
+// Traces that left the queue.
 struct LeavingTraces {
   std::vector<BatchEntry> batch;
   std::vector<QueuedPtr> expired, cancelled;
   bool empty() const { return batch.empty() && expired.empty() && cancelled.empty(); }
 };
 
-// `workers`: among so many the problems are divided; 1 where prefixes are not reused.
+// `workers`: the number of workers that share the problems; 1 if prefixes are not reused.
 QueuedPtr MakeQueued(BatchItem item, SteadyTime now, size_t workers);
 
 struct QueueLimits {
@@ -74,54 +74,54 @@ struct QueueLimits {
   BatchLimits batch;
 };
 
-// One thread at a time. Nothing here calls back, asks a scorer or waits: what is done under the
-// batcher's lock is in proportion to the queue at most.
+// One thread at a time. Nothing here calls back, asks a scorer or waits. The batcher calls it under
+// its lock, so the time there is at most linear in the queue.
 class BatchQueue {
  public:
-  // What waits of a client, or is to be added.
+  // What a client has waiting, or wants to add.
   struct Load {
     int64_t traces = 0, tokens = 0;
   };
-  // A trace whose `known` is to be asked for anew.
+  // A trace whose `known` must be asked again.
   struct Asked {
     uint64_t number = 0;
     std::shared_ptr<const TraceTokens> tokens;
     int64_t known = 0;
   };
 
-  // Without reuse of prefixes any worker takes any trace.
+  // If prefixes are not reused, any worker takes any trace.
   BatchQueue(const QueueLimits& limits, size_t workers, bool reuses_prefixes);
 
-  // nullopt: there is room for `more` of the client. Else the dead leave first, into `dead`; if
-  // there is no room even then, why not.
+  // Returns nullopt if the client may add `more`. If there is no room, dead traces are moved to
+  // `dead` first; returns the reason if that is not enough.
   std::optional<QueueFull> MakeRoom(uint64_t client, const Load& more, SteadyTime now,
                                     LeavingTraces* dead);
-  // At the end, in this order.
+  // Appends in this order.
   void Add(std::vector<QueuedPtr> arriving);
-  // The rest of a trace goes back to its place: before what came later.
+  // Returns the rest of a trace to its place by arrival.
   void PutBack(QueuedPtr rest);
 
   bool HasWork(size_t worker) const;
-  // The worker's next batch; traces that it takes from others are its own from now on.
+  // Removes the worker's next batch. Traces taken from other workers now belong to this one.
   LeavingTraces Take(size_t worker, SteadyTime now);
   LeavingTraces TakeDead(SteadyTime now);
   std::vector<QueuedPtr> TakeAll();
 
-  // The first `count` traces that wait for the worker and whose prefixes are reused.
+  // The worker's first `count` waiting traces whose prefixes are reused.
   std::vector<Asked> FirstOf(size_t worker, size_t count) const;
-  // What was asked. Traces that left meanwhile are passed over.
+  // Stores the answers. Traces that left meanwhile are skipped.
   void SetKnown(const std::vector<Asked>& asked);
 
-  // A batch of the worker went at this rate.
+  // Adds the rate of one batch to the worker's mean.
   void Measured(size_t worker, double tokens_per_second);
-  // Tokens a second of all workers; 0: not known yet.
+  // Tokens per second of all workers together; 0: not known yet.
   double rate() const;
 
   int64_t traces() const { return int64_t(waiting_.size()); }
   int64_t tokens() const { return tokens_; }
 
  private:
-  // What is known of a worker. Without reuse of prefixes all traces are the first one's.
+  // The state of a worker. If prefixes are not reused, all traces belong to worker 0.
   struct WorkerQueue {
     int64_t traces = 0;
     int64_t fresh_tokens = 0;  // of traces that have not begun
@@ -138,11 +138,10 @@ class BatchQueue {
 
   const QueueLimits limits_;
   const bool reuses_prefixes_;
-  // One each for a trace, in the order of arrival: what FormBatch reads, side by side, and the
-  // rest.
+  // [traces], in the order of arrival: what FormBatch reads is contiguous; the rest is in traces_.
   std::vector<WaitingTrace> waiting_;
   std::vector<QueuedPtr> traces_;
-  int64_t tokens_ = 0;  // that are not in a chunk yet
+  int64_t tokens_ = 0;  // not in a chunk yet
   std::vector<WorkerQueue> workers_;
   std::unordered_map<uint64_t, Load> loads_;  // of clients with something waiting
   uint64_t next_number_ = 0;

@@ -11,7 +11,7 @@
 namespace prm {
 namespace {
 
-// The ids before `end`, with the reads that are not scored yet.
+// The ids before `end`, with the step reads in [begun, end), which are not scored yet.
 TraceTokens Part(const TraceTokens& whole, int64_t begun, int64_t end) {
   TraceTokens part;
   part.ids.assign(whole.ids.begin(), whole.ids.begin() + ptrdiff_t(end));
@@ -27,7 +27,7 @@ void Append(std::vector<T>&& from, std::vector<T>* to) {
   to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
-// Of `chunk`, the tokens before `begun` were computed by the chunks before it: they count once.
+// Adds `chunk` to `sum`. Its tokens before `begun` were counted by earlier chunks.
 void AddChunk(TraceScores chunk, int64_t begun, TraceScores* sum) {
   Append(std::move(chunk.p_correct), &sum->p_correct);
   Append(std::move(chunk.label_probs), &sum->label_probs);
@@ -35,8 +35,8 @@ void AddChunk(TraceScores chunk, int64_t begun, TraceScores* sum) {
   sum->tokens_reused += std::max<int64_t>(0, chunk.tokens_reused - begun);
 }
 
-// Errors that one trace causes, and that its neighbours need not share: one that the scorer does
-// not take, one whose scores are no numbers.
+// Whether one trace may have caused the error: the scorer refuses it, or its scores are not finite.
+// The other traces of the batch need not fail with it.
 bool IsOfATrace(ErrorCode code) {
   return code == ErrorCode::kInvalidArgument || code == ErrorCode::kDataLoss;
 }
@@ -60,11 +60,11 @@ int64_t MicrosecondsBetween(SteadyTime from, SteadyTime to) {
   return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
 }
 
-// The scores of some traces, or the error that all of them share.
+// The scores of the traces, or their common error.
 struct BatchRun::Attempt {
   std::vector<TraceScores> traces;
   std::optional<Error> error;
-  std::optional<int> not_finite;  // a read, where that is the error
+  std::optional<int> not_finite;  // the read whose score was not finite, if that is the error
 
   Attempt(StepScorer* scorer, std::span<const TraceTokens> tokens) {
     try {
@@ -80,7 +80,7 @@ struct BatchRun::Attempt {
     }
   }
 
-  // What it gave the `index`-th of its traces, which is `trace`.
+  // The result of the `index`-th trace, which is `trace`.
   Result<TraceScores> Take(size_t index, const QueuedTrace& trace) {
     if (!error) return std::move(traces[index]);
     if (!not_finite) return *error;
@@ -111,7 +111,7 @@ BatchRun::BatchRun(StepScorer* scorer, std::vector<BatchEntry> batch,
   }
 }
 
-// One bad trace must not fail its neighbours: each is tried by itself, and only the bad one fails.
+// Tries each trace by itself, so that only the bad one fails.
 void BatchRun::ScoreAlone(StepScorer* scorer, std::span<const TraceTokens> tokens,
                           const std::function<SteadyTime()>& now) {
   for (size_t i = 0; i < batch_.size(); ++i) {

@@ -1,4 +1,4 @@
-// One batch before its scorer: what it gives each trace, and that one bad trace fails alone.
+// Runs one batch on its scorer and hands out the results. One bad trace does not fail the others.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ inline constexpr const char* kCancelledWaiting =
 
 int64_t MicrosecondsBetween(SteadyTime from, SteadyTime to);
 
-// What a worker did last, for metrics and logs.
+// A worker's last batch, for metrics and logs.
 struct BatchReport {
-  int traces = 0;               // that took part, whole or with a chunk
+  int traces = 0;               // in the batch, whole or with a chunk
   int chunks = 0;               // of these, traces split and continued in a later batch
   int64_t tokens = 0;           // by which the traces advanced, computed or reused
-  int64_t tokens_computed = 0;  // the other tokens of the traces were reused
+  int64_t tokens_computed = 0;  // of these, computed; the others were reused
   int64_t compute_us = 0;
   int expired = 0;           // left the queue without work
   int cancelled = 0;         // left the queue without work
@@ -33,24 +33,24 @@ struct BatchReport {
   int64_t queue_tokens = 0;
 };
 
-// On the thread that owns the scorer, under no lock.
+// Used on the thread that owns the scorer, under no lock.
 class BatchRun {
  public:
-  // Scores the batch; if one of its traces may be the reason of an error, each by itself.
+  // Scores the batch. If it fails with an error that one trace may cause, scores each trace alone.
   BatchRun(StepScorer* scorer, std::vector<BatchEntry> batch,
            const std::function<SteadyTime()>& now);
 
   int64_t compute_us() const { return compute_us_; }
-  // By which the traces advance; nullopt where that says nothing of the scorer's rate.
+  // Tokens advanced per second; nullopt if that is not the scorer's normal rate.
   std::optional<double> tokens_per_second() const;
 
-  // Once: calls the callbacks of the traces that are done, and returns the rests of the others,
-  // which wait again. Adds to tokens, tokens_computed, compute_us and chunks.
+  // Call once. Calls the callbacks of finished traces and returns the rests of the others, which
+  // must be queued again. Adds to tokens, tokens_computed, compute_us and chunks.
   std::vector<QueuedPtr> Conclude(BatchReport* report);
 
  private:
   struct Attempt;
-  // What this batch gave a trace.
+  // The result of a trace in this batch.
   struct Given {
     Result<TraceScores> scores;
     int64_t compute_us = 0;
@@ -60,10 +60,10 @@ class BatchRun {
                   const std::function<SteadyTime()>& now);
 
   std::vector<BatchEntry> batch_;
-  std::vector<Given> results_;  // of this batch, one each
+  std::vector<Given> results_;  // [batch_]
   int64_t tokens_ = 0;
   int64_t compute_us_ = 0;
-  bool alone_ = false;  // each was scored by itself
+  bool alone_ = false;  // each trace was scored by itself
 };
 
 }  // namespace prm

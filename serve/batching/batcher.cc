@@ -13,7 +13,7 @@ QueueLimits LimitsOf(const BatcherOptions& options, bool reuses_prefixes) {
                      .tokens = options.max_queue_tokens,
                      .steal_above_tokens = options.steal_above_tokens,
                      .batch = options.batch};
-  // Each chunk would compute all before it again.
+  // Without reuse each chunk would compute all earlier ones again.
   if (!reuses_prefixes) limits.batch.chunk_tokens = 0;
   return limits;
 }
@@ -30,7 +30,7 @@ Batcher::Batcher(const BatcherOptions& options, std::vector<std::unique_ptr<Step
     for (size_t worker = 0; worker < scorers_.size(); ++worker) {
       threads_.emplace_back([this, worker] { Work(worker); });
     }
-  } catch (...) {  // the machine gives no more of them
+  } catch (...) {  // no thread could be started
     Stop();
     throw;
   }
@@ -38,7 +38,7 @@ Batcher::Batcher(const BatcherOptions& options, std::vector<std::unique_ptr<Step
 
 Batcher::~Batcher() { Stop(); }
 
-// Asks the scorer, which takes a lock of its own: never under mutex_.
+// Asks the scorer, which takes its own lock: never call it under mutex_.
 int64_t Batcher::Known(size_t worker, const TraceTokens& tokens) const {
   return int64_t(tokens.ids.size()) - scorers_[worker]->TokensToCompute(tokens);
 }
@@ -126,7 +126,7 @@ void Batcher::Work(size_t worker) {
 }
 
 void Batcher::Run(size_t worker, std::vector<BatchEntry> batch, BatchReport* report) {
-  // The next batch has about as many, or more, as their prefixes are known now.
+  // The next batch may hold more traces, since more of their prefixes are known by then.
   const size_t next = 2 * batch.size() + 16;
   BatchRun run(scorers_[worker].get(), std::move(batch), options_.now);
   if (const auto rate = run.tokens_per_second()) {
@@ -137,8 +137,8 @@ void Batcher::Run(size_t worker, std::vector<BatchEntry> batch, BatchReport* rep
   if (reuses_prefixes_) AskAnew(worker, std::move(rests), next);
 }
 
-// After a batch of the worker its scorer knows more, and may have forgotten something: it is asked
-// again about the rests, which then wait again, and about the first `count` that wait for it.
+// After a batch, the scorer's cache has changed. Asks it again about the rests, which are then
+// queued again, and about the worker's first `count` waiting traces.
 void Batcher::AskAnew(size_t worker, std::vector<QueuedPtr> rests, size_t count) {
   std::vector<BatchQueue::Asked> asked;
   {

@@ -1,4 +1,4 @@
-// Places that clients share: streams, sessions, calls that wait, bytes that are kept for them.
+// Resources that clients share: places for streams, sessions and waiting calls; buffered bytes.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace prm {
 
-// No client may hold more than it leaves free, but for one place where the number is odd: alone it
-// has at most half, and who comes next finds room, half of what is left. Any thread.
+// No client may hold more than it leaves free (one place more if the total is odd). A single client
+// gets at most half, the next one at most half of the rest. Thread-safe.
 // Source: Choudhury and Hahne 1998, "Dynamic Queue Length Thresholds for Shared-Memory Packet
 // Switches", with alpha = 1.
 class Shares {
@@ -25,12 +25,12 @@ class Shares {
     return held + more <= free - more + 1;
   }
 
-  // False, and nothing is taken, where the rule forbids it.
+  // Returns false, and takes nothing, if the rule forbids it.
   bool TryTake(uint64_t client, int64_t count = 1);
   void Return(uint64_t client, int64_t count = 1);
 
   int64_t taken() const;
-  // Why `client` gets no more of them; they are called `what`.
+  // The message of a refusal to `client`; `what` names the places.
   std::string Refusal(uint64_t client, std::string_view what) const;
 
  private:
@@ -41,7 +41,7 @@ class Shares {
   std::unordered_map<uint64_t, int64_t> clients_;  // those that hold something
 };
 
-// What one object of a client holds, until it goes. One thread at a time.
+// The places that one object of a client holds; the destructor returns them. One thread at a time.
 class Held {
  public:
   Held() = default;
@@ -50,8 +50,8 @@ class Held {
   Held& operator=(Held&& other) noexcept;
   ~Held() { Set(0); }
 
-  // False, and nothing changes, where the client may not take what is missing to `count`; giving
-  // back always succeeds.
+  // Takes or returns places until `count` are held. Returns false, and changes nothing, if the
+  // client may not take the missing ones; returning places always succeeds.
   bool Set(int64_t count);
   int64_t count() const { return count_; }
 

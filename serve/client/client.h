@@ -1,4 +1,4 @@
-// The client of the scoring service: many traces a call, several calls at once, answers in order.
+// The client of ScoreTraces: many traces per call, several calls in flight, answers in order.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +25,14 @@ class ScoringClient {
   ScoringClient(const ScoringClient&) = delete;
   ScoringClient& operator=(const ScoringClient&) = delete;
 
-  // What the server has loaded. Throws Error naming the server.
+  // Returns the server's model. Throws Error, which names the server.
   ModelDescription Describe();
 
   // Lines go to `emit` in the order of Add; a trace that the server refuses gets a line with its
-  // error. Both throw Error naming the server where a call fails as a whole: the server is gone
-  // or full after all attempts, or it answers what was not asked.
+  // error. Add and Flush throw Error, which names the server, if a whole call fails: the server is
+  // gone or full after all attempts, or its answer does not fit the request.
   void Add(const Trace& trace);
-  // Sends what waits and hands out every line; call it at the end.
+  // Sends the remaining traces and emits all lines. Call it at the end.
   void Flush();
 
  private:
@@ -46,10 +46,10 @@ class ScoringClient {
   const ClientOptions options_;
   const Emit emit_;
   const std::shared_ptr<Calls> calls_;  // shared with calls in flight
-  bool learnt_ = false;                 // limits_ and model_ came from the server
+  bool learnt_ = false;                 // whether limits_ and model_ came from the server
   CallLimits limits_;
   ModelDescription model_;
-  v1::ScoreTracesRequest next_;  // being filled
+  v1::ScoreTracesRequest next_;  // the request being filled
   int64_t next_bytes_ = 0;
   std::deque<std::future<Lines>> in_flight_;  // in the order of sending
 };

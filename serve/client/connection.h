@@ -1,4 +1,4 @@
-// A connection to a scoring server: one channel, calls that are tried again.
+// A connection to a scoring server: one channel, with retries.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -15,37 +15,38 @@
 
 namespace prm {
 
-// `shared`: with other channels of this process to the same server, where they are alike.
+// `shared`: shares its TCP connection with this process's equal channels to the same server.
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server, bool shared = true);
 
-// The metadata `problem-id` of a problem's text: a number, as metadata must be ASCII and short.
+// Returns the metadata `problem-id` for a problem's text: a number, since metadata must be short
+// ASCII.
 std::string ProblemId(const std::string& problem);
 
-// The delay that a server asks for in the trailing metadata of a call; negative: not again at all.
+// Returns the retry delay in a call's trailing metadata; negative: do not retry.
 std::optional<std::chrono::milliseconds> PushbackOf(const grpc::ClientContext& context);
 
-// Before attempt `attempt` + 1, attempts from 1: exponential from 50 ms to at most 2 s, of which
-// `jitter` in [0, 1) takes away up to half, so that many clients do not come back at once. Where
-// the server says when (`pushback`), then, or later by up to half.
+// Returns the delay after attempt `attempt` (from 1): exponential from 50 ms to at most 2 s,
+// reduced by up to half by `jitter` in [0, 1), so that clients do not return all at once. With the
+// server's `pushback`: that, or up to half longer.
 std::chrono::milliseconds RetryDelay(int attempt, double jitter,
                                      std::optional<std::chrono::milliseconds> pushback = {});
 
 // Any thread may call any method.
 class Connection {
  public:
-  // Connects with the first call.
+  // Connects on the first call.
   explicit Connection(const ClientOptions& options);
 
   v1::ScoringService::Stub& stub() const { return *stub_; }
   const ClientOptions& options() const { return options_; }
 
-  // Runs `call` until it succeeds, fails for good, or was tried options.attempts times; `problem`,
-  // its text, names the server to send it to where options.route_by_problem.
+  // Runs `call` until it succeeds, fails permanently, or was tried options.attempts times. With
+  // options.route_by_problem the metadata names `problem`, the problem's text.
   using Call = std::function<grpc::Status(grpc::ClientContext*)>;
   grpc::Status WithRetries(const std::string& problem, const Call& call) const;
 
-  // What the server has loaded and accepts. Throws Error naming the server: kNotFound where it has
-  // another model than options.model.
+  // Returns the server's model and limits. Throws Error, which names the server; kNotFound if its
+  // model is not options.model.
   v1::DescribeModelResponse Describe() const;
 
   [[noreturn]] void Throw(const grpc::Status& status) const;

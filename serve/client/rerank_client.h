@@ -1,4 +1,4 @@
-// The client of Rerank: a problem a call, several calls at once, results in order.
+// The client of Rerank: one problem per call, several calls in flight, results in order.
 #pragma once
 
 #include <deque>
@@ -12,10 +12,10 @@
 
 namespace prm {
 
-// Used by one thread at a time; `ranked` is called on it, in Add and Flush, in the order of Add. A
-// problem that the server refuses (too many candidates, too many tokens) has candidates that all
-// carry its error. Add and Flush throw Error naming the server where a call fails otherwise: the
-// server is gone or full after all attempts, or it answers what was not asked.
+// Used by one thread at a time; `ranked` is called on it, in Add and Flush, in the order of Add. If
+// the server refuses a problem (too many candidates or tokens), all its candidates carry the error.
+// Add and Flush throw Error, which names the server, if a call fails otherwise: the server is gone
+// or full after all attempts, or its answer does not fit the request.
 class RerankClient : public ProblemRanker {
  public:
   // `weight`: the aggregate that weighted voting sums.

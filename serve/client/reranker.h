@@ -1,4 +1,4 @@
-// From a stream of problems to ranked problems, batching candidates across problems.
+// Ranks a stream of problems; candidates are batched across problems.
 #pragma once
 
 #include <deque>
@@ -22,7 +22,7 @@ class ProblemRanker {
   virtual void Flush() = 0;
 };
 
-// What scores candidates.
+// Scores candidates for a Reranker.
 class RerankEngine {
  public:
   virtual ~RerankEngine() = default;
@@ -33,7 +33,7 @@ class RerankEngine {
   std::function<void(ScoreLine)> emit;  // set by Reranker
 };
 
-// Holds the problems whose scores are on the way.
+// Holds problems until their scores arrive.
 class Reranker : public ProblemRanker {
  public:
   // `engine` outlives it; `weight`: the aggregate that weighted voting sums.

@@ -1,4 +1,4 @@
-// The client of streams: sessions on one stream, and traces scored step by step through them.
+// The client of ScoreStream: sessions on one stream, and whole traces scored step by step on them.
 #pragma once
 
 #include <deque>
@@ -12,8 +12,8 @@
 
 namespace prm {
 
-// One stream. One thread at a time. Every method throws Error naming the server where the stream
-// has ended, and ends it where the server does not move for options.timeout_seconds.
+// One stream. One thread at a time. Every method throws Error, which names the server, if the
+// stream has ended, and ends it if the server does not respond for options.timeout_seconds.
 class SessionClient {
  public:
   explicit SessionClient(const ClientOptions& options);
@@ -22,15 +22,16 @@ class SessionClient {
   SessionClient(const SessionClient&) = delete;
   SessionClient& operator=(const SessionClient&) = delete;
 
-  // Many requests may be under way, up to the server's max_unanswered; whoever sends more without
-  // receiving may wait for ever.
+  // Requests may be pipelined, up to the server's max_unanswered; a caller that sends more without
+  // receiving may block forever.
   void Send(const StreamRequest& request);
-  // Waits for the next reply, of whatever session.
+  // Waits for the next reply of any session.
   StreamReply Receive();
-  // Ends the stream after the last reply was received: it must end well.
+  // Ends the stream after the last reply was received. Throws Error unless its status is OK.
   void Finish();
 
-  // One request and its reply, while no other is under way. They throw the reply's Error.
+  // Each sends one request and waits for its reply; no other request may be pending. They throw the
+  // reply's Error.
   void Open(const std::string& session, const SessionOptions& options);
   Appended Append(const std::string& session, const std::string& step);
   void Fork(const std::string& session, const std::string& from, std::optional<int> steps = {});
@@ -47,9 +48,9 @@ class SessionClient {
   const std::unique_ptr<Stream> stream_;
 };
 
-// Scores whole traces as a generator would have them scored: a session a trace, a step at a time,
-// ClientOptions::traces_per_call sessions at once on one stream. The lines are those of
-// ScoringClient, whose rules it has; words of errors may differ.
+// Scores whole traces as a generator would: one session per trace, one step at a time,
+// ClientOptions::traces_per_call sessions at once on one stream. Rules and lines are those of
+// ScoringClient; the text of errors may differ.
 class StreamedScoring {
  public:
   using Emit = ScoringClient::Emit;
@@ -60,7 +61,7 @@ class StreamedScoring {
   void Flush();
 
  private:
-  // A trace on its way; one request of it is under way until `answered`.
+  // A trace in progress; one of its requests is pending until `answered`.
   struct Trail {
     std::string session;
     Trace trace;
@@ -80,7 +81,7 @@ class StreamedScoring {
   const ClientOptions options_;
   const Emit emit_;
   int sessions_at_once_ = 1;
-  int64_t max_text_bytes_ = 0;  // of a problem or a step, so that its message is taken
+  int64_t max_text_bytes_ = 0;  // of a problem or a step, so that its message is within the limit
   SessionClient stream_;
   int64_t next_session_ = 0;
   std::deque<Trail> trails_;  // in the order of Add

@@ -13,7 +13,7 @@ namespace prm {
 namespace {
 
 [[noreturn]] void RefuseMix(std::string_view text) {
-  throw UsageError(
+  throw OptionError(
       StrCat("load mix \"", text,
              "\": expected kind=number,.. of trace, rerank and append, at least one above 0"));
 }

@@ -13,34 +13,35 @@ namespace prm {
 
 struct LoadOptions {
   std::string server = "127.0.0.1:50051";
-  double rate = 0;  // calls a second; 0: always max_outstanding under way
-  // Calls under way at most; the next is sent late, and its latency says so, or not at all where
-  // the time is over first.
+  double rate = 0;  // calls per second; 0: always max_outstanding calls in flight
+  // Limit of calls in flight. A call above it is sent late, which its latency includes, or never if
+  // the time ends first.
   int max_outstanding = 64;
   int connections = 4;
-  // Of calls that are sent before those that count; sessions are opened before that, and the traces
-  // that they begin with end at different times.
+  // Calls sent in this time do not count. All sessions are opened before it, and their first traces
+  // end at different times.
   double warmup_seconds = 0;
-  double seconds = 10;       // in which calls are sent; all of them are awaited
-  int64_t max_calls = 0;     // 0: as many as fall into `seconds`
-  int timeout_seconds = 60;  // of one call
+  double seconds = 10;       // in which calls are sent; all answers are awaited
+  int64_t max_calls = 0;     // 0: all that fall into `seconds`
+  int timeout_seconds = 60;  // per call
   uint64_t seed = 1;
   LoadMix mix{1};
-  int sessions = 64;  // that grow at once, on a stream a connection; more where all of them wait
-  bool route_by_problem = false;  // as ClientOptions says
-  std::string model = {};         // likewise
+  // Traces that grow at once, over one stream per connection; more if none can take a step.
+  int sessions = 64;
+  bool route_by_problem = false;  // as in ClientOptions
+  std::string model = {};         // as in ClientOptions
 };
 
-// What is sent, each kind in order and from the start again; lists of kinds that come are not
-// empty. Traces are sent whole, and grow step by step.
+// The work to send; each list is cycled in order. Lists of kinds in the mix must not be empty.
+// `traces` serve kTrace, as a whole, and kAppend, step by step.
 struct LoadWork {
   std::vector<Trace> traces;
   std::vector<RerankProblem> problems;
 };
 
-// Calls are not tried again: a refusal is counted. Every connection stands before the first call.
-// Throws Error(kUnavailable) naming a server that cannot be reached, kInvalidArgument where the mix
-// asks for work that is not there.
+// Does not retry calls; a refusal is counted. Opens all connections before the first call. Throws
+// Error(kUnavailable), which names the server, if it cannot be reached; kInvalidArgument if work
+// for a kind in the mix is missing.
 LoadReport RunLoad(const LoadOptions& options, const LoadWork& work);
 
 }  // namespace prm

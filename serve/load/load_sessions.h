@@ -1,4 +1,4 @@
-// The traces of a load generator that grow a step at a time, on streams.
+// Traces of a load generator that grow step by step, on streams.
 #pragma once
 
 #include <chrono>
@@ -20,13 +20,13 @@
 
 namespace prm {
 
-// A stream for each stub, opened when it is first needed, and again when it has ended. Append is
-// called by one thread; `end` is called on others, under no lock, and once for each Append.
+// One stream per stub, opened when first needed, and reopened if it has ended. Append is called by
+// one thread; `end` is called on others, under no lock, once per Append.
 class LoadSessions {
  public:
   using End = std::function<void(const LoadCall& call, std::optional<ErrorCode> code)>;
 
-  // `traces`, each of at least one step, and the stubs are borrowed. `sessions` grow at once.
+  // Borrows the stubs and `traces`, each of at least one step. `sessions` traces grow at once.
   LoadSessions(std::vector<v1::ScoringService::Stub*> stubs, std::span<const Trace> traces,
                int sessions, End end);
   // Ends the streams; every Append must have ended.
@@ -34,42 +34,44 @@ class LoadSessions {
   LoadSessions(const LoadSessions&) = delete;
   LoadSessions& operator=(const LoadSessions&) = delete;
 
-  // Sends the next step of the session that waited longest, or, where fewer than `sessions` are
-  // open, the first step of the next trace's. Where all wait for answers, that with the fewest gets
-  // another step. A trace that has ended makes place for another. Does not wait for the answer.
+  // Sends one step and does not wait for its answer: the first step of a new session if fewer than
+  // `sessions` are open, else the next step of the session that was idle longest; if all wait for
+  // answers, of the one that waits for fewest (none left: a new session). Ended traces are closed.
   void Append(const LoadCall& call);
 
-  // The traces of the first `sessions` end at different steps from now on, so that those that
-  // follow do not all begin at once. Before the first Append, by its thread.
+  // The next three methods: call before the first Append, on its thread.
+
+  // Ends the first `sessions` traces at different steps, so that their successors do not all start
+  // at once.
   void Stagger() { staggered_ = true; }
 
-  // The name of the model that the sessions ask. Before the first Append, by its thread.
+  // Sets the model's name in the sessions' requests.
   void AskModel(const std::string& model) { model_ = model; }
 
-  // The deadline of streams that are opened from now on. Before the first Append, by its thread.
+  // Sets the deadline of the streams.
   void EndStreamsAfter(std::chrono::duration<double> time);
 
-  // Ends the streams under way, and with them what waits for an answer. Any thread.
+  // Ends the open streams and their pending requests. Any thread.
   void Cancel();
 
  private:
   struct Stream;
   struct Session {
     const Trace* trace = nullptr;
-    int sent = 0;                     // steps
+    int sent = 0;                     // steps sent
     int end = 0;                      // steps to send
     int tokens = 0;                   // of the trace so far
-    std::deque<LoadCall> calls = {};  // that wait for answers
+    std::deque<LoadCall> calls = {};  // calls without an answer
     bool grows() const { return sent < end; }
   };
-  // The step that an Append sends.
+  // The step to send for an Append.
   struct Turn {
     Stream* stream = nullptr;
     std::string session;
     const Trace* trace = nullptr;
     int step = 0;
   };
-  using Place = std::pair<Stream*, std::string>;  // of a session
+  using Place = std::pair<Stream*, std::string>;  // a session's stream and name
 
   std::optional<Turn> ContinueLocked(const LoadCall& call, std::vector<Place>* ended);
   std::optional<Place> LeastBusyLocked() const;
@@ -83,15 +85,15 @@ class LoadSessions {
   const std::span<const Trace> traces_;
   const size_t sessions_;
   const End end_;
-  // Of Append's thread:
-  size_t begun_ = 0;  // sessions
+  // Used only by Append's thread:
+  size_t begun_ = 0;  // sessions begun
   bool staggered_ = false;
   std::string model_;  // empty: the only one
   std::chrono::system_clock::time_point give_up_ = std::chrono::system_clock::time_point::max();
 
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Stream>> streams_;  // fixed; of them, guarded by mutex_: their state
-  std::deque<Place> idle_;                        // guarded by mutex_; that waited longest first
+  std::vector<std::unique_ptr<Stream>> streams_;  // fixed; their state is guarded by mutex_
+  std::deque<Place> idle_;                        // guarded by mutex_; longest idle first
 };
 
 }  // namespace prm

@@ -1,4 +1,4 @@
-// What is known of a finished call: the source of its log line and its metrics.
+// The record of a finished call: the source of its log line and its metrics.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,14 @@
 namespace prm {
 
 struct CallRecord {
-  uint64_t id = 0;             // of this server's run
-  const char* event = "call";  // names the event in the log; "stream"
-  int traces = 0;              // of a stream: sessions
-  int failed_traces = 0;       // that carry their own error; of a stream: requests that do
-  int64_t tokens = 0;          // of a stream: computed
-  int64_t queue_us = 0;        // the longest wait of its traces
-  int64_t compute_us = 0;      // the longest batch of its traces
-  int64_t total_us = 0;        // from arrival to the answer
+  uint64_t id = 0;                  // unique within this run of the server
+  const char* event = "call";       // the event's name in the log: "call" or "stream"
+  int traces = 0;                   // for a stream: sessions
+  int failed_traces = 0;            // with their own error; for a stream: failed requests
+  int64_t tokens = 0;               // for a stream: computed tokens
+  int64_t queue_us = 0;             // the longest wait of its traces
+  int64_t compute_us = 0;           // the longest batch of its traces
+  int64_t total_us = 0;             // from arrival to the answer
   std::optional<Error> error = {};  // nullopt: OK
 
   std::optional<ErrorCode> status() const {

@@ -1,4 +1,4 @@
-// Listens for TCP connections and goes on accepting them, whatever they do and however many come.
+// Accepts TCP connections, and keeps accepting under overload and from silent clients.
 #pragma once
 
 #include <chrono>
@@ -14,30 +14,30 @@ class io_context;
 namespace prm {
 
 struct ListenerOptions {
-  std::string name;     // of this door in errors and warnings: "server", "metrics"
+  std::string name;     // of this listener in errors and warnings: "server", "metrics"
   std::string address;  // host:port of this machine; port 0: any free one
   int max_connections = 4096;
-  // How long a connection may wait without a byte.
+  // How long a connection may stay open without sending its first byte.
   std::chrono::milliseconds silence{10'000};
 };
 
-// A connection is handed on when its first byte has come: until then it costs a descriptor and no
-// more. Where there are too many, or the process runs out of descriptors, the one that has been
-// silent for longest makes room for the new one; where none is silent, the new one is closed and a
-// warning says so, at most every ten seconds. A failed accept(2) is tried again for ever.
+// A connection is handed on when its first byte arrives; until then it costs only a descriptor. If
+// there are too many, or the process runs out of descriptors, the connection that has been silent
+// longest is closed to make room. If none is silent, the new one is closed with a warning, at most
+// every ten seconds. A failed accept(2) is retried without end.
 // Some descriptors are left to the rest of the process. Any thread may call any method.
 class Listener {
  public:
-  // Gets a connected socket, which it owns from then on: non-blocking, with bytes to read. Called
-  // on the listener's thread.
+  // Takes ownership of a connected, non-blocking socket with bytes to read. Called on the
+  // listener's thread.
   using Take = std::function<void(int socket)>;
-  // Gets a line in the log's form. Called on the listener's thread.
+  // Receives a line in the log's form. Called on the listener's thread.
   using Warn = std::function<void(const std::string& line)>;
 
-  // Listens from construction; hands on from Start. Throws Error(kFailedPrecondition) that names
-  // the address where it cannot listen.
+  // Listens from construction, hands connections on from Start. Throws Error(kFailedPrecondition),
+  // which names the address, if it cannot listen.
   explicit Listener(const ListenerOptions& options);
-  // Closes what was not handed on. No callback runs any more.
+  // Closes connections that were not handed on. No callback runs afterwards.
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -46,16 +46,16 @@ class Listener {
 
   // "127.0.0.1:50051" with the port that was bound.
   const std::string& address() const;
-  // What its thread runs.
+  // The context that its thread runs.
   boost::asio::io_context& context();
-  // Handed on and not closed since.
+  // Connections handed on and still open.
   int connections() const;
-  // Closed for want of room, so far.
+  // Connections closed so far because there was no room.
   int64_t refused() const;
 
-  // Accepts no more and shuts every connection down as soon as the other end has all that was
-  // written to it, at the latest at `give_up`: what is written later goes nowhere, and the other
-  // end finds the connection closed. Waits until their owner has closed them, too, at most as long.
+  // Accepts no more, and shuts each connection down as soon as its peer has received all written
+  // bytes, or at `give_up`. Later writes are lost, and the peer sees a closed connection. Waits
+  // until the owners have closed their sockets, too, at most until `give_up`.
   void Close(std::chrono::steady_clock::time_point give_up);
 
  private:
@@ -63,7 +63,7 @@ class Listener {
   std::unique_ptr<State> state_;
 };
 
-// Raises the soft limit of open descriptors to the hard one, where that is possible.
+// Raises the soft limit of open descriptors to the hard one if the system allows it.
 void RaiseDescriptorLimit();
 
 }  // namespace prm

@@ -8,12 +8,11 @@
 
 namespace prm {
 
-// Serves from construction to destruction. A connection carries one request, and is closed when it
-// takes longer than a few seconds or asks for anything else: nobody can keep others waiting.
+// Serves from construction to destruction. A connection carries one request. It is closed if it
+// takes longer than a few seconds or asks for another page, so that no client can block others.
 class MetricsEndpoint {
  public:
-  // `text`: the page, called on the endpoint's thread. `address` as in ListenerOptions, whose
-  // errors it throws.
+  // `text` returns the page; called on the endpoint's thread. `address` and errors as in Listener.
   MetricsEndpoint(const std::string& address, std::function<std::string()> text,
                   Listener::Warn warn);
 

@@ -1,9 +1,9 @@
-// The calls that have traces scored: from a request's bytes to its answer.
+// The unary calls that score traces, from a request's bytes to its answer.
 //
 //   gRPC ── owns until OnDone ──> ScoringCall <── borrow ── text thread (Start), workers (TakeOne)
 //
-// A call deletes itself in OnDone, which gRPC calls once, after Finish. All it borrows
-// (ServiceParts, CallPlaces) outlives it: the service waits for `on_done` of every call.
+// A call deletes itself in OnDone, which gRPC calls once, after Finish. What it borrows
+// (ServiceParts, CallPlaces) outlives it, since the service waits for `on_done` of every call.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -26,72 +26,72 @@
 
 namespace prm {
 
-// What the service borrows; all of it outlives the service and its calls.
+// Borrowed by the service; outlives the service and its calls.
 struct ServiceParts {
   const StepScorer* scorer = nullptr;  // for its const accessors only
   Batcher* batcher = nullptr;
   ThreadPool* pool = nullptr;
   CallLimits limits;
   SharedLimits shared;
-  // Called when a call was answered, from any thread, under no lock.
+  // Called after each answered call, from any thread, under no lock.
   std::function<void(const CallRecord&)> on_call;
 
   StreamLimits stream;
-  // The clock of streams, passed in so that tests own the time.
+  // The clock of streams; tests replace it.
   std::function<SteadyTime()> now = [] { return std::chrono::steady_clock::now(); };
-  // As on_call: when a stream ended, and after every step that was scored on one.
+  // As on_call, after the end of each stream and after each step scored on one.
   std::function<void(const CallRecord&)> on_stream;
   std::function<void(const Appended&)> on_step;
 };
 
-// Whose call it is (BatchItem::client): ClientOfPeer; where `trust_client_id` is set, what the
-// metadata `client-id` names, if it is there.
+// Returns the call's client (BatchItem::client): the metadata `client-id` if `trust_client_id` is
+// set and it is present, else ClientOfPeer.
 uint64_t ClientOf(const grpc::CallbackServerContext& context, bool trust_client_id);
 
-// Of `error`; where there is no room, also says in the trailing metadata when to come again.
-// Before the call is finished.
+// Converts `error`. For QueueFull, adds the retry delay to the trailing metadata. Call it before
+// the call is finished.
 grpc::Status StatusOf(const Error& error, grpc::CallbackServerContext* context);
 
 // gRPC gives deadlines on the system clock; the batcher's clock is steady.
 SteadyTime ToSteady(std::chrono::system_clock::time_point deadline);
 
-// Of the service: what its calls share.
+// The service's resources that its calls share.
 struct CallPlaces {
-  Shares* waiting_calls = nullptr;  // to be read
-  Shares* bytes = nullptr;          // of requests without an answer
+  Shares* waiting_calls = nullptr;  // calls whose requests are not parsed yet
+  Shares* bytes = nullptr;          // of unanswered requests
 };
 
-// One call as gRPC gives it.
+// One call as it comes from gRPC.
 struct CallIdentity {
   uint64_t id = 0;
-  grpc::CallbackServerContext* context = nullptr;  // gRPC's, until OnDone
-  grpc::ByteBuffer* response = nullptr;            // gRPC's, until OnDone
-  std::function<void()> on_done;                   // the last that the call does
+  grpc::CallbackServerContext* context = nullptr;  // owned by gRPC, valid until OnDone
+  grpc::ByteBuffer* response = nullptr;            // owned by gRPC, valid until OnDone
+  std::function<void()> on_done;                   // the call's last action
 };
 
-// Start runs on the pool, TakeOne on workers; `lines_` of different traces are written by different
-// threads and read by the one that counts `pending_` down to zero.
+// Start runs on the pool, TakeOne on workers. Different threads write `lines_` of different traces;
+// the thread that counts `pending_` down to zero reads them.
 class ScoringCall : public grpc::ServerUnaryReactor {
  public:
   ScoringCall(const ServiceParts& parts, const CallPlaces& places, CallIdentity identity);
 
-  // Before Start: takes its places. Throws QueueFull where the client may have no more.
+  // Call before Start. Reserves the call's places. Throws QueueFull if the client may hold no more.
   void Admit(int64_t bytes);
   void Start(const grpc::ByteBuffer& bytes);
-  // Nothing of the call may be touched afterwards.
+  // The call may be deleted when this returns.
   void Fail(const Error& error);
 
  protected:
-  // The traces of a request. On a thread of the pool; throws Error.
+  // Parses the request's traces. Called on a thread of the pool; throws Error.
   virtual std::vector<Trace> Read(const grpc::ByteBuffer& bytes) = 0;
-  // lines [traces]. Once, after Read; throws Error.
+  // lines: [traces]. Called once, after Read; throws Error.
   virtual grpc::Status Write(std::vector<ScoreLine> lines, grpc::ByteBuffer* response) = 0;
   virtual Priority priority() const = 0;
 
-  // What every request begins with. Throws Error(kNotFound) for another model.
+  // Reads the fields that all requests share. Throws Error(kNotFound) for another model.
   template <class Request>
   void TakeWishes(const Request& request);
-  // Where the request asks for it.
+  // Adds diagnostics if the request asks for them.
   template <class Response>
   void AddDiagnostics(Response* message) const;
 
@@ -122,7 +122,7 @@ class ScoringCall : public grpc::ServerUnaryReactor {
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::vector<ScoreLine> lines_;  // [traces of the request]
   std::atomic<size_t> pending_ = 0;
-  bool diagnostics_ = false;  // wanted
+  bool diagnostics_ = false;  // the request asks for them
   int64_t tokenize_us_ = 0;
 
   std::mutex mutex_;
@@ -131,7 +131,7 @@ class ScoringCall : public grpc::ServerUnaryReactor {
   std::optional<Error> ending_;
 };
 
-// They own themselves.
+// Both own themselves.
 ScoringCall* NewScoreTracesCall(const ServiceParts& parts, const CallPlaces& places,
                                 CallIdentity identity);
 ScoringCall* NewRerankCall(const ServiceParts& parts, const CallPlaces& places,

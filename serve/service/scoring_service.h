@@ -1,4 +1,4 @@
-// The gRPC handlers: from a request's bytes to answers, without holding a gRPC thread.
+// The gRPC handlers. None of them blocks a gRPC thread.
 #pragma once
 
 #include <condition_variable>
@@ -21,8 +21,8 @@
 
 namespace prm {
 
-// All but DescribeModel take the raw bytes: the generated parser would answer a message that is
-// malformed or not UTF-8 with UNIMPLEMENTED and no word of why, and would run on a gRPC thread.
+// All methods except DescribeModel take raw bytes: the generated parser would answer malformed or
+// non-UTF-8 messages with UNIMPLEMENTED and no reason, and would run on a gRPC thread.
 class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_ScoreTraces<
                                  v1::ScoringService::WithRawCallbackMethod_ScoreStream<
                                      v1::ScoringService::WithRawCallbackMethod_Rerank<
@@ -43,16 +43,16 @@ class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_Sc
                                           const v1::DescribeModelRequest* request,
                                           v1::DescribeModelResponse* response) override;
 
-  // Refuses new calls with UNAVAILABLE from now on; streams end when what they took is answered.
+  // Refuses new calls with UNAVAILABLE from now on. Streams end after their accepted requests are
+  // answered.
   void RefuseNew();
-  // After RefuseNew: waits until every accepted call was answered, at most until `give_up`; false
-  // if calls were left.
+  // Call after RefuseNew. Waits until all accepted calls are answered or until `give_up`. Returns
+  // false if calls are left.
   bool AwaitAnswers(SteadyTime give_up);
 
-  // Closes sessions that are idle for too long, cuts streams whose clients do not read; to be
-  // called every now and then.
+  // Closes idle sessions and cuts streams whose clients do not read. Call it periodically.
   void Tick();
-  // Open now, on all streams.
+  // Open sessions on all streams.
   int sessions() const { return int(sessions_.taken()); }
 
  private:
@@ -69,14 +69,14 @@ class ScoringService final : public v1::ScoringService::WithRawCallbackMethod_Sc
   const ServiceParts parts_;
   const SessionRules rules_;
   Shares stream_places_, sessions_;
-  Shares waiting_calls_;  // to be read
-  Shares bytes_;          // of requests without an answer, and of sessions
+  Shares waiting_calls_;  // calls whose requests are not parsed yet
+  Shares bytes_;          // of unanswered requests and of sessions
   std::mutex mutex_;
   // Guarded by mutex_:
   bool draining_ = false;
-  int calls_ = 0;  // accepted and not done
+  int calls_ = 0;  // accepted and not done, streams included
   uint64_t next_id_ = 1;
-  std::map<uint64_t, std::shared_ptr<SessionReactor>> streams_;  // among calls_
+  std::map<uint64_t, std::shared_ptr<SessionReactor>> streams_;
   std::condition_variable empty_;
 };
 

@@ -1,4 +1,4 @@
-// The server's log: one line of key=value pairs an event, on standard error.
+// The server's log: one line of key=value pairs per event, on standard error.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ namespace prm {
 // Any thread may call any method.
 class ServerLog {
  public:
-  // trace | debug | info | warning | error | off. Calls are info, batches debug. Throws UsageError
+  // trace | debug | info | warning | error | off. Calls are info, batches debug. Throws OptionError
   // for another level.
   explicit ServerLog(const std::string& level);
 

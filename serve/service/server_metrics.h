@@ -19,13 +19,13 @@ class ServerMetrics {
   void CountCall(const CallRecord& record);
   void CountBatch(const BatchReport& report);
   void SetQueue(int64_t traces, int64_t tokens);
-  // A stream that ended, a step that was scored on one, sessions that are open.
+  // CountStream: a stream ended. CountStep: a step was scored on a stream. SetSessions: open now.
   void CountStream(const CallRecord& record);
   void CountStep(const Appended& step);
   void SetSessions(int sessions);
   void SetConnections(int connections);
 
-  // The page /metrics.
+  // Returns the page /metrics.
   std::string Text() const;
 
  private:

@@ -1,4 +1,4 @@
-// One ScoreStream call: a stream's sessions behind gRPC.
+// One ScoreStream call: connects a stream's sessions to gRPC.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -14,18 +14,18 @@ struct grpc_call;
 
 namespace prm {
 
-// Who a stream is and who hears of its end.
+// A stream's id, its callbacks and its place.
 struct StreamIdentity {
   uint64_t id = 0;
-  // Called with the whole record before the client gets the status; may be empty.
+  // Called with the complete record before the client gets the status; may be empty.
   std::function<void(const CallRecord&)> on_end;
-  // Called when gRPC has done with the call, which may then be destroyed.
+  // Called when gRPC is done with the call, which may then be destroyed.
   std::function<void()> on_done;
-  Held place;  // among the server's streams, while the call is there
+  Held place;  // among the server's streams, for the lifetime of the call
 };
 
-// Begins to read at once. Owned by who holds it, at least until on_done; who calls Tick or Drain
-// holds it meanwhile.
+// Starts reading at once. Its owner keeps it at least until on_done; callers of Tick and Drain must
+// hold a reference.
 class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                              private StreamSink {
  public:
@@ -51,15 +51,15 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   const StreamIdentity identity_;
   const SteadyTime deadline_;
   const SteadyTime arrived_ = std::chrono::steady_clock::now();
-  grpc_call* const call_;  // a reference of our own: Cut may come when gRPC has done with the call
-  grpc::ByteBuffer incoming_;  // gRPC's while a read is under way
+  grpc_call* const call_;      // our own reference: Cut may come after gRPC is done with the call
+  grpc::ByteBuffer incoming_;  // used by gRPC during a read
 
   std::mutex mutex_;
   // Guarded by mutex_:
-  std::deque<grpc::ByteBuffer> outbox_;  // the first is gRPC's while `writing_`
+  std::deque<grpc::ByteBuffer> outbox_;  // gRPC uses the first while `writing_`
   bool writing_ = false;
-  bool broken_ = false;               // nothing can be written any more
-  std::optional<CallRecord> record_;  // the sessions have ended
+  bool broken_ = false;               // no more writes are possible
+  std::optional<CallRecord> record_;  // set when the sessions have ended
 
   SessionService sessions_;
 };

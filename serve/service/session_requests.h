@@ -1,4 +1,4 @@
-// What is asked of a request of a stream before a session carries it out.
+// The checks of a stream request before a session executes it.
 #pragma once
 
 #include <string>
@@ -10,18 +10,18 @@
 
 namespace prm {
 
-// The sessions in whose order a request waits: its own, and of a fork also the one that is forked.
+// Returns the sessions whose request order binds the request: its own and, for a fork, the source.
 std::vector<std::string> NamedIn(const StreamRequest& request);
 
-// Throws Error(kInvalidArgument) for a session's name of no bytes or too many.
+// Throws Error(kInvalidArgument) if a session's name is empty or too long.
 void CheckId(const std::string& id);
 
-// Throws Error(kFailedPrecondition) for another step than comes next in `session`, or a whole step
-// while one comes in pieces.
+// Throws Error(kFailedPrecondition) if the index is not that of the next step of `session`, or if a
+// whole step comes while text of an unfinished step is pending.
 void CheckOrder(const AppendText& append, const Session& session);
 
-// A request for which there is no room is kept only so far that its session gets the answer in its
-// turn: `why`.
+// Drops the content of a request for which there is no room. Its session still gets the answer
+// `why` in its turn.
 void Forget(const Error& why, StreamRequest* request);
 
 }  // namespace prm

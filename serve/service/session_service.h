@@ -25,19 +25,19 @@
 
 namespace prm {
 
-// How the text threads should take the work on so many bytes of requests.
+// The task length for parsing and tokenising `bytes` of requests.
 inline TaskLength TextWork(int64_t bytes) {
   constexpr int64_t kLongBytes = 64 << 10;  // some 5 ms of tokenising
   return bytes > kLongBytes ? TaskLength::kLong : TaskLength::kShort;
 }
 
-// What a stream borrows; all of it outlives the stream.
+// Borrowed by a stream; outlives it.
 struct StreamParts {
   const SessionRules* rules = nullptr;
   Batcher* batcher = nullptr;
   ThreadPool* pool = nullptr;
   Shares* sessions = nullptr;
-  Shares* bytes = nullptr;  // of requests without an answer, and of sessions
+  Shares* bytes = nullptr;  // of unanswered requests and of sessions
   StreamLimits limits;
   SteadyTime deadline = SteadyTime::max();
   uint64_t client = 0;  // BatchItem::client
@@ -46,52 +46,52 @@ struct StreamParts {
   std::function<void(const Appended&)> on_step;
 };
 
-// Where a stream's replies go. The calls come from any thread, under no lock; Send one at a time.
+// Receives a stream's replies. Called from any thread, under no lock; Send one call at a time.
 class StreamSink {
  public:
   virtual ~StreamSink() = default;
-  // To be written, in this order; SessionService::Written follows for each.
+  // Writes replies in the order of calls; SessionService::Written must follow for each.
   virtual void Send(StreamReply reply) = 0;
   // There is room for one more Take.
   virtual void ReadNext() = 0;
-  // The client does not read: what is not written is to be given up. At most once, also behind End.
+  // The client does not read: drops all unwritten replies. Called at most once, maybe after End.
   virtual void Cut(const Error& why) = 0;
-  // Every request taken was answered or given up; no other call but Cut follows. `record` has the
-  // counts and the status; its id and its time are the sink's.
+  // Every accepted request was answered or dropped; only Cut may follow. `record` has the counts
+  // and the status; the sink adds id and time.
   virtual void End(const CallRecord& record) = 0;
 };
 
-// One stream. Any thread may call any public method. It lives until the sink's End has begun and
-// all other calls into it have returned.
+// One stream. Any thread may call any public method. It must live until the sink's End has begun
+// and all other calls into it have returned.
 class SessionService {
  public:
-  // Borrows `sink`. ReadNext is not called for the first request.
+  // Borrows `sink`. Does not call ReadNext for the first request.
   SessionService(const StreamParts& parts, StreamSink* sink);
   SessionService(const SessionService&) = delete;
   SessionService& operator=(const SessionService&) = delete;
 
-  // A request of `bytes` arrived; `read` gives or refuses it, on a pool's thread. After NoMore,
-  // Drain or Cancel it is not taken.
+  // Accepts a request of `bytes`; `read` parses it on a pool thread, or throws. Ignored after
+  // NoMore, Drain or Cancel.
   void Take(int64_t bytes, std::function<StreamRequest()> read);
-  // A reply left.
+  // A reply was written.
   void Written();
 
-  // Three ways to the end. The client sends no more: what was taken is answered; status OK.
+  // Three ways to end. The client sends no more: accepted requests are answered; status OK.
   void NoMore();
-  // The server takes no more: what was taken is answered; status UNAVAILABLE.
+  // The server takes no more: accepted requests are answered; status UNAVAILABLE.
   void Drain();
-  // Nobody waits for answers: what has not begun is dropped; status `why`.
+  // Nobody waits for answers: requests that have not begun are dropped; status `why`.
   void Cancel(const Error& why);
 
-  // Closes sessions that were idle for too long, ends the stream where it is idle itself, cuts it
-  // where it is stalled; to be called every now and then.
+  // Closes idle sessions, ends the stream if it is idle, cuts it if it is stalled. Call it
+  // periodically.
   void Tick();
 
  private:
   struct Pending;
   using PendingPtr = std::shared_ptr<Pending>;
-  // All that concerns one session id. A request waits in the lanes of all ids it names, and is
-  // carried out when it is the first in each.
+  // The state of one session id. A request waits in the lanes of all ids it names, and is executed
+  // when it is the first in each.
   struct Lane {
     std::deque<PendingPtr> waiting;
     std::unique_ptr<Session> session;
@@ -100,7 +100,7 @@ class SessionService {
   };
   struct Event {
     PendingPtr pending;                         // null: a tick
-    std::optional<Result<TraceScores>> scores;  // of the pending's step; nullopt: a new request
+    std::optional<Result<TraceScores>> scores;  // of pending's step; nullopt: a new request
     WorkTimes times;                            // of that step
   };
 
@@ -142,23 +142,23 @@ class SessionService {
   std::mutex mutex_;
   // Guarded by mutex_:
   std::deque<Event> inbox_;
-  bool running_ = false;  // Run is posted or at work
-  bool closed_ = false;   // takes no more
-  bool cut_ = false;      // the sink was told
-  bool ended_ = false;    // Run has left for good
+  bool running_ = false;  // Run is posted or running
+  bool closed_ = false;   // accepts no more requests
+  bool cut_ = false;      // the sink's Cut was called
+  bool ended_ = false;    // Run will not run again
   std::optional<Error> end_status_;
-  int in_batcher_ = 0;  // steps whose outcome has not come
+  int in_batcher_ = 0;  // steps without outcome yet
   int unanswered_ = 0, unwritten_ = 0;
   int64_t unanswered_bytes_ = 0;
-  bool reading_ = true;  // the sink reads or was told to; false between Take and ReadNext
+  bool reading_ = true;  // the sink is reading; false between Take and ReadNext
   int64_t next_number_ = 0;
   SteadyTime last_written_;  // or when the oldest unwritten reply was sent
 
-  // Touched by Run alone, which is one at a time:
+  // Used only by Run, one at a time:
   std::map<std::string, Lane> lanes_;
   int sessions_ = 0;
-  SteadyTime last_used_;  // by a request, or the end of the last session
-  // Why sessions are gone, of the last ones.
+  SteadyTime last_used_;  // time of the last request or of the last session's end
+  // Why recently closed sessions are gone, by id.
   std::map<std::string, std::string> gone_;
   std::deque<std::string> gone_order_;
   CallRecord record_;

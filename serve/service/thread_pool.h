@@ -1,4 +1,4 @@
-// A few threads for the work on requests that needs no scorer: parsing and tokenising.
+// A few threads for parsing and tokenising requests: work that needs no scorer.
 #pragma once
 
 #include <condition_variable>
@@ -12,18 +12,18 @@ namespace prm {
 
 enum class TaskLength { kShort, kLong };
 
-// Long tasks leave one of the threads to short ones, where there are two or more. Takes whatever
-// comes: something else bounds how much waits. Any thread may post. Tasks must not throw.
+// With two or more threads, one is kept free of long tasks. The queue is unbounded; callers bound
+// it. Any thread may post. Tasks must not throw.
 class ThreadPool {
  public:
-  // Throws std::system_error where a thread cannot be started.
+  // Throws std::system_error if a thread cannot be started.
   explicit ThreadPool(int threads);
-  // Finishes what was posted, then joins.
+  // Finishes all posted tasks, then joins.
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Begun in the order of posting, but for long ones that must wait for each other.
+  // Tasks start in the order of posting, except long ones that must wait for a thread.
   void Post(std::function<void()> task, TaskLength length = TaskLength::kShort);
 
  private:
@@ -37,7 +37,7 @@ class ThreadPool {
   void Stop();
   Tasks::iterator NextLocked();
 
-  const int max_long_;  // that run at once
+  const int max_long_;  // long tasks that run at once
   std::mutex mutex_;
   // Guarded by mutex_:
   Tasks waiting_;

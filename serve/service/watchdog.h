@@ -1,4 +1,4 @@
-// Asks a server over the wire, as a client would, whether it still hears.
+// Checks over the network, as a client would, that a server still answers.
 #pragma once
 
 #include <chrono>
@@ -11,19 +11,18 @@
 namespace prm {
 
 struct WatchdogOptions {
-  std::string address;                       // that the server listens on
-  std::chrono::milliseconds period{10'000};  // between calls; also how long one may take
-  // A number that grows when the server turns a connection away: that is an answer, too. May be
-  // empty.
+  std::string address;                       // the server's listening address
+  std::chrono::milliseconds period{10'000};  // between calls; also the deadline of a call
+  // A count of refused connections. If it grows, the server is alive. May be empty.
   std::function<int64_t()> refused = {};
 };
 
-// How many calls in a row find nobody before a server is called deaf.
+// After this many unanswered calls in a row a server counts as deaf.
 inline constexpr int kDeafAfterCalls = 3;
 
 // Calls grpc.health.v1.Health/Check over a new connection each time, from construction to
-// destruction. Any answer is a sign of life, NOT_SERVING too. Where there is none kDeafAfterCalls
-// times in a row, on_deaf is called with the reason, once, on the watchdog's thread.
+// destruction. Any answer is a sign of life, NOT_SERVING too. After kDeafAfterCalls unanswered
+// calls in a row, on_deaf is called with the reason, once, on the watchdog's thread.
 class Watchdog {
  public:
   Watchdog(const WatchdogOptions& options, std::function<void(const std::string& why)> on_deaf);

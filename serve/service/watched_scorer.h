@@ -1,4 +1,4 @@
-// A scorer that tells when its device is lost.
+// A scorer that reports the loss of its device.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,8 @@
 
 namespace prm {
 
-// As the scorer it holds, until that throws DeviceLost: then `on_lost` is called, once, on the
-// thread that called Score; from then on Score throws the same without asking the device.
+// Forwards to its scorer until that throws DeviceLost. Then calls `on_lost`, once, on the thread
+// that called Score; from then on Score throws the same error without using the device.
 class WatchedScorer final : public StepScorer {
  public:
   using OnLost = std::function<void(const DeviceLost&)>;
@@ -42,7 +42,7 @@ class WatchedScorer final : public StepScorer {
  private:
   const std::unique_ptr<StepScorer> scorer_;
   const OnLost on_lost_;
-  std::optional<DeviceLost> lost_;  // of the thread that calls Score
+  std::optional<DeviceLost> lost_;  // used only by the thread that calls Score
 };
 
 }  // namespace prm

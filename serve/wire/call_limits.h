@@ -1,4 +1,4 @@
-// What one ScoreTraces call may carry, and what all calls together may.
+// The limits of one call, and of all calls together.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,13 @@ struct CallLimits {
   int max_message_bytes = 16 << 20;   // of the encoded request
 };
 
-// Of the server; no client may hold more of it than it leaves free (Shares).
+// Limits of the whole server; no client may hold more than it leaves free (Shares).
 struct SharedLimits {
-  int max_waiting_calls = 256;  // to be read
-  // Of requests that are not answered and of what sessions keep: their ids and unfinished text. As
-  // many more may be on their way in.
+  int max_waiting_calls = 256;  // calls whose requests are not parsed yet
+  // Of unanswered requests and of what sessions keep (ids and unfinished text). Messages being
+  // received may take as much again.
   int64_t max_buffered_bytes = int64_t{128} << 20;
-  // Whether the metadata `client-id` says who a client is: for a proxy in front that sets it.
+  // Whether the metadata `client-id` identifies a client: for servers behind a proxy that sets it.
   bool trust_client_id = false;
 };
 

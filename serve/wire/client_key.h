@@ -1,4 +1,4 @@
-// Whom the server shares itself among: what tells one client from another.
+// Identifies the clients among which the server shares itself.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace prm {
 
-// A client is its address, of which connections it may have any number; of IPv6 the first 64 bits,
-// as the rest is the client's to choose. On this machine, where all have one address, it is the
+// Returns the client's address, with any number of connections; for IPv6 only the first 64 bits,
+// since a client chooses the rest. On loopback, where all clients have one address, returns the
 // connection. `peer` is gRPC's: "ipv4:192.0.2.1:40000", "ipv6:%5B2001:db8::1%5D:40000".
 std::string ClientOfPeer(std::string_view peer);
 

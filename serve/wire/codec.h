@@ -1,4 +1,4 @@
-// Where messages meet structs; the server and the client share it.
+// Converts between messages and structs; shared by server and client.
 #pragma once
 
 #include <string>
@@ -17,8 +17,8 @@ namespace prm {
 Trace ToTrace(const v1::Trace& message);
 void ToMessage(const Trace& trace, v1::Trace* message);
 
-// Throws Error(kDataLoss) for an answer without outcome or with as many label probabilities as
-// neither none nor its scores. A code outside the canonical ones becomes kInternal.
+// Throws Error(kDataLoss) if the answer has no outcome, or label probabilities for some but not all
+// of its scores. A code outside the canonical ones becomes kInternal.
 ScoreLine ToScoreLine(const v1::TraceResult& message);
 void ToMessage(const ScoreLine& line, v1::TraceResult* message);
 

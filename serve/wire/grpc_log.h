@@ -1,11 +1,10 @@
-// The logs of gRPC and protobuf, which would write beside ours.
+// Silences the logs of gRPC and protobuf, which would mix with ours.
 #pragma once
 
 namespace prm {
 
-// Silences them unless GRPC_VERBOSITY is set in the environment: what matters arrives as a status.
-// What gRPC says before it aborts is still written.
-// Any thread, any number of times.
+// Does nothing if GRPC_VERBOSITY is set in the environment. Errors arrive as statuses anyway, and
+// gRPC's last message before it aborts is still written. Any thread, any number of times.
 void QuietGrpcLog();
 
 }  // namespace prm

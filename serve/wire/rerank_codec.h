@@ -1,4 +1,4 @@
-// Where the messages of Rerank meet structs; the server and the client share it.
+// Converts between the messages of Rerank and structs; shared by server and client.
 #pragma once
 
 #include <string>
@@ -15,14 +15,14 @@ struct RerankInput {
   std::string model = {};  // its name; empty: the only one
 };
 
-// Candidates are taken as they are: one without steps is refused when it is tokenised, alone.
+// Does not check candidates: one without steps is refused later, by itself, when it is tokenised.
 // Throws Error(kInvalidArgument) for no candidates, a problem without text, an unknown weight.
 RerankInput ToRerankInput(const v1::RerankRequest& message);
 void ToMessage(const RerankInput& input, v1::RerankRequest* message);
 
 void ToMessage(const RerankResult& result, v1::RerankResponse* message);
-// Throws Error(kDataLoss) for an answer that does not fit the `asked` problem: another id or number
-// of candidates, other numbers of scores than steps, indices of candidates that are not there.
+// Throws Error(kDataLoss) if the answer does not fit the `asked` problem: another id or number of
+// candidates, numbers of scores and steps that differ, a candidate index out of range.
 RerankResult ToRerankResult(const v1::RerankResponse& message, const RerankProblem& asked);
 
 }  // namespace prm

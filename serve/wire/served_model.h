@@ -1,4 +1,4 @@
-// Which model a request asks.
+// Checks which model a request asks for.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace prm {
 
-// Throws Error(kNotFound) that names both, where a request asks for another model than the one that
-// is served; empty: whichever it is.
+// Throws Error(kNotFound), which names both, if `asked` is not the served model. Empty `asked`:
+// any.
 inline void CheckModel(const std::string& asked, const std::string& served) {
   if (asked.empty() || asked == served) return;
   throw Error(ErrorCode::kNotFound,

@@ -1,4 +1,4 @@
-// Where the messages of a stream meet structs; the server and the client share it.
+// Converts between the messages of a stream and structs; shared by server and client.
 #pragma once
 
 #include "serve/wire/codec.h"
@@ -6,16 +6,16 @@
 
 namespace prm {
 
-// A request without an operation and an append without text carry that as their Error.
+// A request without an operation, or an append without text, becomes an Error operation.
 StreamRequest ToRequest(v1::StreamRequest message);
-// `request` carries no Error.
+// `request` must not hold an Error.
 v1::StreamRequest ToMessage(const StreamRequest& request);
 
 // Throws Error(kDataLoss) for a reply without an outcome.
 StreamReply ToReply(const v1::StreamReply& message);
 v1::StreamReply ToMessage(const StreamReply& reply);
 
-// What the message says of them; 0 where it is empty.
+// Fields that the message lacks become 0.
 StreamLimits ToStreamLimits(const v1::StreamDescription& message);
 void ToMessage(const std::string& step_delimiter, const StreamLimits& limits,
                v1::StreamDescription* message);

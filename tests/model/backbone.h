@@ -1,4 +1,4 @@
-// Where tests find the real backbone, which is no part of the project.
+// Where tests find the real backbone, which is not part of the project.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 namespace prm {
 
-// PRM_BACKBONE, else where scripts/setup links it; may not exist.
+// PRM_BACKBONE, else the link made by scripts/setup; may not exist.
 inline std::filesystem::path Backbone() {
   const char* from_env = std::getenv("PRM_BACKBONE");
   return from_env ? std::filesystem::path(from_env)
@@ -18,7 +18,7 @@ inline std::filesystem::path Backbone() {
 
 }  // namespace prm
 
-// Skips the running test aloud without the backbone.
+// Skips the running test with a message if the backbone is missing.
 #define PRM_NEED_BACKBONE()                              \
   if (!std::filesystem::exists(::prm::Backbone()))       \
   GTEST_SKIP() << "no backbone at " << ::prm::Backbone() \

@@ -1,4 +1,4 @@
-// Token traces as a tree of prefixes makes them.
+// Token traces that form a tree of prefixes.
 #pragma once
 
 #include <algorithm>
@@ -10,12 +10,12 @@
 
 namespace prm {
 
-// Random traces that grow out of each other.
+// Random traces that extend each other.
 class RandomTraces {
  public:
   RandomTraces(int vocab_size, uint32_t seed) : vocab_size_(vocab_size), random_(seed) {}
 
-  // Begins like an earlier one, more often than not; reads at random tokens.
+  // Usually starts like an earlier trace; reads at random tokens.
   TraceTokens Next(size_t max_tokens, size_t max_new = 90) {
     TraceTokens trace;
     if (!known_.empty() && random_() % 4 != 0) {

@@ -1,4 +1,4 @@
-// The decoder in plain differentiable LibTorch, one trace at a time: what the fast one must equal.
+// The decoder in plain differentiable LibTorch, one trace at a time, as a reference.
 #pragma once
 
 #include <torch/types.h>
@@ -8,7 +8,7 @@
 
 namespace prm {
 
-// A random model; every shape is odd enough to catch a wrong stride.
+// A random model; the sizes are odd enough to catch a wrong stride.
 inline ModelConfig TinyDecoderConfig() {
   ModelConfig c;
   c.hidden_size = 24;
@@ -25,7 +25,7 @@ inline ModelConfig TinyDecoderConfig() {
   return c;
 }
 
-// TinyDecoderConfig with everything that any family adds.
+// TinyDecoderConfig plus the additions of all families.
 inline ModelConfig TinyEverythingConfig() {
   ModelConfig c = TinyDecoderConfig();
   c.activation = Activation::kGeluTanh;
@@ -37,7 +37,7 @@ inline ModelConfig TinyEverythingConfig() {
   return c;
 }
 
-// With sizes that the CUDA kernels take.
+// With sizes that the CUDA kernels support.
 inline ModelConfig ForKernels(ModelConfig config) {
   config.num_layers = 2;
   config.num_heads = 2;

@@ -30,7 +30,7 @@ std::string LittleEndian(T value) {
   return bytes;
 }
 
-// Writes GGUF images field by field, also wrong ones.
+// Writes GGUF images field by field, including invalid ones.
 class GgufBuilder {
  public:
   static std::string String(std::string_view text) {

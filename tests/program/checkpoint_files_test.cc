@@ -61,7 +61,7 @@ TEST_F(CheckpointProgram, OneFlippedBitIsRefusedByEveryVerbNamingTheFile) {
     const std::string model = Copy("run/best", "flipped"), file = model + "/" + name;
     FlipBit(file, 0.9);
     for (const std::string& verb : Verbs(model)) {
-      ExpectRefused(verb, {file + ": is not as it was written", "--no-verify"});
+      ExpectRefused(verb, {file + ": changed since it was written", "--no-verify"});
     }
   }
   EXPECT_FALSE(fs::exists(Path("never")));
@@ -75,8 +75,8 @@ TEST_F(CheckpointProgram, AFlippedBitAnywhereInWeightsOrStateOfTrainingIsFound) 
       fs::create_directory(Path("resumed"));
       const std::string last = Copy("run/last", "resumed/last"), file = last + "/" + name;
       FlipBit(file, where);
-      ExpectRefused(Train("resumed") + " --resume", {file + ": is not as it was written"});
-      ExpectRefused("describe " + last, {file + ": is not as it was written"});
+      ExpectRefused(Train("resumed") + " --resume", {file + ": changed since it was written"});
+      ExpectRefused("describe " + last, {file + ": changed since it was written"});
       const bool scores = std::string(name) != "model.safetensors";
       EXPECT_EQ(Run("score --model " + last + " --in " + Path("data/dev.jsonl")).status, !scores);
     }
@@ -103,7 +103,7 @@ TEST_F(CheckpointProgram, WithNoVerifyEveryVerbTakesTheFilesAsTheyAre) {
 
 TEST_F(CheckpointProgram, ACheckpointWithoutSumsLoadsAndSaysSo) {
   const std::string model = Copy("run/best", "older");
-  EXPECT_THAT(Run("describe " + model).out, HasSubstr("as their sums in prm.json say"));
+  EXPECT_THAT(Run("describe " + model).out, HasSubstr("matching their sums in prm.json"));
   WithoutSums(model);
   const Outcome described = Run("describe " + model);
   EXPECT_EQ(described.status, 0);
@@ -183,9 +183,9 @@ TEST_F(CheckpointProgram, ImportAndExportReplaceNothing) {
   const std::string model = Copy("run/best", "kept"), before = ReadText(model + "/prm.json");
   WriteText(Path("own.json"), Run("formats trl").out);
   ExpectRefused("export --to hf --model " + Path("run/last") + " --out " + model,
-                {model, "is there already"});
+                {model, "already exists"});
   ExpectRefused("import " + Path("backbone") + " --format " + Path("own.json") + " --out " + model,
-                {model, "is there already"});
+                {model, "already exists"});
   EXPECT_EQ(ReadText(model + "/prm.json"), before);
 }
 

@@ -85,7 +85,7 @@ TEST_F(DtypeProgram, ARunGoesOnInItsOwnDtypeWithoutMeasuring) {
   const Outcome resumed = Run(Train("stopped", 4, 256, "auto") + " --resume");
   ASSERT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_EQ(Said(resumed.err, &why), other);
-  EXPECT_EQ(why, "of the run that goes on");
+  EXPECT_EQ(why, "of the resumed run");
   EXPECT_THAT(resumed.err, Not(HasSubstr("measured")));
   EXPECT_TRUE(ReadText(Path("whole/last/model.safetensors")) ==
               ReadText(Path("stopped/last/model.safetensors")));

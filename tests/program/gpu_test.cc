@@ -63,7 +63,7 @@ TEST_F(GpuProgram, AUserOfTheLibraryWhoAsksTooEarlyIsToldSo) {
   const FakeGpus gpus(/*ends=*/false);
   for (const char* device : {"auto", "cuda", "cuda:1"}) {
     EXPECT_THAT(run(device),
-                HasSubstr("LibTorch was asked for it before its CUDA half was loaded"));
+                HasSubstr("LibTorch was asked for it before its CUDA library was loaded"));
   }
   EXPECT_EQ(run("cpu"), "took cpu\n");
 }
@@ -74,7 +74,7 @@ TEST_F(GpuProgram, DescribeNamesTheBodiesOfTheKernels) {
               HasSubstr("CPU; attention: portable CPU loops; products: "));
   EXPECT_THAT(Run(describe + "float32 --batch-invariant").out, HasSubstr("packed CPU panels"));
   EXPECT_THAT(Run(describe + "float32 --cache-bytes 0").out,
-              HasSubstr("attention: that of whole traces"));
+              HasSubstr("attention: of whole traces"));
 }
 
 }  // namespace

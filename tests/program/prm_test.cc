@@ -382,7 +382,7 @@ TEST_F(PrmProgram, WhatCannotBeExportedIsRefusedWithTheReason) {
   const std::string best = " --model " + Path("run/best") + " --out ";
   ExpectRefused("export --to vllm" + best + Path("vllm"), {Path("run/best"), "token 10"});
   ExpectRefused("export --to hf" + best + Path("run/best"), {"is the checkpoint itself"});
-  ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "is there already"});
+  ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "already exists"});
   ExpectRefused("export --to hf --model " + Path("backbone") + " --out " + Path("x"), {"prm.json"});
 }
 
@@ -400,7 +400,7 @@ TEST_F(PrmProgram, APortThatIsTakenOrMuteIsNamed) {
   EXPECT_FALSE(std::filesystem::exists(Path("unanswered.jsonl")));
 }
 
-TEST_F(PrmProgram, UsageErrorsExitWithTwo) {
+TEST_F(PrmProgram, OptionErrorsExitWithTwo) {
   for (const char* arguments :
        {"", "nonsense", "train", "score --model", "eval --data x",
         "train --model a --data b --out c --too-long maybe", "export --model a --out b --to onnx",

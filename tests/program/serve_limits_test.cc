@@ -60,7 +60,7 @@ TEST_F(ServeProgram, WithoutProcThereIsADefaultAndANote) {
   RunningProgram server("serve --listen 127.0.0.1:0 --model " + Path("run/best") + "\"", Log(),
                         hidden);
   ExpectAnswers(server.WaitFor("listen="));
-  EXPECT_THAT(server.log(), HasSubstr("note: /proc/meminfo says nothing of MemAvailable"));
+  EXPECT_THAT(server.log(), HasSubstr("note: /proc/meminfo has no MemAvailable"));
   // It found itself, to start anew with a bounded spin.
   EXPECT_THAT(ReadText("/proc/" + std::to_string(server.pid()) + "/environ"),
               HasSubstr("GOMP_SPINCOUNT="));

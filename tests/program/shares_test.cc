@@ -110,7 +110,7 @@ TEST_F(SharesProgram, ATraceWhoseScoreIsNoNumberHasAnErrorAndOthersHaveTheirScor
                   {"1 of 3 traces could not be scored"});
     const std::string lines = ReadText(*folder_ / "scores.jsonl");
     // Attention of whole traces lets it reach the steps before, whose weight for it is 0.
-    EXPECT_THAT(lines, HasSubstr("the model's score is no finite number"));
+    EXPECT_THAT(lines, HasSubstr("the model's score is not finite"));
     EXPECT_EQ(std::ranges::count(lines, '\n'), 3);
     for (const char* id : {"good", "fine"}) {
       EXPECT_THAT(lines, testing::ContainsRegex("\"" + std::string(id) + "\",\"scores\":\\[0"));
@@ -120,7 +120,7 @@ TEST_F(SharesProgram, ATraceWhoseScoreIsNoNumberHasAnErrorAndOthersHaveTheirScor
   expect_one_error(score);
   expect_one_error(score + " --cache-bytes 0");
   ExpectRefused("eval --dtype float32 --model " + Path("damaged_run/best") + " --data " + in,
-                {"\"bad\"", "step 1: the model's score is no finite number"});
+                {"\"bad\"", "step 1: the model's score is not finite"});
   RunningProgram server(Serve("damaged_run/best", "--dtype float32"), Path("damaged.log"));
   const std::string ask = "ask --server " + server.WaitFor("event=start listen=");
   expect_one_error(ask);

@@ -106,7 +106,7 @@ TEST_F(TrainProgram, ANaNInTheDevScoresNamesTheTrace) {
   train = With(train, "--dev", "--dev " + Path("wavy.jsonl"));
   const Outcome outcome = Run(train);
   EXPECT_EQ(outcome.status, 1);
-  EXPECT_THAT(outcome.err, ContainsRegex("prm: step [0-9]+: --dev: trace \"wavy\", step [01]: the "
+  EXPECT_THAT(outcome.err, ContainsRegex("prm: step [0-9]+: dev: trace \"wavy\", step [01]: the "
                                          "score is -?nan; expected a finite number"));
   EXPECT_FALSE(fs::exists(Path("wavy/best")));
 }
@@ -206,17 +206,17 @@ TEST_F(TrainProgram, WhatIsSaidOnAClosedStandardErrorGoesIntoNoFile) {
 TEST_F(TrainProgram, AnOutputThatIsThereIsNotReplaced) {
   fs::create_directories(Path("half/best"));
   WriteText(Path("half/best/model.safetensors"), "weights");
-  ExpectRefused(Train("half"), {Path("half/best"), "is there already"});
+  ExpectRefused(Train("half"), {Path("half/best"), "already exists"});
   EXPECT_EQ(ReadText(Path("half/best/model.safetensors")), "weights");
   fs::create_directories(Path("foreign"));
   WriteText(Path("foreign/metrics.jsonl"), "mine");
-  ExpectRefused(Train("foreign"), {Path("foreign/metrics.jsonl"), "is there already"});
+  ExpectRefused(Train("foreign"), {Path("foreign/metrics.jsonl"), "already exists"});
   EXPECT_EQ(ReadText(Path("foreign/metrics.jsonl")), "mine");
 
   TrainUntilStopped("mixed");
   WriteText(Path("mixed/metrics.jsonl"), "mine\n");
   ExpectRefused(Train("mixed", 4, 256) + " --resume",
-                {Path("mixed/metrics.jsonl") + ":1: no line of a training run"});
+                {Path("mixed/metrics.jsonl") + ":1: not a line of a training run"});
   EXPECT_EQ(ReadText(Path("mixed/metrics.jsonl")), "mine\n");
 }
 
@@ -378,11 +378,12 @@ TEST_F(TrainProgram, DataThatTeachesOrTellsLittleIsWarnedOf) {
   const Outcome right = Run(With(train, "--dev", "--dev " + Path("right.jsonl")));
   EXPECT_EQ(right.status, 0) << right.err;
   EXPECT_THAT(right.err,
-              AllOf(HasSubstr("warning: --data: all 4 labelled steps are correct: "),
-                    HasSubstr("warning: --dev: all 4 labelled steps are correct: there is no"),
-                    HasSubstr("warning: --dev: 4 of its 4 traces are in --data too"),
+              AllOf(HasSubstr("warning: data: all 4 labelled steps are correct: "),
+                    HasSubstr("warning: dev: all 4 labelled steps are correct: there is no"),
+                    HasSubstr("warning: dev: 4 of its 4 traces are in the training data too"),
                     HasSubstr("step AUROC undefined")));
-  EXPECT_THAT(Run(Train("unwarned")).err, Not(HasSubstr("warning: --")));
+  EXPECT_THAT(Run(Train("unwarned")).err,
+              AllOf(Not(HasSubstr("warning: data")), Not(HasSubstr("warning: dev"))));
 }
 
 TEST_F(TrainProgram, ASeparatorMakesTheModelOneThatVllmReads) {
@@ -417,7 +418,7 @@ TEST_F(TrainProgram, ASeparatorMakesTheModelOneThatVllmReads) {
   ExpectRefused(train + " --resume", {"separator: <|step|> then, none now"});
   ExpectRefused(With(Train("onwards"), "--model", "--model " + Path("special_run/best")) +
                     " --separator '<|step|>'",
-                {"says itself how a step ends"});
+                {"already defines how a step ends"});
   EXPECT_EQ(Run(With(Train("onwards"), "--model", "--model " + Path("special_run/best"))).status,
             0);
 }

@@ -19,17 +19,17 @@ TEST(ClassWarnings, NameTheOnlyClassThatTheStepsHave) {
   const std::vector<Example> right = {Of({{kRight, {}}, {{}, {}}}),
                                       Of({{kRedundant, {}}, {{}, 1.0f}})};
   const std::vector<Example> wrong = {Of({{kBad, {}}, {{}, 0.0f}})};
-  EXPECT_THAT(ClassWarnings(right, "--data"),
-              ElementsAre(HasSubstr("--data: all 3 labelled steps are correct: ")));
-  EXPECT_THAT(ClassWarnings(wrong, "--dev"),
-              ElementsAre(HasSubstr("--dev: all 2 labelled steps are wrong: there is no")));
-  EXPECT_THAT(ClassWarnings({}, "--dev"), IsEmpty());
+  EXPECT_THAT(ClassWarnings(right, "data"),
+              ElementsAre(HasSubstr("data: all 3 labelled steps are correct: ")));
+  EXPECT_THAT(ClassWarnings(wrong, "dev"),
+              ElementsAre(HasSubstr("dev: all 2 labelled steps are wrong: there is no")));
+  EXPECT_THAT(ClassWarnings({}, "dev"), IsEmpty());
 }
 
 TEST(ClassWarnings, BothClassesOrASoftValueBetweenThemAreEnough) {
-  EXPECT_THAT(ClassWarnings(std::vector{Of({{kRight, {}}}), Of({{kBad, {}}})}, "--data"),
+  EXPECT_THAT(ClassWarnings(std::vector{Of({{kRight, {}}}), Of({{kBad, {}}})}, "data"),
               IsEmpty());
-  EXPECT_THAT(ClassWarnings(std::vector{Of({{kRight, {}}, {{}, 0.5f}})}, "--data"), IsEmpty());
+  EXPECT_THAT(ClassWarnings(std::vector{Of({{kRight, {}}, {{}, 0.5f}})}, "data"), IsEmpty());
 }
 
 Trace Of(const std::string& id, const std::string& problem, const std::vector<std::string>& steps) {

@@ -27,7 +27,7 @@ TEST(MetricsLog, WhatIsNoLogIsRefusedByLineAndLeftAlone) {
     const std::string text = "{\"step\":1}\n" + std::string(line) + "\n";
     WriteText(path, text);
     EXPECT_THAT(MessageOf([&] { MetricsLog(path, 5); }),
-                testing::HasSubstr("metrics.jsonl:2: no line of a training run"));
+                testing::HasSubstr("metrics.jsonl:2: not a line of a training run"));
     EXPECT_EQ(ReadText(path), text);
   }
 }

@@ -23,7 +23,7 @@ using ::testing::ContainsRegex;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
-// Steps whose label can be read off their last token: learnable in a few dozen updates.
+// Steps whose label follows from their last token: learnable in a few dozen updates.
 std::vector<Example> Examples(int count) {
   std::mt19937 random(7);
   std::vector<Example> examples;

@@ -9,7 +9,7 @@ namespace prm::ops {
 
 bool HasAmxBf16() {
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
-  // The state of the tiles is large: a process asks for it before its first use (Linux,
+  // The tile state is large, so a process must request it before first use (Linux,
   // Documentation/arch/x86/xstate.rst).
   constexpr int kRequestPermission = 0x1023, kTileData = 18;
   static const bool has = __builtin_cpu_supports("amx-bf16") &&

@@ -1,6 +1,6 @@
-// Matrix products on AMX from operands as the AVX512-BF16 bodies pack them, 32 rows and 32 columns
-// in registers. Written once for the instructions and for what stands in for them where a machine
-// lacks them.
+// Matrix products on AMX from operands packed as for the AVX512-BF16 bodies, 32 rows and 32 columns
+// in registers. Written once for the real instructions and for an emulation on machines without
+// them.
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18,
 // "AMX".
 #pragma once
@@ -18,21 +18,21 @@ inline constexpr int kAmxRows = 2 * kAmxTile;
 template <class T>
 struct AmxMatrix {
   T* data;
-  int64_t row;  // values from one row to the next
+  int64_t row;  // distance between rows, in values
 };
 
-// [pairs, columns] words of neighbouring inputs in tiles of 16 by 16, all distances in values.
+// [pairs, columns] words of neighbouring inputs in tiles of 16 by 16; all distances in values.
 template <class T>
 struct AmxWords {
   const T* data;
-  int64_t row;      // from a tile's row to the next
-  int64_t pairs;    // from a tile to that of the next 16 pairs
-  int64_t columns;  // from a tile to that of the next 16 columns
+  int64_t row;      // to the next row of a tile
+  int64_t pairs;    // to the tile of the next 16 pairs
+  int64_t columns;  // to the tile of the next 16 columns
 };
 
 // out [32, columns] float32 (+)= x [32, 2 * pairs] times b [pairs, columns]. `pairs` is a multiple
-// of 16, `columns` of 32. With `top_only` the last 16 rows are neither read nor written.
-// `meanwhile` is called 'pairs / 16 * columns / 32' times: to fetch what comes next.
+// of 16, `columns` of 32. With `top_only` the last 16 rows are neither read nor written. Calls
+// `meanwhile` pairs / 16 * columns / 32 times, to prefetch later data.
 template <class Unit, class BFloat16, class Meanwhile>
 void AmxProduct(AmxMatrix<const BFloat16> x, AmxWords<BFloat16> b, int64_t pairs, int64_t columns,
                 bool top_only, AmxMatrix<float> out, bool add, Meanwhile&& meanwhile) {
@@ -81,7 +81,7 @@ void AmxProduct(AmxMatrix<const BFloat16> x, AmxWords<BFloat16> b, int64_t pairs
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
-// The instructions themselves, which gcc's intrinsics take without saying that they read memory.
+// The real instructions. In assembly, since gcc's intrinsics do not declare that they read memory.
 struct AmxUnit {
   template <int T>
   static void Load(const void* from, int64_t stride) {
@@ -101,8 +101,8 @@ struct AmxUnit {
   }
 };
 
-// The calling thread's tiles, for as long as it lives: all of 16 rows of 64 bytes. Other libraries
-// set theirs, so that it is short.
+// Configures the calling thread's tiles, all of 16 rows of 64 bytes, while it lives. Other
+// libraries configure their own, so keep its lifetime short.
 class AmxTiles {
  public:
   AmxTiles() {
@@ -119,7 +119,7 @@ class AmxTiles {
 };
 #endif
 
-// Whether this machine has AMX for bfloat16 and the system lets this process use it.
+// Whether this machine has AMX for bfloat16 and the system allows this process to use it.
 bool HasAmxBf16();
 
 }  // namespace prm::ops

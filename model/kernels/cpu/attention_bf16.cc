@@ -1,11 +1,11 @@
 // Flash attention (Dao et al. 2022, algorithm 1; Dao 2023, "FlashAttention-2", section 3) on
-// AVX512-BF16. Blocks of 64 queries meet blocks of 64 keys; blocks above the diagonal are skipped,
-// and on it whole tiles of registers.
+// AVX512-BF16, with blocks of 64 queries and 64 keys. Blocks above the diagonal are skipped; on the
+// diagonal, whole register tiles are.
 //
-// Scores are formed transposed, [keys, queries]: the softmax over keys then runs down a column, so
-// that maximum, sum and log-sum-exp are vectors of 16 queries and nothing is summed across a
-// register. Every sum has a fixed order within its trace and head: results do not depend on the
-// threads or on the other traces of the batch.
+// Scores are computed transposed, [keys, queries]. The softmax over keys then runs down a column:
+// maximum, sum and log-sum-exp are vectors of 16 queries, and nothing is summed across a register.
+// Every sum has a fixed order within its trace and head, so results do not depend on the threads or
+// on the other traces of the batch.
 #include "model/kernels/cpu/attention_bf16.h"
 
 #include <algorithm>
@@ -47,8 +47,8 @@ struct ForwardScratch {
   SoftmaxBlock softmax;
 };
 
-// One head of one trace's tokens [begin, end), begin a multiple of 64. `qkv` and `out` begin at the
-// trace's first token; log_sum_exp at the head's and trace's.
+// One head, tokens [begin, end) of one trace, begin a multiple of 64. `qkv` and `out` start at the
+// trace's first token, log_sum_exp at that token of this head.
 void ForwardQueries(const BFloat16* qkv, const Layout& l, int head, int64_t begin, int64_t end,
                     BFloat16* out, float* log_sum_exp, ForwardScratch& scratch) {
   const int C = l.channels, kv_head = head / l.group;
@@ -99,13 +99,13 @@ struct alignas(64) GradientBlock {
 };
 
 struct BackwardScratch {
-  // Of one query head, by blocks of 64 tokens (channel pairs) or whole (token pairs).
+  // For one query head, in blocks of 64 tokens (channel pairs) or whole (token pairs).
   Scratch<BFloat16> query_channels, query_tokens, grad_channels, grad_tokens, key_tokens;
   Scratch<float> grad_query, grad_key, grad_value, dot, log_sum_exp;
   GradientBlock block;
 };
 
-// Weights and the gradient of the scores of `rows` keys from k on against a block's queries.
+// Computes weights and score gradients of `rows` keys from k on against a block's queries.
 void ScoreGradients(GradientBlock& b, int k, int rows, int first_vector, int vectors,
                     const float* log_sum_exp, const float* dot, const Layout& l, bool diagonal) {
   const __m512 scale2 = _mm512_set1_ps(l.scale2), scale = _mm512_set1_ps(l.scale);
@@ -151,7 +151,7 @@ void PackQueryHead(const BFloat16* grad_out, const BFloat16* qkv, const BFloat16
   float* dot = s.dot.Get(padded);
   float* lse = s.log_sum_exp.Get(padded);
   std::copy_n(log_sum_exp, tokens, lse);
-  // Absent queries get weight 2^-huge = 0.
+  // Missing queries get weight 2^-huge = 0.
   std::fill(lse + tokens, lse + padded, 1e30f);
   std::fill(dot + tokens, dot + padded, 0.0f);
   for (int64_t t = 0; t < tokens; ++t) {
@@ -212,7 +212,7 @@ void StoreRows(const float* x, int64_t rows, int channels, BFloat16* out, int64_
   }
 }
 
-// One key/value head of one trace of `tokens`; all pointers begin at the trace's first token.
+// One key/value head of one trace of `tokens`; all pointers start at the trace's first token.
 void BackwardHead(const BFloat16* grad_out, const BFloat16* qkv, const BFloat16* out,
                   const float* log_sum_exp, int64_t log_sum_exp_row, const Layout& l, int kv_head,
                   int64_t tokens, BFloat16* grad_qkv, BackwardScratch& s) {
@@ -243,7 +243,7 @@ bool HasBf16Attention(AttentionShape shape) {
 
 void Bf16Attention(const BFloat16* qkv, const std::vector<int64_t>& offsets, AttentionShape shape,
                    BFloat16* out, float* log_sum_exp) {
-  constexpr int64_t kQueries = 4 * kBlock;  // of an item
+  constexpr int64_t kQueries = 4 * kBlock;  // per item
   struct Item {
     int64_t trace, begin, end;
     int head;
@@ -257,7 +257,7 @@ void Bf16Attention(const BFloat16* qkv, const std::vector<int64_t>& offsets, Att
       }
     }
   }
-  // The long ones first, so that no thread is left alone with one at the end.
+  // Longest first, so that no thread is left working on a long one at the end.
   std::stable_sort(items.begin(), items.end(),
                    [](const Item& a, const Item& b) { return a.end > b.end; });
   const Layout layout(shape);

@@ -1,8 +1,8 @@
-// What the AVX512-BF16 bodies share: register tiles, packed operands, 2^x. Include it last: from
-// here to the end, a file that tests PRM_HAS_AVX512_BF16 is compiled for these instructions.
+// Shared by the AVX512-BF16 bodies: register tiles, packed operands, 2^x. Include it last: the rest
+// of a file that tests PRM_HAS_AVX512_BF16 is compiled for these instructions.
 //
-// A vdpbf16ps multiplies pairs of bfloat16, so an operand is stored in one of two packed forms,
-// both [pairs, columns] of 32-bit words:
+// vdpbf16ps multiplies pairs of bfloat16, so an operand is stored in one of two packed forms, both
+// [pairs, columns] of 32-bit words:
 //   channel pairs: word (c, t) holds channels 2c and 2c+1 of token t; summed over channels
 //   token pairs:   word (t, c) holds channel c of tokens 2t and 2t+1; summed over tokens
 #pragma once
@@ -21,7 +21,7 @@
 #include "model/kernels/cpu/for_each.h"
 #include "model/ops/attention.h"
 
-// gcc warns of its own _mm512_undefined_epi32 (gcc bug 105593).
+// gcc warns about its own _mm512_undefined_epi32 (gcc bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
@@ -36,15 +36,15 @@ inline bool CpuHasAvx512Bf16() {
   return has;
 }
 
-constexpr int kBlock = 64;      // queries or keys of a block
-constexpr int kRows = 4;        // rows of a register tile
-constexpr int kLanes = 16;      // floats of a register
-constexpr int kMaxVectors = 4;  // registers of a tile's row
+constexpr int kBlock = 64;      // queries or keys per block
+constexpr int kRows = 4;        // rows per register tile
+constexpr int kLanes = 16;      // floats per register
+constexpr int kMaxVectors = 4;  // registers per row of a tile
 
 struct AlignedDelete {
   void operator()(void* p) const { ::operator delete(p, std::align_val_t(64)); }
 };
-// Grows, never shrinks: one a thread and use, so that the steady state allocates nothing.
+// Grows, never shrinks. One per thread and use, so the steady state allocates nothing.
 template <class T>
 class Scratch {
  public:
@@ -62,9 +62,9 @@ class Scratch {
   int64_t capacity_ = 0;
 };
 
-// The T of this thread, on the heap: a large thread_local would be taken out of the stack of every
-// thread of the process, and threads with small ones could not start. T: a type of the caller's
-// alone.
+// This thread's T, on the heap: a large thread_local would be taken from the stack of every thread
+// of the process, and threads with small stacks could not start. T must be a type private to the
+// caller.
 template <class T>
 T& OfThisThread() {
   thread_local const auto value = std::make_unique<T>();
@@ -99,7 +99,7 @@ inline __m512 Exp2(__m512 x) {
   return _mm512_scalef_ps(p, n);
 }
 
-// Left operand of a product: the pair p of row m lies at data + m * row + 2-word pair * p.
+// Left operand of a product: pair p of row m is at data + m * row + p * pair.
 struct Rows {
   const BFloat16* data;
   int64_t row, pair;
@@ -158,7 +158,7 @@ void TileRow(int vectors, Rows a, const BFloat16* b, int64_t b_pair, int64_t pai
   }
 }
 
-// Up to kRows rows of a product.
+// A product of up to kRows rows.
 inline void Multiply(int rows, int vectors, Rows a, const BFloat16* b, int64_t b_pair,
                      int64_t pairs, float* out, int64_t out_row, bool add) {
   switch (rows) {
@@ -173,7 +173,7 @@ inline void Multiply(int rows, int vectors, Rows a, const BFloat16* b, int64_t b
   }
 }
 
-// 16 rows of 16 words, transposed in registers.
+// Transposes 16 rows of 16 words in registers.
 inline void Transpose16(__m512i r[16]) {
   __m512i t[16];
   for (int i = 0; i < 16; i += 2) {
@@ -198,8 +198,8 @@ inline void Transpose16(__m512i r[16]) {
   }
 }
 
-// Channel pairs of up to 64 tokens, row(t) [C], as [C/2, 64] words; absent tokens of the last 16
-// are zero.
+// Packs the channel pairs of up to 64 tokens, row(t) [C], as [C/2, 64] words. Missing tokens among
+// the last 16 become zeros.
 template <class Row>
 inline void PackChannelPairs(const Row& row, int tokens, int channels, BFloat16* packed) {
   for (int t = 0; t < tokens; t += kLanes) {
@@ -219,7 +219,7 @@ inline void PackChannelPairs(const Row& row, int tokens, int channels, BFloat16*
   }
 }
 
-// Token pairs, [ceil(tokens / 2), C] words; the partner of an odd last token is zero.
+// Packs token pairs as [ceil(tokens / 2), C] words; the partner of an odd last token is zero.
 inline void PackTokenPairs(const BFloat16* x, int64_t row, int64_t tokens, int channels,
                            BFloat16* packed) {
   for (int64_t t = 0; t < tokens; t += 2) {
@@ -259,15 +259,15 @@ struct Layout {
         scale(s.scale > 0 ? float(s.scale) : 1.0f / std::sqrt(float(s.head_dim))),
         scale2(scale * 1.44269504f) {}
   int channels, group;
-  int64_t row, out_row;  // elements of a row of qkv and of out
-  int64_t key, value;    // where keys and values begin in a row of qkv
-  float scale, scale2;   // of the scores, to the bases e and 2
+  int64_t row, out_row;  // elements per row of qkv and of out
+  int64_t key, value;    // offsets of keys and values in a row of qkv
+  float scale, scale2;   // multiply scores for bases e and 2
 };
 
-// Of a score that its query must not see; its weight is 0.
+// The score of a key that its query must not see; its weight is 0.
 constexpr float kHidden = -1e30f;
 
-// The state of one block of queries: transposed scores, running maximum and sum to the base 2.
+// The state of one block of queries: transposed scores, running maximum and sum, base 2.
 struct alignas(64) SoftmaxBlock {
   float scores[kBlock * kBlock];      // [keys, queries]
   BFloat16 weights[kBlock * kBlock];  // words (key pair, query)
@@ -279,8 +279,8 @@ struct alignas(64) SoftmaxBlock {
   }
 };
 
-// scores -> weights = 2^(score(k, v, scores) - max) of the first ends[v] keys for vector v, with
-// the new maximum; decay is what earlier sums and outputs are multiplied by.
+// scores -> weights = 2^(score(k, v, scores) - max) of the first ends[v] keys of vector v, with the
+// new maximum. Earlier sums and outputs must be multiplied by decay.
 template <class Score>
 inline void SoftmaxColumns(SoftmaxBlock& s, const int* ends, int vectors, const Score& score) {
   for (int v = 0; v < vectors; ++v) {

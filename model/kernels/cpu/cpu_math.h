@@ -1,4 +1,4 @@
-// Scalar building blocks that the compiler vectorises: bfloat16 conversion, exp, dispatch by CPU.
+// Scalar building blocks that the compiler vectorises: bfloat16 conversion, exp, CPU dispatch.
 #pragma once
 
 #include <bit>
@@ -8,7 +8,7 @@
 #error "compiled without OpenMP, loops with sums (#pragma omp simd) are not vectorised"
 #endif
 
-// One body compiled for AVX-512, AVX2 and the base line; the loader picks at start.
+// One body compiled for AVX-512, AVX2 and the baseline; the loader picks one at program start.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 #define PRM_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

@@ -9,8 +9,8 @@
 
 namespace prm::ops {
 
-// body(i) for each i of [0, items). Threads take items in order as they become free: traces differ
-// too much for equal shares.
+// Calls body(i) for each i in [0, items). Threads take items in order as they become free: traces
+// differ too much in length for equal shares.
 template <class Body>
 void ForEachItem(int64_t items, Body&& body) {
   const auto call = [](void* context, int64_t item) {
@@ -20,7 +20,7 @@ void ForEachItem(int64_t items, Body&& body) {
                                      const_cast<void*>(static_cast<const void*>(&body)));
 }
 
-// body(begin, end) over [0, count) in blocks of at most `block`.
+// Calls body(begin, end) over [0, count) in blocks of at most `block`.
 template <class Body>
 void ForEachBlock(int64_t count, int64_t block, Body&& body) {
   ForEachItem((count + block - 1) / block,

@@ -1,6 +1,6 @@
-// Packed linear layers: products in float32 on any CPU. A tile of 4 rows of x meets half a panel at
-// a time; sums run over inputs in rising order, so that an output is bitwise the same whatever
-// shares its batch, on any threads. A panel of int8 is widened before all rows pass.
+// Packed linear layers: float32 products on any CPU, a tile of 4 rows of x times half a panel. Sums
+// run over inputs in rising order: an output is bitwise the same in any batch, on any number of
+// threads. An int8 panel is widened once for all rows.
 #include "model/kernels/cpu/linear.h"
 
 #include <ATen/ATen.h>
@@ -69,7 +69,7 @@ PRM_INLINE void MultiplyTile(const LinearProduct& p, const float* w, int64_t pan
   }
 }
 
-// Grows, never shrinks, one a thread: the steady state allocates nothing.
+// Grows, never shrinks; one per thread, so the steady state allocates nothing.
 float* WidenedPanel(int64_t count) {
   thread_local std::vector<float> widened;
   if (int64_t(widened.size()) < count) widened.resize(size_t(count));

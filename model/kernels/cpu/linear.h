@@ -8,14 +8,14 @@
 
 namespace prm::ops {
 
-inline constexpr int kPanel = 64;  // outputs
+inline constexpr int kPanel = 64;  // outputs per panel
 
-// y = scale (x W^T) + b and what becomes of it, a row of `out` having `stride` values.
+// y = scale (x W^T) + b and the operation that follows; rows of `out` are `stride` values apart.
 struct LinearProduct {
   enum class Result {
     kStore,  // y, in the dtype of x
     kAdd,    // float32 out += y
-    kGlu,    // activation(gate) * up, in the dtype of x: a panel's halves are both of 32 channels
+    kGlu,    // activation(gate) * up, in the dtype of x; both halves of a panel: 32 channels
   };
   Result result = Result::kStore;
   Activation activation = Activation::kSilu;
@@ -24,22 +24,22 @@ struct LinearProduct {
   const void* x = nullptr;  // [T, K]
   int64_t rows = 0, inputs = 0;
   const void* panels = nullptr;
-  bool int8 = false;             // what the panels hold: [K, 64] for either body
-  const float* scale = nullptr;  // of all outputs of the panels
-  const float* bias = nullptr;   // of all outputs of the panels
-  int64_t outputs = 0;           // of the panels; of gated ones twice the channels
+  bool int8 = false;             // panels hold int8, [K, 64], for either body
+  const float* scale = nullptr;  // per output of the panels
+  const float* bias = nullptr;   // per output of the panels
+  int64_t outputs = 0;           // of the panels; twice the channels if gated
 };
 
-// Panels are [K, 64]. Any CPU.
+// Panels are [K, 64]. Runs on any CPU.
 void FloatProduct(const LinearProduct& product);
 
-// Panels are [K/2, 64] words of neighbouring inputs, in the order in which this CPU reads them.
+// Panels are [K/2, 64] words of neighbouring inputs, in the order that suits this CPU.
 bool HasBf16Product();
 void Bf16Product(const LinearProduct& product);
-// One panel of the rows row_of[0..63] of weight [N, K]; -1: zeros.
+// Packs rows row_of[0..63] of weight [N, K] as one panel; -1 gives zeros.
 void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of, BFloat16* panel);
 
-// The same for int8 of either dtype, with the scales [64] of its outputs: what QuantizeRows gives.
+// The same in int8 from either dtype, with the scales [64] of its outputs, as in QuantizeRows.
 void PackInt8Panel(const float* weight, int64_t inputs, const int64_t* row_of, int8_t* panel,
                    float* scale);
 void PackInt8Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of, int8_t* panel,

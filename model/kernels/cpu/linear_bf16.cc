@@ -1,19 +1,18 @@
-// y = x W^T + b in bfloat16 on AVX512-BF16, for weights that are multiplied again and again: packed
-// once into the order in which they are read, with what follows the product done on each tile while
-// it is in the cache.
+// y = x W^T + b in bfloat16 on AVX512-BF16, for constant weights. W is packed once in the order in
+// which it is read; the operation after the product runs on each tile while it is in the cache.
 //
 // W [N, K] becomes panels of 64 outputs, each [K/2, 64] words: word (p, n) holds W[n][2p] and
-// W[n][2p+1]. A tile of 6 rows of x and 64 outputs lies in 24 registers; a panel's part of up to
-// kDepth inputs stays in the second-level cache while all rows pass. Sums run over inputs in rising
-// order, float32: an output is bitwise the same whatever shares its batch, on any threads.
+// W[n][2p+1]. A tile of 6 rows of x and 64 outputs fills 24 registers. A slice of a panel, up to
+// kDepth inputs, stays in the second-level cache while all rows pass. Sums run over inputs in
+// rising order, float32: an output is bitwise the same in any batch, on any number of threads.
 //
-// Panels of int8 are widened to the same words, without rounding: for few rows, where reading the
-// weights takes the time, in the registers of each tile, else once for all rows. The sums are the
-// same either way; their scale is applied with the bias.
+// int8 panels are widened to the same words without rounding: in registers, tile by tile, for few
+// rows, when reading the weights dominates; else once for all rows. The sums are equal either way;
+// the scale is applied together with the bias.
 //
-// On AMX the tile is of 32 rows (amx_tiles.h) and a panel's words lie in tiles of 16 by 16; int8 is
-// widened first. While a panel's part is multiplied, the one that comes next is fetched. Where rows
-// of many inputs meet several panels, each part of the rows meets all of them in turn.
+// On AMX a tile has 32 rows (amx_tiles.h), and a panel is stored as tiles of 16 by 16 words; int8
+// is widened first. The next slice is prefetched while one is multiplied. With many rows and
+// inputs, each group of rows is multiplied with several panels in turn.
 // Source: Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", section 4.
 #include <optional>
 
@@ -28,8 +27,8 @@ namespace prm::ops {
 #if PRM_HAS_AVX512_BF16
 namespace {
 
-constexpr int64_t kDepth = 2048;    // inputs of a panel's part, where it is alone
-constexpr int64_t kWidenRows = 24;  // up to which each tile widens int8 for itself
+constexpr int64_t kDepth = 2048;    // inputs per slice, if a task has one panel
+constexpr int64_t kWidenRows = 24;  // up to this many rows, each tile widens int8 itself
 
 // x * sigmoid(a(x)), as in cpu_math.h.
 template <Activation A>
@@ -49,7 +48,7 @@ inline __m512i RoundToBf16(__m512 low, __m512 high) {
   return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-// Fetches what an epilogue will write, while the product before it is computed.
+// Prefetches the output of an epilogue while the product before it is computed.
 template <class T>
 inline void PrefetchRows(const T* first, int64_t stride, int rows, int width) {
   constexpr int kLine = 64 / int(sizeof(T));
@@ -60,7 +59,7 @@ inline void PrefetchRows(const T* first, int64_t stride, int rows, int width) {
   }
 }
 
-// Sums to outputs from n on. A scale of 1 changes no bit.
+// Applied to sums of outputs from n on. A scale of 1 changes no bit.
 struct ScaleAndShift {
   const float *scale, *bias;
   __m512 operator()(const float* sums, int64_t n) const {
@@ -69,7 +68,7 @@ struct ScaleAndShift {
   }
 };
 
-// What becomes of a tile [rows, 64] float32 of outputs [n, n + width) of rows [row, row + rows).
+// Epilogues for a tile [rows, 64] float32: outputs [n, n + width) of rows [row, row + rows).
 struct StoreRounded {
   BFloat16* out;
   ScaleAndShift finish;
@@ -109,7 +108,7 @@ struct AddToSum {
   }
 };
 
-// A panel's first half are gates, its second the ups of the same channels.
+// The first half of a panel are gates, the second the ups of the same channels.
 template <Activation A>
 struct StoreGated {
   BFloat16* out;
@@ -134,8 +133,8 @@ struct StoreGated {
   }
 };
 
-// Words of inputs 2p and 2p + 1 of an int8 panel. A whole number of 8 bits is its own bfloat16, the
-// upper half of a float32.
+// Words of inputs 2p and 2p + 1 of an int8 panel. An 8-bit integer is exact in bfloat16, the upper
+// half of a float32.
 struct Int8Columns {
   const int8_t* data;
   __m512bh operator()(int64_t p, int v) const {
@@ -149,19 +148,19 @@ struct Int8Columns {
   }
 };
 
-constexpr int64_t kPair = 2 * kPanel;  // values of a pair of inputs
+constexpr int64_t kPair = 2 * kPanel;  // values per pair of inputs
 
-// Tiles of 16 by 16 words, from inputs to columns: those of 16 pairs side by side.
+// Tiles of 16 by 16 words ([pairs, columns]); the tiles of 16 pairs are adjacent.
 struct TiledColumns {
   static constexpr int64_t kTile = 2 * kAmxTile * kAmxTile, kPairs = kAmxTile * kPair;
   const BFloat16* data;
-  // Words of pair p in columns from n on, a multiple of 16.
+  // Offset of the words of pair p, columns from n (a multiple of 16) on.
   static int64_t At(int64_t p, int n) {
     return p / kAmxTile * kPairs + n / kAmxTile * kTile + p % kAmxTile * 2 * kAmxTile;
   }
 };
 
-// [pairs, 64] words, in tiles or not, until the thread's next call.
+// Returns [pairs, 64] words, tiled or not, valid until the thread's next call.
 const BFloat16* Widen(Int8Columns columns, int64_t pairs, bool tiled) {
   thread_local Scratch<BFloat16> scratch;
   BFloat16* words = scratch.Get(pairs * kPair);
@@ -174,11 +173,11 @@ const BFloat16* Widen(Int8Columns columns, int64_t pairs, bool tiled) {
   return words;
 }
 
-// What a thread will read next, fetched line by line while it multiplies.
+// What a thread will read next, prefetched line by line while it multiplies.
 struct Ahead {
   const char* at = nullptr;
   int64_t bytes = 0;
-  int lines = 0;  // a step
+  int lines = 0;  // per step
   void operator()() {
     for (int i = 0; i < lines; ++i, at += 64) _mm_prefetch(at, _MM_HINT_T1);
   }
@@ -202,7 +201,7 @@ void TileOf(int rows, Rows x, const Right& panel, int64_t pairs, float* out, boo
   }
 }
 
-// Rows of x that meet a panel at once, on either unit. Tile: their sums [rows, 64].
+// Rows of x per tile, for either unit. Tile computes their sums [rows, 64].
 struct Avx512Rows {
   static constexpr int kRows = 6;
   template <class Right>
@@ -214,7 +213,7 @@ struct Avx512Rows {
 
 struct AmxRows {
   static constexpr int kRows = kAmxRows;
-  // Reads and writes all 32 rows, or the first 16 where there are no more.
+  // Reads and writes all 32 rows, or the first 16 if there are no more.
   static void Tile(int rows, Rows x, TiledColumns panel, int64_t pairs, float* out, bool add,
                    Ahead& ahead) {
     const bool top_only = rows <= kAmxTile;
@@ -224,18 +223,17 @@ struct AmxRows {
   }
 };
 
-// By the weight alone, so that sums do not depend on the batch.
+// Decided by the weight only, so that sums do not depend on the batch.
 bool UsesAmx(int64_t inputs) { return inputs % (2 * kAmxTile) == 0 && HasAmxBf16(); }
 
-// x [T, K]. On AMX the rows behind the last 32 are read from a copy with zeros for those that are
-// missing.
+// x [T, K]. On AMX, rows after the last full 32 are read from a copy padded with zeros.
 struct Input {
   const BFloat16* x;
   int64_t inputs;
   int64_t copied;  // rows from here on are in the copy
   const BFloat16* copy;
 
-  // The copy lasts until the thread's next call; other threads may read it.
+  // The copy is valid until the thread's next call; other threads may read it.
   static Input Of(const LinearProduct& p) {
     Input input{static_cast<const BFloat16*>(p.x), p.inputs, p.rows, nullptr};
     if (!UsesAmx(p.inputs) || p.rows % kAmxTile == 0) return input;
@@ -255,7 +253,7 @@ struct Input {
   }
 };
 
-// Inputs [k, k + depth) of a panel for rows [begin, end), whose sums are kept where there are more.
+// Inputs [k, k + depth) of a panel for rows [begin, end); sums are kept if more inputs follow.
 struct Part {
   int64_t panel, begin, end, k, depth;
   float* sums;
@@ -281,25 +279,24 @@ void MultiplyPart(const LinearProduct& p, const Input& input, const Part& part, 
 
 // How a product is cut into tasks.
 struct Tiling {
-  int64_t panels = 0, group = 1;  // in all; of a task
-  int64_t chunks = 1, rows = 0;   // of rows; of each chunk
+  int64_t panels = 0, group = 1;  // total; per task
+  int64_t chunks = 1, rows = 0;   // of rows; rows per chunk
   int64_t depth = kDepth;         // inputs at a time
 };
 
-// What a thread takes at once: panels [first, last) for rows [begin, end), `depth` inputs at a
-// time.
+// One task: panels [first, last) for rows [begin, end), `depth` inputs at a time.
 struct Task {
   int64_t first, last, begin, end, depth;
 };
 
-// What comes after panel `panel` at input k.
+// What this thread reads after panel `panel` at input k.
 Ahead AheadOf(const LinearProduct& p, const Task& task, int64_t panel, int64_t k) {
   if (++panel == task.last) {
     panel = task.first;
     k += task.depth;
   }
   if (k >= p.inputs) {
-    // The task that this thread is likely to take next.
+    // The task that this thread will probably take next.
     panel += (task.last - task.first) * at::get_num_threads();
     k = 0;
   }
@@ -346,19 +343,19 @@ void MultiplyTask(const LinearProduct& p, const Input& input, const Task& task,
   }
 }
 
-// Where AMX would wait for x [rows, K], which no second-level cache holds, a task has several
-// panels whose sums fit there, and takes fewer inputs at a time: x is read once for all of them.
+// If x [rows, K] exceeds the second-level cache, AMX would wait for it. Then a task has several
+// panels whose sums fit the cache and takes fewer inputs at a time: x is read once for all of them.
 Tiling TilingOf(const LinearProduct& p) {
   constexpr int64_t kChunkRows = 516, kGroupDepth = 512;
   constexpr int64_t kCachedInputs = 1 << 19, kCachedSums = 1 << 18;  // values; 1 MB each
   const bool amx = UsesAmx(p.inputs);
   Tiling tiling{.panels = (p.outputs + kPanel - 1) / kPanel};
-  // Of one size: a last one of few rows would read all panels for them.
+  // Chunks of equal size: a last one of few rows would read all panels just for them.
   tiling.chunks = std::max<int64_t>(1, (p.rows + kChunkRows - 1) / kChunkRows);
   tiling.rows = RoundUp((p.rows + tiling.chunks - 1) / tiling.chunks,
                         amx ? AmxRows::kRows : Avx512Rows::kRows);
   if (!amx || tiling.rows * p.inputs <= kCachedInputs) return tiling;
-  // Several tasks a thread, so that none waits for another long.
+  // Several tasks per thread, so that none waits long for another.
   const int64_t most = std::max<int64_t>(1, kCachedSums / (tiling.rows * kPanel)),
                 tasks = 4 * at::get_num_threads(),
                 groups = std::max((tiling.panels + most - 1) / most,
@@ -399,13 +396,13 @@ void PackBf16Panel(const BFloat16* weight, int64_t inputs, const int64_t* row_of
         }
         const BFloat16* from = weight + row * inputs + k;
         r[i] = _mm512_maskz_loadu_epi32(mask, from);
-        // Sixteen rows at once are more streams than the hardware follows.
+        // Sixteen rows at once are more streams than the hardware prefetcher follows.
         _mm_prefetch(reinterpret_cast<const char*>(from + kAhead), _MM_HINT_T0);
       }
       Transpose16(r);
       for (int i = 0; i < pairs; ++i) {
         const int64_t p = k / 2 + i, at = tiled ? TiledColumns::At(p, n) : p * kPair + 2 * n;
-        // Whole lines that are not read soon.
+        // Whole lines that are not read soon bypass the cache.
         _mm512_stream_si512(reinterpret_cast<__m512i*>(panel + at), r[i]);
       }
     }

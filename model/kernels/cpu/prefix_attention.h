@@ -12,8 +12,8 @@
 
 namespace prm::ops {
 
-// Up to `kLaneBlock / group` tokens of a run: the queries of one key/value head's group, token by
-// token, are the lanes of a block.
+// Up to kLaneBlock / group tokens of a run (at least one). A lane is one query head of one token;
+// the query heads of one key/value head's group are neighbouring lanes.
 struct QueryBlock {
   const KvRun* run;
   int kv_head;
@@ -28,21 +28,21 @@ struct PrefixLayout {
         row(int64_t(s.heads + 2 * s.kv_heads) * s.head_dim),
         out_row(int64_t(s.heads) * s.head_dim),
         scale(s.scale > 0 ? float(s.scale) : 1.0f / std::sqrt(float(s.head_dim))) {}
-  // First key that position sees.
+  // The first key that `position` sees.
   int64_t FirstKey(int64_t position) const {
     return shape.window > 0 ? std::max<int64_t>(0, position - shape.window + 1) : 0;
   }
-  // Elements from the first block's to that of `block`, of one head.
+  // Offset of `block` of one head, in elements.
   int64_t Block(int32_t block, int kv_head) const {
     return (int64_t(block) * shape.kv_heads + kv_head) * kKvBlockTokens * channels;
   }
   AttentionShape shape;
   int channels, group;
-  int64_t row, out_row;  // elements of a row of qkv and of out
-  float scale;           // of the scores
+  int64_t row, out_row;  // elements per row of qkv and of out
+  float scale;           // multiplies scores
 };
 
-// Throws c10::Error where ApplyRotary's arguments do not fit (rotary.cc).
+// Throws c10::Error if arguments of ApplyRotary do not fit (rotary.cc).
 void CheckRotary(const at::Tensor& x, const at::Tensor& positions, const RotaryTable& table,
                  int heads, int head_dim);
 

@@ -1,7 +1,7 @@
-// Attention over blocks of kept keys and values on AVX512-BF16, as in attention_bf16.cc: scores are
-// formed transposed, [keys, lanes], a lane being one query head of one token. All heads that share
-// a key/value head are lanes side by side, so that a short run fills its registers and a block of
-// keys is read once for all of them. On AMX both products are of its tiles.
+// Attention over blocks of kept keys and values on AVX512-BF16. As in attention_bf16.cc, scores are
+// transposed, [keys, lanes]; a lane is one query head of one token. All heads that share a
+// key/value head are neighbouring lanes: a short run fills its registers, and a block of keys is
+// read once for all of them. On AMX both products use its tiles.
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -26,7 +26,7 @@ class LaneBlock {
     lanes_ = int(q.end - q.begin) * l_.group;
     vectors_ = (lanes_ + kLanes - 1) / kLanes;
     for (int i = 0; i < kBlock; ++i) positions_[i] = int32_t(Position(std::min(i, lanes_ - 1)));
-    // By the shape alone, so that sums do not depend on the batch.
+    // Decided by the shape only, so that sums do not depend on the batch.
     if (l_.channels % kAmxRows == 0 && HasAmxBf16()) amx_.emplace();
   }
 
@@ -36,12 +36,12 @@ class LaneBlock {
   int64_t Position(int lane) const {
     return q_.run->position + q_.begin - q_.run->row + lane / l_.group;
   }
-  // Keys of the block from `key` on that some lane of vector v sees.
+  // Number of keys of the block starting at `key` that some lane of vector v sees.
   int End(int64_t key, int v) const {
     return int(std::clamp<int64_t>(positions_[std::min(kLanes * v + kLanes, lanes_) - 1] + 1 - key,
                                    0, kBlock));
   }
-  // Keys of the block that some of the 32 lanes from `lane` on sees.
+  // Number of keys of the block that some of the 32 lanes from `lane` on sees.
   int EndOfLanes(int lane) const {
     return ends_[std::min(vectors_, (lane + kAmxRows) / kLanes) - 1];
   }
@@ -127,7 +127,7 @@ void LaneBlock::ScoresOnAmx(const BFloat16* keys) {
   }
 }
 
-// The block's values in whole tiles: what no lane sees may be of another trace, even no number.
+// Zero-pads the last tile of the block's values: unseen slots may hold another trace or NaN.
 const BFloat16* LaneBlock::WholeTiles(const BFloat16* values) const {
   const int end = ends_[vectors_ - 1], C = l_.channels;
   const int whole = amx_ ? int(RoundUp(end, 2 * kAmxTile)) : int(RoundUp(end, 2));

@@ -17,7 +17,7 @@
 namespace prm::ops {
 namespace {
 
-// Longer than what lies between two loops of a pass, shorter than a time slice.
+// Longer than the gap between two loops of a pass, shorter than a time slice.
 constexpr std::chrono::microseconds kLookFor(100);
 
 void Pause() {
@@ -28,7 +28,7 @@ void Pause() {
 #endif
 }
 
-// Whether `done` came true before kLookFor was over.
+// Whether `done` became true within kLookFor.
 template <class Done>
 bool SpinUntil(const Done& done) {
   const auto end = std::chrono::steady_clock::now() + kLookFor;
@@ -53,7 +53,7 @@ void PinTo(pthread_t thread, int core) {
 void PinThisThread(int core) { PinTo(pthread_self(), core); }
 
 struct ThreadTeam::State {
-  // Of the loop that is open. Written while it is closed and nobody is inside.
+  // The open loop. Written only while it is closed and no helper is inside.
   Body body = nullptr;
   void* context = nullptr;
   int64_t items = 0;
@@ -61,11 +61,11 @@ struct ThreadTeam::State {
 
   std::atomic<int64_t> next{0};
   std::atomic<bool> open{false};
-  // Helpers that may read the loop. A helper enters, then looks whether it is open; the caller
-  // closes it, then looks whether any is inside: both in one order for all (seq_cst), so that none
-  // reads a loop that has ended.
+  // Helpers that may read the loop. A helper enters, then checks whether it is open; the caller
+  // closes it, then checks whether any helper is inside. Both are seq_cst (one order for all
+  // threads), so that no helper reads a loop that has ended.
   std::atomic<int> inside{0};
-  std::atomic<uint32_t> loops{0};  // begun so far
+  std::atomic<uint32_t> loops{0};  // started so far
   std::atomic<bool> stop{false};
 
   std::vector<std::thread> helpers;
@@ -112,7 +112,7 @@ void ThreadTeam::Grow(int helpers) {
     try {
       s.helpers.emplace_back([&s, index] { s.Help(index); });
     } catch (const std::system_error&) {
-      return;  // no more threads to be had: those that are there do the work
+      return;  // no more threads available: the existing ones do the work
     }
     if (index + 1 < int(s.cores.size())) {
       PinTo(s.helpers.back().native_handle(), s.cores[size_t(index) + 1]);
@@ -135,11 +135,11 @@ void ThreadTeam::ForEach(int64_t items, int threads, Body body, void* context) {
   s.next.store(0, std::memory_order_relaxed);
   s.open.store(true);
   s.loops.fetch_add(1);
-  s.loops.notify_all();  // a system call only where one sleeps
+  s.loops.notify_all();  // a system call only if a helper sleeps
   s.TakeItems();
   s.open.store(false);
   const auto is_alone = [&] { return s.inside.load() == 0; };
-  // A helper that lost its core comes back sooner when this thread gives up its own.
+  // A helper that lost its core returns sooner if this thread yields its own.
   while (!SpinUntil(is_alone)) std::this_thread::yield();
 }
 

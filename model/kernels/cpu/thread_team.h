@@ -1,7 +1,7 @@
-// Loops whose items the caller and its helper threads take as they become free. A pass over a few
-// tokens is hundreds of loops of some ten microseconds: the caller never waits for a helper to
-// wake, as at the start of an OpenMP region, only for one that still works on an item. Helpers look
-// for work for a moment after each loop, then sleep.
+// Parallel loops whose items the caller and its helper threads take as they become free. A pass
+// over a few tokens is hundreds of loops of some ten microseconds. So, unlike in an OpenMP region,
+// the caller never waits for a helper to wake, only for one still working on an item. After each
+// loop helpers spin briefly for new work, then sleep.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 
 namespace prm::ops {
 
-// The calling thread runs on this core from now on. A hint: nothing is said where it may not.
+// Pins the calling thread to this core. A hint: failure is silent.
 void PinThisThread(int core);
 
-// The helpers of one thread, which is the only one that calls; destroyed with it.
+// The helper threads of one thread, which alone may call it. Destroyed with that thread.
 class ThreadTeam {
  public:
   using Body = void (*)(void* context, int64_t item);
@@ -26,11 +26,11 @@ class ThreadTeam {
   // The calling thread's team.
   static ThreadTeam& OfThisThread();
 
-  // body(context, i) for each i of [0, items), in order of start, on at most `threads` threads with
-  // the caller; all are done on return. `body` neither throws nor calls ForEach.
+  // Calls body(context, i) for each i in [0, items), started in order, on at most `threads` threads
+  // including the caller. Returns when all are done. `body` must neither throw nor call ForEach.
   void ForEach(int64_t items, int threads, Body body, void* context);
 
-  // Thread i runs on cores[i]; the caller is thread 0. A hint.
+  // Pins thread i to cores[i]; the caller is thread 0. A hint.
   void Pin(std::span<const int> cores);
 
  private:

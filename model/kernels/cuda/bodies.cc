@@ -126,7 +126,7 @@ at::Tensor PrefixAttention(const at::Tensor& qkv, const ops::KvRuns& runs,
   const DeviceRuns::Attention& planned = runs.device().AttentionOn(qkv.device(), shape);
   const at::Tensor out =
       at::empty({qkv.size(0), int64_t(shape.heads) * shape.head_dim}, qkv.options());
-  // Rows of partial results and their statistics behind them.
+  // Rows of partial results, followed by their statistics.
   const int64_t rows = int64_t(planned.slots) * shape.kv_heads * kTileRows;
   const at::Tensor partial = at::empty({planned.slots * SlotBytes(shape) / int64_t(sizeof(float))},
                                        qkv.options().dtype(at::kFloat));

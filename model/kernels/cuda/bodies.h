@@ -1,5 +1,5 @@
-// Tensors to the arguments of kernels, for attention over kept keys and values. Internal to
-// model/kernels; the bodies of the other ops are called where their CPU bodies are.
+// Converts tensors to kernel arguments for attention over kept keys and values. Internal to
+// model/kernels. The bodies of the other ops are called next to their CPU bodies.
 #pragma once
 
 #include <cstring>
@@ -14,10 +14,10 @@
 
 namespace prm::cuda {
 
-// Arrays of int32 structs, or int64, one behind the other, so that they travel in one copy.
+// Packs arrays of structs of int32 or int64 one after the other, to copy all at once.
 class Words {
  public:
-  // Where the array begins.
+  // Returns the offset of the array, in words.
   template <class T>
   size_t Add(const std::vector<T>& values) {
     static_assert(sizeof(T) % sizeof(int32_t) == 0);
@@ -35,16 +35,15 @@ class Words {
   std::vector<int32_t> words_;
 };
 
-// Partial sums of attention over long contexts lie in memory of at most so many bytes; of one
-// tile's in any case, which is 33 KB for each key/value head of 128 channels and 512 tokens of its
-// context.
+// Limit on the memory for partial sums of attention over long contexts, in bytes. One tile's sums
+// are always allowed: 33 KB per key/value head of 128 channels and per 512 tokens of context.
 inline constexpr int64_t kPartialBytes = int64_t{256} << 20;
-// Those of a slot: kTileRows rows of values and two statistics for each head, in float32.
+// Bytes per slot: kTileRows rows of values and two statistics for each head, in float32.
 constexpr int64_t SlotBytes(ops::AttentionShape s) {
   return int64_t(s.kv_heads) * kTileRows * (s.head_dim + 2) * int64_t(sizeof(float));
 }
 
-// What layers with the same plan have in common: some have a window, others none.
+// What layers need in common to share a plan; for example, some have a window, others not.
 struct PlanKey {
   explicit PlanKey(ops::AttentionShape s)
       : group(s.heads / s.kv_heads),
@@ -57,7 +56,7 @@ struct PlanKey {
   int group, window, most_slots;
 };
 
-// What the kernels read of a batch's runs, in device memory: each plan is made and copied once.
+// A batch's runs as the kernels read them, in device memory; each plan is made and copied once.
 class DeviceRuns {
  public:
   struct Keeping {
@@ -74,7 +73,7 @@ class DeviceRuns {
   using Attentions = std::vector<std::pair<PlanKey, Attention>>;
 
   explicit DeviceRuns(const std::vector<ops::KvRun>& runs) : runs_(runs) {}
-  // Plans that were made before.
+  // With plans made earlier.
   DeviceRuns(Keeping keeping, Attentions attentions)
       : keeping_(std::move(keeping)), attentions_(std::move(attentions)) {}
 
@@ -87,12 +86,12 @@ class DeviceRuns {
   Attentions attentions_;
 };
 
-// Where a plan's arrays begin.
+// Offsets of a plan's arrays, in words.
 struct PlanPlace {
   size_t rows, visits, splits, merges;
 };
 PlanPlace AddPlan(const PrefixPlan& plan, Words* words);
-// Of the words in `memory`.
+// From the words in `memory`.
 DeviceRuns::Attention AttentionAt(const at::Tensor& memory, const PlanPlace& place,
                                   const PrefixPlan& plan);
 DeviceRuns::Keeping KeepingAt(const at::Tensor& memory, size_t place,
@@ -100,14 +99,14 @@ DeviceRuns::Keeping KeepingAt(const at::Tensor& memory, size_t place,
 
 bool HasPrefixAttention(ops::AttentionShape shape, at::ScalarType dtype, at::Device device);
 
-// Whether the kernels multiply by such a weight [N, K]; gated: in the order of kGluGroup.
+// Whether the kernels can multiply by this weight [N, K]; gated: rows in groups of kGluGroup.
 bool TakesLinear(const at::Tensor& weight, bool gated);
-// out = x weight^T + bias and what follows (LinearArgs); bias may be undefined. Throws c10::Error
-// where no kernels run on the device.
+// out = x weight^T + bias, then the LinearResult; bias may be undefined. Throws c10::Error if no
+// kernels run on the device.
 void Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
             LinearResult result, Activation activation, const at::Tensor& out);
 
-// Turns queries and keys by `table` (null: not at all) and keeps keys and values.
+// Rotates queries and keys by `table` (null: no rotation) and stores keys and values.
 void RotateAndKeep(const at::Tensor& qkv, const at::Tensor& positions,
                    const ops::RotaryTable* table, RotaryLayout layout, const ops::KvRuns& runs,
                    ops::AttentionShape shape, ops::KvBlocks* kv);

@@ -1,9 +1,8 @@
-// What the kernels ask of the hardware beyond CUDA C++: number formats, asynchronous copies and
-// products of matrices by warps. Under g++ (tests/model/kernels/cuda_emulation.h, included before
-// this) the same functions are emulated lane by lane, and the kernels run on the CPU.
+// What the kernels need from the hardware beyond CUDA C++: number formats, asynchronous copies and
+// matrix products by warps. Under g++ (tests/model/kernels/cuda_emulation.h, included before this
+// file) the same functions are emulated lane by lane, and the kernels run on the CPU.
 //
-// Source: NVIDIA, "PTX ISA", sections on cp.async, ldmatrix, mma.m16n8k16 and cvt; all from sm_80
-// on.
+// Source: NVIDIA, "PTX ISA": cp.async, ldmatrix, mma.m16n8k16 and cvt; all from sm_80 on.
 #pragma once
 
 #include <cstdint>
@@ -20,30 +19,30 @@ PRM_DEVICE uint32_t SharedAddress(const void* p) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(p));
 }
 
-// 16 bytes from device to shared memory, both aligned to 16, behind the thread's back; zeros where
-// not `wanted` (from must be a valid address all the same).
+// Copies 16 bytes asynchronously from device to shared memory, both aligned to 16. Writes zeros if
+// not `wanted`; `from` must be a valid address even then.
 PRM_DEVICE void CopyAsync16(void* to, const void* from, bool wanted) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(SharedAddress(to)), "l"(from),
                "r"(wanted ? 16 : 0)
                : "memory");
 }
-// Closes a group of the thread's copies.
+// Closes a group of this thread's copies.
 PRM_DEVICE void CommitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-// Until all but the last `kPending` groups are there.
+// Waits until all but the last `kPending` groups have arrived.
 template <int kPending>
 PRM_DEVICE void WaitForCopies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
-// Four 8x8 matrices of 16-bit values; lane l names row l % 8 of matrix l / 8 (16 bytes, aligned).
-// Register i gets channels 2(l % 4), +1 of row l / 4 of matrix i.
+// Loads four 8x8 matrices of 16-bit values. Lane l passes the address of row l % 8 of matrix l / 8
+// (16 bytes, aligned). Register i gets channels 2(l % 4), +1 of row l / 4 of matrix i.
 PRM_DEVICE void LoadMatrices(uint32_t (&r)[4], const uint16_t* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(SharedAddress(row))
                : "memory");
 }
-// The same of the transposed matrices.
+// The same for the transposed matrices.
 PRM_DEVICE void LoadMatricesTransposed(uint32_t (&r)[4], const uint16_t* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
@@ -62,13 +61,13 @@ PRM_DEVICE void MultiplyAdd(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-// Two bfloat16, rounded to nearest even; `low` in the lower half.
+// Packs two bfloat16, rounded to nearest even; `low` in the lower half.
 PRM_DEVICE uint32_t PackBf16(float low, float high) {
   uint32_t packed;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
   return packed;
 }
-// Relative error 2^-22; 0 far below zero.
+// 2^x, relative error 2^-22; 0 far below zero.
 PRM_DEVICE float Exp2(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -78,7 +77,8 @@ PRM_DEVICE float ShuffleXor(float x, int lanes) { return __shfl_xor_sync(0xfffff
 
 #endif
 
-// --- the same on both ----------------------------------------------------------------------------
+// --- the same on CUDA and in the emulation
+// --------------------------------------------------------
 
 inline constexpr float kLog2E = 1.4426950408889634f;
 
@@ -106,7 +106,7 @@ PRM_DEVICE float GatedUnit(float x, float up, bool gelu) {
   return x * Sigmoid(inner) * up;
 }
 
-// N neighbours in one access; T[N] must be aligned to its size.
+// N neighbours in one access; the pointer must be aligned to the size of T[N].
 template <class T, int N>
 struct alignas(sizeof(T) * N) Vector {
   T at[N];
@@ -128,11 +128,11 @@ PRM_DEVICE float WarpMax(float x) {
   for (int lanes = 16; lanes > 0; lanes /= 2) x = fmaxf(x, ShuffleXor(x, lanes));
   return x;
 }
-// Of a thread block of whole warps, at most 32, which all call it; every thread gets the sum.
+// Called by all threads of a thread block of whole warps, at most 32. Every thread gets the sum.
 PRM_DEVICE float BlockSum(float x) {
   __shared__ float of_warp[32];
   x = WarpSum(x);
-  __syncthreads();  // whoever still reads the sums of the last call
+  __syncthreads();  // others may still read the sums of the last call
   if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = x;
   __syncthreads();
   float sum = 0.0f;

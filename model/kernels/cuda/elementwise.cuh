@@ -1,6 +1,6 @@
-// Kernels that pass once over their rows: RMSNorm with the residual, rotary positions with the
-// write of keys and values, gated units, and the end of the decoder at the tokens that are read.
-// Accumulation is float32. What they compute: model/ops.
+// Kernels that make one pass over rows: RMSNorm with the residual, rotary positions with the write
+// of keys and values, gated units, and the end of the decoder at the tokens that are read. float32
+// accumulation. Contracts: model/ops.
 #pragma once
 
 #include "model/kernels/cuda/device.cuh"
@@ -10,7 +10,7 @@ namespace prm::cuda {
 
 // --- RMSNorm -------------------------------------------------------------------------------------
 
-// residual + delta of N neighbours; delta may be null.
+// residual + delta for N neighbours; delta may be null.
 template <class Delta, int N>
 PRM_DEVICE Vector<float, N> Sum(const float* residual, const Delta* delta, int64_t at) {
   Vector<float, N> x = Load<N>(residual + at);
@@ -21,8 +21,7 @@ PRM_DEVICE Vector<float, N> Sum(const float* residual, const Delta* delta, int64
   return x;
 }
 
-// Grid [rows], whole warps; width a multiple of N. The sums are read again from where they were
-// written, which is still close by.
+// Grid [rows], whole warps; width a multiple of N. Rereads its own, still cached, sums.
 template <class Delta, class Out, int N>
 __global__ void AddRmsNormKernel(const AddRmsNormArgs a) {
   const int64_t row = int64_t(blockIdx.x) * a.width;
@@ -48,10 +47,10 @@ __global__ void AddRmsNormKernel(const AddRmsNormArgs a) {
 
 // --- rotary positions and keeping ----------------------------------------------------------------
 
-inline constexpr int kPairs = 8;  // that a thread turns at once
+inline constexpr int kPairs = 8;  // per thread at once
 
-// Turns pairs [begin, begin + kPairs) of the head at `from` by row `turn` of the table and writes
-// them to `to`, which may be `from`.
+// Rotates pairs [begin, begin + kPairs) of the head at `from` by row `turn` of the table and writes
+// them to `to`, which may equal `from`.
 template <bool kInterleaved>
 PRM_DEVICE void TurnPairs(const RotateAndKeepArgs& a, const uint16_t* from, int64_t turn, int begin,
                           uint16_t* to) {
@@ -78,15 +77,15 @@ PRM_DEVICE void TurnPairs(const RotateAndKeepArgs& a, const uint16_t* from, int6
   Store<kPairs>(to + high, y);
 }
 
-// Elements from the beginning of the blocks to a slot of one head.
+// Offset of a slot of one head in the blocks, in elements.
 PRM_DEVICE int64_t SlotOf(const RotateAndKeepArgs& a, int slot, int kv_head) {
   const int64_t block = int64_t(slot / kBlockTokens) * a.kv_heads + kv_head;
   return (block * kBlockTokens + slot % kBlockTokens) * a.head_dim;
 }
 
-// Values [at, at + 2 * kPairs) of a token to those kept of it. What is no finite number is kept as
-// zero, and marks the token's key, at `mark`, as no number: rows that see the token then have none,
-// and to others, whose tiles meet it with a weight of zero, it does nothing.
+// Stores values [at, at + 2 * kPairs) of a token. A value that is not finite is stored as zero, and
+// the token's key, at `mark`, becomes NaN. Rows that see the token then become NaN; rows of the
+// same tile that do not see it are unaffected.
 PRM_DEVICE void KeepValues(const uint16_t* from, uint16_t* to, uint16_t* mark) {
   constexpr uint16_t kExponent = 0x7f80, kNotANumber = 0x7fff;
   PRM_UNROLL
@@ -102,9 +101,8 @@ PRM_DEVICE void KeepValues(const uint16_t* from, uint16_t* to, uint16_t* mark) {
   }
 }
 
-// Grid [tokens + kept_count]: a thread block turns the queries of a row, or fills a slot. Those of
-// the second kind read keys and values from rows that the first kind leaves alone, and from slots
-// that none fills.
+// Grid [tokens + kept_count]. A thread block rotates the queries of one row, or fills one slot. The
+// latter read keys and values of rows, which the former do not change, and slots that none fills.
 template <bool kInterleaved>
 __global__ void RotateAndKeepKernel(const RotateAndKeepArgs a) {
   const int C = a.head_dim, per_head = C / 2 / kPairs;
@@ -127,7 +125,7 @@ __global__ void RotateAndKeepKernel(const RotateAndKeepArgs a) {
       const uint16_t* key = a.qkv + kept.source * stride + (a.heads + head) * C;
       const int64_t turn = a.cos != nullptr ? a.positions[kept.source] : 0;
       TurnPairs<kInterleaved>(a, key, turn, pair, a.keys + to);
-      // The mark is one of the channels that this thread has written.
+      // The mark is one of the channels that this thread wrote.
       KeepValues(key + a.kv_heads * C + 2 * pair, a.values + to + 2 * pair,
                  a.keys + to + (kInterleaved ? 2 * pair : pair));
     } else {
@@ -162,7 +160,7 @@ __global__ void GluKernel(const GluArgs a) {
 
 // --- the end of the decoder ----------------------------------------------------------------------
 
-// By the first warp: logits [outputs] to what the head gives.
+// By the first warp: turns logits [outputs] into the head's outputs.
 PRM_DEVICE void Activate(const ReadHeadArgs& a, const float* logits, float* out) {
   const int lane = threadIdx.x;
   float max = -1e30f, sum = 0.0f;
@@ -177,7 +175,7 @@ PRM_DEVICE void Activate(const ReadHeadArgs& a, const float* logits, float* out)
   }
 }
 
-// Grid [reads], whole warps; a warp takes an output at a time.
+// Grid [reads], whole warps; each warp takes one output at a time.
 template <class Delta>
 __global__ void ReadHeadKernel(const ReadHeadArgs a) {
   __shared__ float normed[kMaxHeadWidth];

@@ -1,6 +1,6 @@
-// What a device is asked to do, recorded once and played again with one call. The implementation is
-// a module of its own, libprm_cuda_graph.so, since it links LibTorch's CUDA half.
-// Source: NVIDIA, "CUDA Programming Guide", section on CUDA graphs; memory of a graph's own: the
+// Device work recorded once and replayed with one call. The implementation is a separate module,
+// libprm_cuda_graph.so, since it links LibTorch's CUDA libraries.
+// Source: NVIDIA, "CUDA Programming Guide", section on CUDA graphs; private memory of a graph: the
 // notes in LibTorch's CUDACachingAllocator.
 #pragma once
 
@@ -14,27 +14,27 @@ namespace prm::cuda {
 class Graph {
  public:
   virtual ~Graph() = default;
-  // On LibTorch's current stream. Reads and writes the addresses of the recording.
+  // Runs on LibTorch's current stream. Reads and writes the recorded addresses.
   virtual void Replay() = 0;
 };
 
-// One thread, and one at a time of the graphs that a recorder made: they share the memory of what
-// they allocate, so that it is lost when another one is played.
+// One thread. Graphs of one recorder share the memory they allocate, so replaying one destroys the
+// results of another.
 class GraphRecorder {
  public:
   virtual ~GraphRecorder() = default;
-  // Runs `work` on a stream of its own, waits for it, and runs it again to record it, when nothing
-  // is computed. Throws c10::Error for work that cannot be recorded: that waits for the device, or
-  // copies from memory that is not pinned.
+  // Runs `work` on a separate stream, waits for it, and calls it again to record it (the second
+  // call computes nothing). Throws c10::Error if it cannot be recorded: if it waits for the device
+  // or copies from memory that is not pinned.
   virtual std::unique_ptr<Graph> Record(const std::function<void()>& work) = 0;
 };
 
-// Null on the CPU, and where the module is not beside the program or does not load; then a warning
-// says why, once.
+// Returns null on the CPU, and if the module is missing beside the program or does not load; then
+// warns once with the reason.
 std::unique_ptr<GraphRecorder> MakeGraphRecorder(c10::Device device);
 
-// The module's one symbol: GraphRecorder* PrmCudaGraphRecorder1(int device), owned by the caller.
-// The number is this interface's.
+// The module's only symbol: GraphRecorder* PrmCudaGraphRecorder1(int device), owned by the caller.
+// The number is the version of this interface.
 inline constexpr char kGraphRecorderSymbol[] = "PrmCudaGraphRecorder1";
 
 }  // namespace prm::cuda

@@ -1,4 +1,4 @@
-// libprm_cuda_graph.so: recording on LibTorch's CUDA graphs, which give each its own memory.
+// libprm_cuda_graph.so: recording with LibTorch's CUDA graphs, which have private memory.
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
@@ -23,10 +23,10 @@ class Recorder : public GraphRecorder {
   std::unique_ptr<Graph> Record(const std::function<void()>& work) override {
     c10::cuda::getCurrentCUDAStream(stream_.device_index()).synchronize();
     const c10::cuda::CUDAStreamGuard guard(stream_);
-    work();  // what is made once, as the products' workspace, lies outside of the graph
+    work();  // allocates one-time memory, as the products' workspace, outside the graph
     stream_.synchronize();
     auto recorded = std::make_unique<RecordedGraph>();
-    // Other threads go on with their devices meanwhile.
+    // Other threads keep using their devices meanwhile.
     recorded->graph.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
     try {
       work();
@@ -39,11 +39,11 @@ class Recorder : public GraphRecorder {
   }
 
  private:
-  // Of a recording that failed, which CUDA may say once more.
+  // Ends a failed recording, for which CUDA may report the error again.
   static void End(at::cuda::CUDAGraph* graph) {
     try {
       graph->capture_end();
-    } catch (const c10::Error&) {  // NOLINT(bugprone-empty-catch): the first one is told
+    } catch (const c10::Error&) {  // NOLINT(bugprone-empty-catch): the first error is reported
     }
   }
 

@@ -10,14 +10,14 @@
 namespace prm::cuda {
 namespace {
 
-// Null, or the error in words; then it is told, and is not left for the next who asks for the last.
+// Returns null or the error text. Clears the error, so that the next caller does not get it.
 const char* Told(cudaError_t error) {
   if (error == cudaSuccess) return nullptr;
   cudaGetLastError();
   return cudaGetErrorString(error);
 }
 
-// More than a kernel is granted must be asked for, once on each device.
+// Dynamic shared memory above the default limit must be requested once per device.
 const char* AllowSharedMemory(const void* kernel, int bytes) {
   constexpr int kGranted = 48 * 1024;
   if (bytes <= kGranted) return nullptr;
@@ -39,12 +39,12 @@ template <class Args>
 const char* Start(void (*kernel)(Args), Grid grid, int threads, int bytes, void* stream,
                   const Args& args) {
   constexpr int64_t kMostY = 65535;
-  if (grid.x > INT32_MAX || grid.y > kMostY) return "a batch of more thread blocks than a grid has";
+  if (grid.x > INT32_MAX || grid.y > kMostY) return "more thread blocks than a grid can have";
   if (const char* error = AllowSharedMemory(reinterpret_cast<const void*>(kernel), bytes)) {
     return error;
   }
   void* arguments[] = {const_cast<Args*>(&args)};
-  // Its own result: cudaGetLastError would also tell what others left there.
+  // Uses the call's own result: cudaGetLastError could also return an earlier error of others.
   return Told(cudaLaunchKernel(reinterpret_cast<const void*>(kernel),
                                dim3(unsigned(grid.x), unsigned(grid.y)), dim3(unsigned(threads)),
                                arguments, size_t(bytes), static_cast<cudaStream_t>(stream)));
@@ -52,7 +52,7 @@ const char* Start(void (*kernel)(Args), Grid grid, int threads, int bytes, void*
 
 namespace {
 
-// No code for this device is the one fault that shows before a launch.
+// Missing code for this device is the only fault that shows before a launch.
 const char* WhyNot() {
   cudaFuncAttributes attributes;
   return Told(cudaFuncGetAttributes(&attributes, PrefixAttentionKernel<64>));

@@ -1,5 +1,5 @@
-// Which kernel runs for which arguments, on what grid: the launchers of KernelTable. Compiled by
-// nvcc into libprm_cuda.so, and with the emulation into the tests.
+// Picks the kernel and grid for the arguments: the launchers of KernelTable. Compiled by nvcc into
+// libprm_cuda.so, and with the emulation into the tests.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@ namespace prm::cuda {
 struct Grid {
   int64_t x = 1, y = 1;
 };
-// Puts the kernel on the stream, with `bytes` of dynamic shared memory; null, or what is said
-// against it. Defined by who includes this.
+// Enqueues the kernel on the stream with `bytes` of dynamic shared memory. Returns null or the
+// error text. Defined by the including file.
 template <class Args>
 const char* Start(void (*kernel)(Args), Grid grid, int threads, int bytes, void* stream,
                   const Args& args);
@@ -47,7 +47,7 @@ inline const char* PrefixAttention(const PrefixAttentionArgs& a, void* stream) {
     case 256:
       return AttentionOf<256>(a, stream);
     default:
-      return "no attention kernel of this head size";
+      return "no attention kernel for this head size";
   }
 }
 
@@ -58,7 +58,7 @@ inline const char* RotateAndKeep(const RotateAndKeepArgs& a, void* stream) {
   return Start(kernel, {blocks}, kThreads, 0, stream, a);
 }
 
-// Whether rows of this width, one behind the other, can be read four at a time from each pointer.
+// Whether contiguous rows of this width can be read four values at a time from each pointer.
 template <class... Pointers>
 bool InFours(int64_t width, const Pointers*... pointers) {
   const auto aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
@@ -67,7 +67,7 @@ bool InFours(int64_t width, const Pointers*... pointers) {
 
 template <class Delta, class Out>
 const char* RmsNormOf(const AddRmsNormArgs& a, void* stream) {
-  // A thread for every four channels, whole warps.
+  // One thread per four channels, whole warps.
   const int threads = std::clamp((a.width / 4 + 31) / 32 * 32, 32, 512);
   const bool fours = InFours(a.width, a.residual, a.delta, a.weight, a.sum, a.normed);
   const auto kernel = fours ? AddRmsNormKernel<Delta, Out, 4> : AddRmsNormKernel<Delta, Out, 1>;
@@ -84,7 +84,7 @@ inline const char* AddRmsNorm(const AddRmsNormArgs& a, void* stream) {
 
 template <class T, int N>
 const char* GluOf(const GluArgs& a, void* stream) {
-  constexpr int64_t kMostBlocks = 4096;  // each goes on from there
+  constexpr int64_t kMostBlocks = 4096;  // each loops over the rest
   const int64_t blocks = std::min(kMostBlocks, Parts(a.rows * (a.width / N), kThreads));
   return Start(GluKernel<T, N>, {blocks}, kThreads, 0, stream, a);
 }
@@ -113,7 +113,7 @@ const char* LinearOf(const LinearArgs& a, void* stream) {
 }
 
 enum class TileSize { kSmall, kMedium, kLarge };
-// The largest tiles that leave few multiprocessors without work; all give the same bits.
+// The largest tiles that keep most multiprocessors busy; all sizes give the same bits.
 inline TileSize ChooseTile(const LinearArgs& a) {
   constexpr int64_t kFull = 108;  // multiprocessors of an A100; an H100 has 132
   const auto fills = [](Grid grid) { return grid.x * grid.y >= kFull; };
@@ -129,7 +129,7 @@ inline const char* Linear(const LinearArgs& a, void* stream) {
     return Start(LinearFloatKernel, grid, kDotThreads, 0, stream, a);
   }
   const int64_t multiple = a.result == LinearResult::kGlu ? 2 * kGluGroup : 8;
-  if (a.inputs % 8 != 0 || a.outputs % multiple != 0) return "no bfloat16 product of this size";
+  if (a.inputs % 8 != 0 || a.outputs % multiple != 0) return "no bfloat16 product for this size";
   switch (ChooseTile(a)) {
     case TileSize::kLarge:
       return LinearOf<LargeTile>(a, stream);
@@ -142,7 +142,7 @@ inline const char* Linear(const LinearArgs& a, void* stream) {
 
 }  // namespace launch
 
-// All but why_not.
+// All except why_not.
 inline KernelTable Launchers() {
   return {.version = kKernelTableVersion,
           .why_not = nullptr,

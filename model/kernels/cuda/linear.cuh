@@ -1,11 +1,11 @@
-// Products with weights whose every result is the same in any company: bfloat16 on tensor cores,
-// float32 for heads.
+// Products with weights whose results are the same in any batch: bfloat16 on tensor cores, float32
+// for heads.
 //
-// A result of a tile is one chain of m16n8k16 products over the inputs, the first 16 first. How
-// many rows and outputs a tile has decides who computes it, never what is added to what, so that a
-// tile may be chosen by the size of the batch; the inputs are not split among thread blocks.
+// Each result of a tile is one chain of m16n8k16 products over the inputs in rising order. The tile
+// size decides which thread computes a result, never the order of its sum, so it may be chosen by
+// the size of the batch. Inputs are not split among thread blocks.
 // Source: tiles in shared memory, filled by asynchronous copies some steps ahead: NVIDIA, "CUTLASS:
-// Efficient GEMM in CUDA", multistage pipelines; why batch-invariance takes a fixed order of sums:
+// Efficient GEMM in CUDA", multistage pipelines; why batch invariance needs a fixed order of sums:
 // He et al. 2025, "Defeating Nondeterminism in LLM Inference".
 #pragma once
 
@@ -14,26 +14,26 @@
 
 namespace prm::cuda {
 
-// A thread block computes Rows x Outputs results, each of its warps WarpRows x WarpOutputs of them.
+// A thread block computes Rows x Outputs results, each of its warps WarpRows x WarpOutputs.
 template <int Rows, int Outputs, int WarpRows, int WarpOutputs, int Stages>
 struct LinearTile {
   static constexpr int kRows = Rows, kOutputs = Outputs, kStages = Stages;
   static constexpr int kWarpRows = WarpRows, kWarpOutputs = WarpOutputs;
   static constexpr int kThreads = 32 * (Rows / WarpRows) * (Outputs / WarpOutputs);
-  static constexpr int kDepth = 64;          // inputs of a stage
-  static constexpr int kPitch = kDepth + 8;  // eight neighbours begin in different banks
+  static constexpr int kDepth = 64;          // inputs per stage
+  static constexpr int kPitch = kDepth + 8;  // eight neighbouring rows begin in different banks
   static constexpr int kStage = (Rows + Outputs) * kPitch;
   static constexpr int kBytes = 2 * Stages * kStage;
   static_assert(Rows % WarpRows == 0 && Outputs % WarpOutputs == 0 && kBytes <= 163 * 1024);
   static_assert(WarpRows % 16 == 0 && WarpOutputs % 16 == 0 && Stages >= 2);
 };
-// For many rows; for some; for few, where reading the weights is all that takes time: many stages
-// keep many bytes on their way.
+// For many rows, some rows, and few rows. With few rows, reading the weights takes all the time:
+// many stages keep many bytes in flight.
 using LargeTile = LinearTile<128, 128, 64, 32, 3>;
 using MediumTile = LinearTile<64, 64, 32, 32, 4>;
 using SmallTile = LinearTile<32, 32, 16, 16, 8>;
 
-// Inputs [begin, begin + kDepth) of `count` rows from `first` on; zeros where there are none.
+// Copies inputs [begin, begin + kDepth) of `count` rows from `first` on; zeros past the ends.
 template <class Tile>
 PRM_DEVICE void CopyRows(const void* matrix, int64_t first, int64_t all, int64_t begin,
                          int64_t inputs, int count, uint16_t* to) {
@@ -56,8 +56,8 @@ PRM_DEVICE void CopyStep(const LinearArgs& a, int64_t step, uint16_t* memory) {
                  Tile::kOutputs, x + Tile::kRows * Tile::kPitch);
 }
 
-// What a thread sums: rows 16m + lane / 4 and 8 below, outputs 8n + 2(lane % 4), +1 of its warp's,
-// in the places that MultiplyAdd names.
+// The sums of a thread: rows 16m + lane / 4 and 8 below, outputs 8n + 2(lane % 4), +1 of its warp,
+// in the order of MultiplyAdd.
 template <class Tile>
 struct LinearSums {
   float at[Tile::kWarpRows / 16][Tile::kWarpOutputs / 8][4] = {};
@@ -92,7 +92,7 @@ PRM_DEVICE Vector<float, 2> BiasAt(const LinearArgs& a, int64_t output) {
   return a.bias != nullptr ? Load<2>(a.bias + output) : Vector<float, 2>{};
 }
 
-// Neighbouring results of a row.
+// Two neighbouring results of a row.
 PRM_DEVICE void FinishPair(const LinearArgs& a, int64_t row, int64_t output, float y0, float y1) {
   const Vector<float, 2> bias = BiasAt(a, output);
   y0 += bias.at[0], y1 += bias.at[1];
@@ -106,7 +106,7 @@ PRM_DEVICE void FinishPair(const LinearArgs& a, int64_t row, int64_t output, flo
   }
 }
 
-// Two neighbouring gates of a row, which begin at `output` of the weight, and their ups.
+// Two neighbouring gates of a row, which start at `output` of the weight, and their ups.
 PRM_DEVICE void FinishGlu(const LinearArgs& a, int64_t row, int64_t output, const float* gates,
                           const float* ups) {
   const Vector<float, 2> gate_bias = BiasAt(a, output), up_bias = BiasAt(a, output + kGluGroup);
@@ -120,7 +120,7 @@ PRM_DEVICE void FinishGlu(const LinearArgs& a, int64_t row, int64_t output, cons
       PackBf16(y[0], y[1]);
 }
 
-// `row`, `output`: of the warp's first result.
+// `row`, `output`: position of the warp's first result.
 template <class Tile>
 PRM_DEVICE void FinishTile(const LinearArgs& a, int64_t row, int64_t output,
                            const LinearSums<Tile>& sums) {
@@ -146,8 +146,8 @@ PRM_DEVICE void FinishTile(const LinearArgs& a, int64_t row, int64_t output,
   }
 }
 
-// Grid [rows / kRows, outputs / kOutputs] rounded up, so that neighbours share weights; kThreads
-// threads, kBytes of dynamic shared memory.
+// Grid [rows / kRows, outputs / kOutputs] rounded up, in an order in which neighbours share
+// weights; kThreads threads, kBytes of dynamic shared memory.
 template <class Tile>
 __global__ void __launch_bounds__(Tile::kThreads) LinearKernel(const LinearArgs a) {
   PRM_DYNAMIC_SHARED(shared);
@@ -160,12 +160,11 @@ __global__ void __launch_bounds__(Tile::kThreads) LinearKernel(const LinearArgs 
   LinearSums<Tile> sums;
   for (int step = 0; step < Tile::kStages - 1; ++step) {
     if (step < steps) CopyStep<Tile>(a, step, memory);
-    CommitCopies();  // of nothing behind the last: the count of groups stays the same
+    CommitCopies();  // empty past the last one, so that the number of groups stays the same
   }
   for (int64_t step = 0; step < steps; ++step) {
     WaitForCopies<Tile::kStages - 2>();
-    __syncthreads();  // the copies of all threads are there, and nobody reads the last stage any
-                      // more
+    __syncthreads();  // all copies have arrived; no thread still reads the stage filled next
     const int64_t next = step + Tile::kStages - 1;
     if (next < steps) CopyStep<Tile>(a, next, memory);
     CommitCopies();
@@ -179,16 +178,16 @@ __global__ void __launch_bounds__(Tile::kThreads) LinearKernel(const LinearArgs 
 
 inline constexpr int kDotThreads = 128, kDotRows = 8;
 
-// Grid [outputs / 4, rows / kDotRows] rounded up: a warp takes an output of kDotRows rows. The
-// order of sums is that of ReadHeadKernel.
+// Grid [outputs / 4, rows / kDotRows] rounded up: a warp takes one output of kDotRows rows. Sums
+// run in the order of ReadHeadKernel.
 __global__ void __launch_bounds__(kDotThreads) LinearFloatKernel(const LinearArgs a) {
   const int64_t output = int64_t(blockIdx.x) * (kDotThreads / 32) + threadIdx.x / 32;
-  if (output >= a.outputs) return;  // all of a warp
+  if (output >= a.outputs) return;  // for all of a warp
   const int64_t first = int64_t(blockIdx.y) * kDotRows;
   const float* weight = static_cast<const float*>(a.weight) + output * a.inputs;
   const float* x[kDotRows];
   PRM_UNROLL
-  for (int r = 0; r < kDotRows; ++r) {  // those beyond the last repeat it
+  for (int r = 0; r < kDotRows; ++r) {  // rows beyond the last repeat it
     const int64_t row = first + r < a.rows ? first + r : a.rows - 1;
     x[r] = static_cast<const float*>(a.x) + row * a.inputs;
   }

@@ -14,10 +14,10 @@ namespace {
 
 struct Module {
   const KernelTable* table = nullptr;
-  std::string missing;  // why there is none
+  std::string missing;  // reason, if there is no module
 };
 
-// Beside the program, where the build and the installation put it.
+// Next to the program, where build and installation put it.
 std::string PathOf(const char* module) {
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -31,7 +31,7 @@ Module LoadModule() {
   const auto kernels =
       reinterpret_cast<const KernelTable* (*)()>(dlsym(library, kKernelTableSymbol));
   if (!kernels || kernels()->version != kKernelTableVersion) {
-    return {nullptr, path + " is of another version"};
+    return {nullptr, path + " has another version"};
   }
   if (const char* why_not = kernels()->why_not()) return {nullptr, path + ": " + why_not};
   return {kernels(), ""};
@@ -42,14 +42,13 @@ GraphModule LoadGraphModule() {
   const std::string path = PathOf("libprm_cuda_graph.so");
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   void* const symbol = library ? dlsym(library, kGraphRecorderSymbol) : nullptr;
-  if (!symbol)
-    TORCH_WARN("no CUDA graphs: ", library ? path + " is of another version" : dlerror());
+  if (!symbol) TORCH_WARN("no CUDA graphs: ", library ? path + " has another version" : dlerror());
   return reinterpret_cast<GraphModule>(symbol);
 }
 
 const Emulation* emulated = nullptr;
 
-// Before the first call a device is there: a tensor lies on it.
+// A device must exist before the first call: a tensor is on it.
 const Module& TheModule(c10::Device device) {
   static const Module module = [&] {
     const c10::DeviceGuard guard(device);

@@ -13,8 +13,8 @@ using ops::KvRun;
 
 static_assert(kBlockTokens == ops::kKvBlockTokens);
 
-// Rows [begin, end) of a tile: consecutive tokens of one run, the first and last maybe with some of
-// their heads.
+// Rows [begin, end) of a tile: consecutive tokens of one run. The first and last token may have
+// only some of their heads in it.
 struct Piece {
   const KvRun* run;
   int begin, end;
@@ -32,7 +32,7 @@ struct Planner {
   }
   static int LastBlock(int64_t position) { return int(position / kBlockTokens); }
 
-  // Whether `run` meets at least as many blocks together with the run before it as alone.
+  // Whether `run` shares at least as many blocks with the run before it as it has of its own.
   bool Shares(const KvRun& before, const KvRun& run) const {
     const auto used = [](const KvRun& r) { return LastBlock(r.position + r.count - 1) + 1; };
     const int count = used(run), most = std::min(used(before), count);
@@ -62,7 +62,7 @@ struct Planner {
     }
   }
 
-  // Visits of block `index` of the traces: one for neighbouring pieces that have the same there.
+  // Visits of block `index` of the traces: one per group of adjacent pieces with the same block.
   void AddVisits(int index) {
     const int64_t position = int64_t(index) * kBlockTokens;
     const Piece* before = nullptr;
@@ -114,7 +114,7 @@ struct Planner {
     slots = 0;
   }
 
-  // Of the splits from `first` on, those of a tile; without visits there is nothing to add.
+  // Numbers the slots of a tile's splits, those from `first` on; drops splits without visits.
   void NumberSlots(int tile, size_t first) {
     const auto begin = plan.splits.begin() + int64_t(first);
     plan.splits.erase(std::remove_if(begin, plan.splits.end(),
@@ -171,7 +171,7 @@ bool FillUp(int entries, PrefixPlan* plan) {
 
 std::vector<KeptToken> PlanKeeping(std::span<const KvRun> runs) {
   std::vector<KeptToken> kept;
-  std::unordered_map<int32_t, int32_t> source_of;  // of the slots that are filled
+  std::unordered_map<int32_t, int32_t> source_of;  // of the slots filled so far
   const auto fill = [&](int32_t slot, int32_t source) {
     kept.push_back({source, slot});
     source_of[slot] = source;

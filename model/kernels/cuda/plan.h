@@ -1,5 +1,5 @@
-// Which tile of queries meets which block of keys, made on the host; the kernels hold no arithmetic
-// of runs. Pure functions, any thread.
+// Assigns tiles of queries to blocks of keys, on the host, so that kernels need no arithmetic on
+// runs. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace prm::cuda {
 
-// Splits and merges that the kernels are started on together; the slots of the next ones are the
-// same, since these are done.
+// Splits and merges that are launched together. Launches run one after the other and use the same
+// slots.
 struct Launch {
   int split_begin = 0, split_end = 0, merge_begin = 0, merge_end = 0;
 };
@@ -21,25 +21,25 @@ struct Launch {
 struct PrefixPlan {
   std::vector<TileRow> rows;  // [tiles * kTileRows]
   std::vector<KeyVisit> visits;
-  std::vector<Split> splits;  // of a launch the longest first
+  std::vector<Split> splits;  // longest first within a launch
   std::vector<Merge> merges;
-  std::vector<Launch> launches;  // one behind the other, of all splits and merges
+  std::vector<Launch> launches;  // in order; together they cover all splits and merges
   int slots = 0;                 // of the launch with the most
 };
 // `group` query heads share a key/value head; window as in AttentionShape. Runs that begin with the
-// same blocks lie beside each other, and share tiles where that saves more reads of common blocks
-// than it adds of others': those blocks are visited once for all of a tile's rows. A launch takes
-// at most `most_slots` slots, or those of one tile.
+// same blocks should be adjacent. They share tiles, which read common blocks once for all rows, if
+// that saves more block reads than it adds. A launch takes at most `most_slots` slots, or those of
+// one tile.
 PrefixPlan PlanPrefixAttention(std::span<const ops::KvRun> runs, int group, int window,
                                int most_slots = INT32_MAX);
 
-// Fills the arrays up, to `entries` tiles, splits, merges and slots and kVisits times as many
-// visits, with such as do nothing, as one launch. False, and nothing done, where there are more.
+// Pads the arrays with entries that do nothing, as one launch: to `entries` tiles, splits, merges
+// and slots, and kVisits * `entries` visits. Returns false, with no change, if there are more.
 inline constexpr int kVisits = kSplitBlocks;
 bool FillUp(int entries, PrefixPlan* plan);
 
-// What KeepKeysAndValues writes, each slot once and from sources that stay as they are: a copy of a
-// token that the batch computes comes from its row, a copy of a copy from where that one came from.
+// The writes of KeepKeysAndValues: each slot once, from sources that no write changes. A copy of a
+// token computed in this batch reads the token's row; a copy of a copy reads the original.
 std::vector<KeptToken> PlanKeeping(std::span<const ops::KvRun> runs);
 
 }  // namespace prm::cuda

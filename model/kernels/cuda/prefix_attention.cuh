@@ -1,12 +1,12 @@
-// Attention of tiles of queries over blocks of kept keys and values, in bfloat16 on tensor cores.
-// A thread block takes one split of one tile for one key/value head; its four warps take 16 rows
-// each. Keys and values of the next block are copied while this one is computed. Sums over keys run
-// in the order of their positions and a block that a row does not see changes none of its bits, so
-// what a row gives depends on its own trace alone, not on who shares its tile.
+// Attention of tiles of queries over blocks of kept keys and values, in bfloat16 on tensor cores. A
+// thread block takes one split of one tile for one key/value head; each of its four warps takes 16
+// rows. The next block is copied while this one is computed. Sums over keys run in order of
+// position, and a block that a row does not see changes none of its bits. So a row's result depends
+// only on its own trace, not on who shares its tile.
 //
 // Source: Dao 2023, "FlashAttention-2", sections 3.1 and 3.3; the merge: Dao et al. 2023,
-// "Flash-Decoding for long-context inference"; blocks that branches share met once for all of them:
-// Juravsky et al. 2024, "Hydragen", section 3.2.
+// "Flash-Decoding for long-context inference"; shared blocks read once for all branches: Juravsky
+// et al. 2024, "Hydragen", section 3.2.
 #pragma once
 
 #include "model/kernels/cuda/device.cuh"
@@ -17,8 +17,8 @@ namespace prm::cuda {
 inline constexpr int kAttentionThreads = 128;
 inline constexpr float kNoScore = -1e30f;  // below all scores; finite, so that differences are
 
-// Shared memory of head size C, in bfloat16 elements. Rows are 16 bytes longer than they need be:
-// eight neighbours begin in different banks.
+// Shared memory for head size C, in bfloat16 elements. Rows are padded by 16 bytes, so that eight
+// neighbours begin in different banks.
 template <int C>
 struct AttentionMemory {
   static constexpr int kRow = C + 8;
@@ -35,12 +35,12 @@ struct AttentionMemory {
   PRM_DEVICE uint16_t* values(int stage) const { return keys(stage) + kBlock; }
 };
 
-// What a thread carries from block to block of its two rows, 16 * warp + lane / 4 and 8 below.
+// The state of a thread's two rows, 16 * warp + lane / 4 and 8 below, carried from block to block.
 template <int C>
 struct RowSums {
   float values[C / 8][4] = {};  // channels 8n + 2(lane % 4), +1 of the first row, then the second
   float max[2] = {kNoScore, kNoScore};
-  float weights[2] = {};  // of this thread's keys
+  float weights[2] = {};  // over this thread's keys
 };
 
 template <int C>
@@ -58,7 +58,7 @@ PRM_DEVICE void CopyQueries(const PrefixAttentionArgs& a, const TileRow* rows, i
   }
 }
 
-// Tokens that are not there become zeros: whatever lies in a block must not meet a weight of zero.
+// Missing tokens become zeros, since NaN * 0 is NaN for whatever the block contains there.
 template <int C>
 PRM_DEVICE void CopyBlock(const uint16_t* from, int count, uint16_t* to) {
   constexpr int kChunks = C / 8;
@@ -78,7 +78,7 @@ PRM_DEVICE void CopyVisit(const PrefixAttentionArgs& a, int visit, int kv_head, 
   CopyBlock<C>(a.values + from, v.count, memory.values(stage));
 }
 
-// scores[n] of keys 8n .. 8n + 7, in the places that MultiplyAdd names.
+// scores[n] of keys 8n .. 8n + 7, in the order of MultiplyAdd.
 template <int C>
 PRM_DEVICE void Scores(const uint16_t* queries, const uint16_t* keys, float (&scores)[8][4]) {
   constexpr int kRow = AttentionMemory<C>::kRow;
@@ -99,7 +99,7 @@ PRM_DEVICE void Scores(const uint16_t* queries, const uint16_t* keys, float (&sc
   }
 }
 
-// Keys [first, last] of a visit that row `index` of the tile sees; none where last < first.
+// Keys [first, last] of a visit that row `index` of the tile sees; none if last < first.
 struct KeyRange {
   int first, last;
 };
@@ -109,7 +109,7 @@ PRM_DEVICE KeyRange SeenKeys(const KeyVisit& visit, int index, int position, int
   return {window > 0 ? last - window + 1 : 0, last < visit.count ? last : visit.count - 1};
 }
 
-// Scores to weights, under the running maximum; what was summed under the old one decays.
+// Scores to weights, with the new running maximum; earlier sums are scaled down to it.
 template <int C>
 PRM_DEVICE void Weigh(const PrefixAttentionArgs& a, const KeyRange (&seen)[2],
                       float (&scores)[8][4], RowSums<C>& sums) {
@@ -159,7 +159,7 @@ PRM_DEVICE void AddValues(const float (&weights)[8][4], const uint16_t* values, 
   const int lane = threadIdx.x % 32;
   const uint16_t* value = values + lane % 16 * kRow + lane / 16 * 8;
   PRM_UNROLL
-  for (int k = 0; k < 4; ++k) {  // of 16 keys
+  for (int k = 0; k < 4; ++k) {  // 16 keys each
     const auto& w = weights;
     const uint32_t x[4] = {PackBf16(w[2 * k][0], w[2 * k][1]), PackBf16(w[2 * k][2], w[2 * k][3]),
                            PackBf16(w[2 * k + 1][0], w[2 * k + 1][1]),
@@ -174,7 +174,7 @@ PRM_DEVICE void AddValues(const float (&weights)[8][4], const uint16_t* values, 
   }
 }
 
-// The result of a row, or its sums for the merge. `half`: the first or second row of the thread.
+// Writes a row's result, or its sums for the merge. `half`: the thread's first or second row.
 template <int C>
 PRM_DEVICE void WriteRow(const PrefixAttentionArgs& a, const Split& split, int kv_head, int index,
                          int half, const RowSums<C>& sums) {
@@ -224,9 +224,9 @@ __global__ void __launch_bounds__(kAttentionThreads)
     const int stage = visit - split.visit_begin;
     const int next = kAhead ? visit + 1 : visit;
     if (next < split.visit_end) CopyVisit(a, next, kv_head, next - split.visit_begin, memory);
-    CommitCopies();  // of nothing behind the last: the count of groups stays the same
+    CommitCopies();  // empty past the last one, so that the number of groups stays the same
     WaitForCopies<kAhead ? 1 : 0>();
-    __syncthreads();  // the copies of all threads are there
+    __syncthreads();  // the copies of all threads have arrived
     const KeyVisit v = a.visits[visit];
     const int warp_row = threadIdx.x / 32 * 16;
     if (v.row_begin < warp_row + 16 && v.row_end > warp_row) {
@@ -237,21 +237,21 @@ __global__ void __launch_bounds__(kAttentionThreads)
       Weigh(a, seen, scores, sums);
       AddValues(scores, memory.values(stage), sums);
     }
-    __syncthreads();  // before its memory is written again
+    __syncthreads();  // before its memory is overwritten
   }
   WriteRow(a, split, kv_head, index, 0, sums);
   WriteRow(a, split, kv_head, index + 8, 1, sums);
 }
 
-// Adds up the splits of a tile in the order of their positions; a warp takes a row at a time.
-// Grid [merges, K], kAttentionThreads threads.
+// Adds up the splits of a tile in order of position; each warp takes one row at a time. Grid
+// [merges, K], kAttentionThreads threads.
 template <int C>
 __global__ void __launch_bounds__(kAttentionThreads)
     MergeSplitsKernel(const PrefixAttentionArgs a) {
   const Merge merge = a.merges[blockIdx.x];
   if (merge.slot_begin == merge.slot_end) return;
   const int kv_head = blockIdx.y, lane = threadIdx.x % 32;
-  const int64_t stride = int64_t(a.kv_heads) * kTileRows;  // rows from slot to slot
+  const int64_t stride = int64_t(a.kv_heads) * kTileRows;  // rows between slots
   for (int index = threadIdx.x / 32; index < kTileRows; index += kAttentionThreads / 32) {
     const TileRow row = a.rows[int64_t(merge.tile) * kTileRows + index];
     if (row.row < 0) continue;

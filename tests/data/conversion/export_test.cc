@@ -215,11 +215,11 @@ TEST(Export, ProcessBenchNeedsADecidableFirstError) {
   EXPECT_EQ(json::parse(exported.rows.at(0))["label"], 1) << "an incomplete step is an error";
 }
 
-TEST(Export, APolicyThatAFormatCannotKeepIsAUsageError) {
-  EXPECT_THROW(CheckPolicy(FormatNamed("trl"), LabelPolicy{}), UsageError);
-  EXPECT_THROW(CheckPolicy(FormatNamed("gsm8k"), LabelPolicy{}), UsageError);
+TEST(Export, APolicyThatAFormatCannotKeepIsAOptionError) {
+  EXPECT_THROW(CheckPolicy(FormatNamed("trl"), LabelPolicy{}), OptionError);
+  EXPECT_THROW(CheckPolicy(FormatNamed("gsm8k"), LabelPolicy{}), OptionError);
   EXPECT_THROW(CheckPolicy(FormatNamed("native"), {.incomplete = LabelFate::kPositive}),
-               UsageError);
+               OptionError);
   CheckPolicy(FormatNamed("native"), {.redundant = LabelFate::kMasked});
 }
 
@@ -377,9 +377,9 @@ TEST(HuggingFaceFolder, RefusesAFolderInUseAndBadNamesOfSplits) {
                   ErrorCode::kAlreadyExists),
               HasSubstr("new or empty"));
   for (const char* name : {"", "../train", "a b", "a-b", "all"}) {
-    EXPECT_THROW(ExportHuggingFaceFolder({{name, file}}, folder / "out", {}), UsageError) << name;
+    EXPECT_THROW(ExportHuggingFaceFolder({{name, file}}, folder / "out", {}), OptionError) << name;
   }
-  EXPECT_THROW(ExportHuggingFaceFolder({{"a", file}, {"a", file}}, folder / "out", {}), UsageError);
+  EXPECT_THROW(ExportHuggingFaceFolder({{"a", file}, {"a", file}}, folder / "out", {}), OptionError);
   EXPECT_FALSE(std::filesystem::exists(folder / "out"));
 }
 

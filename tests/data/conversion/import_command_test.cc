@@ -70,19 +70,19 @@ TEST_F(ConversionCommands, RefusedRowsGiveAnExitCodeOfTheirOwnAndGoToAFile) {
             0);
 }
 
-TEST_F(ConversionCommands, StrictAndUsageErrorsWriteNothing) {
+TEST_F(ConversionCommands, StrictAndOptionErrorsWriteNothing) {
   folder_.Write("in.jsonl", std::string(kGood) + "\n" + std::string(kBad) + "\n");
   const std::string in = Path("in.jsonl"), out = Path("out.jsonl");
   EXPECT_THAT(MessageOf([&] {
                 Run({"import", in, "--out", out, "--strict", "--format", "trl"});
               }),
               HasSubstr("in.jsonl:2"));
-  EXPECT_THROW(Run({"import", in, "--out", out, "--format", "nothing"}), UsageError);
-  EXPECT_THROW(Run({"import", in, "--out", "-", "--json"}), UsageError);
-  EXPECT_THROW(Run({"import", in, "--out", out, "--incomplete", "positive"}), UsageError);
+  EXPECT_THROW(Run({"import", in, "--out", out, "--format", "nothing"}), OptionError);
+  EXPECT_THROW(Run({"import", in, "--out", "-", "--json"}), OptionError);
+  EXPECT_THROW(Run({"import", in, "--out", out, "--incomplete", "positive"}), OptionError);
   EXPECT_THROW(Run({"import", in, "--out", out, "--redundant", "perhaps"}), CLI::ValidationError);
-  EXPECT_THROW(Run({"export", in, "--to", "trl", "--out", out, "--redundant", "own"}), UsageError);
-  EXPECT_THROW(Run({"export", in, "--to", "pairs", "--out", out, "--joint", "\xff"}), UsageError);
+  EXPECT_THROW(Run({"export", in, "--to", "trl", "--out", out, "--redundant", "own"}), OptionError);
+  EXPECT_THROW(Run({"export", in, "--to", "pairs", "--out", out, "--joint", "\xff"}), OptionError);
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 

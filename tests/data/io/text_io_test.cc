@@ -254,9 +254,9 @@ TEST(CheckOutputs, RefusesWhatIsReadAndWhatIsNamedTwice) {
   std::filesystem::create_hard_link(in, folder / "hard");
   for (const std::filesystem::path& out :
        {in, folder / "link", folder / "hard", folder.path() / "x" / ".." / "in"}) {
-    EXPECT_THROW(CheckOutputs({"-", in}, {"", out}), UsageError) << out;
+    EXPECT_THROW(CheckOutputs({"-", in}, {"", out}), OptionError) << out;
   }
-  EXPECT_THROW(CheckOutputs({in}, {folder / "new", folder / "." / "new"}), UsageError);
+  EXPECT_THROW(CheckOutputs({in}, {folder / "new", folder / "." / "new"}), OptionError);
   EXPECT_NO_THROW(CheckOutputs({in, "", "-"}, {folder / "new", "-", "-", "", ""}));
   EXPECT_NO_THROW(CheckOutputs({"/dev/null"}, {"/dev/null", "/dev/null"}));
 }

@@ -63,7 +63,7 @@ TEST(FamiliesTest, NullIsNotAbsent) {
       0);
 }
 
-// transformers checks the types of a configuration, and has defaults for what it does not say.
+// transformers checks the types in a configuration, and has defaults for omitted keys.
 TEST(FamiliesTest, AWrittenConfigurationIsOneOfTransformers) {
   const auto written = [](const json& changes) {
     return json::parse(WriteConfigJson(Parse(Config("Gemma2ForCausalLM", changes))));

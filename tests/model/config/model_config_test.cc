@@ -15,7 +15,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// As transformers 4 writes it for SmolLM2-135M, shortened.
+// As written by transformers 4 for SmolLM2-135M, shortened.
 json HuggingFaceConfig() {
   return json::parse(R"({
     "architectures": ["LlamaForCausalLM"], "attention_bias": false, "bos_token_id": 1,

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-// The tokenizer of a published model: shared files and the tokens that the model added.
+// The tokenizer of a published model: shared files plus the tokens that the model added.
 class PublishedTokenizers {
  public:
   const Tokenizer& For(const std::string& format) {
@@ -84,7 +84,7 @@ TEST(PublishedFormats, IdsAndReadsAreThoseOfTheAuthorsCode) {
     const TraceTokens ours = TokenizeTrace(format, tokenizer, TraceOf(row));
     std::vector<TokenId> expected = row.at("ids");
     ASSERT_LE(ours.ids.size(), expected.size());
-    expected.resize(ours.ids.size());  // the rest is behind the last read
+    expected.resize(ours.ids.size());  // the rest is after the last read
     EXPECT_EQ(ours.ids, expected);
     EXPECT_EQ(ours.step_reads, row.at("step_reads").get<std::vector<int32_t>>());
     ++compared[name];
@@ -92,7 +92,7 @@ TEST(PublishedFormats, IdsAndReadsAreThoseOfTheAuthorsCode) {
   EXPECT_EQ(compared.size(), PublishedFormats().size());
 }
 
-// Every prefix of a trace has the ids that its steps have in the whole, in every format.
+// In every format, each prefix of a trace has the ids that its steps have in the whole trace.
 TEST(PublishedFormats, ATraceBuiltStepByStepHasTheIdsOfTheWhole) {
   PRM_NEED_SHARED_DATA("tokenizers/llama3");
   PublishedTokenizers tokenizers;
@@ -129,7 +129,7 @@ TEST(PublishedFormats, ATraceBuiltStepByStepHasTheIdsOfTheWhole) {
   }
 }
 
-// The traps that the published checkpoints' users fall into: text that looks like a separator.
+// A trap for users of the published checkpoints: text that looks like a separator.
 TEST(PublishedFormats, NoTextOfATraceIsReadAsASeparator) {
   PRM_NEED_SHARED_DATA("tokenizers/mistral_v1");
   PublishedTokenizers tokenizers;

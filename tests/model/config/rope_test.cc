@@ -16,7 +16,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using Kind = RopeScaling::Kind;
 
-// What transformers computes from the scaling itself is held by tests/golden/families.py.
+// tests/golden/families.py compares the scaling itself with transformers.
 ModelConfig Read(const json& fields) {
   ModelConfig config = TinyConfig();
   config.head_dim = 16;

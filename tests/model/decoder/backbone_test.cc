@@ -44,7 +44,7 @@ TEST(Backbone, ScoresDoNotDependOnBatchNorOnTheNumberFormatBeyondItsTolerance) {
   PRM_NEED_BACKBONE();
   LoadedModel model = LoadModel(Backbone());
   InitializeHead(&model.weights, 5);
-  model.weights.head_weight.mul_(20);  // as decided as after some training
+  model.weights.head_weight.mul_(20);  // as confident as after some training
   const StepFormat format = NewlineFormat(*model.tokenizer, false);
   std::vector<TraceTokens> traces;
   for (const char* problem : {"Solve 3x + 6 = 15.", "What is 15% of 80?", "2 + 2?"}) {

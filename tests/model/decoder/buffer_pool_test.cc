@@ -9,14 +9,14 @@
 namespace prm {
 namespace {
 
-// Of this process so far.
+// Page faults of this process so far.
 int64_t PageFaults() {
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   return usage.ru_minflt;
 }
 
-// As a pass does: buffers of many sizes, written whole, that live together.
+// Like a pass: buffers of many sizes, fully written, that live together.
 std::vector<at::Tensor> Pass() {
   std::vector<at::Tensor> all;
   for (int64_t kib = 40; kib < 12'000; kib += kib / 3) {

@@ -18,7 +18,7 @@
 namespace prm {
 namespace {
 
-// Where two loop bodies run that are under way at once; one core where they never were.
+// The cores on which two concurrent loop bodies ran; one core if they were never concurrent.
 template <class Loop>
 std::set<int> CoresOf(const Loop& loop) {
   std::vector<int> on(2);
@@ -49,7 +49,7 @@ TEST(PinThreads, HoldsForTheKernelsThreadsAndForThoseOfLibTorch) {
   at::set_num_threads(before);
 }
 
-// Streams of a GPU, by number, and what it was asked to wait for.
+// Streams of a fake GPU, numbered; waited_before: the first stream made after the last wait.
 struct FakeStreams : c10::impl::DeviceGuardImplInterface {
   c10::DeviceType type() const override { return c10::kCUDA; }
   c10::Device exchangeDevice(c10::Device d) const override { return d; }

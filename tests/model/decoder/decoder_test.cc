@@ -27,7 +27,7 @@ double MaxDifference(const torch::Tensor& a, const torch::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-// Logits against the reference's, and every gradient against autograd's.
+// Compares logits with the reference, and every gradient with autograd.
 void ExpectGradientsOfAutograd(const ModelConfig& config, const DecoderWeights& weights) {
   const auto traces = RaggedTraces();
   const DecoderWeights leaves =

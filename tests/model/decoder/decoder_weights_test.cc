@@ -149,7 +149,7 @@ TEST_F(NarrowWeights, WhatHasNoProductIsRefused) {
   EXPECT_THAT(MessageOf([&] { Load(Packing::kAsChosen, ops::WeightFormat::kFp8, at::kBFloat16); },
                         ErrorCode::kUnimplemented),
               testing::AllOf(testing::HasSubstr("fp8 weights"), testing::HasSubstr("on cpu"),
-                             testing::HasSubstr("--device cuda")));
+                             testing::HasSubstr("option device cuda")));
   EXPECT_THAT(MessageOf([&] { Load(Packing::kNone, ops::WeightFormat::kFp8, at::kFloat); },
                         ErrorCode::kUnimplemented),
               testing::HasSubstr("expected bfloat16"));

@@ -5,7 +5,7 @@
 namespace prm {
 namespace {
 
-// A clock that bodies move on by what they take: the milliseconds of their runs, in order.
+// A clock that bodies advance by their duration: the milliseconds of their runs, in order.
 class FakeMachine {
  public:
   std::function<void()> Body(std::vector<double> milliseconds) {
@@ -41,7 +41,7 @@ TEST(DtypeRates, TakeBfloat16NearATie) {
   }
 }
 
-// A machine that is busy for some rounds is so for both formats: they take turns.
+// Other load during some rounds affects both formats, since they alternate.
 TEST(DtypeRates, ABusySpellMeetsBothFormats) {
   FakeMachine machine;
   const DtypeRates rates =

@@ -54,7 +54,7 @@ const json& Golden() {
   return golden;
 }
 
-// As in the script: ids by the trace's number, reads at fixed places.
+// As in the script: ids from the trace's number, reads at fixed places.
 std::vector<std::vector<TraceTokens>> GoldenBatches(int vocab_size) {
   std::vector<std::vector<TraceTokens>> batches;
   uint64_t number = 0;
@@ -74,7 +74,7 @@ std::vector<std::vector<TraceTokens>> GoldenBatches(int vocab_size) {
   return batches;
 }
 
-// The head called `name` of the golden file, and the tensors that it has of its own.
+// The head called `name` of the golden file, with its own tensors.
 struct GoldenHead {
   explicit GoldenHead(const std::string& name, int hidden_size) {
     const json& entry = Golden().at("heads").at(name);
@@ -98,7 +98,7 @@ struct GoldenModel {
   Head head;
 };
 
-// Writes the folder as transformers would have, and loads it.
+// Writes the folder as transformers would, and loads it.
 GoldenModel LoadGolden(const json& config_json, const std::string& head_name,
                        const fs::path& folder) {
   const ModelConfig config = ParseConfigJson(config_json.dump(), "config.json");
@@ -119,8 +119,8 @@ GoldenModel LoadGolden(const json& config_json, const std::string& head_name,
   return {source->config(), LoadDecoderWeights(*source, {.head = &golden.head}), golden.head};
 }
 
-// Largest difference from the golden scores, over the first batches: of p_correct, or of the
-// labels' probabilities where the head knows them.
+// Largest difference from the golden scores over the first batches: of p_correct, or of the labels'
+// probabilities if the head has them.
 double WorstDifference(const GoldenModel& model, const json& golden, size_t batches) {
   const Decoder decoder(model.config, model.weights);
   double worst = 0;
@@ -149,8 +149,8 @@ double WorstDifference(const GoldenModel& model, const json& golden, size_t batc
 
 constexpr size_t kAllBatches = 3, kTraces = 1 + 5 + 32;
 constexpr double kFloat32Tolerance = 1e-5;
-// Of a model with random weights, which amplifies rounding; 0.023 where the CPU has no product of
-// bfloat16 and sums in another order.
+// For a model with random weights, which amplifies rounding. 0.023 on a CPU without bfloat16
+// products, which sums in another order.
 constexpr double kBFloat16Tolerance = 3e-2;
 
 std::vector<std::string> NamesOf(const char* what) {
@@ -165,7 +165,7 @@ std::string AsTestName(std::string_view text) {
   return name;
 }
 
-// Whatever asks for a family alone uses this head.
+// Tests of the families only use this head.
 const std::string kFourLabels = "four labels";
 
 class FamilyTest : public testing::TestWithParam<std::string> {
@@ -213,7 +213,7 @@ TEST_P(FamilyTest, ItsConfigurationAndWeightsRoundTrip) {
     EXPECT_TRUE(at::allclose(before[i], after[i], 0, 1e-6));
 }
 
-// A fault in what makes a family what it is must show in its scores.
+// A fault in any special feature of a family must change its scores.
 TEST_P(FamilyTest, PlantedFaultsShow) {
   const GoldenModel model = Load();
   const auto worst = [&](const auto& plant) {
@@ -253,7 +253,7 @@ TEST_P(FamilyTest, PlantedFaultsShow) {
   }
 }
 
-// The same for heads: labels in another order, a bias or a layer less, a token more.
+// The same for heads: labels in another order, a bias or layer less, a token more.
 TEST_P(FamilyTest, PlantedFaultsOfHeadsShow) {
   const auto expect_shown = [&](const std::string& head, const auto& plant) {
     GoldenModel model = Load(head);

@@ -9,14 +9,14 @@ namespace {
 
 c10::Error AnError(const std::string& what) { return {{"f", "file.cc", 1}, what}; }
 
-// What becomes of LibTorch's error.
+// The type and message that LibTorch's error is converted to.
 template <class Thrown>
 std::string MessageOfThrown(const c10::Error& error) {
   try {
     WithTorchErrors("scoring a batch", [&] { throw error; });
   } catch (const Thrown& thrown) {
     return thrown.what();
-  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): another one
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): another error
   }
   return "";
 }
@@ -30,13 +30,13 @@ ErrorCode CodeOfThrown(const std::string& what) {
 }
 
 TEST(WithTorchErrors, ACudaErrorThatSticksIsALostDevice) {
-  // As LibTorch's checks throw it, with advice behind the first line.
+  // As thrown by LibTorch's checks, with advice after the first line.
   const c10::AcceleratorError access(
       {"f", "file.cc", 1}, 700,
       "CUDA error: an illegal memory access was encountered\nSearch for `cudaErrorIllegalAddress'");
   EXPECT_EQ(MessageOfThrown<DeviceLost>(access),
             "scoring a batch: CUDA error: an illegal memory access was encountered");
-  // As the launch of a kernel of ours tells it.
+  // As reported by a launch of our kernels.
   EXPECT_EQ(MessageOfThrown<DeviceLost>(AnError("CUDA kernel: unspecified launch failure")),
             "scoring a batch: CUDA kernel: unspecified launch failure");
   EXPECT_EQ(CodeOfThrown("CUDA error: misaligned address"), ErrorCode::kUnavailable);

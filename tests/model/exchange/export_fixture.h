@@ -1,4 +1,4 @@
-// A checkpoint of a test's choice, and where its exports go.
+// A configurable checkpoint, and the paths of its exports.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -27,9 +27,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr TokenId kTag = 261;  // a control token of TinySpec; 263 is an added one that is ordinary
+constexpr TokenId kTag = 261;  // a control token of TinySpec; 263 is an added ordinary one
 
-// How a test's checkpoint differs from a tiny Llama with a linear head, read at kTag.
+// Differences of a test's checkpoint from a tiny Llama with a linear head, read at kTag.
 struct Model {
   ModelConfig config = [] {
     ModelConfig c = TinyConfig();

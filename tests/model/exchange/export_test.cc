@@ -158,7 +158,8 @@ TEST_F(ExportTest, ADamagedCheckpointIsNotExported) {
   weights.back() = char(weights.back() ^ 1);
   WriteText(from_ / "model.safetensors", weights);
   const auto refused = [&](const auto& write) {
-    EXPECT_THAT(MessageOf(write, ErrorCode::kDataLoss), HasSubstr("model.safetensors: is not as"));
+    EXPECT_THAT(MessageOf(write, ErrorCode::kDataLoss),
+                HasSubstr("model.safetensors: changed since"));
     EXPECT_THAT(Names(folder_.path()), ElementsAre("from"));
   };
   refused([&] { ExportFolder(from_, out_, FolderTarget::kTransformers); });
@@ -231,14 +232,14 @@ TEST_F(ExportTest, StepsThatVllmCannotFindByOneTokenAreRefused) {
     change(&model.prm.format);
     return VllmRefusal(model);
   };
-  EXPECT_THAT(refusal([](StepFormat* f) { f->by_line = true; }), HasSubstr("lines of a step"));
+  EXPECT_THAT(refusal([](StepFormat* f) { f->by_line = true; }), HasSubstr("lines within a step"));
   EXPECT_THAT(refusal([](StepFormat* f) { f->read_back = 1; }), HasSubstr("not read at a token"));
   EXPECT_THAT(refusal([](StepFormat* f) { f->step.pop_back(); }), HasSubstr("not read at a token"));
   EXPECT_THAT(refusal([](StepFormat* f) { f->between = {{.ids = {kTag}, .text = ""}}; }),
-              HasSubstr("token 261 stands elsewhere"));
-  for (const TokenId id : {10, 263, 268}) {  // ordinary, added but ordinary, none
+              HasSubstr("token 261 also occurs elsewhere"));
+  for (const TokenId id : {10, 263, 268}) {  // ordinary, added but ordinary, absent
     EXPECT_THAT(refusal([id](StepFormat* f) { f->step.back().ids = {id}; }),
-                HasSubstr("also comes out of ordinary text"));
+                HasSubstr("can also result from ordinary text"));
   }
 }
 

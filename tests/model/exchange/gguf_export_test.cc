@@ -11,7 +11,7 @@ at::Tensor Logits(const LoadedModel& model) {
   return Decoder(model.config, model.weights).VocabularyLogits(Pack(Traces()));
 }
 
-// Exports, and reads the file with the reader of published ones.
+// Exports, and reads the file with our reader of published files.
 class ExportGgufTest : public ExportTest {
  protected:
   LoadedModel Exported(std::optional<DType> matrices = {}) {
@@ -202,7 +202,7 @@ TEST_F(ExportGgufTest, TokenIdsAreThoseOfTheCheckpoint) {
   EXPECT_EQ(after->vocab_size(), 270) << "as many as the embedding has rows";
 }
 
-// `name` is a folder of shared data with a published tokenizer.
+// `name` is a folder of the shared data with a published tokenizer.
 class PublishedTokenizer : public ExportGgufTest,
                            public testing::WithParamInterface<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Gguf, PublishedTokenizer,

@@ -37,7 +37,7 @@ std::vector<float> Values(const TensorView& tensor) {
   return values;
 }
 
-// Largest difference of a merged value from peft's, as a part of it above 1.
+// Largest difference of a merged value from peft's, relative for values above 1.
 double WorstDifference(const std::string& name, const std::function<void(json*)>& change) {
   json golden = Golden().at(name);
   change(&golden);
@@ -74,7 +74,7 @@ std::vector<std::string> Cases() {
 class GoldenPeftTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenPeftTest, MergedWeightsAreThoseOfPeft) {
-  // A value between two of the format's may fall to the other one.
+  // A value between two values of the format may round to the other one.
   const double tolerance = GetParam() == "bfloat16"  ? 0x1p-7
                            : GetParam() == "float16" ? 0x1p-10
                                                      : 1e-6;

@@ -119,7 +119,7 @@ TEST_F(ImportTest, EveryKindOfHeadIsImported) {
     SCOPED_TRACE(head);
     SetHead(head, own);
     Import();
-    EXPECT_EQ(Load()->description().max_tokens, 512);  // its self-tests held
+    EXPECT_EQ(Load()->description().max_tokens, 512);  // its self-tests passed
   }
 }
 
@@ -227,7 +227,7 @@ TEST_F(ImportTest, AChatTemplateThatDiffersIsMentioned) {
 
 TEST_F(ImportTest, FoldersThatAreNoModelsAreRefused) {
   fs::remove_all(Folder());
-  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is no folder"));
+  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is not a folder"));
   fs::create_directories(Folder());
   EXPECT_FALSE(ImportError(ErrorCode::kNotFound).empty());
 }
@@ -236,10 +236,10 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   config_.tie_word_embeddings = false;
   tensors_ = TinyTensors(config_);
   SetHead(R"({"implicit": {"beta": 0.5}})", {});
-  EXPECT_THAT(ImportError(), HasSubstr("--reference is missing: an implicit format"));
+  EXPECT_THAT(ImportError(), HasSubstr("option reference is missing: an implicit format"));
   const fs::path reference = folder_ / "reference";
   reference_ = reference.string();
-  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is no folder"));
+  EXPECT_THAT(ImportError(ErrorCode::kNotFound), HasSubstr("is not a folder"));
   ModelConfig other = config_;
   other.vocab_size = 255;
   WriteTinyFolder(reference, other, TinyTensors(other), 2);
@@ -253,7 +253,7 @@ TEST_F(ImportTest, AnImplicitModelIsTheLogRatioOfTwo) {
   const TraceTokens tokens = TokenizeTrace(scorer->format(), scorer->tokenizer(), trace);
   ASSERT_EQ(scorer->tokenizer().Decode(tokens.ids), "Q: p\nab|\nc|");
   const TraceScores scores = scorer->Score({&tokens, 1})[0];
-  // By hand: all logits of both models. The prompt's open text belongs to the first step.
+  // By hand: all logits of both models. The prompt's open text counts as part of the first step.
   TraceTokens all{tokens.ids, {}};
   for (int32_t t = 0; t < int32_t(all.ids.size()); ++t) all.step_reads.push_back(t);
   const auto log_probs = [&](const fs::path& folder) {
@@ -313,7 +313,7 @@ TEST_F(ImportTest, PinnedThreadsStayOnTheirCores) {
   options.threads = int(AllowedCores().size()) + 1;
   EXPECT_THAT(
       MessageOf([&] { LoadStepScorer(Out().string(), options); }, ErrorCode::kInvalidArgument),
-      HasSubstr("expected a core for each"));
+      HasSubstr("expected one core per thread"));
 }
 
 TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
@@ -321,7 +321,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
   const auto plain = [&] {
     return LoadStepScorer(Out().string(), {.dtype = "float32", .device = "cpu", .threads = 1});
   };
-  EXPECT_THAT(ImportError(), HasSubstr("--base is not expected: only an adapter"));
+  EXPECT_THAT(ImportError(), HasSubstr("option base is not expected: only an adapter"));
   base_.clear();
   Import();
   const TraceTokens tokens{{81, 58, 32, 112, 10, 97, 124}, {6}};
@@ -337,7 +337,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
   adapter.Add(module + "lora_B.weight", std::vector<float>(16, -0.5f));
   adapter.Finish();
   fs::remove_all(Out());
-  EXPECT_THAT(ImportError(), HasSubstr("--base is missing"));
+  EXPECT_THAT(ImportError(), HasSubstr("option base is missing"));
   base_ = (folder_ / "base").string();
   const ImportReport report = Import();
   EXPECT_THAT(report.notes, ElementsAre("the adapter changed 1 matrices of its base"));
@@ -348,7 +348,7 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
 
 TEST_F(ImportTest, AReferenceIsForImplicitFormatsAlone) {
   reference_ = Folder().string();
-  EXPECT_THAT(ImportError(), HasSubstr("--reference is not expected: only an implicit format"));
+  EXPECT_THAT(ImportError(), HasSubstr("option reference is not expected: only an implicit format"));
 }
 
 class CheckTest : public ImportTest {
@@ -359,7 +359,7 @@ class CheckTest : public ImportTest {
     scorer_ = Load();
     WriteReference("");
   }
-  // A line with the scores that the model itself gives, plus `delta` on step 1, and `more` fields.
+  // A line with the model's own scores, plus `delta` on step 1, and `more` fields.
   void WriteReference(const std::string& more, float delta = 0) {
     Trace trace;
     trace.problem = "p";
@@ -440,7 +440,7 @@ TEST_F(ImportTest, BothModelsOfAnImplicitOneAreHeldAlike) {
   tensors_ = TinyTensors(config_);
   SetHead(R"({"implicit": {"beta": 0.5}})", {});
   reference_ = (folder_ / "reference").string();
-  // Of the same weights the ratio is 1, and it stays so.
+  // With the same weights the ratio is 1, and stays so.
   WriteTinyFolder(reference_, config_, tensors_);
   Import();
   const auto scorer = LoadStepScorer(
@@ -462,8 +462,8 @@ TEST_F(ImportTest, WeightsThatThisMachineDoesNotMultiplyAreRefused) {
   EXPECT_THAT(error("int4", "float32", ErrorCode::kInvalidArgument),
               HasSubstr("expected as-stored, int8 or fp8, got \"int4\""));
   EXPECT_THAT(error("fp8", "bfloat16", ErrorCode::kUnimplemented),
-              AllOf(HasSubstr("fp8: not on cpu"), HasSubstr("--device cuda"), HasSubstr("Hopper")));
-  EXPECT_THAT(error("fp8", "float32", ErrorCode::kUnimplemented), HasSubstr("--dtype bfloat16"));
+              AllOf(HasSubstr("fp8: not on cpu"), HasSubstr("option device cuda"), HasSubstr("Hopper")));
+  EXPECT_THAT(error("fp8", "float32", ErrorCode::kUnimplemented), HasSubstr("option dtype bfloat16"));
 }
 
 // tests/golden/imported_model.py: trained, saved and scored by transformers.
@@ -486,7 +486,7 @@ TEST(ImportedModel, ScoresAreThoseOfTransformers) {
     EXPECT_EQ(result.traces, 16);
     EXPECT_LT(result.worst, tolerance) << dtype << ": " << result.worst_where;
   }
-  // The same model read in another way: a fault that would show.
+  // The same model read in another way: a fault that must be detected.
   fs::remove_all(out);
   ImportModel({.folder = folder,
                .base = "",

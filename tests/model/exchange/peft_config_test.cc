@@ -21,7 +21,7 @@ AdapterConfig Read(const std::string& fields) {
   return ReadAdapterConfig(folder.Write("adapter_config.json", "{" + fields + "}"));
 }
 
-// Of a LoRA adapter with these fields.
+// The configuration of a LoRA adapter with these fields.
 AdapterConfig Lora(const std::string& fields) {
   return Read(R"("peft_type":"LORA","r":8,"lora_alpha":4)" + (fields.empty() ? "" : "," + fields));
 }
@@ -121,7 +121,7 @@ TEST(AdapterConfigTest, MalformedFilesAreRefusedWithTheField) {
   EXPECT_THAT(LoraError(R"("rank_pattern":{"q":0})", kInvalid),
               AllOf(HasSubstr("'rank_pattern'"), HasSubstr("field 'q' is 0")));
   EXPECT_THAT(LoraError(R"("alpha_pattern":{"(":1})", kInvalid),
-              AllOf(HasSubstr("'alpha_pattern'"), HasSubstr("'(' is no regular expression")));
+              AllOf(HasSubstr("'alpha_pattern'"), HasSubstr("'(' is not a regular expression")));
   EXPECT_THAT(LoraError(R"("modules_to_save":["a",1])", kInvalid), HasSubstr("'modules_to_save'"));
   EXPECT_THAT(LoraError(R"("modules_to_save":"a")", kInvalid), HasSubstr("'modules_to_save'"));
 }

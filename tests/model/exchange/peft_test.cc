@@ -23,7 +23,7 @@ using ::testing::IsEmpty;
 
 const std::string kPrefix = "base_model.model.";
 
-// Values are what the number format holds of numbers made from the name.
+// Values derived from the name, rounded to the number format.
 struct Stored {
   std::string name;
   std::vector<int64_t> shape;
@@ -51,7 +51,7 @@ void Write(const fs::path& file, const std::vector<Stored>& tensors) {
   writer.Finish();
 }
 
-// Row-major, in double: what the merged values are to be.
+// Row-major, in double: the expected merged values.
 struct Matrix {
   int64_t rows = 0, cols = 0;
   std::vector<double> values;
@@ -109,7 +109,7 @@ class PeftTest : public testing::Test {
     WriteText(adapter_ / "adapter_config.json",
               R"({"peft_type":"LORA","r":2,"lora_alpha":3)" + fields + "}");
   }
-  // With the prefix that names have there.
+  // Adds the prefix that names have in adapters.
   void WriteAdapter(std::vector<Stored> tensors) {
     for (Stored& t : tensors) t.name = kPrefix + t.name;
     Write(adapter_ / "adapter_model.safetensors", tensors);
@@ -123,7 +123,7 @@ class PeftTest : public testing::Test {
     EXPECT_FALSE(fs::exists(out_ / "model.safetensors"));
     return message;
   }
-  // The error of an adapter of these tensors; names the file.
+  // The error for an adapter of these tensors; names the file.
   std::string ErrorWith(const std::vector<Stored>& tensors) {
     WriteAdapter(tensors);
     const std::string message = MergeError();
@@ -141,7 +141,7 @@ class PeftTest : public testing::Test {
   }
   Matrix Merged(const std::string& name) { return Of(SafetensorsFolder(out_).tensors().at(name)); }
 
-  // Within the rounding of `dtype`, once, and that of float32 sums of a few terms.
+  // Within one rounding to `dtype`, plus that of float32 sums of a few terms.
   void ExpectMerged(const std::string& name, const Matrix& expected,
                     DType dtype = DType::kFloat32) {
     const double rounding = dtype == DType::kBFloat16  ? 0x1p-8
@@ -162,7 +162,7 @@ class PeftTest : public testing::Test {
                  Sum(InBase(module + ".weight"), scaling, InAdapter(module + ".lora_B.weight"),
                      InAdapter(module + ".lora_A.weight")));
   }
-  // All of the base but `names` is there as it was, byte for byte.
+  // All tensors of the base except `names` are unchanged, byte for byte.
   void ExpectOthersUnchanged(const std::vector<std::string>& names) {
     const SafetensorsFolder base(base_), out(out_);
     for (const auto& [name, tensor] : base.tensors()) {
@@ -363,7 +363,7 @@ TEST_F(PeftTest, ABackbonesNamesMayLackTheirPrefixOrTheAdapters) {
   Merge();
   ExpectMerged("model.q.weight", Sum(InBase("model.q.weight"), 1.5, InAdapter("q.lora_B.weight"),
                                      InAdapter("q.lora_A.weight")));
-  // The same name comes first.
+  // The same name sorts first.
   WriteBase(base_tensors_ + std::vector<Stored>{{"q.weight", {4, 3}}});
   Merge();
   ExpectMerged("q.weight", Sum(InBase("q.weight"), 1.5, InAdapter("q.lora_B.weight"),
@@ -418,9 +418,9 @@ TEST_F(PeftTest, ShapesThatFitNeitherTheRankNorTheBaseAreRefused) {
 
 TEST_F(PeftTest, TensorsThatTheConfigurationDoesNotKnowAreRefusedAndItsOwnNeeded) {
   EXPECT_THAT(ErrorWith(q_ + std::vector<Stored>{{"model.q.lora_magnitude_vector", {4}}}),
-              HasSubstr("lora_magnitude_vector is there without use_dora"));
+              HasSubstr("lora_magnitude_vector is present without use_dora"));
   EXPECT_THAT(ErrorWith(q_ + std::vector<Stored>{{"model.q.lora_B.bias", {4}}}),
-              HasSubstr("lora_B.bias is there without lora_bias"));
+              HasSubstr("lora_B.bias is present without lora_bias"));
   WriteConfig(R"(,"use_dora":true)");
   EXPECT_THAT(ErrorWith(q_), HasSubstr("has no lora_magnitude_vector for use_dora"));
   WriteConfig(R"(,"lora_bias":true)");
@@ -433,7 +433,7 @@ TEST_F(PeftTest, NoTensorOfTheAdapterIsIgnored) {
        {"model.q.lora_A.default.weight", "model.q.lora_A.bias", "model.q.lora_C.weight",
         "score.modules_to_save.weight", "score.original_module.weight"}) {
     EXPECT_THAT(ErrorWith(q_ + std::vector<Stored>{{name, {2}}}),
-                AllOf(HasSubstr(name), HasSubstr("is no part of an adapter known here; expected")));
+                AllOf(HasSubstr(name), HasSubstr("is not a known part of an adapter; expected")));
   }
   EXPECT_THAT(ErrorWith(q_ + std::vector<Stored>{{"model.norm.weight", {3}},
                                                  {"model.norm.base_layer.weight", {3}}}),
@@ -490,7 +490,7 @@ TEST_F(PeftTest, WeightsThatAreThereAreNotWrittenOver) {
   WriteAdapter(q_);
   const std::string before = ReadText(base_ / "model.safetensors");
   EXPECT_THAT(MessageOf([&] { MergeAdapter(base_, adapter_, base_); }, ErrorCode::kAlreadyExists),
-              HasSubstr("model.safetensors is there already"));
+              HasSubstr("model.safetensors already exists"));
   EXPECT_EQ(ReadText(base_ / "model.safetensors"), before);
 }
 

@@ -166,12 +166,12 @@ TEST_F(CheckpointWriterTest, FoldersThatAreNoCheckpointAreNotReplaced) {
   fs::create_directory(target_);
   WriteText(target_ / "thesis.txt", "precious");
   EXPECT_THAT(MessageOf([&] { CheckpointWriter writer(target_); }, ErrorCode::kAlreadyExists),
-              HasSubstr("is no checkpoint"));
+              HasSubstr("is not a checkpoint"));
   EXPECT_THAT(Names(folder_.path()), ElementsAre("out"));
   WriteText(folder_ / "file", "text");
   EXPECT_THAT(
       MessageOf([&] { CheckpointWriter writer(folder_ / "file"); }, ErrorCode::kAlreadyExists),
-      HasSubstr("is no checkpoint"));
+      HasSubstr("is not a checkpoint"));
   fs::remove(target_ / "thesis.txt");
   Commit(target_, "{}");
   EXPECT_EQ(ReadText(target_ / "config.json"), "{}");
@@ -182,7 +182,7 @@ TEST_F(CheckpointWriterTest, AnUnwritablePlaceIsRefusedAtOnce) {
   EXPECT_THAT(
       MessageOf([&] { CheckpointWriter writer(folder_ / "file/out"); }, ErrorCode::kNotFound),
       HasSubstr("file"));
-  // Where not even root may create files.
+  // Even root may not create files there.
   EXPECT_THROW(CheckpointWriter("/proc/prm_test/out"), Error);
 }
 

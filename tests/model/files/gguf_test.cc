@@ -144,7 +144,7 @@ TEST(GgufTest, AbsurdCountsAreRefusedBeforeAnythingIsAllocated) {
   EXPECT_THAT(ParseError(rank.Build()), HasSubstr("tensor a has 200 dimensions"));
 }
 
-// What the file has room for may still be too much: a byte of an array takes eight in memory.
+// A count that fits the file may still be too much: a byte of an array takes eight in memory.
 TEST(GgufTest, CountsAreBoundedWhateverTheFilesSize) {
   const std::string room(size_t{32} << 20, '\0');
   GgufBuilder array;
@@ -198,7 +198,7 @@ TEST(GgufTest, LyingOffsetsAreRefused) {
 TEST(GgufTest, DuplicatesAreRefused) {
   GgufBuilder keys;
   keys.Uint("k", 1).Uint("k", 1);
-  EXPECT_THAT(ParseError(keys.Build()), HasSubstr("metadata key 'k' is there twice"));
+  EXPECT_THAT(ParseError(keys.Build()), HasSubstr("metadata key 'k' appears twice"));
   GgufBuilder tensors;
   tensors.Tensor("a", {8}, kF32, Floats(8)).Tensor("a", {8}, kF32, Floats(8));
   EXPECT_THAT(ParseError(tensors.Build()), HasSubstr("tensor a is listed twice"));

@@ -58,7 +58,7 @@ TEST(MappedFileTest, AFileThatIsCutWhileMappedReadsAsZerosAndSaysSo) {
     const MappedFile file(folder / "f"), other(folder / "g");
     file.CheckWhole();
     std::filesystem::resize_file(folder / "f", left);
-    std::vector<std::string> seen(4);  // by four threads at once
+    std::vector<std::string> seen(4);  // read by four threads at once
     {
       std::vector<std::jthread> threads;
       for (std::string& one : seen) threads.emplace_back([&] { one = Text(file); });
@@ -88,7 +88,7 @@ TEST(MappedFileDeathTest, ABusErrorOfSomethingElseEndsTheProgramAsBefore) {
   const TempFolder folder;
   WriteText(folder / "f", "some bytes");
   const MappedFile file(folder / "f");
-  EXPECT_DEATH(raise(SIGBUS), "");  // by the signal, or by ASan's handler of it, which was there
+  EXPECT_DEATH(raise(SIGBUS), "");  // by the signal, or by ASan's earlier handler of it
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ std::string ParseError(const json& value, ErrorCode code = ErrorCode::kInvalidAr
   return message;
 }
 
-// The error after the value at `pointer` became `value`.
+// The error if the value at `pointer` is replaced by `value`.
 std::string ErrorWith(const std::string& pointer, const json& value,
                       ErrorCode code = ErrorCode::kInvalidArgument) {
   json changed = SampleJson();

@@ -76,7 +76,7 @@ TEST(SafetensorsTest, WhatIsWrittenIsReadBack) {
 TEST(SafetensorsTest, BFloat16RoundsToNearestEvenAndKeepsNotANumber) {
   const TempFolder folder;
   const float infinity = std::numeric_limits<float>::infinity();
-  // 1 + 2^-8 lies between 1 and 1 + 2^-7: ties go to the even one; so does 1 + 3 * 2^-8 upwards.
+  // 1 + 2^-8 is halfway between 1 and 1 + 2^-7: ties go to even; 1 + 3 * 2^-8 goes up likewise.
   const std::vector<float> values = {
       1 + 0x1p-8f, 1 + 3 * 0x1p-8f, 1 + 0x1p-8f + 0x1p-20f,
       infinity,    -infinity,       std::bit_cast<float>(0x7fffffffu)};
@@ -237,8 +237,8 @@ TEST(SafetensorsTest, OverlapsHolesAndDuplicatesAreRefused) {
   EXPECT_THAT(ParseError(two("[0,4]", "[4,8]", "a"), ErrorCode::kDataLoss), HasSubstr("twice"));
 }
 
-// Four times what the largest published mixtures of experts have. A quadratic reader or writer
-// takes more than a test's ten minutes.
+// Four times as many as in the largest published mixtures of experts. A quadratic reader or writer
+// would exceed a test's ten minutes.
 TEST(SafetensorsTest, VeryManyTensorsAreWrittenAndReadInLinearTime) {
   const TempFolder folder;
   std::vector<TensorHeader> headers;

@@ -60,7 +60,7 @@ class FolderWeightsTest : public testing::Test {
   void Write(const std::vector<ExpectedTensor>& tensors) {
     WriteTinyFolder(folder_.path(), config_, tensors);
   }
-  // The error after `change` was applied to the right list of tensors.
+  // The error after `change` is applied to the valid list of tensors.
   template <class Change>
   std::string ErrorAfter(Change change) {
     std::vector<ExpectedTensor> tensors = TinyTensors(config_);
@@ -200,7 +200,7 @@ TEST_F(FolderWeightsTest, MissingFilesAreNamed) {
   WriteText(folder_ / "config.json", WriteConfigJson(config_));
   EXPECT_THAT(OpenError(folder_.path(), ErrorCode::kNotFound), HasSubstr("model.safetensors"));
   WriteText(folder_ / "weights.bin", "x");
-  EXPECT_THAT(OpenError(folder_ / "weights.bin"), HasSubstr("is no model"));
+  EXPECT_THAT(OpenError(folder_ / "weights.bin"), HasSubstr("is not a model"));
 }
 
 TEST_F(FolderWeightsTest, MissingTokenizerIsAnErrorOnlyWhenAskedFor) {

@@ -1,4 +1,4 @@
-// Checks for kernel tests, which build from LibTorch alone.
+// Checks for kernel tests, which need only LibTorch.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,16 +11,16 @@ namespace prm {
 
 inline int failures = 0;
 
-// What a run is asked for by an environment variable that is set, and not to 0:
-//   PRM_REQUIRE_CUDA  what would be skipped for want of a GPU, or of its kernels, is a failure
-//   PRM_GPU_ONLY      nothing of the CPU and nothing emulated
+// Whether an environment variable is set to something other than 0:
+//   PRM_REQUIRE_CUDA  a missing GPU, or missing kernels, is a failure instead of a skip
+//   PRM_GPU_ONLY      skip everything on the CPU and everything emulated
 //   PRM_SMALL         sizes for sanitizers
 inline bool Asked(const char* variable) {
   const char* value = std::getenv(variable);
   return value && *value && std::string_view(value) != "0";
 }
 
-// Says that the GPU's part did not run, and why.
+// Prints that the GPU part did not run, and why.
 inline void SkipCuda(const char* why) {
   const bool fails = Asked("PRM_REQUIRE_CUDA");
   if (fails) ++failures;
@@ -43,7 +43,7 @@ inline void ExpectClose(const char* what, const at::Tensor& actual, const at::Te
               difference, tolerance);
 }
 
-// That a planted error would show: something is further off than is allowed.
+// Checks that a planted error is detected: a difference exceeds the tolerance.
 inline void ExpectFar(const char* what, const at::Tensor& actual, const at::Tensor& planted,
                       double tolerance) {
   const double difference = (actual.to(at::kCPU, at::kDouble) - planted.to(at::kCPU, at::kDouble))

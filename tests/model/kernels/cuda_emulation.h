@@ -1,11 +1,11 @@
-// CUDA on the CPU, for kernels that include model/kernels/cuda/device.cuh after this header: the
-// threads of a block are fibers on one thread of the machine, and what device.cuh asks of the
-// hardware is done lane by lane as the PTX ISA lays it out.
+// CUDA on the CPU, for kernels that include model/kernels/cuda/device.cuh after this header. The
+// threads of a block are fibers on one CPU thread, and the hardware functions of device.cuh run
+// lane by lane as specified in the PTX ISA.
 //
-// It is stricter than the hardware where faults hide: fibers run in a random order; shared memory
-// begins as NaNs; asynchronous copies happen as late as they may or, by choice, as early, so that
-// both a missing wait and a buffer written too soon are seen; lanes of a warp that do not ask for
-// the same thing, and threads that wait for each other for ever, end the program.
+// Stricter than the hardware, to expose faults. Fibers run in random order. Shared memory starts as
+// NaNs. Asynchronous copies happen as late as possible or, by choice, as early, which exposes both
+// a missing wait and a buffer written too soon. Lanes of a warp that request different operations,
+// and deadlocked threads, end the program.
 #pragma once
 
 #include <ucontext.h>
@@ -48,7 +48,7 @@ inline constexpr size_t kSharedBytes = 227 * 1024, kStackBytes = 64 * 1024;
 alignas(128) inline unsigned char shared_memory[kSharedBytes];
 inline unsigned char* SharedMemory() { return shared_memory; }
 
-// All of `expected` threads wait for the last of them.
+// All `expected` threads wait for the last of them.
 struct Barrier {
   int expected = 0, arrived = 0;
   uint64_t passed = 0;
@@ -65,7 +65,7 @@ inline void Perform(const Copy& copy) {
 struct Warp {
   static constexpr size_t kBytes = 32;
   Barrier barrier{32};
-  alignas(16) unsigned char values[2][32][kBytes];  // of this exchange and the last
+  alignas(16) unsigned char values[2][32][kBytes];  // of this exchange and the previous one
   const char* operations[2][32];
 };
 
@@ -76,14 +76,14 @@ struct Fiber {
   uint64_t passed = 0;
   bool done = false;
   int parity = 0;
-  std::deque<std::vector<Copy>> copies = {{}};  // groups; the last is open
+  std::deque<std::vector<Copy>> copies = {{}};  // groups; the last one is open
 };
 
-// One block of threads at a time; everything runs on the caller's thread.
+// One thread block at a time; everything runs on the caller's thread.
 struct Machine {
   std::mt19937 random{1};
   bool eager_copies = false;
-  bool truncates = false;  // sums of products, as tensor cores do
+  bool truncates = false;  // truncates sums of products, as tensor cores do
   std::vector<Fiber> fibers;
   std::vector<Warp> warps;
   Barrier all;
@@ -159,7 +159,7 @@ void Launch(void (*kernel)(Args), unsigned x, unsigned y, int threads, const Arg
   }
 }
 
-// What lane l gives, for all lanes of the warp, which must all come with the same operation.
+// The values of all lanes of the warp, all of which must request the same operation.
 template <class T>
 const T& OfLane(int lane) {
   const Warp& warp = machine.warps[threadIdx.x / 32];
@@ -199,7 +199,8 @@ inline void CheckShared(const void* p) {
 inline float __uint_as_float(uint32_t bits) { return std::bit_cast<float>(bits); }
 inline void __syncthreads() { prm::emulation::Wait(prm::emulation::machine.all); }
 
-// --- the hardware's half of model/kernels/cuda/device.cuh ----------------------------------------
+// --- the hardware functions of model/kernels/cuda/device.cuh
+// ---------------------------------------
 
 namespace prm::cuda {
 
@@ -245,8 +246,7 @@ inline void LoadMatricesTransposed(uint32_t (&r)[4], const uint16_t* row) {
   }
 }
 
-// The sum of 16 products and what was there before, each cut off below the 24 bits of the largest
-// of them, and so the sum.
+// Adds 16 products to `before`; truncates addends and sum below the 24 bits of the largest.
 inline float SumTruncated(const double (&products)[16], float before) {
   const auto cut = [](double x, int exponent) {
     return std::ldexp(std::trunc(std::ldexp(x, 23 - exponent)), exponent - 23);

@@ -1,7 +1,7 @@
-// What `--batch-invariant` promises of a GPU, of a small decoder made of the ops: the result of a
-// token is bitwise that of its trace alone and whole, whatever shares the batch, however the trace
-// was cut, and whether what came before was computed in this batch or kept. Under emulation, and on
-// a GPU where one is, at a size that takes every tile.
+// The promise of `--batch-invariant` on a GPU, for a small decoder made of the ops: a token's
+// result is bitwise that of its whole trace alone, whatever shares the batch, however the trace was
+// cut, and whether earlier tokens are in this batch or kept. Runs under emulation, and on a GPU if
+// present, at a size that uses every tile.
 #include <string>
 #include <utility>
 
@@ -12,7 +12,7 @@
 #include "model/ops/rms_norm.h"
 #include "model/ops/rotary.h"
 #include "tests/model/kernels/emulated_kernels.h"
-// The emulation comes before the kernels.
+// Include the emulation before the kernels.
 #include "tests/model/kernels/random_runs.h"
 #include "tests/model/kernels/reference.h"
 
@@ -124,12 +124,12 @@ class TinyDecoder {
   std::optional<ops::PackedLinear> packed_head_;
 };
 
-// The tokens that lie in the slots of blocks, as runs write and copy them.
+// The tokens in the slots of blocks, as runs write and copy them.
 class SlotTokens {
  public:
   explicit SlotTokens(unsigned seed) : random_(seed), ids_(size_t(kBlocks) * kTokens, -1) {}
 
-  // The ids of a batch's rows; new ones where runs keep theirs.
+  // The ids of a batch's rows; new ids where runs keep theirs.
   std::vector<int64_t> Apply(const RunBatch& batch) {
     std::vector<int64_t> ids(size_t(batch.rows), -1);
     for (const ops::KvRun& run : batch.runs) {
@@ -144,7 +144,7 @@ class SlotTokens {
     }
     return ids;
   }
-  // Of the trace up to the run's last token.
+  // The trace up to the run's last token.
   std::vector<int64_t> TraceOf(const ops::KvRun& run) {
     std::vector<int64_t> ids;
     for (int64_t t = 0; t < run.position + run.count; ++t) ids.push_back(At(run, t));
@@ -198,7 +198,7 @@ void TestDecoder(const TinyDecoder& decoder, const std::string& name, int rounds
     for (int i = 0; i < 3; ++i) batches.push_back(tree.Any(i == 0 ? 2 : 4, most_tokens));
     TestCompany(decoder, seed, name + ", random batches", batches);
   }
-  // Keys of two splits: an append, branches that part before and behind the border, a stranger.
+  // Keys of two splits: an append, branches before and after the border, an unrelated trace.
   RandomRuns tree(9, kBlocks);
   std::vector<RunBatch> batches(2);
   tree.Start(505, &batches[0]);

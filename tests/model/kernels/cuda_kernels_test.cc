@@ -1,5 +1,5 @@
-// The CUDA kernels, emulated on the CPU, against LibTorch's bodies: the same source that nvcc
-// compiles, thread by thread.
+// The CUDA kernels, emulated on the CPU thread by thread from the source that nvcc compiles,
+// against LibTorch's bodies.
 #include <string>
 
 #include "model/ops/attention.h"
@@ -9,7 +9,7 @@
 #include "model/ops/rms_norm.h"
 #include "model/ops/rotary.h"
 #include "tests/model/kernels/cuda_emulation.h"
-// The emulation comes before the kernels.
+// Include the emulation before the kernels.
 #include "model/kernels/cuda/elementwise.cuh"
 #include "model/kernels/cuda/plan.h"
 #include "model/kernels/cuda/prefix_attention.cuh"
@@ -83,11 +83,11 @@ at::Tensor Attend(const at::Tensor& qkv, const std::vector<ops::KvRun>& runs,
   return out;
 }
 
-// Keys and values as the kernels leave them and as the reference does.
+// Keys and values as written by the kernels and by the reference.
 struct BothBlocks {
   BothBlocks(ops::AttentionShape shape, int32_t blocks)
       : reference(Make(shape, blocks)), emulated(Make(shape, blocks)) {
-    // What no token was written to must not be read.
+    // Slots without a token must not be read.
     emulated.keys.fill_(NAN);
     emulated.values.fill_(NAN);
   }
@@ -101,8 +101,7 @@ at::Tensor RandomQkv(int64_t rows, ops::AttentionShape shape) {
   return Random({rows, int64_t(shape.heads + 2 * shape.kv_heads) * shape.head_dim}, kBf16);
 }
 
-// Relative to the larger of one and the value: a bfloat16 result is rounded twice, its weights
-// once.
+// Relative to the larger of 1 and the value: a bfloat16 result is rounded twice, its weights once.
 double WorstError(const at::Tensor& out, const at::Tensor& expected) {
   const at::Tensor error = (Double(out) - Double(expected)).abs() / Double(expected).abs().clamp(1);
   const double worst = error.max().item<double>();
@@ -129,7 +128,7 @@ void TestBatches(ops::AttentionShape shape, unsigned seed, const std::vector<Run
     const at::Tensor expected = ops::PrefixAttention(qkv, batch.runs, shape, kv.reference);
     const at::Tensor out = Attend<C>(qkv, batch.runs, shape, kv.emulated);
     worst = std::max(worst, WorstError(out, expected));
-    // Alone, each run gives the same bits.
+    // Run separately, each run gives the same bits.
     const ops::KvRun& run = batch.runs[seed % batch.runs.size()];
     ExpectClose((name + "the same bits alone").c_str(),
                 Attend<C>(qkv, {run}, shape, kv.emulated).narrow(0, run.row, run.count),
@@ -167,7 +166,7 @@ void TestAttention() {
   TestBatches<256>({.heads = 2, .kv_heads = 1, .window = 90}, seed, SomeBatches(seed, 100, 2, 20));
 }
 
-// A lone append against more blocks than one split takes, and branches of a long trunk.
+// A single append with more blocks than one split takes, and branches of a long trunk.
 void TestSplits(ops::AttentionShape shape, unsigned seed) {
   RandomRuns tree(seed, 200);
   std::vector<RunBatch> batches(2);
@@ -194,7 +193,7 @@ void TestSplits(ops::AttentionShape shape, unsigned seed) {
               Attend<16>(qkv, batches[1].runs, shape, blocks.emulated, 3), out, 0);
 }
 
-// What a batch gives when the values of its first run's tokens are no numbers.
+// The result of a batch when the first run's values are NaN.
 struct Infected {
   at::Tensor healthy, infected;
 };
@@ -213,7 +212,7 @@ Infected InfectFirstRun(const RunBatch& before, const RunBatch& batch, ops::Atte
   return {attend(qkv), attend(bad)};
 }
 
-// Tiles are shared by traces with common blocks; what is no number stays in its own trace.
+// Traces with common blocks share tiles; a NaN stays in its own trace.
 void TestInfection() {
   const ops::AttentionShape shape{.heads = 6, .kv_heads = 2, .head_dim = 16};
   for (const auto& [where, leaves] :
@@ -282,7 +281,7 @@ void TestRotateAndKeep(ops::AttentionShape shape) {
   ops::ApplyRotary(x, at::tensor(positions), table, shape.heads + shape.kv_heads, shape.head_dim,
                    kInterleaved ? RotaryLayout::kInterleaved : RotaryLayout::kHalf, false);
   BothBlocks kv(shape, 30);
-  // Tokens behind a run's last are copied by the reference alone.
+  // Only the reference copies tokens after a run's last.
   kv.emulated.keys.zero_(), kv.emulated.values.zero_();
   std::vector<ops::KvRun> runs = batch.runs;
   ops::KeepKeysAndValues(rotated, runs, shape, &kv.reference);

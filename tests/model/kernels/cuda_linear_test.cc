@@ -1,10 +1,10 @@
-// Linear layers of the CUDA kernels, emulated on the CPU and on a GPU where one is: as float64
-// says, and each row the same bits in every tile and company.
+// Linear layers of the CUDA kernels, emulated on the CPU and on a GPU if present: compared with
+// float64, and each row bitwise the same in every tile and batch.
 #include <ATen/Parallel.h>
 
 #include "model/ops/packed_linear.h"
 #include "tests/model/kernels/emulated_kernels.h"
-// The emulation comes before the kernels.
+// Include the emulation before the kernels.
 #include "tests/model/kernels/reference.h"
 
 namespace prm {
@@ -42,7 +42,7 @@ Product RandomProduct(int64_t rows, int64_t inputs, int64_t outputs, const Case&
           Random({outputs}, c, false)};
 }
 
-// All tiles, with copies as late and as early as they may come.
+// All tiles, with copies as late and as early as possible.
 void TestTiles(int64_t rows, int64_t inputs, int64_t outputs) {
   const std::string name = "emulated linear " + std::to_string(rows) + " x " +
                            std::to_string(inputs) + " x " + std::to_string(outputs) + ": ";
@@ -72,8 +72,8 @@ void TestTiles(int64_t rows, int64_t inputs, int64_t outputs) {
   }
 }
 
-// How far a float32 sum may be: on tensor cores by what they cut off each partial sum of 16 inputs,
-// else by rounding; in both cases with the last additions of bias and sum.
+// Allowed error of a float32 sum: on tensor cores the truncation of each partial sum of 16 inputs,
+// else rounding; in both cases plus the last additions of bias and sum.
 double SumTolerance(const Product& p, const Case& on) {
   constexpr int64_t kStep = 16;
   const auto options = at::TensorOptions().dtype(at::kDouble).device(on.device);
@@ -91,7 +91,7 @@ double SumTolerance(const Product& p, const Case& on) {
 
 // --- the op --------------------------------------------------------------------------------------
 
-// `on`: where it runs. The weights are packed on the CPU.
+// `on`: the device to run on. The weights are packed on the CPU.
 void TestPacked(const Case& on, int64_t rows, int64_t inputs, int64_t outputs) {
   const std::string name = on.name("packed for CUDA") + " " + std::to_string(rows) + " x " +
                            std::to_string(inputs) + " x " + std::to_string(outputs) + " ";
@@ -108,7 +108,7 @@ void TestPacked(const Case& on, int64_t rows, int64_t inputs, int64_t outputs) {
   linear.AddTo(x, &sum);
   const at::Tensor added = Double(before) + product + Double(p.bias);
   ExpectClose((name + "added").c_str(), sum, added, SumTolerance(p, on));
-  // The last step left out, as by a loop that ends too early.
+  // Omits the last step, like a loop that ends too early.
   const int64_t step = std::min<int64_t>(inputs, 16);
   const at::Tensor last = at::mm(Double(p.x).narrow(1, inputs - step, step),
                                  Double(p.weight).narrow(1, inputs - step, step).t());
@@ -183,7 +183,7 @@ void TestEmulated() {
   for (const int64_t rows : {1, 5, 40}) TestPacked(kFloat, rows, 70, 11);
   TestPacked(kBf16, 3, 64, 16);
   TestPacked(kBf16, 45, 136, 272);
-  // As tensor cores add, of as many inputs as the widest model has.
+  // Truncates as tensor cores do, for as many inputs as the widest model has.
   emulation::machine.truncates = true;
   TestPacked(kBf16, 3, 4864, 16);
   emulation::machine.truncates = false;
@@ -200,7 +200,7 @@ int main() {
   const at::Device gpu(at::kCUDA, 0);
   TestPacked({gpu, at::kBFloat16}, 77, 72, 48);
   TestPacked({gpu, at::kFloat}, 70, 896, 896);
-  if (Asked("PRM_SMALL")) {  // a row, and rows for each tile
+  if (Asked("PRM_SMALL")) {  // one row, and rows for each tile
     for (const int64_t rows : {1, 33, 257}) TestPacked({gpu, at::kBFloat16}, rows, 896, 1152);
     return Failures();
   }

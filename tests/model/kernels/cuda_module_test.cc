@@ -1,5 +1,5 @@
-// libprm_cuda.so: it loads on machines without a GPU or any CUDA library but the runtime, and says
-// why its kernels do not run there.
+// libprm_cuda.so loads on machines without a GPU and without CUDA libraries except the runtime, and
+// reports why its kernels do not run there.
 #include <filesystem>
 #include <string>
 
@@ -12,7 +12,7 @@
 namespace prm {
 namespace {
 
-// A recording does again what was asked for, on what lies at the same addresses then.
+// A replay repeats the recorded work on the current contents of the same addresses.
 void TestGraph() {
   const at::Device gpu(at::kCUDA, 0);
   const auto recorder = cuda::MakeGraphRecorder(gpu);
@@ -63,13 +63,13 @@ int main() {
   const auto attention = [](int head_dim, at::ScalarType dtype) {
     return ops::DescribeAttention({2, 1, head_dim}, dtype, {at::kCUDA, 0});
   };
-  Expect(
-      "attention without a kernel is named, with the reason",
-      attention(64, at::kFloat) ==
-              "LibTorch's operators, gathering in float32, since the CUDA kernel is of bfloat16" &&
-          attention(112, at::kBFloat16) ==
-              "LibTorch's operators, gathering in float32, since no CUDA kernel is of heads of "
-              "112 channels");
+  Expect("attention without a kernel is named, with the reason",
+         attention(64, at::kFloat) ==
+                 "LibTorch's operators, gathering in float32, since the CUDA kernel is bfloat16 "
+                 "only" &&
+             attention(112, at::kBFloat16) ==
+                 "LibTorch's operators, gathering in float32, since no CUDA kernel has heads of "
+                 "112 channels");
   if (RunsCuda()) {
     Expect("attention has a kernel", attention(128, at::kBFloat16) == "CUDA kernel");
     Expect("the ops use the module", ops::DescribeKernels({at::kCUDA, 0}) == "CUDA");

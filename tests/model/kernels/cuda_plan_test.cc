@@ -1,5 +1,5 @@
-// The plans of the CUDA kernels: every query meets every key that it sees once, in order, and what
-// a batch keeps is what its runs keep one after the other.
+// The plans of the CUDA kernels: every query meets every key that it sees once, in order, and a
+// batch stores what its runs store one after the other.
 #include <map>
 #include <set>
 #include <string>
@@ -7,7 +7,7 @@
 
 #include "model/ops/prefix_attention.h"
 #include "tests/model/kernels/cuda_emulation.h"
-// The emulation comes before the kernels.
+// Include the emulation before the kernels.
 #include "model/kernels/cuda/plan.h"
 #include "model/kernels/cuda/prefix_attention.cuh"
 #include "tests/model/kernels/check.h"
@@ -20,7 +20,7 @@ using cuda::PrefixPlan;
 using ops::kKvBlockTokens;
 using Slots = std::vector<int64_t>;
 
-// The slots of the keys that row `index` of a split's tile meets, as the kernel walks them.
+// The slots of the keys for row `index` of a split's tile, as the kernel visits them.
 Slots MetKeys(const PrefixPlan& plan, const cuda::Split& split, int index, int window) {
   Slots met;
   const int position = plan.rows[size_t(split.tile * cuda::kTileRows + index)].position;
@@ -63,7 +63,7 @@ bool MergesFit(const PrefixPlan& plan) {
   return merged == plan.splits.size();
 }
 
-// "": every (row, key) pair is met once, by ascending positions.
+// Returns "" if every (row, key) pair is met once, by ascending positions.
 std::string FaultOf(const PrefixPlan& plan, const std::vector<ops::KvRun>& runs, int group,
                     int window) {
   std::map<std::pair<int, int>, Slots> met;
@@ -134,7 +134,7 @@ void TestFaultsAreSeen() {
   Expect("a planted fault is seen: a row too few", !FaultOf(plan, batch.runs, 3, 0).empty());
 }
 
-// Eight branches of a long trunk, a token each: its blocks are read once for all of them.
+// Eight branches of a long trunk, one token each: its blocks are read once for all of them.
 void TestBranchesShareReads() {
   RandomRuns tree(5, 200);
   RunBatch first, batch;
@@ -150,7 +150,7 @@ void TestBranchesShareReads() {
          cuda::PlanPrefixAttention(apart.runs, 1, 0).rows.size() == size_t(8 * cuda::kTileRows));
 }
 
-// Slots by value, with runs applied one after the other, blocks copied whole.
+// Slots by value, with runs applied one after the other and blocks copied whole.
 std::map<int64_t, int64_t> KeptByOrder(const std::vector<ops::KvRun>& runs, int64_t first_row,
                                        std::map<int64_t, int64_t> slots) {
   for (const ops::KvRun& run : runs) {
@@ -193,7 +193,7 @@ void TestKeeping() {
   Expect("no slot is filled that another is copied from", steady);
 }
 
-// What FillUp adds does nothing, and what was there stays.
+// FillUp's entries do nothing, and the existing entries stay.
 void TestFillUp() {
   RandomRuns random(5, 4096);
   bool fits = true, same = true, idle = true, refused = true;
@@ -226,7 +226,7 @@ void TestFillUp() {
   Expect("but not cut", refused);
 }
 
-// The partial sums of a launch have slots of their own, few enough, and nothing else changes.
+// Each launch has its own slots for partial sums, few enough, and nothing else changes.
 void TestLaunches() {
   bool few = true, whole = true, same = true;
   int several = 0;

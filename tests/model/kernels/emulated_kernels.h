@@ -1,9 +1,8 @@
-// The launchers of libprm_cuda.so over the emulation: with them, the ops take tensors on the CPU
-// through the bodies of a GPU.
+// The launchers of libprm_cuda.so over the emulation: the ops run the GPU bodies on CPU tensors.
 #pragma once
 
 #include "tests/model/kernels/cuda_emulation.h"
-// The emulation comes before the kernels.
+// Include the emulation before the kernels.
 #include "model/kernels/cuda/launchers.cuh"
 #include "model/kernels/cuda/module.h"
 
@@ -17,7 +16,7 @@ const char* Start(void (*kernel)(Args), Grid grid, int threads, int bytes, void*
   return nullptr;
 }
 
-// Runs the work once more.
+// Runs the work again.
 class EmulatedGraph : public Graph {
  public:
   explicit EmulatedGraph(std::function<void()> work) : work_(std::move(work)) {}
@@ -38,10 +37,10 @@ inline std::unique_ptr<GraphRecorder> NewEmulatedGraphRecorder() {
   return std::make_unique<EmulatedGraphRecorder>();
 }
 
-// While it lives, kernels run on the CPU. One at a time, on one thread.
+// Makes kernels run on the CPU while it lives. One at a time, on one thread.
 class EmulatedKernels {
  public:
-  // `kernels` may be others, with faults.
+  // `kernels` may be replaced by faulty ones.
   explicit EmulatedKernels(NewGraphRecorder new_graph_recorder = NewEmulatedGraphRecorder,
                            const KernelTable& kernels = Launchers())
       : emulation_{kernels, new_graph_recorder} {

@@ -1,4 +1,4 @@
-// Products in pieces against products in float64, whole, cut by rows and cut by columns.
+// Products in pieces against float64: whole, cut by rows and cut by columns.
 #include "model/ops/mat_mul.h"
 
 #include <ATen/Parallel.h>
@@ -31,7 +31,7 @@ void TestProduct(const Case& c, int64_t rows, int64_t inner, int64_t columns) {
   }
 }
 
-// In a piece, which another thread may have taken.
+// An error in a piece, which another thread may have taken.
 void TestError() {
   at::set_num_threads(2);
   const at::Tensor a = at::ones({2048, 64}), b = at::ones({64, 64}, at::kBFloat16);
@@ -52,7 +52,7 @@ int main() {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const Case c{at::kCPU, dtype};
     TestProduct(c, 5, 64, 7);
-    TestProduct(c, 1601, 96, 100);   // by rows, of which the last piece has fewer
+    TestProduct(c, 1601, 96, 100);   // by rows; the last piece has fewer
     TestProduct(c, 130, 2100, 900);  // by columns
   }
   TestError();

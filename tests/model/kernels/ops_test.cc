@@ -1,5 +1,5 @@
 // Each op against its formula in float64 and autograd, in float32 and bfloat16, on the CPU and on
-// CUDA where a device is there.
+// CUDA if a device is present.
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -27,7 +27,7 @@ at::Tensor Gradient(const std::function<at::Tensor(const at::Tensor&)>& f, const
 }
 
 void TestRmsNorm(const Case& c) {
-  // 130 rows: two whole blocks of 64 and a part.
+  // 130 rows: two whole blocks of 64 and a partial one.
   const at::Tensor residual = Random({130, 37}, c, false), delta = Random({130, 37}, c);
   const at::Tensor weight = Random({37}, c, false);
   const double eps = 1e-5;

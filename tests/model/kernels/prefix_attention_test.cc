@@ -1,5 +1,5 @@
-// Attention over kept keys and values: equal to attention over whole traces, however they are cut,
-// forked and batched; bitwise so on the CPU.
+// Attention over kept keys and values equals attention over whole traces, however they are cut,
+// forked and batched; bitwise on the CPU.
 #include "model/ops/prefix_attention.h"
 
 #include <limits>
@@ -15,12 +15,12 @@ namespace {
 
 using ops::kKvBlockTokens;
 
-// A model's keys and values of one layer, and traces in it.
+// Keys and values of one layer, and traces in it.
 class Layer {
  public:
   Layer(const Case& c, ops::AttentionShape shape, ops::KvBody body)
       : shape_(shape), kv_(ops::MakeKvBlocks(24, shape, c.dtype, c.device, body)) {
-    // A trace's blocks are not neighbours.
+    // A trace's blocks are not adjacent.
     for (int32_t block = 0; block < 24; ++block) free_.push_back(block * 7 % 24);
   }
   int32_t NewBlock() {
@@ -28,7 +28,7 @@ class Layer {
     free_.pop_back();
     return block;
   }
-  // The blocks of `tokens` tokens that begin as those of `trunk`.
+  // Blocks for `tokens` tokens; the first ones are those of `trunk`.
   std::vector<int32_t> Blocks(int64_t tokens, std::vector<int32_t> trunk = {}) {
     while (int64_t(trunk.size()) * kKvBlockTokens < tokens) trunk.push_back(NewBlock());
     return trunk;
@@ -49,7 +49,7 @@ class Layer {
   std::vector<int32_t> free_;
 };
 
-// rows [position, position + count) of trace `x`, kept in `blocks`, as the first rows of a batch.
+// Tokens [position, position + count) of a trace stored in `blocks`, at rows from `row` on.
 ops::KvRun Run(int64_t row, int64_t position, int64_t count, std::vector<int32_t> blocks) {
   return {.row = row, .count = count, .position = position, .blocks = std::move(blocks)};
 }
@@ -88,7 +88,7 @@ void TestBody(const Case& c, ops::AttentionShape shape, ops::KvBody body) {
   }
   expect_same("step by step", at::cat(parts), at_once);
 
-  // Blocks that another trace left full of what is no number.
+  // Blocks that another trace left full of NaNs.
   Layer used(c, shape, body);
   used.FillWithNan();
   const auto reused = used.Blocks(kTrace);
@@ -99,7 +99,7 @@ void TestBody(const Case& c, ops::AttentionShape shape, ops::KvBody body) {
   }
   expect_same("in blocks used before", at::cat(parts), at_once.narrow(0, 0, 141));
 
-  // A branch that leaves the trace in the middle of its second block, in the trace's own batch.
+  // A branch that leaves the trace in the middle of its second block, in the same batch.
   Layer shared(c, shape, body);
   const auto all = shared.Blocks(kTrace);
   ops::KvRun fork = Run(kTrace, kFork, kBranch, shared.Blocks(kFork + kBranch, {all[0]}));
@@ -109,7 +109,7 @@ void TestBody(const Case& c, ops::AttentionShape shape, ops::KvBody body) {
   ExpectClose((name + "a branch").c_str(), both.narrow(0, kTrace, kBranch),
               reference(forked).narrow(0, kFork, kBranch), c.tolerance());
 
-  // A token that was computed before, looked at again.
+  // A token computed before is read again.
   ops::KvRun again = Run(0, 150, 1, all);
   again.keeps = false;
   const at::Tensor other =
@@ -122,7 +122,7 @@ void TestBody(const Case& c, ops::AttentionShape shape, ops::KvBody body) {
               at_once.narrow(0, 180, 60));
 }
 
-// Batches of random trees, queries and keys turned on the way, beside the reference on the device.
+// Batches of random trees with rotation, compared with the reference on the device.
 void TestTrees(const Case& c, ops::AttentionShape shape, ops::KvBody body) {
   constexpr int64_t kPositions = 2000;
   constexpr int32_t kBlocks = 200;

@@ -1,5 +1,5 @@
-// Batches of runs as a tree of traces makes them: traces that go on, forks in the middle of blocks,
-// also of traces that the same batch makes, and tokens that are looked at again.
+// Batches of runs from a tree of traces: traces that continue, forks in the middle of blocks (also
+// of traces in the same batch), and tokens that are read again.
 #pragma once
 
 #include <random>
@@ -19,7 +19,7 @@ class RandomRuns {
   RandomRuns(unsigned seed, int32_t blocks) : random_(seed), blocks_(blocks) {}
 
   int64_t Below(int64_t n) { return int64_t(random_() % uint64_t(n)); }
-  // A trace of its own.
+  // A new trace.
   void Start(int64_t tokens, RunBatch* batch) {
     traces_.emplace_back();
     Append(traces_.size() - 1, tokens, batch);
@@ -29,7 +29,7 @@ class RandomRuns {
     Trace& trace = traces_[index];
     AddRun(trace, tokens, -1, batch);
   }
-  // A trace that leaves trace `index` behind its first `kept` tokens.
+  // A trace that forks from trace `index` after its first `kept` tokens.
   void Fork(size_t index, int64_t kept, int64_t tokens, RunBatch* batch) {
     Trace branch{traces_[index].blocks, kept};
     branch.blocks.resize(size_t(kept / ops::kKvBlockTokens));
@@ -71,7 +71,7 @@ class RandomRuns {
     trace.length += tokens;
     while (int64_t(trace.blocks.size()) * ops::kKvBlockTokens < trace.length) {
       TORCH_CHECK(used_ < blocks_, "the test needs more blocks");
-      trace.blocks.push_back(used_++ * 7 % blocks_);  // blocks_ is no multiple of 7
+      trace.blocks.push_back(used_++ * 7 % blocks_);  // blocks_ must not be a multiple of 7
     }
     batch->runs.push_back({batch->rows, tokens, position, trace.blocks, true, copy_from});
     batch->rows += tokens;

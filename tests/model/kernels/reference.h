@@ -1,4 +1,4 @@
-// What the kernel tests compare with, and on which devices in which number formats.
+// References of the kernel tests, and the devices and number formats they run on.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,10 +17,10 @@
 
 namespace prm {
 
-// How far a chain of `inputs` products may be off that tensor cores add up, `depth` at a time,
-// whose partial sums stay within `largest`: each step is cut off, not rounded, below the 24 bits of
-// the larger of sum and addend, and the addends are lined up so before. Source: Fasi et al. 2021,
-// "Numerical behavior of NVIDIA tensor cores".
+// Error bound of a chain of `inputs` products added by tensor cores, `depth` at a time, with
+// partial sums within `largest`. Each step truncates, not rounds, below the 24 bits of the larger
+// of sum and addend; addends are aligned likewise before. Source: Fasi et al. 2021, "Numerical
+// behavior of NVIDIA tensor cores".
 inline double TensorCoreError(int64_t inputs, int64_t depth, double largest) {
   return 2 * double((inputs + depth - 1) / depth) * std::ldexp(largest, -24);
 }
@@ -29,8 +29,7 @@ struct Case {
   at::Device device;
   at::ScalarType dtype;
   // Relative to values of order one: rounding of the dtype times a small count of operations. On a
-  // GPU LibTorch's attention multiplies float32 by tensor cores, too: of up to 256 keys and sums
-  // below 4.
+  // GPU, LibTorch's attention uses tensor cores for float32, too: up to 256 keys, sums below 4.
   double tolerance() const {
     if (dtype != at::kFloat) return 1e-2;
     return device.is_cuda() ? 5e-6 + TensorCoreError(256, 8, 4) : 5e-6;
@@ -71,25 +70,25 @@ inline at::Tensor AttentionReference(const at::Tensor& qkv, const std::vector<in
   return at::cat(out);
 }
 
-// Whether a GPU is there. LibTorch knows once its CUDA half is loaded, to which nothing is linked.
+// Whether a GPU is present. LibTorch knows only after its CUDA library, not linked, is loaded.
 inline bool HasCuda() {
   static const bool has = std::filesystem::exists("/dev/nvidiactl") &&
                           dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr &&
                           at::hasCUDA();
   return has;
 }
-// Before main: LibTorch keeps the first answer for ever, and whoever comes first, at::manual_seed
-// or autograd, would get it without that half.
+// Before main: LibTorch keeps the first answer, and at::manual_seed or autograd, if first, would
+// ask without that library.
 inline const bool kCudaIsAsked = HasCuda();
 
-// Of all random numbers here; at::manual_seed would wake the GPUs, too.
+// Seeds all random numbers here; at::manual_seed would also initialise the GPUs.
 inline void Seed(uint64_t seed) {
   at::Generator generator = at::detail::getDefaultCPUGenerator();
   const std::scoped_lock lock(generator.mutex());
   generator.set_current_seed(seed);
 }
 
-// Whether cases of a GPU can run; says on which kernels, or that they do not.
+// Whether GPU cases can run. Prints which kernels they use, or that they are skipped.
 inline bool RunsCuda() {
   if (!HasCuda()) {
     SkipCuda("no CUDA device");

@@ -1,8 +1,8 @@
-// `--batch-invariant` on CUDA, of the whole model under emulation: what TorchStepScorer puts
-// together for a GPU, with tensors on the CPU.
+// `--batch-invariant` on CUDA for the whole model, under emulation: TorchStepScorer as configured
+// for a GPU, with CPU tensors.
 #include "model/ops/packed_linear.h"
 #include "tests/model/kernels/emulated_kernels.h"
-// The emulation comes before all else.
+// Include the emulation before everything else.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -18,7 +18,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// Four outputs behind a hidden layer, which reads as float32 products.
+// Four outputs after a hidden layer, which is read with float32 products.
 DecoderWeights WithHiddenLayer(DecoderWeights weights) {
   const int64_t width = weights.embedding.size(1);
   weights.head_hidden.push_back(
@@ -31,7 +31,7 @@ TraceTokens Trace(int64_t tokens, int first, std::vector<int32_t> reads) {
   for (int64_t t = 0; t < tokens; ++t) trace.ids.push_back(TokenId((first + t * 7) % 50));
   return trace;
 }
-// Leaves `trace` at `from`.
+// Forks from `trace` at `from`.
 TraceTokens Branch(const TraceTokens& trace, size_t from, int64_t tokens, int first) {
   TraceTokens branch = Trace(int64_t(from) + tokens, first, {int32_t(from) + int32_t(tokens) - 1});
   std::copy_n(trace.ids.begin(), from, branch.ids.begin());
@@ -55,7 +55,7 @@ class EmulatedScoring : public testing::TestWithParam<ModelConfig> {
   const ModelConfig config_ = ForKernels(GetParam());
   const Head head_;
   const Decoder plain_ = MakeDecoder(config_, false);
-  // Behind plain_, whose attention is the CPU's.
+  // Declared after plain_, which uses the CPU's attention.
   const cuda::EmulatedKernels kernels_;
   const Decoder decoder_ = MakeDecoder(config_, true);
 };
@@ -98,13 +98,13 @@ TEST(CudaPacking, RefusesWhatTheKernelsDoNotMultiply) {
   using enum ops::WeightFormat;
   const ModelConfig config = ForKernels(TinyDecoderConfig());
   EXPECT_THAT(MessageOf([&] { packing(config, torch::kFloat, kAsStored); }),
-              HasSubstr("batch-invariant scores: no CUDA products of Float"));
+              HasSubstr("batch-invariant scores: no CUDA products for Float"));
   EXPECT_THAT(MessageOf([&] { packing(config, torch::kBFloat16, kInt8); }),
               HasSubstr("expected bfloat16 weights as stored"));
   ModelConfig odd = config;
   odd.intermediate_size = 42;
   EXPECT_THAT(MessageOf([&] { packing(odd, torch::kBFloat16, kAsStored); }),
-              HasSubstr("no CUDA products of BFloat16 [84, 24]"));
+              HasSubstr("no CUDA products for BFloat16 [84, 24]"));
 }
 
 }  // namespace

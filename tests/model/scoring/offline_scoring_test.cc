@@ -19,7 +19,7 @@ Trace MakeTrace(const std::string& id, const std::string& problem, const std::st
   return trace;
 }
 
-// Gives no numbers for traces that begin with '?', and then for all that share their batch.
+// Returns NaN for traces that begin with '?', and then for all traces of their batch.
 class NoNumberScorer : public FakeScorer {
  public:
   std::vector<TraceScores> Score(std::span<const TraceTokens> traces) override {

@@ -36,7 +36,7 @@ ModelConfig LongConfig(ModelConfig config) {
   return config;
 }
 
-// Heads that the AVX512-BF16 kernels take.
+// Head sizes that the AVX512-BF16 kernels support.
 ModelConfig WideConfig(ModelConfig config) {
   config.head_dim = 16;
   return config;
@@ -60,7 +60,7 @@ class PrefixScoringLaws : public testing::TestWithParam<Kind> {
                 {.bytes = GetParam().blocks * PrefixScorer::BlockBytes(decoder_),
                  .chunk_rows = GetParam().chunk_rows}) {}
   double tolerance() const { return GetParam().dtype == torch::kFloat ? 1e-5 : 2e-2; }
-  // Whole, step by step, beside strangers, in other chunks, after evictions, on other threads.
+  // Whole, step by step, with other traces, in other chunks, after evictions, on other threads.
   void ExpectBatchInvariance(ops::WeightFormat format);
 
   const Head head_;
@@ -246,18 +246,19 @@ TEST_F(PrefixScoringTest, AFailedBatchLeavesNothingBehind) {
   ExpectEqual(scorer->Score({&longer, 1})[0], ScoreSteps(decoder_, head_, {&longer, 1})[0], 1e-5);
 }
 
-// --- scores that are no numbers ------------------------------------------------------------------
+// --- scores that are not finite
+// --------------------------------------------------------------------
 
 constexpr TokenId kDamaged = 7;
 
-// A decoder whose embedding of kDamaged is no numbers.
+// A decoder whose embedding of kDamaged is NaN.
 Decoder DamagedDecoder(const ModelConfig& config) {
   DecoderWeights weights = RandomWeights(config, 1);
   weights.embedding[kDamaged].fill_(NAN);
   return Decoder(config, ForCompute(weights, torch::kFloat, torch::kCPU));
 }
 
-// `first` and on, kDamaged at `damaged` unless that is -1; read at 40, and at the end.
+// Ids `first`, `first` + 1, ..., with kDamaged at `damaged` unless -1; read at 40 and at the end.
 TraceTokens CountingTrace(int length, TokenId first, int damaged = -1) {
   TraceTokens trace;
   for (int t = 0; t < length; ++t) trace.ids.push_back(8 + (first + t) % 40);
@@ -280,7 +281,7 @@ TEST_F(DamagedScoring, NamesTheTraceAndTheStepAndKeepsNothing) {
   const std::vector<TraceTokens> batch = {good_, bad_, fine_};
   const auto message = [&](const auto& score) { return MessageOf(score, ErrorCode::kDataLoss); };
   EXPECT_THAT(message([&] { scorer_.Score(batch); }),
-              HasSubstr("trace 1 of the batch: step 1: the model's score is no finite number"));
+              HasSubstr("trace 1 of the batch: step 1: the model's score is not finite"));
   for (const TraceTokens& trace : batch) {
     EXPECT_EQ(scorer_.TokensToCompute(trace), int64_t(trace.ids.size()));
   }

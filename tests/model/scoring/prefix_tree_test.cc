@@ -64,7 +64,7 @@ TEST(PrefixTreeTest, AForkCopiesTheBlockItLeavesAndNoFullOne) {
   EXPECT_EQ(blocks[1], trunk[1]);
   EXPECT_EQ(path.copy(), (BlockCopy{trunk[2], blocks[2]}));
   EXPECT_EQ(tree.free_blocks(), 16 - 4 - 2);
-  // On a block's border nothing is copied.
+  // At a block border nothing is copied.
   EXPECT_EQ(Add(&tree, Range(128) + Range(5, 2000)).copy(), std::nullopt);
 }
 
@@ -100,7 +100,7 @@ TEST(PrefixTreeTest, WhatABatchHoldsIsNotEvicted) {
   auto held = *tree.Acquire(Range(128));
   EXPECT_EQ(tree.Acquire(Range(65, 1000)), std::nullopt);
   auto fits = *tree.Acquire(Range(64, 1000));
-  // A fork's source is held, too: it must live until it is copied.
+  // A fork's source is also held: it must live until it is copied.
   EXPECT_EQ(tree.Acquire(Range(100) + Range(1, 7)), std::nullopt);
   const std::vector<PrefixTree::Path> batch = {held, fits};
   tree.Commit(batch);
@@ -145,7 +145,7 @@ TEST(PrefixTreeTest, ScoresStayWithTheirTokens) {
   EXPECT_EQ(tree.ScoreAt(fork, 85), std::nullopt);
 }
 
-// Blocks hold, for each token, a hash of all ids up to it: what keys and values are functions of.
+// Blocks store, per token, a hash of all ids up to it, on which keys and values depend.
 class SimulatedMemory {
  public:
   explicit SimulatedMemory(int64_t blocks) : slots_(size_t(blocks) * kBlockTokens, 0) {}
@@ -189,7 +189,7 @@ size_t CommonPrefix(const Ids& a, const Ids& b) {
 
 struct Growth {
   int64_t blocks;
-  bool ample;  // nothing need be evicted: then all that was ever computed is reused
+  bool ample;  // nothing is evicted: everything ever computed is reused
 };
 class PrefixTreeProperty : public testing::TestWithParam<Growth> {};
 INSTANTIATE_TEST_SUITE_P(All, PrefixTreeProperty,

@@ -1,9 +1,9 @@
-// What is compared when a model is loaded: its serving passes. Under emulation, with tensors on the
-// CPU, they are those of a GPU, of which the passes of training know nothing.
+// The comparison of the serving passes when a model is loaded. Under emulation, with CPU tensors,
+// they are those of a GPU, which the training passes do not use.
 #include "data/tokenizers/bpe_spec.h"
 #include "model/ops/prefix_attention.h"
 #include "tests/model/kernels/emulated_kernels.h"
-// The emulation comes before all else.
+// Include the emulation before everything else.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -30,14 +30,14 @@ const char* NarrowAttention(const cuda::PrefixAttentionArgs& args, void* stream)
   wrong.window = 3;
   return cuda::launch::PrefixAttention(wrong, stream);
 }
-// Thread blocks that a trace takes alone; the thirds of all take more.
+// Thread blocks for one trace; thirds of all traces take more.
 constexpr int kAlone = 3;
-// Right for a trace by itself.
+// Correct only for a single trace.
 const char* NarrowInCompany(const cuda::PrefixAttentionArgs& args, void* stream) {
   return args.split_count > kAlone ? NarrowAttention(args, stream)
                                    : cuda::launch::PrefixAttention(args, stream);
 }
-// The last bits of all results, in company.
+// Changes the last bits of all results if traces share the batch.
 const char* OtherBitsInCompany(const cuda::PrefixAttentionArgs& args, void* stream) {
   const char* error = cuda::launch::PrefixAttention(args, stream);
   for (int s = 0; args.split_count > kAlone && s < args.split_count; ++s) {
@@ -50,7 +50,7 @@ const char* OtherBitsInCompany(const cuda::PrefixAttentionArgs& args, void* stre
   }
   return error;
 }
-// Keeps nothing of appended tokens.
+// Stores nothing of appended tokens.
 const char* Forgetful(const cuda::RotateAndKeepArgs& args, void* stream) {
   cuda::RotateAndKeepArgs wrong = args;
   if (args.tokens == 1) return cuda::launch::RotateAndKeep(args, stream);
@@ -63,7 +63,7 @@ KernelTable With(const char* (*attention)(const cuda::PrefixAttentionArgs&, void
   return table;
 }
 
-// Plays the pass it recorded once, as when it is compared with it, and then no more.
+// Replays its recording correctly once, for the comparison, and never again.
 class OnceRecorder : public cuda::GraphRecorder {
   struct Once : cuda::Graph {
     explicit Once(std::function<void()> w) : work(std::move(w)) {}
@@ -110,7 +110,7 @@ class ServedSelfTests : public testing::Test {
     EXPECT_THAT(MessageOf([&] { CheckServedSelfTests(decoder_, prm_, "model", options); },
                           ErrorCode::kDataLoss),
                 HasSubstr(says));
-    // The passes of training see nothing of it.
+    // The training passes do not notice.
     EXPECT_LE(CheckSelfTests(decoder_, prm_, "model"), 2e-2);
   }
 
@@ -128,12 +128,12 @@ TEST_F(ServedSelfTests, PassOnTheCpuAndOnRightKernels) {
 
 TEST_F(ServedSelfTests, AWrongKernelOfServingFails) {
   const EmulatedKernels kernels(cuda::NewEmulatedGraphRecorder, With(NarrowAttention));
-  ExpectFails("model: self-test 0 as it is served, step", {});
+  ExpectFails("model: self-test 0 as served, step", {});
 }
 
 TEST_F(ServedSelfTests, AKernelThatIsWrongInCompanyFails) {
   const EmulatedKernels kernels(cuda::NewEmulatedGraphRecorder, With(NarrowInCompany));
-  ExpectFails("in thirds beside the others, step", {});
+  ExpectFails("in thirds, with the others, step", {});
 }
 
 TEST_F(ServedSelfTests, KeysThatAreNotKeptFail) {
@@ -152,7 +152,8 @@ TEST_F(ServedSelfTests, ARecordingThatIsRightOnceFailsWhereItIsUsed) {
 TEST_F(ServedSelfTests, OtherBitsFailWhereScoresAreToBeBatchInvariant) {
   const EmulatedKernels kernels(cuda::NewEmulatedGraphRecorder, With(OtherBitsInCompany));
   ExpectPasses({});
-  ExpectFails("other bits than whole; expected batch-invariant scores", {.bitwise = true});
+  ExpectFails("bits differ from the whole trace's; expected batch-invariant scores",
+              {.bitwise = true});
 }
 
 TEST_F(ServedSelfTests, AreMadeWhenACheckpointIsOpened) {
@@ -177,7 +178,7 @@ TEST_F(ServedSelfTests, AreMadeWhenACheckpointIsOpened) {
   };
   load();
   const EmulatedKernels kernels(cuda::NewEmulatedGraphRecorder, With(NarrowAttention));
-  EXPECT_THAT(MessageOf(load, ErrorCode::kDataLoss), HasSubstr("self-test 0 as it is served"));
+  EXPECT_THAT(MessageOf(load, ErrorCode::kDataLoss), HasSubstr("self-test 0 as served"));
 }
 
 }  // namespace

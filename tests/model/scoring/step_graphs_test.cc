@@ -1,7 +1,7 @@
-// Passes as graphs, under emulation: what a GPU would record is run again with tensors on the CPU.
-// That shows what a recording reads and writes; that a GPU records it, only a GPU shows.
+// Passes as graphs, under emulation: recorded work is run again on CPU tensors. This tests what a
+// recording reads and writes; only a GPU can test the recording itself.
 #include "tests/model/kernels/emulated_kernels.h"
-// The emulation comes before all else.
+// Include the emulation before everything else.
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -27,7 +27,7 @@ class StepGraphsLaws : public testing::TestWithParam<ModelConfig> {
     PackWeights(Packing::kAllCuda, &weights);
     return Decoder(config, std::move(weights));
   }
-  // Rounds of small batches, scored by both; returns how many passes were played.
+  // Rounds of small batches, scored by both; returns the number of replayed passes.
   int64_t ExpectEqualScores(int rounds, uint32_t seed) const {
     PrefixScorer plain = Scorer(false), graphed = Scorer(true);
     EXPECT_EQ(plain.graphs(), nullptr);
@@ -67,7 +67,7 @@ TEST_P(StepGraphsLaws, ABatchBeyondTheRoomsIsComputedPlainly) {
   EXPECT_EQ(scorer.graphs()->replays(), 0);
 }
 
-// A device whose recordings are of something else.
+// A device whose recordings do something else.
 class ForgetfulRecorder : public cuda::GraphRecorder {
   struct Nothing : cuda::Graph {
     void Replay() override {}
@@ -77,7 +77,7 @@ class ForgetfulRecorder : public cuda::GraphRecorder {
     return std::make_unique<Nothing>();
   }
 };
-// One that cannot record what it is asked for.
+// A device that cannot record.
 class RefusingRecorder : public cuda::GraphRecorder {
   std::unique_ptr<cuda::Graph> Record(const std::function<void()>& work) override {
     work();

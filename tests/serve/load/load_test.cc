@@ -22,7 +22,7 @@ TEST(LoadMix, NamesKindsAndWeights) {
   EXPECT_EQ(ParseLoadMix("append=2"), (LoadMix{0, 0, 2}));
   for (const char* bad : {"", "trace", "trace=", "trace=x", "trace=1x", "other=1", "trace=-1",
                           "trace=0", "trace=inf", "=1", "first=1"}) {
-    EXPECT_THROW(ParseLoadMix(bad), UsageError) << bad;
+    EXPECT_THROW(ParseLoadMix(bad), OptionError) << bad;
   }
 }
 

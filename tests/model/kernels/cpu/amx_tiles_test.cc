@@ -1,5 +1,5 @@
-// The AMX tile against plain sums, on tiles that are emulated: every machine tests what it indexes.
-// Where there is AMX, the same on its instructions.
+// The AMX tile against plain sums, with emulated tiles, so that every machine tests the indexing.
+// On a CPU with AMX, also with the real instructions.
 #include "model/kernels/cpu/amx_tiles.h"
 
 #include <cstring>

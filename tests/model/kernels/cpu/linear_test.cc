@@ -7,7 +7,7 @@
 namespace prm {
 namespace {
 
-// The values that a weight stands for in a format.
+// The values that a weight represents in a format.
 at::Tensor Held(const at::Tensor& weight, ops::WeightFormat format) {
   if (format == ops::WeightFormat::kAsStored) return Double(weight);
   const ops::QuantizedWeight quantized = ops::QuantizeRows(weight, format);
@@ -50,7 +50,7 @@ void TestLinear(const Case& c, ops::WeightFormat format, int64_t rows, int64_t i
   }
 }
 
-// Each number of rows takes its own way through tiles and widening.
+// Each number of rows takes another path through tiles and widening.
 void TestInt8InAnyCompany(const Case& c) {
   const int64_t inputs = 2100, outputs = 130;
   const at::Tensor x = Random({600, inputs}, c), weight = Random({outputs, inputs}, c);
@@ -65,7 +65,7 @@ void TestInt8InAnyCompany(const Case& c) {
   }
 }
 
-// LibTorch's body. Of fp8 the rows of x are rounded likewise; the CPU multiplies it slowly.
+// LibTorch's body. fp8 also rounds the rows of x; the CPU multiplies fp8 slowly.
 void TestTorchBody(const Case& c, ops::WeightFormat format) {
   const bool fp8 = format == ops::WeightFormat::kFp8;
   const std::string name = c.name(fp8 ? "fp8" : "int8") + ", LibTorch's body";
@@ -98,7 +98,7 @@ void TestRounding() {
   Expect("a NaN stays one", std::isnan(y[0][4].item<float>()) && y.isnan().sum().item<int>() == 1);
 }
 
-// What the comparison of sums, the strictest above, would not forgive.
+// Faults that the comparison of sums, the strictest above, must detect.
 void TestFaultsShow(const Case& c) {
   const at::Tensor x = Random({8, 2048}, c), weight = Random({64, 2048}, c) / 45;
   at::Tensor sum = at::zeros({8, 64});

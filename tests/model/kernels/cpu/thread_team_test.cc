@@ -1,4 +1,4 @@
-// Knows no LibTorch, so that it also runs under TSan.
+// Without LibTorch, so that it can run under TSan.
 #include "model/kernels/cpu/thread_team.h"
 
 #include <sched.h>
@@ -26,7 +26,7 @@ void ForEach(ThreadTeam& team, int64_t items, int threads, Body body) {
   team.ForEach(items, threads, call, &body);
 }
 
-// Plain writes: TSan sees a loop that ends before its items do, or one that reads the next's.
+// Plain writes: TSan detects a loop that ends before its items, or that reads the next loop's.
 void EveryItemIsDoneOnceBeforeTheLoopEnds() {
   ThreadTeam team;
   std::vector<int> done;
@@ -45,7 +45,7 @@ void SleepingHelpersAreWoken() {
   std::atomic<int> begun{0};
   const auto meet = [&](int64_t) {
     ++begun;
-    while (begun < 2) std::this_thread::yield();  // for ever, unless a helper takes the other item
+    while (begun < 2) std::this_thread::yield();  // forever, unless a helper takes the other item
   };
   for (int pause_ms : {0, 5, 20}) {
     std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
@@ -62,7 +62,7 @@ void NoMoreThreadsThanAskedFor() {
     by[size_t(i)] = std::this_thread::get_id();
     std::this_thread::yield();
   };
-  ForEach(team, 64, 4, note);  // three helpers are there from now on
+  ForEach(team, 64, 4, note);  // from now on there are three helpers
   bool few = true;
   for (int loop = 0; loop < 200; ++loop) {
     ForEach(team, 64, 2, note);

@@ -1,5 +1,4 @@
-// Preloaded, it lets a program find the NVIDIA driver's device file, which tells that there may be
-// a GPU.
+// When preloaded, makes the NVIDIA driver's device file appear, which indicates a GPU.
 #include <dlfcn.h>
 #include <sys/stat.h>
 
@@ -13,7 +12,7 @@ __attribute__((visibility("default"))) int stat(const char* path, struct stat* s
       reinterpret_cast<int (*)(const char*, struct stat*)>(dlsym(RTLD_NEXT, "stat"));
   return next(path, status);
 }
-// As std::filesystem calls it that LibTorch brings along, built for an older libc.
+// Called by std::filesystem in LibTorch's libstdc++, which was built for an older libc.
 __attribute__((visibility("default"))) int __xstat(int, const char* path, struct stat* status) {
   return stat(path, status);
 }

@@ -1,7 +1,6 @@
-// Stands for libtorch_cuda.so on a machine without a GPU, as far as LibTorch asks whether one is
-// there: two of them. A program that comes to ask it has not asked too early, when LibTorch would
-// have kept "none" for ever. With FAKE_CUDA_ENDS set the program ends there: nothing can be
-// computed on these devices.
+// A fake libtorch_cuda.so for machines without a GPU, enough for LibTorch to find two devices. A
+// program that reaches it has not asked LibTorch too early, when it would have kept "none" forever.
+// With FAKE_CUDA_ENDS set the program ends there, since these devices cannot compute.
 #include <ATen/detail/CUDAHooksInterface.h>
 
 #include <cstdio>
