@@ -37,7 +37,7 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-// A malformed command line; main exits with 2 instead of 1.
+// An option that is wrong whatever the data: of a call, or a flag. The program exits with 2.
 class OptionError : public Error {
  public:
   explicit OptionError(const std::string& message) : Error(ErrorCode::kInvalidArgument, message) {}

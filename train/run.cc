@@ -86,7 +86,7 @@ StepFormat FormatOf(const RunOptions& options, const LoadedModel& model) {
   if (!options.separator.empty() && !options.resume) {
     throw Error(ErrorCode::kFailedPrecondition,
                 StrCat("option separator ", options.separator, ": ", options.model,
-                       " is a checkpoint that already defines how a step ends (prm describe); "
+                       " is a checkpoint that already defines how a step ends (prm model describe); "
                        "expected a backbone, or no option separator"));
   }
   return model.prm->format;
@@ -226,7 +226,7 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
     throw Error(
         ErrorCode::kUnimplemented,
         StrCat(options.model, ": training can only continue a linear head of the four labels; ",
-               "this model has another (prm describe)"));
+               "this model has another (prm model describe)"));
   }
   tokenizer_ = model.tokenizer;
   options_.examples.max_tokens =

@@ -5,7 +5,7 @@
 What the numbers are does not matter to a bench, how many they are does; shards of about 4 GB.
 qwen2.5-7b is Qwen2.5-Math-PRM-7B with its two-layer head; the others have a linear head of four
 classes, as transformers' token classification does; tiny is for trying a bench out. Beside the
-weights lies format.json for `prm import --format`. Without --tokenizer, one of bytes is written, for
+weights lies format.json for `prm model import --format`. Without --tokenizer, one of bytes is written, for
 benches that feed ids. Needs Python alone.
 """
 

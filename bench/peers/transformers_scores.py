@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Step probabilities of a folder that `prm export --to hf` wrote, by transformers alone.
+"""Step probabilities of a folder that `prm model export --to hf` wrote, by transformers alone.
 
   transformers_scores.py --model FOLDER [--ids IDS.jsonl] [--traces TRACES.jsonl] > PROBABILITIES.jsonl
 

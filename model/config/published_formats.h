@@ -1,4 +1,4 @@
-// How published process reward models are scored, as data: the format files that prm import knows
+// How published process reward models are scored, as data: the format files that prm model import knows
 // by name. Each names its source: the authors' model card or evaluation code.
 #pragma once
 
@@ -13,7 +13,7 @@
 namespace prm {
 
 struct PublishedFormat {
-  std::string_view name;  // as given to prm import --format
+  std::string_view name;  // as given to prm model import --format
   std::string_view json;  // the text of a format file
 };
 std::span<const PublishedFormat> PublishedFormats();

@@ -1,4 +1,4 @@
-// A ScoringFormat as JSON: part of prm.json and of the format files of prm import.
+// A ScoringFormat as JSON: part of prm.json and of the format files of prm model import.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -39,14 +39,14 @@ class CheckpointProgram : public PrmProgram {
   std::vector<std::string> Verbs(const std::string& model) {
     const std::string dev = Path("data/dev.jsonl");
     return {"score --model " + model + " --in " + dev,
-            "describe " + model,
-            "check --weights int8 --dtype float32 --model " + model,
+            "model describe " + model,
+            "model compare --weights int8 --dtype float32 --model " + model,
             "eval --model " + model + " --data " + dev,
             "rerank --model " + model + " --in " + Path("data/rerank.jsonl"),
             "serve --listen 127.0.0.1:0 --model " + model,
-            "export --to hf --out " + Path("never") + " --model " + model,
-            "export --to gguf --out " + Path("never.gguf") + " --model " + model,
-            "import --format " + Path("own.json") + " --out " + Path("never") + " " + model,
+            "model export --to hf --out " + Path("never") + " --model " + model,
+            "model export --to gguf --out " + Path("never.gguf") + " --model " + model,
+            "model import --format " + Path("own.json") + " --out " + Path("never") + " " + model,
             "train --data " + Path("data/train.jsonl") + " --out " + Path("never") + " --model " +
                 model};
   }
@@ -76,7 +76,7 @@ TEST_F(CheckpointProgram, AFlippedBitAnywhereInWeightsOrStateOfTrainingIsFound) 
       const std::string last = Copy("run/last", "resumed/last"), file = last + "/" + name;
       FlipBit(file, where);
       ExpectRefused(Train("resumed") + " --resume", {file + ": changed since it was written"});
-      ExpectRefused("describe " + last, {file + ": changed since it was written"});
+      ExpectRefused("model describe " + last, {file + ": changed since it was written"});
       const bool scores = std::string(name) != "model.safetensors";
       EXPECT_EQ(Run("score --model " + last + " --in " + Path("data/dev.jsonl")).status, !scores);
     }
@@ -84,18 +84,18 @@ TEST_F(CheckpointProgram, AFlippedBitAnywhereInWeightsOrStateOfTrainingIsFound) 
 }
 
 TEST_F(CheckpointProgram, WithNoVerifyEveryVerbTakesTheFilesAsTheyAre) {
-  WriteText(Path("own.json"), Run("formats trl").out);
+  WriteText(Path("own.json"), Run("model formats trl").out);
   const std::string model = Copy("run/best", "edited");
   WriteText(model + "/tokenizer_config.json", ReadText(model + "/tokenizer_config.json") + "\n");
   for (std::string verb : Verbs(model)) {
-    if (verb.starts_with("serve") || verb.starts_with("import")) continue;
+    if (verb.starts_with("serve") || verb.starts_with("model import")) continue;
     if (verb.starts_with("train")) verb += " --epochs 1 --threads 1";
     ExpectRefused(verb, {"tokenizer_config.json"});
     const Outcome taken = Run(verb + " --no-verify");
     EXPECT_EQ(taken.status, 0) << verb << ": " << taken.err;
     fs::remove_all(Path("never"));
   }
-  EXPECT_THAT(Run("describe --no-verify " + model).out, HasSubstr("not compared"));
+  EXPECT_THAT(Run("model describe --no-verify " + model).out, HasSubstr("not compared"));
   RunningProgram server("serve --no-verify --listen 127.0.0.1:0 --model " + model,
                         Path("server.log"));
   EXPECT_NE(server.WaitFor("event=start listen="), "");
@@ -103,9 +103,9 @@ TEST_F(CheckpointProgram, WithNoVerifyEveryVerbTakesTheFilesAsTheyAre) {
 
 TEST_F(CheckpointProgram, ACheckpointWithoutSumsLoadsAndSaysSo) {
   const std::string model = Copy("run/best", "older");
-  EXPECT_THAT(Run("describe " + model).out, HasSubstr("matching their sums in prm.json"));
+  EXPECT_THAT(Run("model describe " + model).out, HasSubstr("matching their sums in prm.json"));
   WithoutSums(model);
-  const Outcome described = Run("describe " + model);
+  const Outcome described = Run("model describe " + model);
   EXPECT_EQ(described.status, 0);
   EXPECT_THAT(described.out, HasSubstr("without sums in prm.json"));
   EXPECT_THAT(described.err, HasSubstr("note: " + model + ": files without sums"));
@@ -144,7 +144,7 @@ TEST_F(CheckpointProgram, ManyTensorsAreRefusedForWhatTheyAre) {
   for (const TensorHeader& header : headers) writer.Add(header.name, {});
   writer.Finish();
   for (const std::string& verb : {"score --in " + Path("data/dev.jsonl") + " --model ",
-                                  "export --to hf --out " + Path("never") + " --model "}) {
+                                  "model export --to hf --out " + Path("never") + " --model "}) {
     ExpectRefused(verb + model, {"not part of the model: tensor.0", "and 99992 more"});
   }
 }
@@ -157,7 +157,7 @@ TEST_F(CheckpointProgram, DeepJsonIsRefusedInEveryFile) {
     WithoutSums(model);
     for (const std::string& end : {std::string(), std::string(1'000'000, ']') + "}"}) {
       WriteText(model + "/" + name, deep + end);
-      ExpectRefused("describe " + model, {name});
+      ExpectRefused("model describe " + model, {name});
     }
   }
 }
@@ -174,18 +174,19 @@ TEST_F(CheckpointProgram, AbsurdSizesInTheConfigurationAreRefusedByField) {
       auto changed = config;
       changed[field] = value;
       WriteText(model + "/config.json", changed.dump());
-      ExpectRefused("describe " + model, {"config.json", field});
+      ExpectRefused("model describe " + model, {"config.json", field});
     }
   }
 }
 
 TEST_F(CheckpointProgram, ImportAndExportReplaceNothing) {
   const std::string model = Copy("run/best", "kept"), before = ReadText(model + "/prm.json");
-  WriteText(Path("own.json"), Run("formats trl").out);
-  ExpectRefused("export --to hf --model " + Path("run/last") + " --out " + model,
+  WriteText(Path("own.json"), Run("model formats trl").out);
+  ExpectRefused("model export --to hf --model " + Path("run/last") + " --out " + model,
                 {model, "already exists"});
-  ExpectRefused("import " + Path("backbone") + " --format " + Path("own.json") + " --out " + model,
-                {model, "already exists"});
+  ExpectRefused(
+      "model import " + Path("backbone") + " --format " + Path("own.json") + " --out " + model,
+      {model, "already exists"});
   EXPECT_EQ(ReadText(model + "/prm.json"), before);
 }
 

@@ -92,11 +92,11 @@ TEST_F(FlagsProgram, ImportAndExportFollowTheNamedPolicy) {
   EXPECT_EQ(PrintedLines("data export " + four + kOut + " --to native" + policy)[0]["labels"],
             expected);
   Printed("data import " + four + " --out " + Path("imported.jsonl") + policy + " --strict" +
-          " --report " + Path("report.json") + " --refused " + Path("refused.jsonl"));
+          " --json " + Path("report.json") + " --refused " + Path("refused.jsonl"));
   EXPECT_EQ(JsonOf("report.json")["changed"]["incomplete"], 1);
   EXPECT_EQ(ReadText(Path("refused.jsonl")), "");
-  EXPECT_EQ(PrintedJson("data import --json " + four + " --out " + Path("imported.jsonl"))["steps"],
-            4);
+  EXPECT_EQ(
+      PrintedJson("data import --json - " + four + " --out " + Path("imported.jsonl"))["steps"], 4);
   EXPECT_EQ(
       Run("data import --strict " + File("bad.jsonl", "{}\n") + " --format native" + kOut).status,
       1);
@@ -342,16 +342,16 @@ TEST_F(FlagsProgram, RerankShowsWhatIsAskedAndLongTracesFollowTheNamedPolicy) {
 }
 
 TEST_F(FlagsProgram, FormatsAreListedShownAndNamedWhereAnImportKnowsNone) {
-  EXPECT_TRUE(Holds(Printed("formats"), "qwen-prm"));
-  EXPECT_TRUE(PrintedJson("formats qwen-prm").is_object());
-  ExpectRefused("import " + Path("backbone") + " --out " + Path("named") +
+  EXPECT_TRUE(Holds(Printed("model formats"), "qwen-prm"));
+  EXPECT_TRUE(PrintedJson("model formats qwen-prm").is_object());
+  ExpectRefused("model import " + Path("backbone") + " --out " + Path("named") +
                     " --name mine --format no-such-format",
                 {"no format 'no-such-format'", "qwen-prm"});
 }
 
 TEST_F(FlagsProgram, TokenizeReadsSpecialTokensWhereAsked) {
   const std::string texts = File("texts.jsonl", {{{"text", "ab"}}});
-  const std::string tokenize = "tokenize --tokenizer " + Path("backbone") + " --in " + texts;
+  const std::string tokenize = "data tokenize --tokenizer " + Path("backbone") + " --in " + texts;
   EXPECT_EQ(Printed(tokenize), "{\"ids\":[97,98]}\n");
   EXPECT_EQ(Printed(tokenize + " --special parse" + kOut), Printed(tokenize + " --special text"));
 }

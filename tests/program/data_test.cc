@@ -105,7 +105,7 @@ TEST_F(DataProgram, AFirstErrorBehindAnUnlabelledStepIsUnknownEverywhere) {
   EXPECT_EQ(refused.status, 3);
   EXPECT_NE(refused.err.find("first_error is not decidable"), std::string::npos) << refused.err;
   const std::string scores = File("scores.jsonl", Text({{{"id", "t"}, {"scores", {0.9, 0.1}}}}));
-  const json eval = json::parse(Printed("eval --json --scores " + scores + " --data " + native));
+  const json eval = json::parse(Printed("eval --json - --scores " + scores + " --data " + native));
   EXPECT_EQ(eval.at("first_error_undecidable"), 1);
   EXPECT_TRUE(eval.at("acc_error").is_null());
 }
@@ -210,12 +210,12 @@ TEST_F(DataProgram, NoVerbWritesOverWhatItReads) {
   const std::string in = traces + " --out " + link, plan = File("plan.json", "{}");
   for (const std::string& arguments : std::vector<std::string>{
            "data import " + in,
-           "data import " + traces + " --out - --report " + link,
+           "data import " + traces + " --out - --json " + link,
            "data import " + traces + " --out - --refused " + link,
            "data export --to native " + in,
-           "data export --to native " + traces + " --out - --report " + link,
+           "data export --to native " + traces + " --out - --json " + link,
            "data export --to huggingface train=" + traces + " --out " + Path("hf_own") +
-               " --report " + link,
+               " --json " + link,
            "data check " + traces + " --json " + link,
            "data check " + traces + " --html " + link,
            "data check " + Path("data/train.jsonl") + " --against " + traces + " --json " + link,
@@ -229,8 +229,8 @@ TEST_F(DataProgram, NoVerbWritesOverWhatItReads) {
            "data agree " + traces + " --json " + link,
            "data agree " + traces + " --csv " + link,
            "data corrupt " + in,
-           "data verify " + traces + " --json " + link,
-           "tokenize --tokenizer none --in " + in,
+           "data verify " + traces + " --out " + link,
+           "data tokenize --tokenizer none --in " + in,
            "score --model none --in " + in,
            "ask --in " + in,
            "rerank --model none --in " + in,
@@ -252,13 +252,13 @@ TEST_F(DataProgram, ARunThatFailsLeavesTheFormerFilesAndNoOthers) {
   const std::vector<std::string> before = Names(Path("fails"));
   for (const std::string& arguments : {
            "import --strict " + bad + " --out " + out,
-           "import " + good + " --out " + out + " --report " + nowhere,
+           "import " + good + " --out " + out + " --json " + nowhere,
            "import " + good + " --out " + out + " --refused " + nowhere,
            "export --strict " + bad + " --to native --out " + out,
-           "export " + good + " --to native --out " + out + " --report " + nowhere,
+           "export " + good + " --to native --out " + out + " --json " + nowhere,
            "export train=" + good + " dev=" + nowhere + " --to huggingface --out " +
                Path("fails/hf"),
-           "export train=" + good + " --to huggingface --out " + Path("fails/hf") + " --report " +
+           "export train=" + good + " --to huggingface --out " + Path("fails/hf") + " --json " +
                nowhere,
            "qa " + bad + " --out " + out,
            "dedup " + bad + " --out " + out,
@@ -267,7 +267,7 @@ TEST_F(DataProgram, ARunThatFailsLeavesTheFormerFilesAndNoOthers) {
            "split " + good + " --train " + out + " --dev " + nowhere,
            "curate " + bad + " --out " + out,
            "corrupt " + bad + " --out " + out,
-           "verify " + bad + " --json " + out,
+           "verify " + bad + " --out " + out,
            "check " + good + " --json " + out + " --html " + nowhere,
            "agree " + bad + " --json " + out,
            "agree " + bad + " --csv " + out,
@@ -287,7 +287,7 @@ TEST_F(DataProgram, AFullDiskLeavesTheFormerFilesAndNoOthers) {
        {"import " + in + " --out " + out, "export " + in + " --to native --out " + out,
         "export " + in + " --to huggingface --out " + Path("full/hf"), "qa " + in + " --out " + out,
         "dedup " + in + " --out " + out, "split " + in + " --train " + out,
-        "corrupt " + in + " --out " + out, "verify " + in + " --json " + out,
+        "corrupt " + in + " --out " + out, "verify " + in + " --out " + out,
         "check " + in + " --html " + out}) {
     ExpectRefused("data " + arguments, {"File too large"});
     EXPECT_EQ(ReadText(out), "former") << arguments;

@@ -31,9 +31,9 @@ TEST_F(EvalProgram, TheCheckpointsThresholdIsUsedAndPrinted) {
   EXPECT_THAT(table.out, AllOf(ContainsRegex("checkpoint's threshold +[0-9.-]+ +at 0.995"),
                                ContainsRegex("threshold +0.9950  the checkpoint's")));
   const auto strict =
-      nlohmann::json::parse(Run("eval --json --model " + Path("strict") + data).out);
+      nlohmann::json::parse(Run("eval --json - --model " + Path("strict") + data).out);
   const auto loose =
-      nlohmann::json::parse(Run("eval --json --model " + Path("run/best") + data).out);
+      nlohmann::json::parse(Run("eval --json - --model " + Path("run/best") + data).out);
   EXPECT_EQ(strict["threshold"], 0.995);
   EXPECT_EQ(loose["threshold"], 0.5);
   EXPECT_EQ(strict["f1_at_half"], loose["f1_at_half"]);
@@ -57,7 +57,7 @@ TEST_F(EvalProgram, AModelBelowItsTextFreeFloorIsSaidToBe) {
   WriteText(Path("inverted.jsonl"), scores);
   const std::string eval = "eval --data " + Path("data/dev.jsonl") + " --train " +
                            Path("data/train.jsonl") + " --scores " + Path("inverted.jsonl");
-  for (const std::string& arguments : {eval, eval + " --json"}) {
+  for (const std::string& arguments : {eval, eval + " --json -"}) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     EXPECT_THAT(outcome.err, AllOf(HasSubstr("the step AUROC 0.0000 is below the online floor"),
@@ -75,10 +75,10 @@ TEST_F(EvalProgram, ASignalLeavesNoTemporaryFileOfAnyVerb) {
   const std::vector<std::string> verbs = {
       "score" + model + in + out,
       "rerank" + model + in + out,
-      "tokenize --tokenizer " + Path("backbone") + in + out,
+      "data tokenize --tokenizer " + Path("backbone") + in + out,
       "data export " + pipe + " --to trl" + out,
       "data export " + pipe + " --to huggingface" + out,
-      "data verify " + pipe + " --json " + Path("outputs/out.jsonl")};
+      "data verify " + pipe + " --out " + Path("outputs/out.jsonl")};
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     for (const std::string& verb : verbs) {
       ASSERT_EQ(write(writer, "{\"id\": \"", 8), 8);  // a line that never ends
@@ -96,7 +96,7 @@ TEST_F(EvalProgram, AnOutputThatCannotBeWrittenIsAnError) {
   const std::string program(PRM_PROGRAM), said = " 2>" + Path("said.txt");
   const std::string score =
       program + " score --model " + Path("run/best") + " --in " + Path("data/dev.jsonl");
-  const std::string describe = program + " describe " + Path("run/best");
+  const std::string describe = program + " model describe " + Path("run/best");
   for (const std::string& verb : {score, describe}) {
     for (const char* output : {" >&-", " >/dev/full"}) {
       EXPECT_EQ(WEXITSTATUS(std::system((verb + output + said).c_str())), 1) << verb << output;

@@ -30,10 +30,11 @@ TEST_F(GpuProgram, EveryVerbThatComputesFindsAGpuThatIsThere) {
                     train = Train("gpu_run");
   const FakeGpus gpus(/*ends=*/true);
   for (const std::string& verb :
-       {"score" + model + " --in " + data, "describe" + model, "serve --listen 127.0.0.1:0" + model,
-        "eval" + model + " --data " + data, "check --weights int8" + model + " --data " + data,
+       {"score" + model + " --in " + data, "model describe" + model,
+        "serve --listen 127.0.0.1:0" + model, "eval" + model + " --data " + data,
+        "model compare --weights int8" + model + " --data " + data,
         "rerank" + model + " --in " + Path("data/rerank.jsonl"),
-        "import " + Path("backbone") + " --format math-shepherd --out " + Path("imported"),
+        "model import " + Path("backbone") + " --format math-shepherd --out " + Path("imported"),
         train}) {
     for (const char* device : {" --device auto", " --device cuda:1"}) {
       const Outcome outcome = Run(verb + device);
@@ -43,7 +44,7 @@ TEST_F(GpuProgram, EveryVerbThatComputesFindsAGpuThatIsThere) {
 }
 
 TEST_F(GpuProgram, ADeviceThatIsNotThereIsRefusedWithTheNumberOfThose) {
-  const std::string describe = "describe " + Path("run/best") + " --device ";
+  const std::string describe = "model describe " + Path("run/best") + " --device ";
   ExpectRefused(describe + "cuda", {"device cuda: no NVIDIA driver"});
   ExpectRefused(describe + "cuda:x", {"expected cuda:N with a number, got \"cuda:x\""});
   const FakeGpus gpus(/*ends=*/false);
@@ -69,7 +70,7 @@ TEST_F(GpuProgram, AUserOfTheLibraryWhoAsksTooEarlyIsToldSo) {
 }
 
 TEST_F(GpuProgram, DescribeNamesTheBodiesOfTheKernels) {
-  const std::string describe = "describe --device cpu " + Path("run/best") + " --dtype ";
+  const std::string describe = "model describe --device cpu " + Path("run/best") + " --dtype ";
   EXPECT_THAT(Run(describe + "float32").out,
               HasSubstr("CPU; attention: portable CPU loops; products: "));
   EXPECT_THAT(Run(describe + "float32 --batch-invariant").out, HasSubstr("packed CPU panels"));

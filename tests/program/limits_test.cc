@@ -84,15 +84,15 @@ class LimitsProgram : public PrmProgram {
         "data agree " + dev + " --gold FILE",
         "data annotators FILE",
         "data corrupt FILE --out -",
-        "tokenize --tokenizer " + Path("backbone") + " --in FILE",
-        "tokenize --tokenizer FILE --in " + dev,
+        "data tokenize --tokenizer " + Path("backbone") + " --in FILE",
+        "data tokenize --tokenizer FILE --in " + dev,
         "score --in FILE" + model,
         "eval --scores FILE --data " + dev,
         "eval --scores " + scores + " --data FILE",
         "eval --scores " + scores + " --data " + trace + " --train FILE",
         "rerank --in FILE" + model,
-        "check --data FILE --weights int8" + model,
-        "check --reference FILE" + model,
+        "model compare --data FILE --weights int8" + model,
+        "model compare --reference FILE" + model,
         "ask --in FILE" + nobody,
         "load --in FILE --rate 1" + nobody,
         "load --problems FILE --rate 1" + nobody,
@@ -130,7 +130,7 @@ TEST_F(LimitsProgram, NoVerbTakesMoreThanALineOfTheLimit) {
 TEST_F(LimitsProgram, AFormatFileIsBoundedToo) {
   const std::string file = Path("own.json");
   const std::string import =
-      "import " + Path("backbone") + " --format " + file + " --out " + Path("never");
+      "model import " + Path("backbone") + " --format " + file + " --out " + Path("never");
   std::filesystem::rename(HugeLine(), file);
   ExpectRefused(import, {file, " bytes"});
   WriteText(file, std::string(100'000, '[') + std::string(100'000, ']'));

@@ -84,7 +84,7 @@ TEST_F(PrmProgram, ScoresAreOnePerStepInInputOrder) {
 
 TEST_F(PrmProgram, EvaluatingAModelEqualsEvaluatingItsScoreLines) {
   const std::string data = Path("data/dev.jsonl"), scores = Path("scores.jsonl.gz");
-  const std::string train = " --json --train " + Path("data/train.jsonl");
+  const std::string train = " --json - --train " + Path("data/train.jsonl");
   ASSERT_EQ(Run("score --model " + Path("run/best") + " --in " + data + " --out " + scores +
                 " --dtype float32")
                 .status,
@@ -109,7 +109,7 @@ TEST_F(PrmProgram, EvaluatingAModelEqualsEvaluatingItsScoreLines) {
 }
 
 TEST_F(PrmProgram, DescribeTellsFormatAndProvenance) {
-  const Outcome outcome = Run("describe --json " + Path("run/best"));
+  const Outcome outcome = Run("model describe --json - " + Path("run/best"));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const auto json = nlohmann::json::parse(outcome.out);
   EXPECT_EQ(json["format"]["step"].back(), nlohmann::json({10}));
@@ -120,22 +120,23 @@ TEST_F(PrmProgram, DescribeTellsFormatAndProvenance) {
 
 TEST_F(PrmProgram, NarrowWeightsAreNamedAndTheirChangeOfScoresIsReported) {
   const std::string model = " --model " + Path("run/best"), data = Path("data/dev.jsonl");
-  const Outcome described = Run("describe --weights int8 " + Path("run/best"));
+  const Outcome described = Run("model describe --weights int8 " + Path("run/best"));
   ASSERT_EQ(described.status, 0) << described.err;
   EXPECT_NE(described.out.find("weights             int8"), std::string::npos) << described.out;
-  const Outcome checked = Run("check --weights int8 --dtype float32 --data " + data + model);
+  const Outcome checked =
+      Run("model compare --weights int8 --dtype float32 --data " + data + model);
   ASSERT_EQ(checked.status, 0) << checked.err;
   for (const std::string& part :
        {std::string("int8 weights against weights as stored, float32 on cpu"),
         std::string("self-tests: 3 traces"), data + ": 12 traces", std::string("step AUROC")}) {
     EXPECT_NE(checked.out.find(part), std::string::npos) << checked.out;
   }
-  ExpectRefused("check --weights int8 --tolerance 0" + model, {"weights as stored"});
+  ExpectRefused("model compare --weights int8 --tolerance 0" + model, {"weights as stored"});
   ExpectRefused("score --weights int4 --in " + data + model, {"int8", "\"int4\""});
-  ExpectRefused("describe --weights fp8 --device cpu " + Path("run/best"),
+  ExpectRefused("model describe --weights fp8 --device cpu " + Path("run/best"),
                 {"fp8", "--device cuda"});
-  EXPECT_EQ(Run("check" + model).status, 2);
-  EXPECT_EQ(Run("check --reference x --data " + data + model).status, 2);
+  EXPECT_EQ(Run("model compare" + model).status, 2);
+  EXPECT_EQ(Run("model compare --reference x --data " + data + model).status, 2);
 }
 
 TEST_F(PrmProgram, ATraceThatCannotBeScoredHasAnErrorOnItsLineAndTheOthersTheirScores) {
@@ -206,7 +207,7 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
   };
   const std::string truncated = copy("truncated");
   std::filesystem::resize_file(truncated + "/model.safetensors", 5000);
-  ExpectRefused("describe " + truncated, {"model.safetensors"});
+  ExpectRefused("model describe " + truncated, {"model.safetensors"});
 
   const std::string flipped = copy("flipped");
   {
@@ -215,18 +216,18 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
     file.seekp(-40000, std::ios::end);
     file.write(std::string(20000, '\x3f').data(), 20000);
   }
-  ExpectRefused("describe --no-verify --dtype float32 " + flipped, {"self-test"});
+  ExpectRefused("model describe --no-verify --dtype float32 " + flipped, {"self-test"});
 
   const std::string missing = copy("missing");
   std::filesystem::remove(missing + "/model.safetensors");
-  ExpectRefused("describe " + missing, {"model.safetensors"});
+  ExpectRefused("model describe " + missing, {"model.safetensors"});
 
   const std::string other = copy("other");
   std::string config = ReadText(other + "/config.json");
   const size_t at = config.find("LlamaForCausalLM");
   config.replace(at, 16, "MambaForCausalLM");
   WriteText(other + "/config.json", config);
-  ExpectRefused("describe --no-verify " + other, {"MambaForCausalLM"});
+  ExpectRefused("model describe --no-verify " + other, {"MambaForCausalLM"});
 
   const std::string reshaped = copy("reshaped");
   config = ReadText(reshaped + "/config.json");
@@ -234,7 +235,7 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
   ASSERT_NE(config.find(size), std::string::npos) << config;
   WriteText(reshaped + "/config.json",
             config.replace(config.find(size), size.size(), "\"intermediate_size\": 40"));
-  ExpectRefused("describe --no-verify " + reshaped,
+  ExpectRefused("model describe --no-verify " + reshaped,
                 {reshaped, "mlp", "[48, 32] instead of [40, 32]"});
 
   std::string absurd = GgufBuilder().Text("general.architecture", "llama").Build();
@@ -248,7 +249,7 @@ TEST_F(PrmProgram, DamagedCheckpointsAreRefusedByFile) {
 
   ExpectRefused("score --model " + Path("backbone") + " --in " + Path("data/dev.jsonl"),
                 {"prm.json"});
-  ExpectRefused("describe " + Path("no/such/folder"), {"no/such/folder"});
+  ExpectRefused("model describe " + Path("no/such/folder"), {"no/such/folder"});
 }
 
 TEST_F(PrmProgram, AnUnwritableOutputIsRefusedBeforeAnyWork) {
@@ -259,7 +260,7 @@ TEST_F(PrmProgram, AnUnwritableOutputIsRefusedBeforeAnyWork) {
   ExpectRefused("data synth" + out, {Path("file/out")});
   ExpectRefused("score" + model + in + out, {Path("file/out")});
   ExpectRefused("rerank" + model + " --in " + Path("data/rerank.jsonl") + out, {Path("file/out")});
-  ExpectRefused("tokenize --tokenizer " + Path("backbone") + in + out, {Path("file/out")});
+  ExpectRefused("data tokenize --tokenizer " + Path("backbone") + in + out, {Path("file/out")});
   EXPECT_EQ(ReadText(Path("file")), "in the way");
 }
 
@@ -323,9 +324,9 @@ bool HasTransformers() {
 TEST_F(PrmProgram, AnExportScoresLikeItsCheckpointHereAndInTransformers) {
   const std::string dev = Path("data/dev.jsonl"), score = " --dtype float32 --in " + dev;
   const Outcome exported =
-      Run("export --to hf --model " + Path("run/best") + " --out " + Path("hf"));
+      Run("model export --to hf --model " + Path("run/best") + " --out " + Path("hf"));
   ASSERT_EQ(exported.status, 0) << exported.err;
-  EXPECT_EQ(Run("describe --dtype float32 " + Path("hf")).status, 0);
+  EXPECT_EQ(Run("model describe --dtype float32 " + Path("hf")).status, 0);
   const Outcome ours = Run("score --model " + Path("run/best") + score);
   EXPECT_EQ(Run("score --model " + Path("hf") + score).out, ours.out);
   if (!HasTransformers()) GTEST_SKIP() << "no transformers; see bench/peers/requirements.txt";
@@ -354,7 +355,8 @@ TEST_F(PrmProgram, ThePythonOfAModelCardHoldsToTheFormat) {
               "\n";
   }
   WriteText(Path("formatted.jsonl"), traces + traces);
-  ASSERT_EQ(Run("export --to hf --model " + Path("formatted") + " --out " + Path("hf2")).status, 0);
+  ASSERT_EQ(
+      Run("model export --to hf --model " + Path("formatted") + " --out " + Path("hf2")).status, 0);
   const Outcome ours = Run("score --dtype float32 --model " + Path("formatted") + " --in " +
                            Path("formatted.jsonl"));
   ASSERT_EQ(ours.status, 0) << ours.err;
@@ -365,7 +367,8 @@ TEST_F(PrmProgram, ThePythonOfAModelCardHoldsToTheFormat) {
 
 TEST_F(PrmProgram, ABackboneGoesThroughGgufToAnEqualTrainingRun) {
   const std::string gguf = Path("backbone.gguf");
-  const Outcome exported = Run("export --to gguf --model " + Path("backbone") + " --out " + gguf);
+  const Outcome exported =
+      Run("model export --to gguf --model " + Path("backbone") + " --out " + gguf);
   ASSERT_EQ(exported.status, 0) << exported.err;
   std::string train = Train("from_export");
   train.replace(train.find(Path("backbone")), Path("backbone").size(), gguf);
@@ -373,17 +376,18 @@ TEST_F(PrmProgram, ABackboneGoesThroughGgufToAnEqualTrainingRun) {
   EXPECT_TRUE(ReadText(Path("from_export/best/model.safetensors")) ==
               ReadText(Path("run/best/model.safetensors")));
   const Outcome headless =
-      Run("export --to gguf --model " + Path("run/best") + " --out " + Path("run.gguf"));
+      Run("model export --to gguf --model " + Path("run/best") + " --out " + Path("run.gguf"));
   EXPECT_EQ(headless.status, 0);
   EXPECT_NE(headless.err.find("the step head is not in the file"), std::string::npos);
 }
 
 TEST_F(PrmProgram, WhatCannotBeExportedIsRefusedWithTheReason) {
   const std::string best = " --model " + Path("run/best") + " --out ";
-  ExpectRefused("export --to vllm" + best + Path("vllm"), {Path("run/best"), "token 10"});
-  ExpectRefused("export --to hf" + best + Path("run/best"), {"is the checkpoint itself"});
-  ExpectRefused("export --to hf" + best + Path("data"), {Path("data"), "already exists"});
-  ExpectRefused("export --to hf --model " + Path("backbone") + " --out " + Path("x"), {"prm.json"});
+  ExpectRefused("model export --to vllm" + best + Path("vllm"), {Path("run/best"), "token 10"});
+  ExpectRefused("model export --to hf" + best + Path("run/best"), {"is the checkpoint itself"});
+  ExpectRefused("model export --to hf" + best + Path("data"), {Path("data"), "already exists"});
+  ExpectRefused("model export --to hf --model " + Path("backbone") + " --out " + Path("x"),
+                {"prm.json"});
 }
 
 TEST_F(PrmProgram, APortThatIsTakenOrMuteIsNamed) {
@@ -403,8 +407,9 @@ TEST_F(PrmProgram, APortThatIsTakenOrMuteIsNamed) {
 TEST_F(PrmProgram, OptionErrorsExitWithTwo) {
   for (const char* arguments :
        {"", "nonsense", "train", "score --model", "eval --data x",
-        "train --model a --data b --out c --too-long maybe", "export --model a --out b --to onnx",
-        "export --model a --out b --to gguf", "export --model a --out b --to hf --dtype float32"}) {
+        "train --model a --data b --out c --too-long maybe",
+        "model export --model a --out b --to onnx", "model export --model a --out b --to gguf",
+        "model export --model a --out b --to hf --dtype float32"}) {
     EXPECT_EQ(Run(arguments).status, 2) << arguments;
   }
   EXPECT_EQ(Run("--help").status, 0);

@@ -39,7 +39,7 @@ TEST_F(ProductsProgram, WhatAutoTookIsPrintedAndReplayedByName) {
 
 TEST_F(ProductsProgram, DescribeShowsWhatRuns) {
   for (const std::string products : {"panels", "libtorch"}) {
-    const Outcome outcome = Run("describe --json" + Flags(products));
+    const Outcome outcome = Run("model describe --json -" + Flags(products));
     ASSERT_EQ(outcome.status, 0) << outcome.err;
     const auto json = nlohmann::json::parse(outcome.out);
     EXPECT_EQ(json["products"], products);

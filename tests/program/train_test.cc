@@ -30,7 +30,7 @@ class TrainProgram : public PrmProgram {
   }
 
   static void ExpectWhole(const std::string& out) {
-    EXPECT_EQ(Run("describe " + Path(out + "/last")).status, 0);
+    EXPECT_EQ(Run("model describe " + Path(out + "/last")).status, 0);
     for (const std::string& name : Names(Path(out))) {
       EXPECT_THAT(name, Not(HasSubstr(".tmp"))) << out;
     }
@@ -250,8 +250,8 @@ TEST_F(TrainProgram, NumbersOutOfRangeAreWrongUsageThatNamesFlagValueAndRange) {
   EXPECT_FALSE(fs::exists(Path("no_run")));
   const std::string model = " --model " + Path("run/best"), in = " --in " + Path("data/dev.jsonl");
   for (const std::string& verb :
-       {"score" + in + model, "describe" + model, "eval --data x" + model, "serve" + model,
-        "rerank" + in + model, "check --weights int8" + model}) {
+       {"score" + in + model, "model describe" + model, "eval --data x" + model, "serve" + model,
+        "rerank" + in + model, "model compare --weights int8" + model}) {
     const Outcome outcome = Run(verb + " --threads 100000");
     EXPECT_EQ(outcome.status, 2) << verb << outcome.err;
     EXPECT_THAT(outcome.err,
@@ -411,8 +411,8 @@ TEST_F(TrainProgram, ASeparatorMakesTheModelOneThatVllmReads) {
   ASSERT_EQ(trained.status, 0) << trained.err;
   const auto prm = nlohmann::json::parse(ReadText(Path("special_run/best/prm.json")));
   EXPECT_EQ(prm["format"]["step"].back(), nlohmann::json({0xff}));
-  const Outcome exported =
-      Run("export --to vllm --model " + Path("special_run/best") + " --out " + Path("for_vllm"));
+  const Outcome exported = Run("model export --to vllm --model " + Path("special_run/best") +
+                               " --out " + Path("for_vllm"));
   ASSERT_EQ(exported.status, 0) << exported.err;
   EXPECT_THAT(ReadText(Path("for_vllm/vllm_pooler.json")), HasSubstr("\"step_tag_id\":255"));
   ExpectRefused(train + " --resume", {"separator: <|step|> then, none now"});

@@ -215,7 +215,7 @@ TEST(Export, ProcessBenchNeedsADecidableFirstError) {
   EXPECT_EQ(json::parse(exported.rows.at(0))["label"], 1) << "an incomplete step is an error";
 }
 
-TEST(Export, APolicyThatAFormatCannotKeepIsAOptionError) {
+TEST(Export, APolicyThatAFormatCannotKeepIsAnOptionError) {
   EXPECT_THROW(CheckPolicy(FormatNamed("trl"), LabelPolicy{}), OptionError);
   EXPECT_THROW(CheckPolicy(FormatNamed("gsm8k"), LabelPolicy{}), OptionError);
   EXPECT_THROW(CheckPolicy(FormatNamed("native"), {.incomplete = LabelFate::kPositive}),
@@ -379,7 +379,8 @@ TEST(HuggingFaceFolder, RefusesAFolderInUseAndBadNamesOfSplits) {
   for (const char* name : {"", "../train", "a b", "a-b", "all"}) {
     EXPECT_THROW(ExportHuggingFaceFolder({{name, file}}, folder / "out", {}), OptionError) << name;
   }
-  EXPECT_THROW(ExportHuggingFaceFolder({{"a", file}, {"a", file}}, folder / "out", {}), OptionError);
+  EXPECT_THROW(ExportHuggingFaceFolder({{"a", file}, {"a", file}}, folder / "out", {}),
+               OptionError);
   EXPECT_FALSE(std::filesystem::exists(folder / "out"));
 }
 

@@ -51,7 +51,7 @@ class ConversionCommands : public testing::Test {
 TEST_F(ConversionCommands, ImportWritesTracesAndAReport) {
   folder_.Write("in.jsonl", std::string(kGood) + "\n");
   EXPECT_EQ(Run({"import", Path("in.jsonl"), "--out", Path("out.jsonl.gz"), "--source", "mine",
-                 "--after-first-error", "masked", "--report", Path("report.json")}),
+                 "--after-first-error", "masked", "--json", Path("report.json")}),
             0);
   EXPECT_THAT(ReadFile(folder_ / "out.jsonl.gz"), HasSubstr(R"("id":"mine/0")"));
   EXPECT_THAT(stdout_, HasSubstr("format: trl (detected)"));
@@ -62,7 +62,7 @@ TEST_F(ConversionCommands, ImportWritesTracesAndAReport) {
 TEST_F(ConversionCommands, RefusedRowsGiveAnExitCodeOfTheirOwnAndGoToAFile) {
   folder_.Write("in.jsonl", std::string(kGood) + "\n" + std::string(kBad) + "\n");
   EXPECT_EQ(Run({"import", Path("in.jsonl"), "--out", Path("out.jsonl"), "--format", "trl",
-                 "--refused", Path("refused.jsonl"), "--json"}),
+                 "--refused", Path("refused.jsonl"), "--json", "-"}),
             kExitRefused);
   EXPECT_THAT(ReadFile(folder_ / "refused.jsonl"), HasSubstr("expected 1 labels"));
   EXPECT_THAT(stdout_, HasSubstr(R"("refused":1)"));
@@ -78,7 +78,7 @@ TEST_F(ConversionCommands, StrictAndOptionErrorsWriteNothing) {
               }),
               HasSubstr("in.jsonl:2"));
   EXPECT_THROW(Run({"import", in, "--out", out, "--format", "nothing"}), OptionError);
-  EXPECT_THROW(Run({"import", in, "--out", "-", "--json"}), OptionError);
+  EXPECT_THROW(Run({"import", in, "--out", "-", "--json", "-"}), OptionError);
   EXPECT_THROW(Run({"import", in, "--out", out, "--incomplete", "positive"}), OptionError);
   EXPECT_THROW(Run({"import", in, "--out", out, "--redundant", "perhaps"}), CLI::ValidationError);
   EXPECT_THROW(Run({"export", in, "--to", "trl", "--out", out, "--redundant", "own"}), OptionError);
