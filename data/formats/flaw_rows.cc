@@ -140,7 +140,7 @@ void LabelJudgedSteps(const std::vector<JsonField>& instances,
     const RowFields fields(instances[i], {"instance", "annotations"});
     const Instance instance = ReadInstance(fields.Need("instance"));
     if (instance.judged != lines[i]) {
-      RefuseField(fields.Need("instance"), StrCat("judges another step than step ", i + 1));
+      RefuseField(fields.Need("instance"), StrCat("judges another step than step ", i));
     }
     trace->steps[i].label = LabelByCriteria(YesCriteria(fields.Need("annotations")));
   }

@@ -62,7 +62,7 @@ std::vector<std::optional<StepLabel>> ReadTags(const JsonField& field, std::stri
   std::vector<std::optional<StepLabel>> tags;
   for (const std::string& text : texts) {
     if (!label.starts_with(text)) {
-      RefuseField(field, StrCat("differs from the input before the tag of step ", tags.size() + 1));
+      RefuseField(field, StrCat("differs from the input before the tag of step ", tags.size()));
     }
     label.remove_prefix(text.size());
     if (label.starts_with(kStepTag)) {
@@ -72,7 +72,7 @@ std::vector<std::optional<StepLabel>> ReadTags(const JsonField& field, std::stri
       tags.push_back(label[0] == '+' ? StepLabel::kCorrectNecessary : StepLabel::kIncorrect);
       label.remove_prefix(1);
     } else {
-      RefuseField(field, StrCat("expected + or - as the tag of step ", tags.size() + 1));
+      RefuseField(field, StrCat("expected + or - as the tag of step ", tags.size()));
     }
   }
   if (!IsBlank(label)) RefuseField(field, "has text behind the last tag");

@@ -81,9 +81,9 @@ std::string CandidateBlock(const Pen& pen, const RerankProblem& problem, const R
       pen.Bold(pen.Ink(ScoreColor(score), fmt::format("{:.2f}", score))),
       Verdict(pen, CandidateIsCorrect(problem, index)),
       answer ? pen.Bold(OneLine(answer->text, Rest(options.width, 40))) : pen.Dim("no answer"),
-      pen.Dim(line.first_error ? fmt::format("candidate {}, first error in step {}", index,
-                                             *line.first_error + 1)
-                               : fmt::format("candidate {}", index)));
+      pen.Dim(line.first_error
+                  ? fmt::format("candidate {}, first error in step {}", index, *line.first_error)
+                  : fmt::format("candidate {}", index)));
   for (size_t step = 0; step < line.scores.size(); ++step) {
     out += StepLine(pen, problem.candidates[size_t(index)], line, step, options);
   }

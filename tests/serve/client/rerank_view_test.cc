@@ -44,7 +44,7 @@ TEST(RenderProblem, ShowsTheBestFirstWithEachStepsScoreAndLabel) {
   EXPECT_THAT(text, HasSubstr("0.20 █▎     ● incorrect   2 + 3 = 6\n"));
   EXPECT_THAT(text, HasSubstr(" 1. 0.90 ✔ 5"));
   EXPECT_THAT(text, HasSubstr(" 3. 0.20 ✘ 6"));
-  EXPECT_THAT(text, HasSubstr("first error in step 1"));
+  EXPECT_THAT(text, HasSubstr("first error in step 0"));
   EXPECT_THAT(text, HasSubstr("1 more"));
   EXPECT_THAT(text, Not(HasSubstr("so 5")));
   EXPECT_LT(text.find("0.90 ✔"), text.find("0.20 ✘"));
