@@ -9,10 +9,10 @@
 namespace prm {
 namespace {
 
-constexpr size_t kMostListed = 50;  // of steps to adjudicate or to review
+constexpr size_t kMostListed = 50;  // steps to adjudicate or to review
 constexpr double kRareShare = 0.05;
 
-// What every part of the page reads.
+// Data shared by all parts of the page.
 struct Page {
   const AgreementReport& report;
   const Ratings& ratings;

@@ -12,7 +12,7 @@ constexpr std::string_view kNoPairs = "no unit has two ratings";
 constexpr std::string_view kNoRatings = "no unit has a rating";
 constexpr std::string_view kOneLabel = "all ratings have the same label, so chance agrees as well";
 
-// Sums of shares round: an expected agreement this near to 1 is 1.
+// Sums of shares are rounded: an expected agreement this close to 1 counts as 1.
 constexpr double kRounding = 1e-12;
 
 double Square(double x) { return x * x; }

@@ -53,7 +53,7 @@ fs::path Absolute(const fs::path& target) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-// A folder beside `target`, which it becomes with Commit; without it, it is removed.
+// A folder beside `target` that Commit renames to it; otherwise it is removed.
 class NewFolder {
  public:
   explicit NewFolder(const fs::path& target)
@@ -113,8 +113,8 @@ WrittenSplit WriteSplit(const Split& split, const fs::path& folder, const Export
 
 // --- the card -----------------------------------------------------------------------------------
 
-// The types of the columns, which `datasets` else takes from the first rows of each split: a column
-// that is null there would get a type of its own.
+// The types of the columns. Without them `datasets` derives types from the first rows of each
+// split: a column that is null there would get a type of its own.
 constexpr std::pair<std::string_view, std::string_view> kFeatures[] = {
     {"id", "dtype: string"},
     {"problem", "dtype: string"},

@@ -19,7 +19,7 @@ std::string Number(const std::optional<double>& number) {
 
 Tone ToneOfCount(int64_t count, Tone tone) { return count > 0 ? tone : Tone::kGood; }
 
-// Every sample of one section under its counts.
+// The samples of one section, below its counts.
 void AddFindings(std::string_view name, const FindingSample& sample, HtmlReport* page) {
   const std::vector<Finding> findings = sample.findings();
   if (findings.empty()) return;
@@ -34,7 +34,7 @@ void AddFindings(std::string_view name, const FindingSample& sample, HtmlReport*
   page->Table(table);
 }
 
-// Name, count and what it means, one row a kind.
+// Name, count and meaning, one row per kind.
 class CountTable {
  public:
   explicit CountTable(std::string kind) {
@@ -51,7 +51,7 @@ class CountTable {
   HtmlTable table_;
 };
 
-// The largest first; what is left over is one bar.
+// The largest first; the rest is one bar.
 std::string CountBars(std::string title, const std::map<std::string, int64_t>& counts) {
   std::vector<std::pair<std::string, int64_t>> sorted(counts.begin(), counts.end());
   std::stable_sort(sorted.begin(), sorted.end(),
@@ -308,7 +308,7 @@ void AddContamination(const CheckReport& report, HtmlReport* page) {
   }
 }
 
-// Traces that passed, strategy by domain, difficulties summed.
+// Passed traces, strategy by domain, summed over difficulties.
 HeatMap CoverageMap(const CheckReport& report) {
   HeatMap map{"Passed traces by strategy and domain", "strategy", "domain", {}, {}, {}};
   const auto place = [](std::vector<std::string>* names, const std::string& name) {

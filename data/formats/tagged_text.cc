@@ -1,16 +1,16 @@
-// Rows that hold problem and steps in one text, cut by tags or turns.
+// Rows that hold problem and steps in one text, split by tags or turns.
 //
 // math-shepherd: {"input": text, "label": text, "task"?, "id"?}; input is
-//   "<problem> Step 1: <text> ки\nStep 2: <text> ки ..", label the same text with + or - in place
-//   of each ки (ки again: not labelled). Source: Math-Shepherd, arXiv 2312.08935, and its data set.
-// er-prm: {"text": text as above, "value": [number in [0,1]], "id"?}, one value a ки: soft values.
-//   Source: ER-PRM, arXiv 2412.11006, and its repository, "Dataset Preparation".
+//   "<problem> Step 1: <text> ки\nStep 2: <text> ки ..", label the same text with + or - for
+//   each ки (ки itself: not labelled). Source: Math-Shepherd, arXiv 2312.08935, and its data set.
+// er-prm: {"text": text as above, "value": [number in [0,1]], "id"?}, one value per ки: soft
+//   values. Source: ER-PRM, arXiv 2412.11006, and its repository, "Dataset Preparation".
 // rlhflow: {"conversations": [{"role": "user", "content": step}, {"role": "assistant", "content":
-//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Rows whose steps bear
-//   no mark do not say where the problem ends and are refused. Source: RLHFlow,
-//   RLHF-Reward-Modeling, math-rm.
-// The problem ends where ReadOptions::first_step_mark stands, which must be there exactly once
-// before the first tag.
+//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Rows without this mark
+//   do not show where the problem ends and are refused. Source: RLHFlow, RLHF-Reward-Modeling,
+//   math-rm.
+// The problem ends at ReadOptions::first_step_mark, which must occur exactly once before the first
+// tag.
 #include <algorithm>
 
 #include "data/error.h"
@@ -22,8 +22,7 @@
 namespace prm {
 namespace {
 
-// Sets problem and steps from the texts between the tags, the first of which starts with the
-// problem.
+// Sets problem and steps from the texts between the tags; the first one starts with the problem.
 void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
                         const ReadOptions& options, Trace* trace) {
   if (texts.empty()) RefuseField(field, "expected at least one step with its tag, got none");
@@ -42,7 +41,7 @@ void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
   SetSteps(std::move(texts), field, trace);
 }
 
-// The texts before each tag; blank text may follow the last.
+// The texts before each tag; only blank text may follow the last.
 std::vector<std::string> SplitAtTags(const JsonField& field, std::string_view text) {
   std::vector<std::string> texts;
   size_t begin = 0;
@@ -56,7 +55,7 @@ std::vector<std::string> SplitAtTags(const JsonField& field, std::string_view te
   return texts;
 }
 
-// What stands in `label` in place of each tag of the input, whose texts are `texts`.
+// The labels in `label` at the position of each tag of the input, whose texts are `texts`.
 std::vector<std::optional<StepLabel>> ReadTags(const JsonField& field, std::string_view label,
                                                const std::vector<std::string>& texts) {
   std::vector<std::optional<StepLabel>> tags;
