@@ -179,7 +179,7 @@ Aggregation AggregateLabels(const Ratings& ratings, const GoldLabels& gold,
   } else {
     aggregation.why =
         StrCat("annotator ", ratings.annotators()[size_t(fewest - rated.begin())], " labelled ",
-               *fewest, " units, the fewest; a confusion matrix takes ", kDawidSkeneUnits);
+               *fewest, " units, the fewest; a confusion matrix needs ", kDawidSkeneUnits);
   }
   aggregation.posteriors = Fit(ratings, gold, options, !aggregation.is_dawid_skene);
   return aggregation;

@@ -119,7 +119,7 @@ Statistic FleissKappa(const AgreementSums& sums) {
 Statistic GwetAc1(const AgreementSums& sums) {
   if (sums.rated_units() == 0) return Statistic::Undefined(kNoRatings);
   if (sums.co_rated_units() == 0) return Statistic::Undefined(kNoPairs);
-  if (sums.labels() < 2) return Statistic::Undefined("one label alone is declared");
+  if (sums.labels() < 2) return Statistic::Undefined("only one label is declared");
   const double observed = sums.pair_agreement() / sums.co_rated_units();
   double expected = 0;
   for (const double share : sums.shares()) {

@@ -78,7 +78,7 @@ class Importer {
     if (size && size_now && *size != *size_now) {
       report_.notes.push_back(StrCat("the file changed while it was read: ", *size,
                                      " bytes at the start, ", *size_now,
-                                     " at the end; what came late may be missing"));
+                                     " at the end; later rows may be missing"));
     }
     return std::move(report_);
   }
@@ -145,7 +145,7 @@ class Importer {
     }
     if (objects.empty()) {
       throw Error(ErrorCode::kInvalidArgument,
-                  StrCat(rows->name(), ": the format cannot be told: no row is a JSON object",
+                  StrCat(rows->name(), ": cannot detect the format: no row is a JSON object",
                          peeked.empty() ? "" : StrCat("; ", peeked[0]->error->what()),
                          "; name the format, as text for plain text"));
     }

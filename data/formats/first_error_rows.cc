@@ -175,7 +175,7 @@ RowTraces ReadMrBenRow(const Row& row, const ReadOptions& options) {
   for (size_t i = 0; i < steps.size(); ++i) {
     const std::optional<NumberedText> numbered = ReadStepNumber(steps[i]);
     if (numbered && numbered->number == number) {
-      if (marked) RefuseValue(error_step, "a number that one step alone bears as its mark");
+      if (marked) RefuseValue(error_step, "a number that marks exactly one step");
       marked = int(i);
     }
     steps[i] = std::string(numbered ? numbered->text : TrimSpace(steps[i]));

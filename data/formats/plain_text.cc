@@ -290,7 +290,7 @@ RowTraces ReadGsm8kRow(const Row& row, const ReadOptions& options) {
   for (const std::string_view line : SplitLines(answer)) {
     const std::string_view text = TrimSpace(line);
     if (text.empty()) continue;
-    if (trace.reference_answer) RefuseField(field, "has text behind the line with ####");
+    if (trace.reference_answer) RefuseField(field, "has text after the line with ####");
     if (text.starts_with(kFinal)) {
       trace.reference_answer = std::string(TrimSpace(text.substr(kFinal.size())));
       continue;

@@ -312,7 +312,7 @@ std::vector<Alternative> AlternativesOf(const Trace& trace) {
     if (step.is_object() && step.contains("completions") && step["completions"].is_array()) {
       for (const json& completion : step["completions"]) {
         if (!completion.is_object() || !completion.contains("text")) continue;
-        if (!completion["text"].is_string()) RefuseMeta(trace, "a text that is no string");
+        if (!completion["text"].is_string()) RefuseMeta(trace, "a text that is not a string");
         const auto label = LabelOfRating(completion);
         if (label) alternatives.push_back({index, completion["text"], *label});
       }

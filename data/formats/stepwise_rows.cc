@@ -28,7 +28,7 @@ std::optional<StepLabel> LabelOf(const JsonField& field) {
 void SetTwoClassLabels(const JsonField& field, Trace* trace) {
   const simdjson::dom::array labels = ReadArray(field);
   if (labels.size() != trace->steps.size()) {
-    RefuseField(field, StrCat("expected ", trace->steps.size(), " labels, one a step, got ",
+    RefuseField(field, StrCat("expected ", trace->steps.size(), " labels, one per step, got ",
                               labels.size()));
   }
   size_t index = 0;

@@ -29,10 +29,10 @@ void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
   const std::string& mark = options.first_step_mark;
   const size_t start = texts[0].find(mark);
   if (start == std::string::npos) {
-    RefuseField(field, StrCat("expected \"", mark, "\", where the problem ends, got none"));
+    RefuseField(field, StrCat("expected \"", mark, "\" at the end of the problem, got none"));
   }
   if (texts[0].find(mark, start + 1) != std::string::npos) {
-    RefuseField(field, StrCat("\"", mark, "\" comes twice: where the problem ends is not clear"));
+    RefuseField(field, StrCat("\"", mark, "\" occurs twice: the end of the problem is ambiguous"));
   }
   trace->problem = TrimSpace(std::string_view(texts[0]).substr(0, start));
   texts[0].erase(0, start);
@@ -74,7 +74,7 @@ std::vector<std::optional<StepLabel>> ReadTags(const JsonField& field, std::stri
       RefuseField(field, StrCat("expected + or - as the tag of step ", tags.size() + 1));
     }
   }
-  if (!IsBlank(label)) RefuseField(field, "has text behind the last tag");
+  if (!IsBlank(label)) RefuseField(field, "has text after the last tag");
   return tags;
 }
 
@@ -123,7 +123,7 @@ RowTraces ReadErPrmRow(const Row& row, const ReadOptions& options) {
   SetProblemAndSteps(fields.Need("text"), SplitAtTags(fields.Need("text"), text), options, &trace);
   const JsonField& values = fields.Need("value");
   if (ReadArray(values).size() != trace.steps.size()) {
-    RefuseField(values, StrCat("expected ", trace.steps.size(), " values, one a tag, got ",
+    RefuseField(values, StrCat("expected ", trace.steps.size(), " values, one per tag, got ",
                                ReadArray(values).size()));
   }
   size_t index = 0;
@@ -153,7 +153,7 @@ RowTraces ReadRlhflowRow(const Row& row, const ReadOptions& options) {
     }
     ++index;
   }
-  if (texts.size() != labels.size()) RefuseField(turns, "the last step has no + or - behind it");
+  if (texts.size() != labels.size()) RefuseField(turns, "the last step has no + or - after it");
   SetProblemAndSteps(turns, std::move(texts), options, &trace);
   for (size_t i = 0; i < labels.size(); ++i) trace.steps[i].label = labels[i];
   trace.necessity_known = false;

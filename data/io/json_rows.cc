@@ -133,7 +133,7 @@ bool JsonRows::BeginItem() {
   if (buffer_[begin_] != ']') return true;
   Consume(begin_ + 1);
   array_closed_ = true;
-  if (SkipSpace()) refuse("nothing behind the end", std::string(1, buffer_[begin_]));
+  if (SkipSpace()) refuse("nothing after the end", std::string(1, buffer_[begin_]));
   return false;
 }
 

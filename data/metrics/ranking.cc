@@ -152,7 +152,7 @@ std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,
   if (candidates.size() != first_errors.size()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("doubtful winners: expected ", candidates.size(),
-                       " first errors, one a candidate, got ", first_errors.size()));
+                       " first errors, one per candidate, got ", first_errors.size()));
   }
   std::vector<int> doubtful;
   for (size_t i = 0; i < candidates.size(); ++i) {

@@ -97,7 +97,7 @@ struct Stages {
 
 void AppendStages(const dom::element& element, std::string_view where, int depth, Stages* all) {
   const std::string_view type = Text(element, "type");
-  if (all->byte_level) Unsupported(where, "a pre-tokenizer stage behind ByteLevel");
+  if (all->byte_level) Unsupported(where, "a pre-tokenizer stage after ByteLevel");
   if (type == "ByteLevel") {
     all->byte_level = true;
     all->prefix_space = Flag(element, "add_prefix_space", true);

@@ -51,7 +51,7 @@ LabelProbs ReadOneLabelProbs(const JsonField& field) {
   }
   if (count != probs.size()) RefuseValue(field, "four probabilities");
   if (std::abs(sum - 1) > kRoundingTolerance) {
-    RefuseValue(field, StrCat("probabilities whose sum is 1, not ", sum));
+    RefuseValue(field, StrCat("probabilities with the sum 1, not ", sum));
   }
   return probs;
 }
@@ -79,7 +79,7 @@ Aggregates ReadAggregates(const JsonField& field) {
 // Label probabilities must agree with the scores; otherwise one belongs to another trace.
 void CheckScoresAgree(const TraceScores& scores, const JsonField& label_probs) {
   if (scores.label_probs.size() != scores.size()) {
-    RefuseField(label_probs, StrCat("expected ", scores.size(), " items, one a score, got ",
+    RefuseField(label_probs, StrCat("expected ", scores.size(), " items, one per score, got ",
                                     scores.label_probs.size()));
   }
   for (size_t i = 0; i < scores.size(); ++i) {

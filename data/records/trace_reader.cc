@@ -56,8 +56,8 @@ std::vector<JsonField> ItemsPerStep(const JsonField& field, const Trace& trace) 
   std::vector<JsonField> items;
   for (const JsonElement item : ReadArray(field)) items.push_back(field.Item(items.size(), item));
   if (items.size() != trace.steps.size()) {
-    RefuseField(field,
-                StrCat("expected ", trace.steps.size(), " items, one a step, got ", items.size()));
+    RefuseField(
+        field, StrCat("expected ", trace.steps.size(), " items, one per step, got ", items.size()));
   }
   return items;
 }
