@@ -1,4 +1,4 @@
-"""A small picture of results, as SVG: panels of horizontal bars."""
+"""Draws results as SVG: panels of horizontal bars."""
 
 from xml.sax.saxutils import escape
 
@@ -13,8 +13,8 @@ def text(x, y, content, size=12, anchor="start", weight="normal"):
 
 
 def draw_panel(x, y, title, rows):
-    """Rows (name, value, times): a bar as long as its value, and behind it how many times as fast
-    the first row is."""
+    """Draws rows (name, value, times): a bar proportional to the value, then the first row's
+    speed-up `times` over this row."""
     parts = [text(x, y + 16, title, 14, weight="bold")]
     longest = max(value for _, value, _ in rows)
     for number, (name, value, times) in enumerate(rows):

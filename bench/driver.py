@@ -1,4 +1,4 @@
-"""What the drivers that run ours beside a peer share: the machine, versions, running programs."""
+"""Shared by the drivers: description of the machine, versions, running programs."""
 
 import json
 import os
@@ -73,17 +73,17 @@ def write_report(folder, topic, report, text):
 
 
 class Programs:
-    """Starts programs and keeps their commands in a form without this machine's paths."""
+    """Starts programs and records their commands without this machine's paths."""
 
     def __init__(self, names):
-        """names: [(path, what stands for it)], the longer of two that begin alike first."""
+        """names: [(path, its replacement)]; of two with a common prefix the longer one first."""
         self.names = [*names, (ROOT, ".")]
         self.commands = []
         self.environment = dict(os.environ, TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1",
                                 TORCHINDUCTOR_CACHE_DIR=str(ROOT / ".cache/inductor"))
 
     def note(self, command):
-        """The command as subprocess takes it."""
+        """The command in the form that subprocess takes."""
         command = [str(part) for part in command]
         shown = " ".join(self.public(part) for part in command)
         if shown not in self.commands:
@@ -103,7 +103,7 @@ class Programs:
 
 
 class Worker:
-    """A program that says {} when it is ready, and answers each line of its input by one line of
+    """A program that prints {} when it is ready, and answers each line of input with one line of
     JSON."""
 
     def __init__(self, name, programs, command, errors):
@@ -118,7 +118,7 @@ class Worker:
             self.process.stdin.write(command + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # it has ended, and its errors say why
+            pass  # it has ended; its error output has the reason
         return self.answer(f"at \"{command}\"")
 
     def answer(self, when="while it loaded"):

@@ -1,7 +1,6 @@
-// How long does it take until a checkpoint can score, and in how much memory? Loading/<dtype> opens
-// it as prm serve does, without the self-test; Reading reads the same bytes into fresh memory,
-// which is the least that a program does that has them all. Before every round the files are
-// dropped from the page cache, unless --warm.
+// How long does loading a checkpoint take, and how much memory? Loading/<dtype> opens it as prm
+// serve does, without the self-test; Reading reads the same bytes into fresh memory, which is the
+// lower bound. Before every round the files are dropped from the page cache, unless --warm.
 //
 //   loading_bench --model CHECKPOINT [--rounds N] [--warm] [--benchmark_out=RESULT.json]
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// What the training and scoring benches share: real examples, peak memory, and the rate at which
-// LibTorch multiplies matrices of the model's own shapes.
+// Shared by the training and scoring benches: real examples, peak memory, and LibTorch's rate of
+// matrix products of the model's shapes.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -34,7 +34,7 @@ namespace prm::bench {
 struct InputOptions {
   std::string model;                                                    // checkpoint folder
   std::string data = (SharedData() / "steps/train.jsonl.xz").string();  // native trace file
-  int traces = 96;        // the first so many with a labelled step
+  int traces = 96;        // the first ones with a labelled step
   int max_tokens = 1024;  // longer traces keep their leading whole steps
   std::string device = "cpu", dtype = "auto";
   int threads = 0;  // 0: all cores
@@ -97,7 +97,7 @@ inline void WriteExamples(std::span<const Example> examples, const std::filesyst
   file.Commit();
 }
 
-// Runs `body(state, args...)` once, its time being that of the wall.
+// Registers a bench that runs `body(state, args...)` once, in wall-clock time.
 template <class Body, class... Args>
 void RunOnce(const std::string& name, Body body, const Args&... args) {
   benchmark::RegisterBenchmark(name.c_str(), body, args...)
@@ -107,7 +107,7 @@ void RunOnce(const std::string& name, Body body, const Args&... args) {
   benchmark::RunSpecifiedBenchmarks();
 }
 
-// Of this process's own memory: getrusage would count its parent's from before exec.
+// Peak memory of this process; getrusage would include its parent's from before exec.
 inline double PeakRssBytes() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -116,19 +116,19 @@ inline double PeakRssBytes() {
   throw Error(ErrorCode::kInternal, "/proc/self/status: no VmHWM");
 }
 
-// Where and in which number format a scorer computes.
+// The device and number format of a scorer.
 inline ComputeTarget TargetOf(const StepScorer& scorer) {
   const ModelDescription& d = scorer.description();
   return {at::Device(d.device), d.dtype == "float32" ? at::kFloat : at::kBFloat16};
 }
 
-// Until the device has done what it was asked for.
+// Waits until the device is idle.
 inline void AwaitDevice(at::Device device) {
   if (device.is_cuda())
     c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
 }
 
-// The most that tensors on a GPU have taken at once; 0 on a CPU.
+// Peak bytes of tensors on a GPU; 0 on a CPU.
 inline double PeakDeviceBytes(at::Device device) {
   if (!device.is_cuda()) return 0;
   const auto stats = at::getDeviceAllocator(device.type())->getDeviceStats(device.index());
@@ -149,9 +149,8 @@ inline std::array<LinearShape, 4> LinearShapes(const ModelConfig& c) {
            {c.intermediate_size, c.hidden_size}}};
 }
 
-// Multiplications and additions that one forward pass over `tokens` tokens and `reads` read
-// positions needs in linear layers: in the last block, only qkv runs for all tokens. Attention is
-// not counted.
+// Multiplications and additions in the linear layers of one forward pass over `tokens` tokens and
+// `reads` read positions: in the last block, only qkv runs for all tokens. Without attention.
 inline double LinearFlops(const ModelConfig& c, int64_t tokens, int64_t reads) {
   const auto shapes = LinearShapes(c);
   double flops = 0;
@@ -162,9 +161,9 @@ inline double LinearFlops(const ModelConfig& c, int64_t tokens, int64_t reads) {
   return flops;
 }
 
-// Floating-point operations a second of at::mm over the linear shapes with `rows` rows: the forward
-// products, and with `backward` also those of the gradients of inputs and weights. Each product
-// runs for about `seconds_each`, and is done when the clock is read.
+// Floating-point operations per second of at::mm over the linear shapes with `rows` rows: the
+// forward products, and with `backward` also those of the gradients of inputs and weights. Each
+// product runs for about `seconds_each`; the device is idle when the clock is read.
 inline double MatmulFlopsPerSecond(const ModelConfig& config, const ComputeTarget& target,
                                    int64_t rows, bool backward, double seconds_each = 0.2) {
   using Clock = std::chrono::steady_clock;

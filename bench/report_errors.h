@@ -1,4 +1,4 @@
-// How a bench ends that is given wrong input.
+// Error handling of the benches' main functions.
 #pragma once
 
 #include <cstdio>
@@ -7,7 +7,7 @@
 
 namespace prm::bench {
 
-// A program's main: what is wrong with the input goes to standard error, exit code 1.
+// Runs a program's main; prints errors of the input to standard error and exits with 1.
 inline int ReportErrors(const char* program, int (*run)(int, char**), int argc, char** argv) {
   try {
     return run(argc, argv);

@@ -1,12 +1,12 @@
-// How many tokens a second does scoring take? Real traces through the StepScorer of a checkpoint in
-// packed batches, as items_per_second; peak memory, and the share of the rate at which LibTorch
-// multiplies matrices of the same shapes in this run.
+// How many tokens per second does scoring process? Scores real traces in packed batches with the
+// StepScorer of a checkpoint. Reports items_per_second, peak memory, and the rate relative to
+// LibTorch's matrix products of the same shapes in this run.
 //
 //   scoring_bench --model CHECKPOINT [--data FILE] [--traces N] [--benchmark_out=RESULT.json]
 //                 [--dump-scores SCORES.jsonl]
 //
 // Loading, tokenizing and a warm-up on the first batches are not timed. bench/compare runs this
-// beside a peer.
+// against a peer.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
@@ -23,7 +23,7 @@ namespace {
 struct Options {
   InputOptions input;
   std::string dump_scores;
-  int64_t batch_tokens = 4096;  // of a packed batch
+  int64_t batch_tokens = 4096;  // per packed batch
   int warmup_batches = 2;
   bool self_test = true;
   std::string weights = "as-stored";

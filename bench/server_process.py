@@ -1,4 +1,4 @@
-"""A `prm serve` of a driver's own."""
+"""Runs `prm serve` for a driver."""
 
 import pathlib
 import re

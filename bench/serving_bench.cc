@@ -1,6 +1,6 @@
 // What do gRPC, parsing, tokenising and batching cost, without a model? Each iteration is one
-// request to a server of this process and its answer, alone: LoneAppend a step on a stream,
-// LoneCall a trace of half as many steps, Describe a call that asks for no score: gRPC's own share.
+// request to a server in this process and its answer. LoneAppend: a step on a stream. LoneCall: a
+// trace of half as many steps. Describe: a call without scores, which is gRPC's own cost.
 // FakeScorer's own time is that of a hash over the trace.
 #include <benchmark/benchmark.h>
 
@@ -19,10 +19,10 @@ namespace prm::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr int kSteps = 32;  // of a trace
+constexpr int kSteps = 32;  // per trace
 const std::string kStep(32, 'x');
 
-// Times f and keeps the quantiles, which a mean of iterations hides.
+// Times f and keeps quantiles, which a mean over iterations hides.
 class Latencies {
  public:
   template <class F>

@@ -1,6 +1,6 @@
-// How many bytes of text a second one core tokenizes: every tokenizer of the shared data over all
-// problems and steps of its training file, each encoded by itself. The bar for byte-level BPE is
-// 20 MB/s (bytes_per_second).
+// How many bytes of text per second does one core tokenize? Runs every tokenizer of the shared data
+// over all problems and steps of its training file, each encoded by itself. The target for
+// byte-level BPE is 20 MB/s (bytes_per_second).
 //
 //   tokenizer_bench [--benchmark_filter=Encode/gpt2]
 #include <benchmark/benchmark.h>

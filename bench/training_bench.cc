@@ -1,11 +1,11 @@
-// How many tokens a second does training take? One epoch over real traces by the Trainer of
-// `prm train`, as items_per_second; peak memory, and the share of the rate at which LibTorch
-// multiplies matrices of the same shapes in this run.
+// How many tokens per second does training process? Runs one epoch over real traces with the
+// Trainer of `prm train`. Reports items_per_second, peak memory, and the rate relative to
+// LibTorch's matrix products of the same shapes in this run.
 //
 //   training_bench --model CHECKPOINT [--data FILE] [--traces N] [--benchmark_out=RESULT.json]
 //   training_bench --model CHECKPOINT --dump-ids IDS.jsonl       for bench/peers, no measurement
 //
-// Loading and a warm-up on the first traces are not timed. bench/compare runs this beside a peer.
+// Loading and a warm-up on the first traces are not timed. bench/compare runs this against a peer.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// How fast are the four works that search over reasoning asks of a process reward model? Token ids
-// are random from a seed, lengths are fixed:
+// How fast are the four workloads of search over reasoning? Token ids are random from a seed,
+// lengths are fixed:
 //   rerank    one problem, 16 candidates in one request, every step read
 //   distinct  16 problems, one candidate each, the same lengths
 //   stream    one trace that grows step by step to 2,048 tokens, a score after each
@@ -9,10 +9,10 @@
 //                                             answers to its output
 //   works_bench --model FOLDER --dump FILE    the works of --seed as JSON lines, for bench/peers
 //
-// A command is "WORK SEED", the answer a line of JSON: the times of its requests, what it computed,
-// the scores, and the rate at which LibTorch multiplies matrices of the model's shapes. So a driver
-// (bench/works) lets this process and peers take turns. A seed can be run once, since its traces
-// are then kept. Loading and warm-up are not timed.
+// A command is "WORK SEED", the answer a line of JSON: the times of its requests, computed tokens,
+// scores, and LibTorch's rate of matrix products of the model's shapes. With it a driver
+// (bench/works) alternates between this process and peers. A seed can be run only once, since its
+// traces are then cached. Loading and warm-up are not timed.
 #include <algorithm>
 #include <iostream>
 #include <iterator>
@@ -31,7 +31,7 @@ constexpr int64_t kProblemTokens = 128, kStepTokens = 32;  // of stream and beam
 constexpr int64_t kStreamTokens = 2048;
 constexpr int kCandidates = 16;
 constexpr int kBeams = 4, kChildren = 4, kLevels = 10;
-// Of the steps of rerank and distinct: 132 of them, 4,233 tokens.
+// The seed of the step lengths of rerank and distinct: 132 steps, 4,233 tokens.
 constexpr uint64_t kLengthSeed = 1450;
 const std::vector<std::string> kWorks = {"rerank", "distinct", "stream", "beam"};
 
@@ -50,7 +50,7 @@ class TraceMaker {
   TraceMaker(uint64_t seed, int vocab_size)
       : random_(seed), vocab_size_(uint64_t(vocab_size)), problem_(seed * 2 * kCandidates) {}
 
-  // Begins as no other does, of this seed or the next ones.
+  // Begins with tokens that no other trace has, of this seed or later ones.
   TraceTokens Problem() {
     TraceTokens trace{.ids = {TokenId(problem_++ % vocab_size_)}, .step_reads = {}};
     Append(kProblemTokens - 1, &trace);
@@ -63,7 +63,7 @@ class TraceMaker {
     Append(tokens, trace);
     trace->step_reads.push_back(int32_t(trace->ids.size()) - 1);
   }
-  // The trace and one step more, which alone is read.
+  // The trace plus one step; only that step is read.
   TraceTokens Child(const TraceTokens& parent) {
     TraceTokens child{.ids = parent.ids, .step_reads = {}};
     AppendStep(kStepTokens, &child);
@@ -124,7 +124,7 @@ Work MakeBeam(TraceMaker* maker) {
 }
 
 Work MakeWork(const std::string& name, uint64_t seed, int vocab_size) {
-  // Works of one seed share no tokens with each other either.
+  // Works of one seed do not share tokens with each other either.
   const auto number = std::find(kWorks.begin(), kWorks.end(), name) - kWorks.begin();
   TraceMaker maker(seed * kWorks.size() + uint64_t(number), vocab_size);
   if (name == "rerank") return MakeCandidates(&maker, /*one_problem=*/true);
@@ -136,8 +136,8 @@ Work MakeWork(const std::string& name, uint64_t seed, int vocab_size) {
 }
 
 struct WorkSize {
-  int64_t tokens = 0;         // of all traces that are read
-  int64_t unique_tokens = 0;  // of the tree that all traces make
+  int64_t tokens = 0;         // of all traces with reads
+  int64_t unique_tokens = 0;  // of the prefix tree of all traces
   int64_t steps = 0;          // scores
 };
 
@@ -205,7 +205,7 @@ Outcome Run(const Work& work, StepScorer* scorer) {
   return outcome;
 }
 
-// Those of a full batch and of a short one, in the number format that is timed.
+// The rates for a full batch and for a short one, in the timed number format.
 struct MatmulRates {
   double rows4096 = 0, rows512 = 0;
 };
@@ -255,7 +255,7 @@ nlohmann::json Answer(const std::string& name, uint64_t seed, const ModelConfig&
   return answer;
 }
 
-// Long and short requests, so that what LibTorch sets up at its first call is not timed.
+// Runs long and short requests, so that LibTorch's set-up on first calls is not timed.
 void WarmUp(const ModelConfig& config, StepScorer* scorer) {
   Work work = MakeWork("distinct", UINT64_MAX / kWorks.size(), config.vocab_size);
   work[0].resize(3);

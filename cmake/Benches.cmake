@@ -1,7 +1,7 @@
-# Each NAME_bench.cc is a program of its own, one per question; prm_test runs the drivers on a tiny
+# Each NAME_bench.cc is a separate program, one per question; prm_test runs the drivers on a tiny
 # model.
 
-# Counts, and measures no time: it needs no Google Benchmark.
+# It counts and measures no time, so it needs no Google Benchmark.
 add_executable(audit_bench bench/symbolic/audit_bench.cc bench/symbolic/audit.cc)
 target_compile_options(audit_bench PRIVATE ${PRM_WARNINGS})
 target_compile_definitions(audit_bench PRIVATE PRM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
@@ -12,7 +12,7 @@ if(NOT benchmark_FOUND)
   message(STATUS "Benches of speed: not built (no Google Benchmark)")
   return()
 endif()
-# Benches that include gRPC; the others may include LibTorch, whose folder carries old protobuf headers.
+# Benches that include gRPC. The others may include LibTorch, whose folder has old protobuf headers.
 set(PRM_GRPC_BENCHES serving_bench)
 
 file(GLOB _prm_benches CONFIGURE_DEPENDS bench/*_bench.cc)
@@ -34,8 +34,7 @@ if(TARGET prm_test)
   add_dependencies(prm_test audit_bench training_bench scoring_bench works_bench)
 endif()
 
-# Of a day with a GPU: that each of its commands exists, takes its flags and ends well, tiny, on the
-# CPU.
+# Rehearses scripts/gpu_day, tiny, on the CPU: each command exists, accepts its flags and succeeds.
 if(PRM_TESTS)
   add_test(NAME scripts.gpu_day_rehearsal
     COMMAND "${PROJECT_SOURCE_DIR}/scripts/gpu_day" rehearse "${PROJECT_BINARY_DIR}")

@@ -1,4 +1,4 @@
-# How everything is compiled: standard, warnings, ccache, sanitizers.
+# Compiler settings: standard, warnings, ccache, sanitizers.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -9,7 +9,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 set(PRM_WARNINGS -Wall -Wextra)
-# g++ 12 warns of its own std::string (gcc bug 105651).
+# g++ 12 warns about its own std::string (gcc bug 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   list(APPEND PRM_WARNINGS -Wno-restrict)
 endif()
@@ -19,7 +19,7 @@ if(PRM_WERROR)
   list(APPEND PRM_WARNINGS -Werror)
 endif()
 
-# Paths relative to the source root, so that build folders share the cache's entries.
+# ccache uses paths relative to the source root, so that build folders share its entries.
 find_program(PRM_CCACHE ccache)
 if(PRM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER
@@ -27,8 +27,8 @@ if(PRM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     CCACHE_SLOPPINESS=pch_defines,time_macros "${PRM_CCACHE}")
 endif()
 
-# LibTorch's and GoogleTest's headers take longer to read than our files to compile; the standard
-# library's and nlohmann's are not worth it, CLI11's and simdjson's make each file slower.
+# Precompiles LibTorch's and GoogleTest's headers, which take longer than our files. The standard
+# library's and nlohmann's gain nothing; CLI11's and simdjson's make each file slower.
 option(PRM_PRECOMPILE "Compile headers of LibTorch and GoogleTest once per target" ON)
 function(prm_precompile target)
   if(NOT PRM_PRECOMPILE)
@@ -36,7 +36,7 @@ function(prm_precompile target)
   endif()
   target_precompile_headers(${target} PRIVATE ${ARGN})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(${target} PRIVATE -fpch-preprocess)  # as ccache needs it
+    target_compile_options(${target} PRIVATE -fpch-preprocess)  # for ccache
   endif()
 endfunction()
 
@@ -45,13 +45,13 @@ if(PRM_SANITIZE)
   add_compile_options("-fsanitize=${PRM_SANITIZE}" -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
   add_link_options("-fsanitize=${PRM_SANITIZE}")
   if(PRM_SANITIZE MATCHES "undefined")
-    # The check of virtual pointers opens a pipe to see whether memory is readable: where a test has
-    # taken all descriptors, it reports objects that are sound.
+    # The vptr check opens a pipe to test whether memory is readable. If a test has taken all
+    # descriptors, it reports valid objects.
     add_compile_options(-fno-sanitize=vptr)
   endif()
 endif()
 
-# Instrumented code calls tests/fuzz/coverage.cc, which therefore goes into every program.
+# Instrumented code calls tests/fuzz/coverage.cc, which is therefore linked into every program.
 option(PRM_FUZZ_COVERAGE "Let the fuzz targets see which code their inputs reach" OFF)
 add_library(prm_coverage STATIC EXCLUDE_FROM_ALL tests/fuzz/coverage.cc)
 target_include_directories(prm_coverage PUBLIC "${PROJECT_SOURCE_DIR}")
@@ -60,8 +60,8 @@ if(PRM_FUZZ_COVERAGE)
   link_libraries("$<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:prm_coverage>")
 endif()
 
-# prm_add_library(NAME FOLDER [SOURCES...]): a static library, `prm::FOLDER` for others, whose
-# headers are included from the source root ("data/trace.h").
+# prm_add_library(NAME FOLDER [SOURCES...]): a static library with the alias `prm::FOLDER`; headers
+# are included from the source root ("data/trace.h").
 function(prm_add_library name folder)
   add_library(${name} STATIC ${ARGN})
   add_library(prm::${folder} ALIAS ${name})

@@ -1,6 +1,6 @@
 # prm_cuda_code(OUT ARCHITECTURES...): nvcc's flags for code of each architecture ("80", "90a") and
-# PTX of the newest plain one, which GPUs to come compile for themselves. Of architectures with a
-# letter there is none: "90a" is of sm_90 alone.
+# for PTX of the newest one without a letter, which future GPUs compile themselves. Architectures
+# with a letter get no PTX: "90a" runs only on sm_90.
 function(prm_cuda_code out)
   set(flags "")
   set(newest 0)

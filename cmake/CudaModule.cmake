@@ -1,5 +1,5 @@
-# The target prm_cuda: libprm_cuda.so beside the program. nvcc is called by hand: CMake's own CUDA
-# support links a test program, for which the wheels of the compiler have no libraries in place.
+# The target prm_cuda: libprm_cuda.so beside the program. nvcc is called by a custom command: CMake's
+# CUDA support links a test program, for which the compiler's wheels lack libraries.
 file(GLOB _prm_cuda_wheel "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/nvidia/cu13")
 find_program(PRM_NVCC nvcc HINTS ${_prm_cuda_wheel} "$ENV{CUDA_HOME}" /usr/local/cuda PATH_SUFFIXES bin)
 if(NOT PRM_NVCC)
@@ -9,7 +9,7 @@ endif()
 get_filename_component(_prm_cuda_root "${PRM_NVCC}" REALPATH)
 get_filename_component(_prm_cuda_root "${_prm_cuda_root}" DIRECTORY)
 get_filename_component(_prm_cuda_root "${_prm_cuda_root}" DIRECTORY)
-# The runtime of the compiler; the wheel's is the one that LibTorch runs on.
+# The CUDA runtime; LibTorch uses the wheel's.
 find_file(PRM_CUDART NAMES libcudart.so.13 libcudart.so
   HINTS ${_prm_cuda_libs} "${_prm_cuda_root}" PATH_SUFFIXES lib lib64)
 find_path(PRM_CUDA_INCLUDE cuda_runtime.h HINTS "${_prm_cuda_root}" ${_prm_cuda_wheel} PATH_SUFFIXES include)
@@ -21,8 +21,8 @@ endif()
 include(CudaCode)
 prm_cuda_code(_prm_cuda_code ${PRM_CUDA_ARCHITECTURES})
 
-# A warning stops the build where the compilers are those that the code was tested with: the nvcc
-# that scripts/setup installs. Another one, or its g++, may warn of other things.
+# A warning is an error only with the tested compiler, the nvcc that scripts/setup installs. Another
+# nvcc, or its g++, may give other warnings.
 set(_prm_cuda_tested OFF)
 if(_prm_cuda_wheel AND PRM_NVCC MATCHES "^${PROJECT_SOURCE_DIR}/\\.venv/")
   set(_prm_cuda_tested ON)
@@ -47,8 +47,8 @@ get_filename_component(_prm_cudart_dir "${PRM_CUDART}" DIRECTORY)
 set_target_properties(prm_cuda PROPERTIES LINKER_LANGUAGE CXX BUILD_WITH_INSTALL_RPATH ON
   INSTALL_RPATH "${_prm_cudart_dir}")
 target_link_libraries(prm_cuda PRIVATE "${PRM_CUDART}")
-# The target prm_cuda_graph: libprm_cuda_graph.so. It needs LibTorch's CUDA half where it is loaded,
-# and only its headers and itself here.
+# The target prm_cuda_graph: libprm_cuda_graph.so. It needs LibTorch's CUDA library when it is
+# loaded, but only LibTorch's headers to build.
 add_library(prm_cuda_graph MODULE "${PROJECT_SOURCE_DIR}/model/kernels/cuda/graph_module.cc")
 target_include_directories(prm_cuda_graph PRIVATE "${PROJECT_SOURCE_DIR}")
 target_include_directories(prm_cuda_graph SYSTEM PRIVATE "${PRM_CUDA_INCLUDE}")

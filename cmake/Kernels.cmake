@@ -1,29 +1,29 @@
-# model/kernels with its tests and benches, from LibTorch and nvcc alone, so that it builds on a GPU
-# machine that has nothing else: no GoogleTest, no Google Benchmark here.
+# model/kernels with its tests and benches. Needs only LibTorch and nvcc (no GoogleTest, no Google
+# Benchmark), so that it builds on a GPU machine that has nothing else.
 find_package(Threads REQUIRED)
 file(GLOB _prm_kernel_sources CONFIGURE_DEPENDS model/kernels/*.cc model/kernels/*/*.cc)
 list(FILTER _prm_kernel_sources EXCLUDE REGEX graph_module)
 prm_add_library(prm_kernels kernels ${_prm_kernel_sources})
-# For `#pragma omp simd`, which lets loops with sums be vectorised.
+# For `#pragma omp simd`, which allows vectorised sums.
 target_compile_options(prm_kernels PRIVATE -fopenmp)
 target_link_libraries(prm_kernels PRIVATE prm_libtorch Threads::Threads ${CMAKE_DL_LIBS})
 prm_precompile(prm_kernels <ATen/ATen.h>)
 
-# The CUDA kernels go into one module, loaded when a device is there, so that the program itself
-# links no CUDA library. It needs nvcc and CUDA's runtime, no GPU: compiled everywhere.
+# The CUDA kernels form one module, loaded if there is a device, so that the program itself links no
+# CUDA library. Compiling it needs nvcc and CUDA's runtime, but no GPU.
 option(PRM_CUDA_KERNELS "Compile the CUDA kernels (nvcc); OFF: a GPU runs LibTorch's operators" ON)
 set(PRM_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPU architectures; newer ones run the last one's PTX")
 if(PRM_CUDA_KERNELS)
   include(CudaModule)
 endif()
 
-# Each test and bench is a program of its own that exits 0 when it holds.
+# Each test and bench is a separate program that exits with 0 on success.
 function(prm_add_kernel_program source)
   get_filename_component(name "${source}" NAME_WE)
   add_executable(kernel_${name} "${source}")
   target_compile_options(kernel_${name} PRIVATE ${PRM_WARNINGS})
   target_link_libraries(kernel_${name} PRIVATE prm_kernels prm_libtorch)
-  # One compilation of LibTorch's headers for all of them.
+  # All of them share one precompiled header of LibTorch.
   get_property(first GLOBAL PROPERTY PRM_FIRST_KERNEL_PROGRAM)
   if(NOT first)
     set_property(GLOBAL PROPERTY PRM_FIRST_KERNEL_PROGRAM kernel_${name})
@@ -41,8 +41,7 @@ endfunction()
 
 if(PRM_TESTS)
   enable_testing()
-  # What stands for a GPU where a program asks whether one is there: the driver's device file, and
-  # LibTorch's CUDA half.
+  # A fake GPU for programs that check for one: the driver's device file and LibTorch's CUDA library.
   set(PRM_FAKE_CUDA "${PROJECT_BINARY_DIR}/fake_cuda")
   foreach(part driver hooks)
     add_library(fake_cuda_${part} SHARED tests/model/kernels/fake_cuda/${part}.cc)
@@ -64,7 +63,7 @@ if(PRM_TESTS)
     get_filename_component(name "${source}" NAME_WE)
     add_test(NAME kernels.${name} COMMAND kernel_${name})
     set_tests_properties(kernels.${name} PROPERTIES SKIP_RETURN_CODE 77)
-    # A program with cases of a GPU finds one that is there, whatever else its main does first.
+    # A program with GPU cases must find the GPU, whatever else its main does first.
     file(STRINGS "${source}" asks REGEX "RunsCuda|AllCases")
     if(asks)
       add_dependencies(kernel_${name} fake_cuda_driver fake_cuda_hooks)

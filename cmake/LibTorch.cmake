@@ -1,6 +1,6 @@
-# The imported target prm_libtorch: libtorch_cpu and libc10 without find_package(Torch), which stops
-# where no CUDA toolkit is installed. PRM_LIBTORCH is a folder with include/ and lib/ (default: the
-# wheel in .venv). Its CUDA half is loaded where a GPU is, and linked to nothing.
+# The imported target prm_libtorch: libtorch_cpu and libc10, without find_package(Torch), which fails
+# without a CUDA toolkit. PRM_LIBTORCH is a folder with include/ and lib/ (default: the wheel in
+# .venv). Its CUDA library is loaded at run time if there is a GPU, and never linked.
 set(PRM_LIBTORCH "$ENV{PRM_LIBTORCH}" CACHE PATH "LibTorch folder with include/ and lib/; empty: .venv")
 if(NOT PRM_LIBTORCH)
   file(GLOB _prm_wheel "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
@@ -14,14 +14,14 @@ if(NOT EXISTS "${PRM_LIBTORCH}/lib/libtorch_cpu.so")
 endif()
 message(STATUS "LibTorch: ${PRM_LIBTORCH}")
 
-# libtorch_cpu.so needs libcudart and libcupti, which come beside the wheel.
+# libtorch_cpu.so needs libcudart and libcupti, which are in separate wheels.
 file(GLOB _prm_cuda_libs "${PRM_LIBTORCH}/../nvidia/cu13/lib" "${PRM_LIBTORCH}/../nvidia/*/lib")
 set(_prm_torch_options "LINKER:--allow-shlib-undefined")
 foreach(dir ${PRM_LIBTORCH}/lib ${_prm_cuda_libs})
   list(APPEND _prm_torch_options "LINKER:-rpath,${dir}")
 endforeach()
 
-# The OpenMP runtime that LibTorch itself runs on: with a second one there would be two thread pools.
+# The OpenMP runtime of LibTorch: a second one would add a second thread pool.
 file(GLOB _prm_gomp "${PRM_LIBTORCH}/lib/libgomp*.so*")
 if(NOT _prm_gomp)
   find_package(OpenMP REQUIRED COMPONENTS CXX)

@@ -1,5 +1,5 @@
-# The packages that prm is built from; also read by the installed prmConfig.cmake, since static
-# libraries hand their dependencies on. PRM_SENTENCEPIECE_ROOT has lib/ and include/.
+# The packages that prm depends on. The installed prmConfig.cmake also reads this file, since users
+# of static libraries need their dependencies. PRM_SENTENCEPIECE_ROOT has lib/ and include/.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(CLI11 REQUIRED)
@@ -32,7 +32,7 @@ if(NOT TARGET prm_sentencepiece)
     INTERFACE_LINK_LIBRARIES "${Protobuf_LIBRARIES};Threads::Threads")
 endif()
 
-# FLINT and Arb, whose Debian packages have no .pc or CMake file.
+# FLINT and Arb: their Debian packages have no .pc or CMake file.
 if(NOT TARGET prm_flint)
   find_path(PRM_FLINT_INCLUDE flint/flint.h REQUIRED)
   find_path(PRM_ARB_INCLUDE arb.h REQUIRED)

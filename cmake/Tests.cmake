@@ -2,19 +2,19 @@
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
-# prm_add_test(NAME SOURCES...): a GoogleTest program; its tests go to CTest one by one.
+# prm_add_test(NAME SOURCES...): a GoogleTest program; each of its tests is a CTest test.
 function(prm_add_test name)
   add_executable(${name} ${ARGN})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
-  # What is tested is in the libraries, with their own optimisation.
+  # The tested code is in the libraries, which have their own optimisation level.
   target_compile_options(${name} PRIVATE ${PRM_WARNINGS} -O0)
   target_compile_definitions(${name} PRIVATE PRM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE GTest::gmock_main)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
 endfunction()
 
-# TSan reports races in what it has not compiled, gRPC and abseil, and in what they guard. So the
-# code with threads of its own is tested apart from them.
+# TSan reports false races in uninstrumented code (gRPC, abseil) and in data that it guards. So
+# multi-threaded code is tested without these libraries.
 if(PRM_SANITIZE STREQUAL "thread")
   prm_add_test(threads_test
     model/scoring/prefix_tree.cc
@@ -68,22 +68,23 @@ if(NOT PRM_TORCH_FREE)
   foreach(folder model train)
     if(TARGET ${folder}_test)
       target_link_libraries(${folder}_test PRIVATE prm_libtorch)
-      # at::parallel_for is a header: compiled without OpenMP it runs on one thread.
+      # at::parallel_for is header-only: without OpenMP it runs on one thread.
       target_compile_options(${folder}_test PRIVATE -fopenmp)
     endif()
   endforeach()
 endif()
 if(TARGET data_test)
-  # Its definitions change the layout of the parser that json_lines_test shares with prm_data.
+  # For simdjson's compile definitions: they change the layout of the parser that json_lines_test
+  # shares with prm_data.
   target_link_libraries(data_test PRIVATE simdjson::simdjson Eigen3::Eigen)
 endif()
-# What benches count, without their programs: it runs under the sanitizers, too.
+# Tests of the code that benches count with; also run under the sanitizers.
 file(GLOB sources CONFIGURE_DEPENDS tests/bench/*/*_test.cc)
 prm_add_test(bench_test ${sources} bench/symbolic/audit.cc)
 target_link_libraries(bench_test PRIVATE prm_data)
 if(TARGET serve_test)
   target_link_libraries(serve_test PRIVATE prm_proto spdlog::spdlog)
-  # A server to be killed.
+  # A server process for tests to kill.
   add_executable(fake_server tests/serve/fake_server.cc)
   target_include_directories(fake_server PRIVATE "${PROJECT_SOURCE_DIR}")
   target_compile_options(fake_server PRIVATE ${PRM_WARNINGS})
@@ -110,7 +111,7 @@ if(TARGET prm_program)
   add_dependencies(prm_test prm_program seeded_first fake_cuda_driver fake_cuda_hooks)
 endif()
 
-# Installs into a temporary prefix, builds a consumer against it and runs that.
+# Installs into a temporary prefix, builds a consumer against it and runs the consumer.
 if(TARGET prm_program)
   add_test(NAME install_consumer COMMAND "${CMAKE_COMMAND}"
     "-DSOURCE=${PROJECT_SOURCE_DIR}/tests/install_consumer" "-DBUILD=${PROJECT_BINARY_DIR}"
@@ -119,7 +120,7 @@ if(TARGET prm_program)
 endif()
 
 # --- fuzz targets ------------------------------------------------------------------------------
-# Each tests/fuzz/NAME_fuzz.cc defines LLVMFuzzerTestOneInput; seeds lie in tests/fuzz/seeds/NAME/.
+# Each tests/fuzz/NAME_fuzz.cc defines LLVMFuzzerTestOneInput; seeds are in tests/fuzz/seeds/NAME/.
 # With clang and PRM_LIBFUZZER it is a libFuzzer program, else tests/fuzz/standalone_main.cc drives it.
 option(PRM_LIBFUZZER "Link the fuzz targets with libFuzzer (clang only)" OFF)
 set(PRM_FUZZ_SECONDS 5 CACHE STRING "Seconds that CTest spends on each fuzz target")

@@ -1,5 +1,5 @@
-# The files of model/ that include no LibTorch, directly or not: they build with PRM_TORCH_FREE, run
-# under the sanitizers and are fuzzed. tests/layout/ holds that this list is true.
+# The files of model/ that do not include LibTorch, directly or indirectly. They build with
+# PRM_TORCH_FREE, run under the sanitizers and are fuzzed. tests/layout/ checks this list.
 set(PRM_MODEL_TORCH_FREE
   config/config_json
   config/families

@@ -1,12 +1,12 @@
-"""What LibTorch reaches on a GPU: the ceilings beside which the kernels are read.
+"""Measures what LibTorch reaches on a GPU: the ceilings for the kernels.
 
     python3 scripts/gpu_ceilings.py [PART...]
 
 Parts: copy and product (the machine's two ceilings), linear (a layer's products in bfloat16 and in
-fp8 by rows), attention (packed traces and appends by flash attention), invariance (whether a row of
-a product has the same bits among any rows: asked of the libraries as the environment sets them).
-A part that fails says so, and the next one begins; the exit code is then 1. --rehearse runs all of
-them once, tiny, on the CPU, if torch can be imported; what is only there on a GPU is left out.
+fp8, by rows), attention (flash attention of packed traces and appends), invariance (whether a row of
+a product has the same bits whatever the other rows; libraries as configured by the environment).
+A failed part is reported, and the next one begins; the exit code is then 1. --rehearse runs each
+once, tiny, on the CPU, if torch can be imported; GPU-only parts are skipped.
 """
 
 import argparse
@@ -29,7 +29,7 @@ class Bench:
         return torch.randn(*shape, device=self.device, dtype=torch.bfloat16)
 
     def us(self, call, count=20):
-        """Microseconds of a call, `count` of them recorded as a graph; the best of five replays."""
+        """Microseconds per call, with `count` calls recorded as a graph; the best of five replays."""
         if not self.gpu:
             call()
             return 1.0
@@ -63,7 +63,7 @@ def product(b):
 
 
 def linear(b):
-    """Weights are taken in turn, more of them than the L2 cache holds."""
+    """Cycles through more weights than the L2 cache holds."""
     for rows in (1, 16, 32, 64, 256, 1024, 4096, 8192) if b.gpu else (1, 16):
         total, total8 = 0.0, 0.0
         for name, (n, k) in b.shapes.items():
@@ -93,7 +93,7 @@ def linear(b):
 
 
 def lengths_of(tokens):
-    """Of traces of 100 to 600 tokens."""
+    """Attention of traces of 100 to 600 tokens."""
     lengths = []
     while sum(lengths) < tokens:
         lengths.append(min(tokens - sum(lengths), int(torch.randint(100, 600, (1,)))))
@@ -101,7 +101,7 @@ def lengths_of(tokens):
 
 
 def by_trace(qkv, heads, offsets):
-    """Attention with a call a trace, as training does it."""
+    """Attention with one call per trace, as in training."""
     for begin, end in zip(offsets, offsets[1:]):
         q, k, v = (x[begin:end].transpose(0, 1)[None] for x in qkv)
         torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
@@ -134,9 +134,9 @@ def attention(b):
                                                     0.0, True, False)
             difference = (cudnn()[0] - out[0]).abs().max().item()
             print(f"  packed cudnn: forward {b.us(cudnn, 5):.0f} us, differs by {difference:.1e}")
-        except Exception as error:  # of some versions of cuDNN alone
+        except Exception as error:  # only some versions of cuDNN
             print("  packed cudnn:", str(error).split("\n")[0])
-        appends, keys, new = 32, 2016, 32  # what attention over kept blocks must come near
+        appends, keys, new = 32, 2016, 32  # the target for attention over cached blocks
         cu_q = torch.arange(0, appends * new + 1, new, device="cuda", dtype=torch.int32)
         cu_k = torch.arange(0, appends * keys + 1, keys, device="cuda", dtype=torch.int32)
         q2, k2, v2 = (b.random(n, h, channels) for n, h in
@@ -148,7 +148,7 @@ def attention(b):
 
 
 def invariance(b):
-    """Which numbers of rows give row 0 other bits than it has alone; whether a row may move."""
+    """Prints for which row counts row 0 differs from row 0 alone, and whether a row may move."""
     if b.gpu:
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
         torch.backends.cuda.preferred_blas_library("cublaslt")

@@ -1,12 +1,12 @@
-// How fast are the CUDA kernels beside LibTorch's? Attention of appends and of branches over kept
-// blocks beside flash attention of ragged batches (cu_seqlens) on the same keys laid out side by
-// side (which is given for nothing: a cache in blocks would have to be gathered first), the passes
-// by rows beside the operators that run without the module, and the products of
-// `--batch-invariant` beside cuBLASLt's: what the flag costs.
+// How fast are the CUDA kernels compared with LibTorch's? Attention of appends and branches over
+// cached blocks, against flash attention of ragged batches (cu_seqlens) on contiguous keys
+// (gathering them from blocks is not counted); the row-wise passes, against the operators used
+// without the module; and the products of `--batch-invariant`, against cuBLASLt's: the cost of the
+// flag.
 //
-// Microseconds a call, the best of rounds. Calls are recorded as a graph and played, so that it is
-// kernels that are timed and not the asking for them; data is random, and of every input there are
-// so many, taken in turn, that no cache holds them.
+// Microseconds per call, the best of several rounds. Calls are recorded as a graph and replayed, so
+// that launch overhead is not timed. Data is random, and inputs cycle through more copies than any
+// cache holds.
 //
 //   kernel_cuda_bench
 #include <ATen/ATen.h>
@@ -57,7 +57,7 @@ at::Tensor OnGpu(at::IntArrayRef sizes, at::ScalarType dtype = at::kBFloat16) {
   return at::randn(sizes, at::TensorOptions().device(kGpu)).to(dtype);
 }
 
-// As many of what `make` makes, `bytes` large, as no cache holds; taken in turn.
+// Copies of what `make` returns (`bytes` each), more than any cache holds; used in turn.
 template <class T>
 class InTurn {
  public:
@@ -78,7 +78,7 @@ InTurn<at::Tensor> TensorsOnGpu(at::IntArrayRef sizes, at::ScalarType dtype = at
           [&] { return OnGpu(shape, at::kFloat).mul_(scale).to(dtype); }};
 }
 
-// `branches` of one trunk, `count` new tokens each.
+// `branches` of one shared prefix, `count` new tokens each.
 std::vector<ops::KvRun> Branches(int branches, int64_t trunk, int64_t count) {
   constexpr int64_t kTokens = ops::kKvBlockTokens;
   const int64_t own = (count + kTokens - 1) / kTokens;
@@ -95,7 +95,7 @@ std::vector<ops::KvRun> Branches(int branches, int64_t trunk, int64_t count) {
   return runs;
 }
 
-// Lengths of equal parts as flash attention takes them: where each begins.
+// The offsets of equal parts, in the form of flash attention's cu_seqlens.
 at::Tensor Offsets(int parts, int64_t each) {
   return at::arange(0, parts * each + 1, each, at::TensorOptions().dtype(at::kInt).device(kGpu));
 }
@@ -147,7 +147,8 @@ void Rows(int64_t rows, int64_t width, int64_t units) {
     const auto parts = gate_up[i].split(units, 1);
     at::silu(parts[0]) * parts[1];
   });
-  // Read and written once: the stream twice in float32, delta and result in bfloat16; three halves.
+  // Read and written once: the residual twice in float32, delta and result in bfloat16 (3 x 4
+  // bytes).
   std::printf(
       "%5ld rows  norm %7.1f us %5.2f TB/s, operators %7.1f us  glu %7.1f us %5.2f TB/s, "
       "operators %7.1f us\n",
@@ -155,13 +156,13 @@ void Rows(int64_t rows, int64_t width, int64_t units) {
       6.0 * double(rows * units) / glu / 1e6, plain_glu);
 }
 
-// The four products of a layer by bodies of one kind.
+// The four products of a layer in one implementation.
 struct LayerProducts {
   std::function<void(int)> qkv, attention_out, gate_up, down;
 };
 
-// A layer's products at `rows` rows: in the fixed order, with activation and residual inside,
-// beside LibTorch's with the gated unit behind; there the next norm adds to the residual.
+// A layer's products at `rows` rows: ours in fixed order, with activation and residual fused,
+// against LibTorch's followed by the gated unit; there the next norm adds the residual.
 void Products(const char* model, int64_t rows, int64_t width, int64_t qkv, int64_t units) {
   const auto weights = [](int64_t outputs, int64_t inputs) {
     return TensorsOnGpu({outputs, inputs}, at::kBFloat16, 1 / std::sqrt(double(inputs)));

@@ -1,6 +1,5 @@
-// How fast are packed linear layers, of bfloat16 and of int8, beside LibTorch's products? All on
-// the shapes of a decoder of 0.5B parameters, alternating in one process; a layer's four products,
-// activations included.
+// How fast are packed linear layers in bfloat16 and int8, compared with LibTorch's products? Times
+// the four products of a layer of a 0.5B decoder, activations included, alternating in one process.
 //
 //   kernel_linear_bench [rows...]
 #include <ATen/ATen.h>
@@ -33,7 +32,7 @@ struct Layer {
 
 void Measure(const Layer& layer, int64_t rows) {
   const auto options = at::TensorOptions().dtype(at::kBFloat16);
-  // Several weights in turn, as in a model: they do not stay in the cache.
+  // Cycles through several weights, as in a model, so that they do not stay in the cache.
   std::vector<at::Tensor> weights;
   std::vector<ops::PackedLinear> packed, int8;
   for (int i = 0; i < 6; ++i) {

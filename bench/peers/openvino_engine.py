@@ -8,7 +8,7 @@ from step_model import load_model
 
 
 def causal_attention(module, query, key, value, attention_mask, scaling=None, **_):
-    """As transformers' "sdpa" without a mask, which tracing would make explicit."""
+    """Like transformers' "sdpa", but without a mask, which tracing would make explicit."""
     del attention_mask
     groups = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
@@ -21,7 +21,7 @@ AttentionInterface.register("causal", causal_attention)
 
 
 class StepLogits(torch.nn.Module):
-    """[S, classes] of ids [B, L] and the rows and columns [S] that are read."""
+    """Logits [S, classes] for ids [B, L] at the read rows and columns [S]."""
 
     def __init__(self, model):
         super().__init__()
@@ -49,6 +49,6 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads})
 
     def step_logits(self, batch, variant):
-        del variant  # how a batch was formed; all run through one graph
+        del variant  # it only affects how batches are formed; all run through one graph
         outputs = self.compiled([batch.ids.numpy(), batch.rows.numpy(), batch.columns.numpy()])
         return torch.from_numpy(outputs[0]).float()

@@ -2,11 +2,11 @@
 
     python bench/peers/random_folder.py --shape SHAPE --out FOLDER [--tokenizer FOLDER] [--layers N]
 
-What the numbers are does not matter to a bench, how many they are does; shards of about 4 GB.
-qwen2.5-7b is Qwen2.5-Math-PRM-7B with its two-layer head; the others have a linear head of four
-classes, as transformers' token classification does; tiny is for trying a bench out. Beside the
-weights lies format.json for `prm model import --format`. Without --tokenizer, one of bytes is written, for
-benches that feed ids. Needs Python alone.
+For a bench the values do not matter, only their number. Shards have about 4 GB. qwen2.5-7b has the
+shape of Qwen2.5-Math-PRM-7B with its two-layer head; the others have a linear head of four classes,
+like transformers' token classification; tiny is for trial runs. Also writes format.json for
+`prm model import --format`. Without --tokenizer it writes a byte tokenizer, for benches that feed ids.
+Needs only Python.
 """
 
 import argparse
@@ -75,8 +75,8 @@ def tensors(config):
 
 
 class RandomValues:
-    """bfloat16 of standard deviation 0.02 out of a pool that is gone through again and again, which
-    is faster than drawing all; its length is a prime, so that no two tensors are alike."""
+    """bfloat16 values of standard deviation 0.02 from a pool that is cycled, which is faster than
+    drawing all; the pool's length is a prime, so that no two tensors are equal."""
 
     def __init__(self):
         draw = random.Random(1).gauss
@@ -93,7 +93,7 @@ class RandomValues:
 
 
 def shards(config):
-    """Lists of (name, shape) of at most SHARD_BYTES each, or of one tensor."""
+    """Lists of (name, shape), each of at most SHARD_BYTES or of a single tensor."""
     shard, size = [], 0
     for name, shape in tensors(config):
         count = 2 * math.prod(shape)
@@ -106,7 +106,7 @@ def shards(config):
 
 
 def write_shard(path, shard, values):
-    """As https://huggingface.co/docs/safetensors lays a file out: a header of JSON, then the data."""
+    """Writes the layout of https://huggingface.co/docs/safetensors: a JSON header, then the data."""
     header, end = {"__metadata__": {"format": "pt"}}, 0
     for name, shape in shard:
         begin, end = end, end + 2 * math.prod(shape)
@@ -131,8 +131,7 @@ def write_weights(config, folder):
 
 
 def write_byte_tokenizer(folder):
-    """Bytes as GPT-2's byte-level BPE writes them: those that print as they are, the others from
-    U+0100 on."""
+    """GPT-2's byte-level BPE alphabet: printable bytes as themselves, the others from U+0100."""
     printed = [*range(0x21, 0x7f), *range(0xa1, 0xad), *range(0xae, 0x100)]
     others = [byte for byte in range(256) if byte not in printed]
     alphabet = sorted([chr(byte) for byte in printed] + [chr(0x100 + n) for n in range(len(others))])

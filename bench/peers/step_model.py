@@ -35,7 +35,7 @@ def load_model(folder, dtype):
 
 
 def compile_backbone(model, how):
-    """"whole": one graph of the backbone. "layers": each decoder layer by itself, of one compiled
+    """"whole": one graph of the backbone. "layers": each decoder layer separately, sharing compiled
     code; the causal mask then stays implicit, which tracing the whole backbone prevents."""
     if how == "whole":
         model.model = torch.compile(model.model, dynamic=True)
@@ -85,7 +85,7 @@ class Stopwatch:
 
 
 def peak_rss_bytes():
-    """Of this process's own memory (getrusage would count the parent's, from before exec)."""
+    """Peak memory of this process (getrusage would include the parent's, from before exec)."""
     with open("/proc/self/status", encoding="ascii") as status:
         for line in status:
             if line.startswith("VmHWM:"):

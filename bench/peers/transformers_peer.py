@@ -4,11 +4,11 @@
   transformers_peer.py train --model CHECKPOINT --ids IDS.jsonl --out RESULT.json [--compile layers]
   transformers_peer.py score --model CHECKPOINT --ids IDS.jsonl --out RESULT.json [--scores FILE]
 
-The peer is given what makes it fast without changing what it is: bfloat16 weights for scoring,
+The peer gets the usual optimisations without becoming another program: bfloat16 weights for scoring,
 bfloat16 autocast over float32 weights for training (updates of 5e-5 vanish in bfloat16 weights),
 fused AdamW, no padding mask (padding is on the right, attention is causal), traces of a training
 step sorted by length before they are padded, the head at step positions only. Rates count real
-tokens; padding is reported beside them. Loading, compilation and warm-up are not timed.
+tokens; padding is reported separately. Loading, compilation and warm-up are not timed.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from torch._dynamo.utils import counters
 from step_model import (PaddedBatch, Stopwatch, compile_backbone, load_model, peak_rss_bytes,
                         read_examples)
 
-# As our trainer's defaults: correct_necessary, correct_redundant, incorrect, incomplete.
+# Our trainer's defaults: correct_necessary, correct_redundant, incorrect, incomplete.
 CLASS_WEIGHTS = torch.tensor([1.0, 1.0, 2.0, 2.0])
 
 
@@ -37,7 +37,7 @@ def marginal_loss(logits, admissible):
 
 
 def micro_batches(examples, max_padded_tokens):
-    """Longest first; as many traces as fit into max_padded_tokens once padded to the longest."""
+    """Batches, longest first, of all traces that fit into max_padded_tokens when padded."""
     batches, group = [], []
     for e in sorted(examples, key=lambda e: -len(e["ids"])):
         if group and len(group[0]["ids"]) * (len(group) + 1) > max_padded_tokens:
@@ -82,7 +82,7 @@ def training_step(model, optimizer, batches, bfloat16):
 
 
 def train(args, examples):
-    """All examples once, args.batch_traces a step, after args.warmup steps on the first of them."""
+    """All examples once, args.batch_traces per step, after args.warmup steps on the first ones."""
     model = load_model(args.model, torch.float32).train()
     optimizer = make_optimizer(model, 5e-5, 1e-3)
     compile_backbone(model, args.compile)
@@ -137,7 +137,7 @@ def summary(batches, warm, timed, graphs_before):
         "seconds": timed.seconds,
         "tokens_per_second": tokens / timed.seconds,
         "warmup_seconds": warm.seconds,
-        # Compilations inside the timed part: should be 0, else raise --warmup.
+        # Compilations in the timed part should be 0; otherwise raise --warmup.
         "timed_compilations": counters["stats"]["unique_graphs"] - graphs_before,
         "peak_rss_bytes": peak_rss_bytes(),
     }
@@ -154,9 +154,9 @@ def main():
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="bfloat16")
     parser.add_argument("--compile", choices=["off", "whole", "layers"], default="off")
     parser.add_argument("--order", choices=["data", "length"], default="data",
-                        help="of the traces before they are cut into batches (score)")
+                        help="order of the traces before batching (score)")
     parser.add_argument("--batch-traces", type=int, default=16)
-    parser.add_argument("--micro-tokens", type=int, default=4096, help="padded (train)")
+    parser.add_argument("--micro-tokens", type=int, default=4096, help="padded tokens per micro-batch (train)")
     parser.add_argument("--warmup", type=int, default=2, help="steps or batches before timing")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()

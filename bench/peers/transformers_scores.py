@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Step probabilities of a folder that `prm model export --to hf` wrote, by transformers alone.
+"""Step probabilities of a folder written by `prm model export --to hf`, with transformers only.
 
   transformers_scores.py --model FOLDER [--ids IDS.jsonl] [--traces TRACES.jsonl] > PROBABILITIES.jsonl
 
---ids: lines {"ids": [T], "reads": [S]}; the folder is loaded in float32 by transformers' own
-loader, and tensors that are missing or left over are an error. --traces: lines {"problem", "steps"},
-which go through the Python of the folder's own README.md as it stands there. One line a trace comes
-out: {"probs": [S, labels]}.
+--ids: lines {"ids": [T], "reads": [S]}; the folder is loaded in float32 by transformers' loader, and
+missing or unexpected tensors are an error. --traces: lines {"problem", "steps"}, scored by the
+unchanged Python code of the folder's README.md. Prints one line per trace: {"probs": [S, labels]}.
 """
 
 import argparse
@@ -27,7 +26,7 @@ def read_lines(path):
 
 @torch.no_grad()
 def score_ids(folder, examples):
-    # The default leaves out the cap of Gemma 2's attention.
+    # The default attention lacks Gemma 2's soft cap.
     capped = getattr(AutoConfig.from_pretrained(folder), "attn_logit_softcapping", None)
     model, info = AutoModelForTokenClassification.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True, output_loading_info=True,
@@ -41,7 +40,7 @@ def score_ids(folder, examples):
 
 
 def score_traces(folder, traces):
-    """`score` as README.md defines it for a reader, who runs its blocks in the folder."""
+    """`score` as defined by the code blocks of README.md, executed in the folder."""
     os.chdir(folder)
     with open("README.md", encoding="utf-8") as card:
         blocks = re.findall(r"^```python\n(.*?)^```", card.read(), re.DOTALL | re.MULTILINE)

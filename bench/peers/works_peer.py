@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""transformers or OpenVINO on the works of `works_bench --dump`, a line of JSON for each command.
+"""transformers or OpenVINO on the works of `works_bench --dump`; one line of JSON per command.
 
   works_peer.py ENGINE --model FOLDER --works WORKS.jsonl [--dtype bfloat16] [--threads 2]
 
-ENGINE is transformers or openvino; FOLDER is what random_folder.py writes. A command is
-"WORK VARIANT [TRACES]", a variant one of:
-  alone         trace by trace, no padding
-  padded        by length, four traces a batch, padded to the longest
-  packed        the traces of a request in one row, under a block-diagonal mask of four dimensions
-  packed-tree   the same, tokens that traces share once; mask and positions are those of the tree
+ENGINE is transformers or openvino; FOLDER is the output of random_folder.py. A command is
+"WORK VARIANT [TRACES]" with one of the variants
+  alone         one trace at a time, no padding
+  padded        sorted by length, four traces per batch, padded to the longest
+  packed        the traces of a request in one row, with a block-diagonal mask of four dimensions
+  packed-tree   as packed, with shared tokens only once; mask and positions are those of the tree
   compiled, compiled-padded   alone and padded, each decoder layer by torch.compile(dynamic=True),
                 which keeps the causal mask implicit; tracing the whole backbone does not
-The peer keeps nothing from one request to the next: every request is scored from its first token.
-Masks are made, graphs compiled and each variant warmed up before the clock starts.
+The peer caches nothing between requests: every request is scored from its first token. Masks are
+built, graphs compiled and each variant warmed up before the clock starts.
 
-So that a run takes minutes, of the stream's requests only the middle one of every 15 is run and
-stands for those, of the beam's levels the middle one of every 5, and of batches of one shape within
-a request only two. A request's time is convex in its length, so this is to the peer's advantage.
---all runs everything. TRACES limits how many of a request are scored, for comparing scores.
+To keep a run within minutes, only a sample is run and scaled up: the middle one of every 15 requests
+of the stream and of every 5 levels of the beam, and two batches of each shape per request. A
+request's time is convex in its length, so this favours the peer. --all runs everything. TRACES
+limits how many traces of a request are scored, for comparing scores.
 """
 
 import argparse
@@ -39,8 +39,8 @@ PADDED_TRACES = 4
 
 
 class PackedBatch(PaddedBatch):
-    """Traces in one row, [1, N]: a token sees itself and what comes before it in its own trace.
-    Where `share`, a prefix that several traces have is there once."""
+    """Traces in one row, [1, N]: a token sees itself and earlier tokens of its own trace. With
+    `share`, a prefix of several traces is stored once."""
 
     def __init__(self, examples, share, dtype):
         self.examples = examples
@@ -69,7 +69,7 @@ class PackedBatch(PaddedBatch):
 
 
 def ancestors_mask(parents, dtype):
-    """[1, 1, N, N] to be added to the scores: 0 where a token sees another, else -inf."""
+    """Additive mask [1, 1, N, N]: 0 if a token sees another, else -inf."""
     sees = torch.eye(len(parents), dtype=torch.bool)
     for node, parent in enumerate(parents):
         if parent >= 0:
@@ -102,7 +102,7 @@ class TransformersEngine:
 def make_engine(args):
     if args.engine == "transformers":
         return TransformersEngine(args)
-    from openvino_engine import OpenVinoEngine  # whose packages are big
+    from openvino_engine import OpenVinoEngine  # imported late: its packages are large
     return OpenVinoEngine(args.model, args.dtype, args.threads)
 
 
@@ -112,8 +112,8 @@ class Runner:
         self.warm = set()
 
     def requests(self, name, max_traces):
-        """(index, traces) of each request that is run; traces that are not read do not concern a
-        peer that keeps nothing. A trace's "id" is its place in the request."""
+        """(index, traces) of each request to run, without traces that have no reads (a peer caches
+        nothing). A trace's "id" is its place in the request."""
         requests = [(i, [dict(t, id=place) for place, t in enumerate(r) if t["reads"]][:max_traces])
                     for i, r in enumerate(self.works[name]["requests"])]
         requests = [(i, traces) for i, traces in requests if traces]
@@ -137,7 +137,7 @@ class Runner:
                 "versions": self.engine.versions}
 
     def warm_up(self, name, variant, batches):
-        """The longest and two short ones: what is compiled for any length has then been."""
+        """Runs the longest batch and two shorter ones, so that dynamic shapes are compiled."""
         if (name, variant) in self.warm:
             return
         by_size = sorted(batches, key=lambda b: b.padded_tokens)
@@ -147,7 +147,7 @@ class Runner:
         self.warm.add((name, variant))
 
     def score(self, batches, variant):
-        """Seconds of one request, and [(place, probabilities [S][classes])] of what was run."""
+        """Seconds of one request, and [(place, probabilities [S][classes])] of the batches run."""
         of_shape = collections.defaultdict(list)
         for batch in batches:
             of_shape[tuple(batch.ids.shape)].append(batch)

@@ -34,7 +34,7 @@ bool IsSlipOfCalculation(const Trace& trace) {
   return inner.value("error_type", "") == "calculation_error";
 }
 
-// Whether every relation of the step has two equal values: its slip is not in its arithmetic.
+// Whether both sides of every relation in the step are equal: its error is not in its arithmetic.
 bool ValuesAreEqual(const StepCheck& check) {
   return !check.relations.empty() &&
          std::all_of(check.relations.begin(), check.relations.end(), [](const RelationCheck& r) {

@@ -1,4 +1,4 @@
-// How often the checker refutes right steps and finds wrong ones.
+// Counts how often the checker refutes right steps and finds wrong ones.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +31,12 @@ std::string_view AuditStyle(std::string_view source);
 struct AuditRow {
   VerdictCounts right;        // steps labelled correct
   int64_t right_refuted = 0;  // hard refutations of right steps
-  int64_t confirmed = 0;      // of them, those listed as real slips of the source
+  int64_t confirmed = 0;      // of these, listed as real errors of the source
   Proportion closed_recall;   // closed arithmetic, corrupted: refuted hard
-  // Steps with meta.error_type calculation_error that hold both sides, of which the relations are
-  // not all true: refuted hard.
+  // Steps with meta.error_type calculation_error that hold both sides of a relation and at least
+  // one false relation: refuted hard.
   Proportion slip_recall;
-  int64_t true_slips = 0;  // those of which every relation has two equal values
+  int64_t true_slips = 0;  // such steps whose relations are all true
 };
 
 struct Audit {
@@ -46,20 +46,19 @@ struct Audit {
   std::vector<std::string> refuted_right;
 };
 
-// Whether a step that a source marks as a slip of calculation holds both sides of a relation: an
-// operator between numbers, an equality sign, a number. Read from the characters, not by the
-// checker.
+// Whether a step that a source marks as a calculation error holds both sides of a relation: an
+// operator between numbers, an equality sign, a number. Uses only characters, not the checker.
 bool HoldsBothSides(std::string_view step);
 
 class Auditor {
  public:
-  // `confirmed`: identifiers of refuted_right that a person found to be real slips.
+  // `confirmed`: identifiers of refuted_right that a person judged to be real errors.
   explicit Auditor(std::set<std::string> confirmed, uint64_t seed = 1)
       : confirmed_(std::move(confirmed)), seed_(seed) {}
 
   void Add(const Trace& trace, const std::vector<StepCheck>& checks);
   const Audit& audit() const { return audit_; }
-  // The table of the bars, as Markdown.
+  // The table of targets, as Markdown.
   std::string ToMarkdown() const;
 
  private:
@@ -68,8 +67,8 @@ class Auditor {
   Audit audit_;
 };
 
-// One identifier a line, "#" starts a comment; blank lines are skipped. Throws Error naming the
-// file.
+// Reads one identifier per line; "#" starts a comment, blank lines are skipped. Throws Error, which
+// names the file.
 std::set<std::string> ReadConfirmedSlips(const std::filesystem::path& path);
 
 }  // namespace prm::bench

@@ -1,6 +1,6 @@
 // How often does the checker of `prm data verify` refute right steps, and how many wrong ones does
-// it find? Prints the table of bench/results/symbolic.md, by source and by half of the split that
-// held_out.h fixes, then the identifier of each step that is labelled right and refuted hard.
+// it find? Prints the table of bench/results/symbolic.md, by source and by half of the split in
+// held_out.h, then the identifier of each step that is labelled right but refuted hard.
 //
 //   audit_bench [--data TRACES...] [--confirmed LIST]
 #include <CLI/CLI.hpp>

@@ -1,4 +1,4 @@
-// The fixed split of the steps that the symbolic checker is tuned and judged on.
+// The fixed split of the steps on which the symbolic checker is tuned and evaluated.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace prm::bench {
 
-// Part of every published figure of the checker: a change asks for new rules and new figures.
+// Every published figure of the checker depends on it: a change requires new figures.
 inline constexpr uint64_t kSymbolicSplitSeed = 20261121;
 
 // Whether the traces of `problem` are in the held-out half, which no rule was tuned on. Decided by

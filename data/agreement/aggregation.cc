@@ -19,7 +19,7 @@ void CheckOptions(const Ratings& ratings, const GoldLabels& gold,
   }
 }
 
-// Vote shares, gold clamped; even where nobody voted.
+// Vote shares with gold clamped; also set for units without votes.
 std::vector<double> VoteShares(const Ratings& ratings, const GoldLabels& gold) {
   const size_t q = ratings.labels().size();
   const LabelCounts counts = CountLabels(ratings, SameLabels(ratings));
@@ -44,8 +44,7 @@ bool HasLabel(std::span<const Rating> ratings) {
                      [](const Rating& rating) { return rating.label.has_value(); });
 }
 
-// Class prior and confusion matrices under the posteriors. A unit that nobody labelled says nothing
-// of either.
+// Class prior and confusion matrices under the posteriors. Units without labels do not contribute.
 void Maximise(const Ratings& ratings, const GoldLabels& gold, const DawidSkeneOptions& options,
               bool one_coin, Posteriors* model) {
   const size_t q = ratings.labels().size(), raters = ratings.annotators().size();
@@ -180,7 +179,7 @@ Aggregation AggregateLabels(const Ratings& ratings, const GoldLabels& gold,
   } else {
     aggregation.why =
         StrCat("annotator ", ratings.annotators()[size_t(fewest - rated.begin())], " labelled ",
-               *fewest, " units, the fewest; a confusion matrix takes ", kDawidSkeneUnits);
+               *fewest, " units, the fewest; a confusion matrix needs ", kDawidSkeneUnits);
   }
   aggregation.posteriors = Fit(ratings, gold, options, !aggregation.is_dawid_skene);
   return aggregation;

@@ -9,10 +9,10 @@
 namespace prm {
 namespace {
 
-constexpr size_t kMostListed = 50;  // of steps to adjudicate or to review
+constexpr size_t kMostListed = 50;  // steps to adjudicate or to review
 constexpr double kRareShare = 0.05;
 
-// What every part of the page reads.
+// Data shared by all parts of the page.
 struct Page {
   const AgreementReport& report;
   const Ratings& ratings;
@@ -81,7 +81,7 @@ void AddSummary(Page& page) {
   tiles.push_back({"Traces", FormatCount(report.traces), ""});
   tiles.push_back({"Annotators", FormatCount(report.annotators), ""});
   tiles.push_back({"Labels", FormatCount(report.ratings),
-                   FormatCount(report.not_labelled) + " looked at, no label"});
+                   FormatCount(report.not_labelled) + " seen, not labelled"});
   page.html.Tiles(tiles);
   if (!report.has_step_labels || report.ratings == 0) return;
   const double incorrect =
@@ -105,7 +105,7 @@ void AddStatistics(Page& page) {
     page.html.Paragraph(
         "The nominal alpha of the four labels decides the gate; incorrect against the rest is the "
         "statistic of safety. Necessary against redundant counts steps that all call valid. The "
-        "four labels are no single scale: the ordinal alpha leaves incomplete out and is "
+        "four labels do not form one scale, so the ordinal alpha leaves incomplete out and is "
         "secondary. A first error is the first step called incorrect or incomplete.");
   }
   IntervalPlot plot{"Estimates with their intervals", {}, 0, 1, {{0.667, ".667"}, {0.8, ".800"}}};
@@ -318,8 +318,8 @@ void AddCards(Page& page) {
 
 void AddAggregation(Page& page) {
   const AggregationSummary& summary = page.report.aggregation;
-  page.html.Section("One label a step");
-  page.html.Paragraph(StrCat(summary.is_dawid_skene ? "Dawid-Skene" : "One accuracy a rater",
+  page.html.Section("One label per step");
+  page.html.Paragraph(StrCat(summary.is_dawid_skene ? "Dawid-Skene" : "One accuracy per rater",
                              " after ", summary.iterations, " iterations",
                              summary.converged ? "" : " (not converged)", "; ", summary.why, "."));
   page.html.Tiles({{"Steps", FormatCount(summary.units)},
@@ -348,8 +348,8 @@ void AddAggregation(Page& page) {
 void AddRanking(Page& page, const ReviewRanking& ranking) {
   page.html.Section("Order of review");
   page.html.Paragraph(
-      StrCat("Ratings and the model's probabilities together, a ranking and never a label; weight "
-             "of the model ",
+      StrCat("A ranking by ratings and the model's probabilities, never a label; weight of the "
+             "model ",
              FormatFixed(ranking.model_weight, 3), "."));
   HtmlTable table{"", {"step", "consensus", {"quality", true}, "text"}};
   for (size_t i = 0; i < std::min(ranking.items.size(), kMostListed); ++i) {

@@ -21,7 +21,7 @@ struct Figure {
   std::function<Statistic(const AgreementSums&)> of;
 };
 
-// Some statistics over the same label counts, and where their sums stand in a trace's row.
+// Statistics over the same label counts, and the position of their sums in a trace's row.
 struct View {
   LabelCounts counts;
   std::vector<Figure> figures;
@@ -46,7 +46,7 @@ View AllLabels(const Ratings& ratings) {
   return view;
 }
 
-// Units that every annotator calls valid.
+// Units that every annotator labelled as valid.
 LabelCounts NecessityCounts(const Ratings& ratings) {
   const LabelCounts all = CountLabels(ratings, SameLabels(ratings));
   LabelCounts counts = CountLabels(ratings, {{0, 1, -1, -1}, 2});
@@ -114,7 +114,7 @@ void AddStatistics(const Ratings& ratings, const ReportOptions& options, Agreeme
     const auto first = FirstErrors(ratings, {false, false, true, true});
     Append(FirstErrorSums(first), traces, &width, &rows);
   }
-  // The same function gives the estimate, of the whole sum, and its resamples.
+  // The same function computes the estimate (from the whole sum) and its resamples.
   const StatisticsOfSum all = [&](std::span<const double> sum, std::span<Statistic> out) {
     size_t s = 0;
     for (size_t v = 0; v < views.size(); ++v) {
@@ -196,7 +196,7 @@ void AddUnits(const Ratings& ratings, const ReportOptions& options, AgreementRep
       report->worst.push_back({u, double(agreeing) / double(n * (n - 1)), {of.begin(), of.end()}});
     }
   }
-  // Among equal shares, more ratings say more.
+  // Among equal shares, more ratings come first.
   std::stable_sort(report->worst.begin(), report->worst.end(),
                    [](const WorstStep& a, const WorstStep& b) {
                      if (a.agreement != b.agreement) return a.agreement < b.agreement;
@@ -245,7 +245,7 @@ const ShownStatistic& Named(const AgreementReport& report, std::string_view key)
                        [&](const ShownStatistic& shown) { return shown.key == key; });
 }
 
-// Steps of the set that each annotator looked at; the set is what has gold, else all.
+// Steps of the set that each annotator looked at. The set is the steps with gold, else all.
 std::vector<int64_t> StepsDone(const Ratings& ratings, const std::optional<Gold>& gold) {
   std::vector<int64_t> done(ratings.annotators().size(), 0);
   for (size_t u = 0; u < ratings.units().size(); ++u) {

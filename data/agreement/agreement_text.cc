@@ -53,7 +53,7 @@ std::string AgreementText(const AgreementReport& report, const Ratings& ratings)
   std::string text = StrCat(report.ratings, " labels of ", report.rated_units, " steps (",
                             report.co_rated_units, " by two or more) of ", report.traces,
                             " traces by ", report.annotators, " annotators");
-  if (report.not_labelled > 0) text += StrCat("; ", report.not_labelled, " looked at, no label");
+  if (report.not_labelled > 0) text += StrCat("; ", report.not_labelled, " seen, not labelled");
   text += "\n\nbase rates\n";
   for (size_t k = 0; k < report.labels.size(); ++k) {
     text += StrCat("  ", Padded(report.labels[k], 20), report.label_counts[k], "  ",
@@ -83,7 +83,7 @@ std::string AgreementText(const AgreementReport& report, const Ratings& ratings)
                    Value(report.jackknife.without[outlier]), "\n");
   }
   const AggregationSummary& summary = report.aggregation;
-  text += StrCat("\n", summary.is_dawid_skene ? "Dawid-Skene" : "one accuracy a rater", " (",
+  text += StrCat("\n", summary.is_dawid_skene ? "Dawid-Skene" : "one accuracy per rater", " (",
                  summary.why, "): ", summary.units, " steps, as the majority ", summary.same,
                  ", other ", summary.different, ", ties ", summary.ties,
                  ", uncertain (adjudicate) ", summary.below, "\n");

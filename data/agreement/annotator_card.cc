@@ -6,9 +6,9 @@
 namespace prm {
 namespace {
 
-// What is collected on the way and not shown.
+// Intermediate sums that are not shown.
 struct Tally {
-  double shares = 0;  // of the others with the same label
+  double shares = 0;  // share of the others with the same label
   int64_t co_rated = 0;
   std::vector<double> seconds;
 };

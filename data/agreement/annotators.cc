@@ -16,7 +16,7 @@ namespace {
 
 // --- reading ------------------------------------------------------------------------------------
 
-// A text that can stand in a list and in a log.
+// A text that is safe in a list and in a log.
 std::string ReadName(const JsonField& field) {
   const std::string text = ReadString(field);
   if (IsBlank(text)) RefuseValue(field, "a text that is not blank");
@@ -55,7 +55,7 @@ UtcTime ReadTime(const JsonField& field) {
   return *time;
 }
 
-// A mistyped field would silently lift a rule, so there are no others.
+// A mistyped field would silently remove a rule, so unknown fields are refused.
 void RefuseOthers(const std::vector<JsonField>& others) {
   if (!others.empty()) RefuseField(others.front(), "not a field of this record");
 }
@@ -92,7 +92,7 @@ bool IsValid(const Credential& credential, UtcTime at) {
   return credential.issued <= at && (!credential.expires || at < *credential.expires);
 }
 
-// Empty: a credential is valid at that time. The reason names the one that was valid last.
+// Empty if a credential is valid at that time; else the reason, which names the one valid last.
 std::string WhyNoCredential(const AnnotatorRecord& annotator, const std::string& domain,
                             UtcTime at) {
   const Credential* last_expired = nullptr;

@@ -9,12 +9,12 @@
 namespace prm {
 namespace {
 
-// Uniform in [0, bound): the bias of bound / 2^64 is below what any replicate can show.
+// Uniform in [0, bound). The bias of bound / 2^64 is too small to matter for the replicates.
 uint64_t Below(uint64_t bound, uint64_t draw) {
   return uint64_t((static_cast<unsigned __int128>(draw) * bound) >> 64);
 }
 
-// How often each of `clusters` is drawn in one resample.
+// How often each of the `clusters` clusters is drawn in one resample.
 void DrawWeights(uint64_t seed, uint32_t replicate, std::span<uint32_t> weights) {
   std::fill(weights.begin(), weights.end(), 0);
   const std::array<uint32_t, 2> key = {uint32_t(seed), uint32_t(seed >> 32)};
@@ -27,7 +27,7 @@ void DrawWeights(uint64_t seed, uint32_t replicate, std::span<uint32_t> weights)
   }
 }
 
-// Linear between the order statistics around (n - 1) p. `sorted` is not empty.
+// Interpolates linearly between the order statistics around (n - 1) p. `sorted` is not empty.
 double Quantile(const std::vector<double>& sorted, double p) {
   const double at = double(sorted.size() - 1) * p;
   const size_t below = size_t(at);

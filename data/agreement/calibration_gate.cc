@@ -28,7 +28,7 @@ RuleResult AtMost(std::string rule, double value, double bar) {
           ""};
 }
 
-// A property of the evidence: where it is missing, nothing can be judged.
+// A requirement on the evidence: without it, nothing can be judged.
 RuleResult Enough(std::string rule, double value, double bar, std::string detail = "") {
   RuleResult result = AtLeast(std::move(rule), value, bar);
   if (result.verdict == RuleVerdict::kFailed) {

@@ -35,7 +35,7 @@ std::vector<std::vector<std::optional<int>>> FirstErrors(const Ratings& ratings,
     is_open.assign(annotators, true);
     int expected = 0;
     for (const auto& [step, unit] : traces[t]) {
-      // A step that nobody looked at may be the first error of every annotator.
+      // A step that nobody rated may be the first error of every annotator.
       if (step != expected++) {
         is_open.assign(annotators, false);
         break;

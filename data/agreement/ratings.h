@@ -40,8 +40,7 @@ class Ratings {
   // Index of the name; adds it if it is new.
   int Trace(std::string_view id);
   int Annotator(std::string_view id);
-  // Index of the unit with this trace, step and text version; adds it with the other fields if it
-  // is new.
+  // Index of the unit with this trace, step and text version; adds it with all fields if new.
   int Unit(const RatedUnit& unit);
   std::optional<int> FindUnit(std::string_view trace, int step, int text_version) const;
   std::optional<int> FindLabel(std::string_view name) const;

@@ -31,7 +31,7 @@ int WordsIn(std::string_view text) {
   return words;
 }
 
-// Of a trace or an annotator.
+// The id of a trace or an annotator.
 std::string ReadId(const JsonField& field) {
   std::string id = ReadString(field);
   if (HasControlCharacter(id)) RefuseValue(field, "an id without control characters");
@@ -78,7 +78,7 @@ std::optional<double> ReadSeconds(const JsonMember& member) {
   return seconds;
 }
 
-// What a plain line is about: a step of a trace.
+// The rated unit of a plain line: a step of a trace.
 struct Place {
   std::string trace;
   int step = 0;
@@ -122,7 +122,7 @@ class RatingsReader {
   Ratings Take() { return std::move(ratings_); }
 
  private:
-  // Adds with the place of the line where the rating is refused.
+  // Adds a rating; if it is refused, the error names the place of the line.
   void Add(const JsonField& field, int unit, const Rating& rating) {
     try {
       ratings_.Add(unit, rating);
@@ -188,7 +188,7 @@ class RatingsReader {
     for (const JsonElement element : ReadArray(votes)) {
       const JsonField vote = votes.Item(index++, element);
       const int annotator = ratings_.Annotator(std::to_string(index));
-      // A null in a list of votes holds another annotator's place.
+      // A null in a list of votes keeps the position of an annotator without a vote.
       if (element.is_null()) continue;
       Add(vote, unit, {annotator, ReadLabel(vote, ratings_), std::nullopt});
     }

@@ -23,13 +23,13 @@ void CheckProbs(const Ratings& ratings, std::span<const double> probs) {
   }
 }
 
-// Hits of some tries.
+// Hits out of some tries.
 struct Share {
   double hits = 0, tries = 0;
   double value() const { return tries > 0 ? hits / tries : 0; }
 };
 
-// Consensus by vote; tied labels by what the model says.
+// Consensus by vote; ties are decided by the model's probabilities.
 int Consensus(std::span<const int> counts, std::span<const double> model) {
   int best = 0;
   for (int k = 1; k < int(counts.size()); ++k) {
@@ -40,12 +40,12 @@ int Consensus(std::span<const int> counts, std::span<const double> model) {
 }
 
 struct Accuracies {
-  std::vector<Share> raters;  // agreement with the others of the same unit
+  std::vector<Share> raters;  // agreement with the other raters of the same unit
   Share model, consensus, most_common;
   double ratings = 0, units = 0;
 };
 
-// Over the units with two ratings or more; the most common label is that of their consensus.
+// Over the units with at least two ratings; the most common label is that of their consensus.
 Accuracies Measure(const Ratings& ratings, const LabelCounts& counts,
                    std::span<const double> model) {
   const size_t q = ratings.labels().size();

@@ -12,7 +12,7 @@ constexpr std::string_view kNoPairs = "no unit has two ratings";
 constexpr std::string_view kNoRatings = "no unit has a rating";
 constexpr std::string_view kOneLabel = "all ratings have the same label, so chance agrees as well";
 
-// Sums of shares round: an expected agreement this near to 1 is 1.
+// Sums of shares are rounded: an expected agreement this close to 1 counts as 1.
 constexpr double kRounding = 1e-12;
 
 double Square(double x) { return x * x; }
@@ -119,7 +119,7 @@ Statistic FleissKappa(const AgreementSums& sums) {
 Statistic GwetAc1(const AgreementSums& sums) {
   if (sums.rated_units() == 0) return Statistic::Undefined(kNoRatings);
   if (sums.co_rated_units() == 0) return Statistic::Undefined(kNoPairs);
-  if (sums.labels() < 2) return Statistic::Undefined("one label alone is declared");
+  if (sums.labels() < 2) return Statistic::Undefined("only one label is declared");
   const double observed = sums.pair_agreement() / sums.co_rated_units();
   double expected = 0;
   for (const double share : sums.shares()) {

@@ -1,4 +1,4 @@
-// CompareByBalls of evaluate.h.
+// Implements CompareByBalls of evaluate.h.
 #include <arb.h>
 
 #include <memory>
@@ -10,11 +10,11 @@ namespace {
 
 constexpr slong kFirstBits = 64;
 constexpr slong kMostBits = 2048;
-// Powers with larger exponents say nothing that people write.
+// Powers with larger exponents do not occur in texts by people.
 constexpr int64_t kMaxExponent = int64_t{1} << 30;
 
-// What an operation costs, by the words of its precision. Nested powers make exponents of many
-// words, which cost as much as a long precision does.
+// Cost of an operation by the words of its precision. Nested powers produce exponents of many
+// words, which cost as much as a long precision.
 struct Costs {
   explicit Costs(slong bits) : words(bits / 64) {}
   int64_t Power(const arb_t base) const {
@@ -58,7 +58,7 @@ EvalStatus Root(const ExpressionArena& arena, const ExpressionNode& node, slong 
     arb_root_ui(value, value, ulong(n), bits);
     arb_neg(value, value);
   } else {
-    return EvalStatus::kIrrational;  // the sign is not known at this precision
+    return EvalStatus::kIrrational;  // the sign is unknown at this precision
   }
   return EvalStatus::kOk;
 }

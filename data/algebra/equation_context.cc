@@ -10,14 +10,14 @@
 namespace prm {
 namespace {
 
-// Of asking a polynomial for one symbol, by its terms.
+// Cost per term of searching a polynomial for one symbol.
 constexpr int64_t kCostOfSearch = 8;
 
 void SpendOnSearch(const Polynomial& polynomial, WorkBudget* work) {
   work->Spend(kCostOfSearch * int64_t(polynomial.terms().size()));
 }
 
-// left = right as a polynomial that is to be zero; false past the limits.
+// left = right as a polynomial that must be zero; returns false past the limits.
 bool DifferenceOf(const RationalFunction& left, const RationalFunction& right,
                   Polynomial* difference, WorkBudget* work) {
   Polynomial a;
@@ -38,7 +38,7 @@ bool IsAssignment(const Polynomial& polynomial, int* symbol, Fraction* value, Wo
   return true;
 }
 
-// The factor c with a = c * b; nothing where there is none.
+// The factor c with a = c * b; nullopt if there is none.
 std::optional<Fraction> RatioOf(const Polynomial& a, const Polynomial& b, WorkBudget* work) {
   if (a.terms().size() != b.terms().size() || a.IsZero()) return {};
   work->SpendOn(a.terms()[0].coefficient, b.terms()[0].coefficient);
@@ -51,7 +51,7 @@ std::optional<Fraction> RatioOf(const Polynomial& a, const Polynomial& b, WorkBu
   return ratio;
 }
 
-// Both sides without their constant denominators; nothing where a denominator has a symbol.
+// Both sides without their constant denominators; nullopt if a denominator has a symbol.
 struct PlainSides {
   Polynomial left;
   Polynomial right;
@@ -66,9 +66,9 @@ struct PlainSides {
   }
 };
 
-// How many operations move `moved` from one side, `from`, to the other, `to` (less than nothing:
-// the other way): the terms that leave a side and meet no like term, all at once in each direction;
-// what was written as one part of `whole`; every other term.
+// The number of operations that move `moved` from side `from` to side `to` (negative: the other
+// way). Counts as one: all terms that leave a side without meeting a like term, per direction;
+// anything written as one part of `whole`; every other term.
 int MovesOf(Polynomial moved, const Polynomial& from, const Polynomial& to,
             std::vector<Polynomial> whole, WorkBudget* work) {
   const auto has = [](const Polynomial& side, const PolynomialTerm& term, bool same) {
@@ -212,7 +212,7 @@ ContextReply EquationContext::Ask(const Equation& asked, WorkBudget* work) const
   return reply;
 }
 
-// Whether a row becomes a false statement where the symbol is `value`.
+// Whether a row becomes a false statement if the symbol is `value`.
 bool EquationContext::ContradictsRows(int symbol, const Fraction& value, WorkBudget* work) const {
   return std::any_of(rows_.begin(), rows_.end(), [&](const Polynomial& row) {
     Polynomial substituted;
@@ -247,7 +247,7 @@ void EquationContext::Insert(Polynomial row, WorkBudget* work) {
     open.pop_back();
     if (!SubstituteKnown(&next, work)) continue;
     next = Reduced(std::move(next), work);
-    // A contradiction would make everything follow.
+    // A contradictory equation would make everything follow.
     if (next.IsConstant()) continue;
     next = next.Scaled(Fraction(1) / next.terms()[0].coefficient, work);
     if (next.Words() > kMaxWords) continue;

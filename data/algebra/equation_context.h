@@ -59,8 +59,7 @@ class EquationContext {
   bool Mentions(int symbol) const { return mentioned_[size_t(symbol)]; }
   // Whether an equation gives the value of `symbol`, such as x = 3.
   bool IsNamed(int symbol) const;
-  // Whether an equation with `symbol` as its only unknown becomes left = right when the symbol is
-  // `value`.
+  // Whether an equation in only `symbol` becomes left = right when the symbol is `value`.
   bool IsSubstituted(int symbol, const Fraction& value, const Fraction& left, const Fraction& right,
                      WorkBudget* work) const;
   // Approximate size of a copy in machine words.

@@ -12,7 +12,7 @@ constexpr int64_t kMaxFactorial = 5000;
 constexpr int64_t kMaxRoot = 60;
 constexpr int64_t kMaxExponent = Fraction::kMaxBits;
 
-// The root of degree `degree` where it is rational. Cheaper than a product of such numbers.
+// The root of degree `degree` if it is rational. Cheaper than a product of numbers of this size.
 bool ExactRoot(const Fraction& value, int64_t degree, Fraction* root) {
   if (value.Sign() < 0) {
     if (degree % 2 == 0 || !ExactRoot(-value, degree, root)) return false;
@@ -116,7 +116,7 @@ void SplitSquare(int64_t n, int64_t* root, int64_t* rest, WorkBudget* work) {
 constexpr std::string_view kSurd = "sqrt(";
 constexpr int64_t kMaxSurd = 100'000'000;
 
-// n of a symbol named "sqrt(n)", 0 for others.
+// n for a symbol named "sqrt(n)", 0 for others.
 int64_t SurdOf(const SymbolTable& symbols, int symbol) {
   const std::string_view name = symbols.NameOf(symbol);
   if (!name.starts_with(kSurd)) return 0;
@@ -254,7 +254,7 @@ class SymbolicEvaluator {
     return Surd(under, value);
   }
 
-  // Of a function without symbols.
+  // The quotient of a function without symbols.
   Fraction Quotient(const RationalFunction& constant) {
     const Fraction num = constant.num.ConstantTerm();
     const Fraction den = constant.den.ConstantTerm();

@@ -10,7 +10,7 @@ constexpr size_t kMaxTokens = 400;
 
 constexpr int kJuxtaposedPower = 25;
 
-// Letters that multiply what stands in parentheses behind them; others apply to it: f(0), P(x).
+// Letters that multiply a parenthesis after them; other letters are applied to it: f(0), P(x).
 bool MultipliesParentheses(std::string_view symbol) {
   return symbol.size() == 1 &&
          std::string_view("abcijklmnrstuvwxyz").find(symbol[0]) != std::string_view::npos;
@@ -88,7 +88,7 @@ class Parser {
   struct Infix {
     NodeKind kind = NodeKind::kAdd;
     int power = -1;  // -1: none
-    int tokens = 0;  // that write it; 0: juxtaposition
+    int tokens = 0;  // tokens in its spelling; 0: juxtaposition
   };
 
   Infix PeekInfix() const {
@@ -120,7 +120,7 @@ class Parser {
         if (IsMixedFraction()) return {NodeKind::kMultiply, kPowerPower + 1, 0};
         return {NodeKind::kMultiply, Juxtaposition(), 0};
       case TokenKind::kNumber:
-        // Mixed numbers, as 2 1/2, bind tighter than any operator. (3)4 is a product, 3 4 is none.
+        // Mixed numbers (2 1/2) bind tighter than any operator. (3)4 is a product, 3 4 is not.
         if (IsMixedPart()) return {NodeKind::kMultiply, kPowerPower + 1, 0};
         if (after_close_) return {NodeKind::kMultiply, Juxtaposition(), 0};
         return {};
@@ -147,7 +147,7 @@ class Parser {
     return reading_ & kReadJuxtaposedFirst ? kJuxtaposedPower : kProductPower;
   }
 
-  // Whether the sign ahead is that of 2.4 x 10^8.
+  // Whether the next sign is that of 2.4 x 10^8.
   bool IsPowerOfTen() const {
     const MathToken* ten = Peek(1);
     const MathToken* power = Peek(2);
@@ -155,7 +155,7 @@ class Parser {
            TextOf(*ten) == "10" && power->kind == TokenKind::kOperator && power->op == '^';
   }
 
-  // Whether the number ahead is the fraction of a mixed number: 1/2 behind a whole number.
+  // Whether the next number is the fraction of a mixed number: 1/2 after a whole number.
   bool IsMixedPart() const {
     const MathToken& token = *Peek();
     if (!last_is_whole_) return false;
@@ -168,7 +168,7 @@ class Parser {
            token.end - token.begin <= den->end - den->begin;
   }
 
-  // Whether \frac13 stands behind a whole number.
+  // Whether \frac13 follows a whole number.
   bool IsMixedFraction() const {
     return last_is_whole_ && Peek()->command == MathCommand::kFraction && FractionOfNumbers();
   }
@@ -235,7 +235,7 @@ class Parser {
     return Add(MixedKind(), left, Add(NodeKind::kDivide, part, den));
   }
 
-  // Whether \frac ahead has numbers alone: \frac13, \frac{1}{3}.
+  // Whether the next \frac has only numbers: \frac13, \frac{1}{3}.
   bool FractionOfNumbers() const {
     for (size_t i = 1; i <= 6; ++i) {
       const MathToken* token = Peek(i);
@@ -280,7 +280,7 @@ class Parser {
 
   bool IsWordOperator(const MathToken& token) const {
     if (token.word.classes & kWordOf) {
-      // "of" multiplies a percentage or a fraction; behind a unit it belongs to the unit.
+      // "of" multiplies a percentage or a fraction; after a unit it belongs to the unit.
       const MathToken* next = Peek(1);
       return next != nullptr && next->kind != TokenKind::kWord;
     }
@@ -295,7 +295,7 @@ class Parser {
       at_ += 2;
     }
   }
-  // "/day" behind an operand.
+  // "/day" after an operand.
   bool IsUnitBelow() const {
     const MathToken* next = Peek(1);
     return PeekIs(TokenKind::kOperator, '/') && next != nullptr && next->kind == TokenKind::kWord;
@@ -304,7 +304,7 @@ class Parser {
   void NoteUnit(UnitId unit) { traits_.units |= uint64_t{1} << unit; }
 
   int Percent(int left) {
-    // 37/4%: of the fraction or of the 4.
+    // Ambiguous: in 37/4% the percent sign applies to the fraction or to the 4.
     if (divided_ > 0) return Fail(Reason::kUnread);
     traits_.has_percent = true;
     traits_.ambiguities |= kReadPercentAsNumber;
@@ -418,7 +418,7 @@ class Parser {
         const int above = Argument(depth + 1);
         const int below = above < 0 ? -1 : Argument(depth + 1);
         if (below < 0) return -1;
-        // A fraction of two whole numbers is one number, as 0.5 is.
+        // A fraction of two whole numbers counts as one number, like 0.5.
         node = Add(command == MathCommand::kFraction ? NodeKind::kDivide : NodeKind::kBinomial,
                    above, below);
         break;
@@ -462,11 +462,11 @@ class Parser {
   ExpressionArena& arena_;
   ExpressionTraits traits_;
   size_t at_ = 0;
-  size_t digits_taken_ = 0;  // of the number at at_, by arguments of one digit
+  size_t digits_taken_ = 0;  // of the number at at_, consumed by one-digit arguments
   int numbers_ = 0;
   int divided_ = 0;             // divisions in the product so far
-  bool after_close_ = false;    // the operand before ends with a bracket
-  bool last_is_whole_ = false;  // it is a number without decimals
+  bool after_close_ = false;    // the previous operand ends with a bracket
+  bool last_is_whole_ = false;  // the previous operand is a number without decimals
   bool failed_ = false;
   Reason reason_ = Reason::kUnread;
 };

@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kMaxShownDigits = 60;
 
-// log2(10) is below 3.33: so many digits stay below kMaxBits.
+// log2(10) is below 3.33, so this many digits stay below kMaxBits.
 constexpr size_t kMaxDigits = Fraction::kMaxBits * 100 / 333;
 
 std::string WholeToText(const fmpz* value) {

@@ -7,11 +7,11 @@ namespace {
 
 constexpr int kMaxExponent = 255;
 
-// Of a term that is copied, compared or sorted, beside its coefficient.
+// Cost of copying, comparing or sorting a term, besides its coefficient.
 constexpr int64_t kTermCost = 40;
 constexpr int64_t kTermWords = 4;
 
-// False where the product has too many variables or too high a power.
+// Returns false if the product has too many variables or too high a power.
 bool MultiplyMonomials(const Monomial& a, const Monomial& b, Monomial* product) {
   *product = {};
   size_t i = 0;
@@ -141,7 +141,7 @@ bool Polynomial::Multiply(const Polynomial& a, const Polynomial& b, Polynomial* 
   Polynomial result;
   if (a.terms_.size() * b.terms_.size() > kMaxTerms * kMaxTerms / 4) return false;
   if (a.Degree() + b.Degree() > kMaxDegree) return false;
-  // Each product is sorted into place, too.
+  // Includes sorting each product into place.
   work->Spend(3 * kTermCost * int64_t(a.terms_.size() * b.terms_.size()));
   result.terms_.reserve(a.terms_.size() * b.terms_.size());
   for (const PolynomialTerm& left : a.terms_) {

@@ -66,8 +66,8 @@ void Univariate::SpendOnCoefficients(int64_t degree, int64_t words) const {
   work_->Spend((degree + 1) * words * (kCostOfWord + 2 * words));
 }
 
-// On a division or a greatest common divisor. Each step of the division lengthens what is left by
-// a coefficient of the divisor.
+// Spends the cost of a division or a greatest common divisor. Each division step lengthens the
+// remainder by one coefficient of the divisor.
 void Univariate::SpendOnPair(const Univariate& other) const {
   const bool longer = degree() >= other.degree();
   const Univariate& a = longer ? *this : other;

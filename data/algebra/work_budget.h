@@ -24,8 +24,7 @@ class WorkBudget {
     if (units > left_) throw Exceeded{};
     left_ -= units;
   }
-  // Spends the cost of `operations` sums, products, quotients or comparisons of numbers the size of
-  // a and b.
+  // Spends the cost of `operations` sums, products, quotients or comparisons of a and b.
   void SpendOn(const Fraction& a, const Fraction& b, int64_t operations = 1) {
     Spend(operations * OperationCost(a.Words() + b.Words()));
   }

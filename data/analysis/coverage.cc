@@ -58,7 +58,7 @@ struct CoveragePlanReader {
     RefuseValue(field, "easy, medium or hard");
   }
 
-  // `last`: "target" or "reason", which is required.
+  // `last`: the name of the last, required member: "target" or "reason".
   static std::vector<CoveragePlan::Selector> Selectors(const JsonMember& list,
                                                        std::string_view last) {
     std::vector<CoveragePlan::Selector> selectors;

@@ -10,7 +10,7 @@
 namespace prm {
 namespace {
 
-// Merges along chains of nearest neighbours, which complete linkage allows in any order.
+// Merges along chains of nearest neighbours; complete linkage allows any order of merges.
 class Agglomerator {
  public:
   Agglomerator(std::span<const double> distances, size_t n)
@@ -46,7 +46,7 @@ class Agglomerator {
  private:
   double& Distance(size_t a, size_t b) { return distances_[a * n_ + b]; }
 
-  // Ties go to `preferred`, so that chains end, then to the least.
+  // Ties go to `preferred`, so that chains end, then to the lowest index.
   size_t Nearest(size_t of, size_t preferred) {
     size_t best = n_;
     double best_distance = std::numeric_limits<double>::infinity();

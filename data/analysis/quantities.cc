@@ -12,7 +12,7 @@ namespace prm {
 namespace {
 
 constexpr double kSmallCount = 12;
-// Of units of time, measure and money, of percentages and angles.
+// Constants of units of time, measure and money, of percentages and angles.
 constexpr std::array<double, 25> kConstants = {16,  18,  20,   24,   25,   28,   30,   31,  36,
                                                40,  45,  50,   52,   60,   90,   100,  180, 360,
                                                365, 366, 1000, 1760, 3600, 5280, 10000};
@@ -39,7 +39,7 @@ constexpr std::array<NumberWord, 59> kNumberWords = {{
     {"nickels", 0.05}, {"dime", 0.1},      {"dimes", 0.1},
 }};
 
-// Words before a number that only counts: "step 14", "equation 23".
+// Words before a number that is only a label: "step 14", "equation 23".
 constexpr std::array<std::string_view, 14> kLabels = {
     "step", "case",   "equation", "part",    "figure", "example", "problem",
     "line", "option", "choice",   "section", "table",  "#",       "_"};
@@ -55,7 +55,7 @@ double ValueOfNumber(std::string_view word) {
   return std::strtod(std::string(word).c_str(), nullptr);
 }
 
-// Equal for values equal to nine digits.
+// The same for values equal to nine digits.
 long long KeyOfValue(double value) {
   if (value == 0 || !std::isfinite(value)) return 0;
   int exponent = 0;
@@ -72,13 +72,13 @@ bool Has(const Items& items, const Item& item) {
   return std::find(items.begin(), items.end(), item) != items.end();
 }
 
-// Whether the number at `at` only counts things of the text, or starts it as a list mark.
+// Whether the number at `at` is only a label in the text, or a list mark at its start.
 bool IsLabel(const std::vector<std::string_view>& words, size_t at) {
   if (at == 0) return words.size() > 1 && !IsOperator(words[1]) && words[1] != "=";
   return Has(kLabels, words[at - 1]);
 }
 
-// The share of a unit, 0.001 km a metre, is as good as its number.
+// The inverse of a constant, such as 0.001 km per metre, is also a constant.
 bool IsConstant(double value) {
   constexpr double kMinInverse = 60;
   const bool count = value <= kSmallCount && value == std::floor(value);
@@ -87,7 +87,7 @@ bool IsConstant(double value) {
   return inverse >= kMinInverse && std::abs(value * inverse - 1) < 1e-9 && Has(kConstants, inverse);
 }
 
-// What one unit of the last digit shown is worth: 0.01 of "1.71", 1 of "247".
+// The value of one unit in the last digit shown: 0.01 for "1.71", 1 for "247".
 double LastPlace(std::string_view word) {
   const size_t point = word.find('.');
   return point == word.npos ? 1 : std::pow(10, -double(word.size() - point - 1));
@@ -100,7 +100,7 @@ double MixedNumber(const std::vector<std::string_view>& words, size_t at) {
   return fraction + (mixed ? ValueOfNumber(words[at - 1]) : 0);
 }
 
-// "= 12", "is 12", "about 12" with no operator behind state a result.
+// "= 12", "is 12", "about 12" without an operator after it state a result.
 bool IsResult(const std::vector<std::string_view>& words, size_t at) {
   constexpr std::array<std::string_view, 23> kIntroduce = {
       "=",     "<=", ">=",  "<",     ">",       "\u2248", "\\approx", "approximately",
@@ -114,8 +114,7 @@ bool IsResult(const std::vector<std::string_view>& words, size_t at) {
   return Has(kIntroduce, words[before]);
 }
 
-// One of two or more numbers in a row: terms of a sequence, cases gone through, "1, 320", "41 and
-// 43".
+// One of two or more numbers in a row: terms of a sequence, cases, "1, 320", "41 and 43".
 bool IsListed(const std::vector<std::string_view>& words, size_t at) {
   const auto is_number = [&](size_t i) { return i < words.size() && IsNumberWord(words[i]); };
   const auto is_and = [&](size_t i) { return i < words.size() && words[i] == "and"; };
@@ -123,7 +122,7 @@ bool IsListed(const std::vector<std::string_view>& words, size_t at) {
          (is_and(at + 1) && is_number(at + 2));
 }
 
-// Behind the first equals sign of a formula all numbers are worked out, up to such a word.
+// After the first equals sign of a formula, all numbers are results, up to such a word.
 bool EndsFormula(std::string_view word) {
   constexpr std::array<std::string_view, 14> kEnds = {"so",    "and",  "because", "which", "since",
                                                       "then",  "thus", "but",     "while", "or",
@@ -131,7 +130,7 @@ bool EndsFormula(std::string_view word) {
   return Has(kEnds, word);
 }
 
-// Whether the step works with unknowns, roots or choices, whose numbers are worked out in the head.
+// Whether the step uses unknowns, roots or choices, whose numbers are computed mentally.
 bool IsAlgebra(const std::vector<std::string_view>& words) {
   return std::any_of(words.begin(), words.end(), [](std::string_view word) {
     const bool letter = word.size() == 1 && word[0] >= 'b' && word[0] <= 'z' && word != "i" &&
@@ -140,7 +139,7 @@ bool IsAlgebra(const std::vector<std::string_view>& words) {
   });
 }
 
-// Whether an "x" is an unknown, not a multiplication: no number stands on both sides.
+// Whether an "x" is an unknown, not a multiplication: it is not between two numbers.
 bool HasUnknownX(const std::vector<std::string_view>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
     const bool between = i > 0 && i + 1 < words.size() && !IsOperator(words[i - 1]) &&
@@ -184,7 +183,7 @@ void KnownQuantities::Learn(std::string_view text) {
 bool KnownQuantities::Knows(double value) const { return keys_.contains(KeyOfValue(value)); }
 
 bool KnownQuantities::IsOneOperationAway(double value) const {
-  // p percent more or less, and the share that is left; squares; parts of an hour.
+  // p percent more or less, and the remaining share; squares; parts of an hour.
   if (Knows(1 - value / 100) || Knows(1 + value / 100) || Knows((value - 1) * 100) ||
       Knows((1 - value) * 100) || Knows(value - 1) || Knows(1 - value)) {
     return true;
@@ -215,10 +214,10 @@ bool KnownQuantities::IsRounded(double value, double place) const {
     return known != value && std::abs(known - value) < place && std::abs(value) >= place;
   };
   return std::any_of(values_.begin(), values_.end(), [&](double a) {
-    // A whole known number rounds to itself alone.
+    // A whole known number only rounds to itself.
     if (a != std::floor(a) && rounds(a)) return true;
     if (place < 1 && a != 0 && rounds(1 / a)) return true;
-    // Whole numbers are near too many quotients.
+    // Whole numbers are close to too many quotients.
     return place < 1 && std::any_of(values_.begin(), values_.end(), [&](double b) {
              const double quotient = a / b;
              return b != 0 && quotient != std::floor(quotient) && rounds(quotient);
@@ -230,7 +229,7 @@ std::vector<std::string> KnownQuantities::Unsupported(std::string_view step) {
   const std::string normal = NormalText(step);
   const std::vector<std::string_view> words = NormalWords(normal);
   std::vector<std::string_view> used;
-  std::vector<double> stated;  // results: known before they are used, wherever they stand
+  std::vector<double> stated;  // results: known before they are used, wherever they occur
   const bool algebra = IsAlgebra(words) || HasUnknownX(words);
   bool number = false, derived = false;  // since the last word of prose
   for (size_t i = 0; i < words.size() && values_.size() <= kMaxKnown && !algebra; ++i) {

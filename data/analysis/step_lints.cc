@@ -55,7 +55,7 @@ bool IsPlainNumber(std::string_view form) {
 
 // `text` with an x for each formula between delimiters.
 std::string WithoutFormulas(std::string_view text) {
-  // Those that close nowhere behind are dropped: the text is read once.
+  // Delimiters without a closing partner are dropped, so the text is read only once.
   std::vector<std::array<std::string_view, 2>> delimiters = {
       {"$$", "$$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"\\begin{align", "\\end{align"}};
   std::string plain;
@@ -85,13 +85,13 @@ bool IsName(std::string_view form) {
   });
 }
 
-// "x = 3" names a value, which transforms nothing.
+// "x = 3" names a value and transforms nothing.
 bool IsAssignment(const RelationCheck& relation) {
   return IsName(relation.left_form) &&
          (IsPlainNumber(relation.right_form) || IsName(relation.right_form));
 }
 
-// Whether a sentence that begins so defines or assumes: "let u =", not "let's multiply to get u =".
+// Whether a sentence that begins so defines or assumes: "let u =", not "let's try to get u =".
 bool DefinesOrAssumes(std::string_view sentence) {
   constexpr std::array<std::string_view, 7> kWords = {"let",      "denote",  "define",   "assume",
                                                       "assuming", "suppose", "supposing"};
@@ -116,7 +116,7 @@ bool IsUnitFact(std::string_view relation) {
          IsLetter(words[3][0]);
 }
 
-// Besides definitions and known facts: a >= b holds in a case.
+// Also true for definitions, known facts, and a >= b, which holds in a case.
 bool TransformsNothing(std::string_view step, const RelationCheck& relation) {
   if (relation.relation != "=" && relation.relation != "~") return true;
   const size_t begin = std::min<size_t>(relation.begin, step.size());
@@ -125,7 +125,7 @@ bool TransformsNothing(std::string_view step, const RelationCheck& relation) {
          IsUnitFact(step.substr(begin, relation.end - relation.begin));
 }
 
-// Chains a = b = c with a relation that is in none of `written`, where its own go.
+// Chains a = b = c with a relation that is not in `written`; adds theirs to it.
 int CountChains(std::string_view step, const StepCheck& check, WrittenRelations* written) {
   int chains = 0;
   uint32_t end = 0;
@@ -145,8 +145,7 @@ int CountChains(std::string_view step, const StepCheck& check, WrittenRelations*
   return chains;
 }
 
-// Arithmetic may have many operations and is checked at sight; what follows from the context has to
-// be worked out.
+// Arithmetic may have many operations and is easy to check; what follows from the context is not.
 int LargestJump(const StepCheck& check) {
   int largest = 0;
   for (const RelationCheck& relation : check.relations) {
@@ -164,7 +163,7 @@ int CountWordsOf(std::string_view text, std::span<const std::string_view> wanted
   return count;
 }
 
-// Passages of at least three words between double quotes.
+// Counts quotations of at least three words between double quotes.
 int CountQuotes(std::string_view text) {
   constexpr std::array<std::string_view, 3> kMarks = {"\"", "\u201c", "\u201d"};
   int quotes = 0;
@@ -185,7 +184,7 @@ int CountQuotes(std::string_view text) {
   return quotes;
 }
 
-// Distinct [3], URLs and "according to X".
+// Counts distinct [3], URLs and "according to X".
 int CountSources(std::string_view text) {
   std::set<std::string> sources;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -203,7 +202,8 @@ int CountSources(std::string_view text) {
   return int(sources.size());
 }
 
-// Sections, articles and cases: "§ 5", "Art. 2", "Section 230", "Smith v. Jones".
+// Counts sections, articles and cases: "
+// 5", "Art. 2", "Section 230", "Smith v. Jones".
 int CountAuthorities(std::string_view text) {
   const std::string normal = NormalText(text);
   const std::vector<std::string_view> words = NormalWords(normal);
@@ -218,7 +218,7 @@ int CountAuthorities(std::string_view text) {
   return int(authorities.size());
 }
 
-// Words that may come or go without changing what a step says.
+// Words that can be added or removed without changing the meaning of a step.
 bool IsFiller(std::string_view word) {
   constexpr std::array<std::string_view, 46> kFillers = {
       "so",        "and",  "also", "then", "now",   "well",  "right",   "exactly",
@@ -230,7 +230,7 @@ bool IsFiller(std::string_view word) {
   return std::find(kFillers.begin(), kFillers.end(), word) != kFillers.end();
 }
 
-// "Right." and "Ok!" say nothing of their own.
+// "Right." and "Ok!" have no content.
 bool IsInterjection(std::string_view sentence) {
   constexpr size_t kLongest = 16;
   if (sentence.size() > kLongest) return false;
@@ -238,7 +238,7 @@ bool IsInterjection(std::string_view sentence) {
   return IsFiller(normal);
 }
 
-// Of the words that two steps must share in order to say the same.
+// Hash of the words that two steps must share to mean the same.
 uint64_t ContentHash(std::string_view normal) {
   uint64_t hash = 0;
   for (const std::string_view word : NormalWords(normal)) {
@@ -247,8 +247,8 @@ uint64_t ContentHash(std::string_view normal) {
   return hash;
 }
 
-// "This is divisible by 3" speaks of something else each time, "so the result is" and "suppose x >
-// 0" go on in another way; "let us try another way" says nothing that could be redundant.
+// "This is divisible by 3" refers to something else each time; "so the result is" and "suppose x >
+// 0" continue differently; "let us try another way" has no content that could be redundant.
 bool SpeaksOfAnother(std::string_view step) {
   constexpr std::array<std::string_view, 22> kReferences = {
       "this", "these",   "those",  "it",         "its",     "them",     "they",   "he",
@@ -260,7 +260,7 @@ bool SpeaksOfAnother(std::string_view step) {
     return std::find(kReferences.begin(), kReferences.end(), word) != kReferences.end();
   };
   if (std::any_of(words.begin(), words.end(), refers)) return true;
-  // "That" points back where it comes first, but for "we see that".
+  // A leading "That" refers back, except in "we see that".
   std::string_view before;
   for (const std::string_view word : words) {
     const bool joins = before == "see" || before == "know" || before == "notice";
@@ -271,7 +271,7 @@ bool SpeaksOfAnother(std::string_view step) {
   return true;
 }
 
-// In mathematics what can be redundant is a statement.
+// In mathematics, only a statement can be redundant.
 bool IsStatement(StepUnit unit, std::string_view step) {
   constexpr std::array<std::string_view, 9> kSigns = {"=",      "<",      ">",      "\\le",  "\\ge",
                                                       "\u2264", "\u2265", "\u2248", "\\frac"};
@@ -310,7 +310,7 @@ int CountSentences(std::string_view text) {
 
 int CountWords(std::string_view text) {
   int words = 0;
-  bool inside = false;  // of a word that has been counted
+  bool inside = false;  // of a word already counted
   for (const char c : WithoutFormulas(text)) {
     const bool speaks = IsLetter(c) || IsDigit(c) || (c & 0x80) != 0;
     words += speaks && !inside;

@@ -36,8 +36,7 @@ struct LintFinding {
 // counted.
 int CountSentences(std::string_view text);
 
-// Words separated by white space that contain a letter or digit; a formula between delimiters
-// counts as one.
+// Words separated by white space that contain a letter or digit; a delimited formula is one word.
 int CountWords(std::string_view text);
 
 // Both sides of relations as parsed, in a canonical order.

@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 11> kMath = {
     "unit_ratio",          "geometric",      "estimate",    "enumerate",
     "induction",           "contradiction",  kOtherStrategy};
 constexpr std::array<std::string_view, 3> kLogic = {"forward", "backward_chaining", kOtherStrategy};
-// Problems of medicine and law are often calculations or chains of conditions.
+// Problems in medicine and law are often calculations or chains of conditions.
 constexpr std::array<std::string_view, 15> kMedicine = {"symptom_cluster",
                                                         "differential_elimination",
                                                         "forward",
@@ -39,7 +39,7 @@ constexpr std::array<std::string_view, 15> kLaw = {
     "inspect_verify", "backward",         "case_split", "unit_ratio",        "geometric",
     "estimate",       "enumerate",        "induction",  "contradiction",     kOtherStrategy};
 
-// Words that speak for a strategy, between spaces in normal text. `least`: in how many steps.
+// Words that indicate a strategy, between spaces in normal text. `least`: minimum number of steps.
 struct Cue {
   std::string_view strategy;
   std::string_view words;
@@ -116,8 +116,8 @@ constexpr Cue kLawCues[] = {
 struct DomainRules {
   List strategies;
   std::span<const Cue> cues;
-  std::string_view otherwise;  // where no cue speaks
-  bool may_calculate = false;  // where none speaks and steps calculate, the rules of mathematics
+  std::string_view otherwise;  // if no cue matches
+  bool may_calculate = false;  // without a cue, steps that calculate use the rules of mathematics
 };
 
 const DomainRules& RulesOf(std::string_view domain) {
@@ -145,7 +145,7 @@ bool HasWords(std::string_view spaced, std::string_view words) {
   return false;
 }
 
-// The first cue that enough steps speak; nullptr: none.
+// The first cue found in enough steps; nullptr if none.
 const Cue* SpokenCue(std::span<const Cue> cues, const std::vector<std::string>& steps) {
   for (const Cue& cue : cues) {
     const auto count = std::count_if(steps.begin(), steps.end(), [&](const std::string& step) {
@@ -172,7 +172,7 @@ bool IsStrategyOf(std::string_view strategy, std::string_view domain) {
 }
 
 StrategySuggestion SuggestStrategy(const Trace& trace, std::span<const StepCheck> checks) {
-  constexpr size_t kMaxSteps = 200;  // the way is clear by then
+  constexpr size_t kMaxSteps = 200;  // enough to determine the strategy
   std::vector<std::string> steps;
   for (const Step& step : trace.steps) {
     if (steps.size() == kMaxSteps) break;

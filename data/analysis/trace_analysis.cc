@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kMaxEvidenceBytes = 160;
 
-// The relation that made the conflict, as it stands in the step.
+// The relation that caused the conflict, as written in the step.
 std::string RelationText(std::string_view step, const StepCheck& check) {
   for (const RelationCheck& relation : check.relations) {
     const bool telling =

@@ -19,7 +19,7 @@ Drift WatchDrift(const std::vector<bool>& hits, const DriftOptions& options) {
   const size_t window = size_t(options.window);
   Drift drift;
   size_t in_window = 0;
-  size_t rise = 0;  // the hits before it are not part of the sum that stands
+  size_t rise = 0;  // hits before it are not part of the current sum
   std::vector<size_t> good_ends;
   for (size_t i = 0; i < hits.size() && !drift.suspend; ++i) {
     drift.cusum = std::max(0.0, drift.cusum + (hits[i] ? of_hit : of_miss));

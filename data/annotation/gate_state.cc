@@ -25,7 +25,7 @@ void UseSet(GateState* state, const std::string& set) {
   state->status = GateStatus::kCalibrating;
 }
 
-// Adds the annotator to those who passed, or not.
+// Judges the annotator and records whether they passed.
 PersonResult Judge(const PersonEvidence& person, const GateOptions& options, GateState* state) {
   PersonResult result{person.annotator, JudgePerson(person, options)};
   if (Together(result.rules) == RuleVerdict::kPassed) state->passed.insert(person.annotator);

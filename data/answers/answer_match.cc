@@ -1,4 +1,4 @@
-// AnswersMatch: what an answer means beside its one normal form.
+// AnswersMatch: equality of answers beyond their single normal form.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -21,7 +21,7 @@ std::string ReplaceAll(std::string text, std::string_view from, std::string_view
   return text;
 }
 
-// Without math delimiters and with one spelling of the signs that are read here.
+// Removes math delimiters and unifies the signs that are read here.
 std::string Prepare(std::string_view text) {
   std::string out = StripMarks(text);
   constexpr std::pair<std::string_view, std::string_view> kSigns[] = {
@@ -56,7 +56,7 @@ std::vector<std::string> SplitOutside(std::string_view text, std::string_view se
   return parts;
 }
 
-// Whether the bracket that opens `text` closes at its end, whatever the kind of either.
+// Whether the bracket that opens `text` closes at its end, whatever the kind of the two.
 bool IsBracketed(std::string_view text) {
   if (text.size() < 2) return false;
   int depth = 0;
@@ -73,8 +73,8 @@ bool IsVariable(std::string_view text) {
   return text.size() == 1 && IsLetter(text[0]);
 }
 
-// What an answer with several parts says: "(,]" or "set", and its items in normal form; a set's are
-// sorted and distinct. Empty: it has no such form.
+// An answer with several parts: its kind, "(,]" or "set", and its items in normal form; the items
+// of a set are sorted and distinct. Empty if it has no such form.
 struct Parts {
   std::string shape;
   std::vector<std::string> items;

@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 6> kInvisible = {"left",      "right",  "
 constexpr std::array<std::string_view, 4> kBlank = {"quad", "qquad", "degree", "thinspace"};
 constexpr std::array<std::string_view, 3> kFractions = {"dfrac", "tfrac", "cfrac"};
 
-// UTF-8 characters and what they stand for.
+// UTF-8 characters and their replacements.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kReplacements = {{
     {"\u2212", "-"},  // minus sign
     {"\u00a0", " "},  // no-break space
@@ -45,7 +45,7 @@ constexpr std::array<std::string_view, 26> kAttachedUnits = {
     "mm",  "cm",   "km",  "mg",   "kg",  "ml",  "mL",  "lb", "lbs", "oz", "ft", "hr",  "hrs",
     "min", "mins", "sec", "secs", "mph", "kph", "kWh", "kW", "Hz",  "GB", "MB", "usd", "USD"};
 constexpr std::string_view kOneLetterUnits = "mgshLlCFKWVAJN";
-// Not sorted: few, and read once an answer.
+// Unsorted: few entries, read once per answer.
 constexpr std::array<std::string_view, 42> kNoUnits = {
     "or",       "and",       "to",       "over",     "plus",    "minus",     "mod",
     "pi",       "sqrt",      "am",       "pm",       "a.m",     "p.m",       "a.m.",
@@ -131,7 +131,7 @@ class MarkStripper {
     }
     const size_t brace = std::min(text_.find_first_not_of(' ', end), text_.size());
     if (Contains(kWrappers, name) && brace < text_.size() && text_[brace] == '{') {
-      // 5\text{cm} is "5 cm".
+      // 5\text{cm} becomes "5 cm".
       if (!out_.empty() && IsDigit(out_.back())) Put(" ");
       braces_.push_back(true);
       end = brace + 1;
@@ -145,7 +145,7 @@ class MarkStripper {
     at_ = end;
   }
 
-  // A backslash with what is no letter.
+  // A backslash before a character that is not a letter.
   void Symbol() {
     const std::string_view symbol = text_.substr(at_, 2);
     at_ += symbol.size();
@@ -164,7 +164,7 @@ class MarkStripper {
   std::string_view text_;
   size_t at_ = 0;
   std::string out_;
-  std::vector<bool> braces_;  // of the open ones: dropped with their wrapper?
+  std::vector<bool> braces_;  // per open brace: dropped with its wrapper?
 };
 
 // Whether the bracket that opens `text` closes at its end.
@@ -178,7 +178,7 @@ bool IsWrapped(std::string_view text, char open, char close) {
   return false;
 }
 
-// "x", "x_1", "Total cost": what may stand before "= value".
+// "x", "x_1", "Total cost": allowed before "= value".
 bool IsName(std::string_view text) {
   if (text.empty() || text.size() > kMaxNameBytes) return false;
   if (!IsLetter(text.front()) && text.front() != '\\') return false;
@@ -231,7 +231,7 @@ bool IsPlainWords(std::string_view text) {
                      [](char c) { return IsLetter(c) || c == ' ' || c == '-' || c == '\''; });
 }
 
-// Spaces beside anything but letters say nothing.
+// Drops spaces except between letters.
 std::string Compact(std::string_view text) {
   std::string compact;
   for (size_t i = 0; i < text.size(); ++i) {

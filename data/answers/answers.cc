@@ -17,7 +17,7 @@ bool StartsAt(std::string_view text, size_t at, std::string_view word) {
   return text.substr(at, word.size()) == word;
 }
 
-// The content of the box that closes last, by one pass with a stack of open braces.
+// The content of the box that closes last, found in one pass with a stack of open braces.
 std::optional<std::string_view> LastBox(std::string_view text) {
   struct Brace {
     size_t content;
@@ -33,7 +33,7 @@ std::optional<std::string_view> LastBox(std::string_view text) {
                           : StartsAt(text, i + 1, "fbox") ? 4
                                                           : 0;
       box_next = name > 0;
-      i += name > 0 ? name : 1;  // an escaped brace is no brace
+      i += name > 0 ? name : 1;  // an escaped brace does not count
       continue;
     }
     if (c == '{') {
@@ -49,7 +49,7 @@ std::optional<std::string_view> LastBox(std::string_view text) {
   return last;
 }
 
-// Up to the end of the line or sentence; a full stop within a number or formula is no end.
+// Up to the end of the line or sentence; a full stop within a number or formula does not end it.
 std::string_view RestOfSentence(std::string_view text) {
   text = text.substr(0, text.find('\n'));
   for (size_t i = 0; i < text.size(); ++i) {
@@ -58,7 +58,7 @@ std::string_view RestOfSentence(std::string_view text) {
   return text;
 }
 
-// What follows "answer" when it announces an answer: " is 5", ":** 5", " = 5".
+// The text after "answer" if it introduces an answer: " is 5", ":** 5", " = 5".
 std::optional<std::string_view> AfterAnswer(std::string_view rest) {
   constexpr std::string_view kFiller = " \t*_:";
   const auto skip = [&rest](std::string_view characters) {
@@ -101,7 +101,7 @@ std::optional<std::string_view> LastHashes(std::string_view text) {
   return answer;
 }
 
-// A number that stands alone: not an index, exponent or part of a name.
+// Whether the number is not an index, exponent or part of a name.
 bool StandsAlone(std::string_view text, size_t at) {
   if (at == 0) return true;
   const char before = text[at - 1];
@@ -167,8 +167,8 @@ std::optional<FoundAnswer> ExtractAnswer(std::string_view last_step) {
 std::string NormalizeAnswer(std::string_view answer) {
   std::string text(TrimSpace(answer));
   if (text.size() > kMaxNormalizedBytes) return text;
-  // A removed mark may uncover another; no pass lengthens what the one before gave, except the
-  // digits of a fraction, which the next pass leaves as they are.
+  // A removed mark may uncover another. Only the digits of a fraction lengthen the text in a pass,
+  // and the next pass leaves them unchanged.
   std::string before;
   do {
     before = text;

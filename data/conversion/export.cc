@@ -33,7 +33,7 @@ class Exporter {
   }
 
  private:
-  // False at the end of the file.
+  // Returns false at the end of the file.
   bool ReadOne(JsonRows* rows) {
     JsonField object;
     try {
@@ -64,7 +64,7 @@ class Exporter {
     ApplyPolicy(options_.policy, &trace, &changed);
     const Trace labelled = trace;
     const WriteResult result = writer_->Add(std::move(trace));
-    // Only from here on is the trace not refused.
+    // From here on the trace is not refused.
     Take(result);
     ++report_.traces;
     report_.CountLabels(labelled);

@@ -53,7 +53,7 @@ fs::path Absolute(const fs::path& target) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-// A folder beside `target`, which it becomes with Commit; without it, it is removed.
+// A folder beside `target` that Commit renames to it; otherwise it is removed.
 class NewFolder {
  public:
   explicit NewFolder(const fs::path& target)
@@ -113,8 +113,8 @@ WrittenSplit WriteSplit(const Split& split, const fs::path& folder, const Export
 
 // --- the card -----------------------------------------------------------------------------------
 
-// The types of the columns, which `datasets` else takes from the first rows of each split: a column
-// that is null there would get a type of its own.
+// The types of the columns. Without them `datasets` derives types from the first rows of each
+// split: a column that is null there would get a type of its own.
 constexpr std::pair<std::string_view, std::string_view> kFeatures[] = {
     {"id", "dtype: string"},
     {"problem", "dtype: string"},
@@ -170,12 +170,14 @@ std::string Card(const std::vector<WrittenSplit>& splits, const LabelPolicy& pol
   std::string text = FrontMatter(splits);
   text +=
       "\n# Reasoning traces with step labels\n\n"
-      "One trace a line. `labels` has one of `correct_necessary`, `correct_redundant`, "
-      "`incorrect`, `incomplete` or null (not annotated) a step; `necessity_known` false: "
-      "`correct_necessary` only says correct; `first_error` is the index of the first step that is "
-      "incorrect or incomplete, -1 none, null not decidable; `soft` is a value in [0, 1] a step. "
-      "`annotations_json` and `meta_json` hold JSON text. `soft` under the counts is the number of "
-      "soft values, `none` that of steps without a label.\n\n## Counts\n\n";
+      "One trace per line. `labels` has one of `correct_necessary`, `correct_redundant`, "
+      "`incorrect`, `incomplete` or null (not annotated) per step. If `necessity_known` is false, "
+      "`correct_necessary` only means correct. `first_error` is the index of the first step that "
+      "is "
+      "incorrect or incomplete, -1 if none, null if not decidable. `soft` is a value in [0, 1] per "
+      "step. `annotations_json` and `meta_json` hold JSON text. In the counts, `soft` is the "
+      "number "
+      "of soft values and `none` the number of steps without a label.\n\n## Counts\n\n";
   text += CountTable(splits);
   text += StrCat("\n## Mapping policy\n\nRedundant: ", LabelFateName(policy.redundant),
                  "; incomplete: ", LabelFateName(policy.incomplete),

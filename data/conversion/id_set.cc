@@ -4,8 +4,8 @@
 
 namespace prm {
 
-// Where `slot` is or would go; there is a free one. The search starts at its first words, scaled to
-// the table.
+// The position where `slot` is or would be inserted; the table has a free one. The search starts at
+// the slot's first words, scaled to the table.
 IdSet::Slot* IdSet::Find(Table* table, const Slot& slot) {
   std::vector<Slot>& slots = table->slots;
   const uint64_t key = uint64_t{slot.digest[0]} << 32 | slot.digest[1];

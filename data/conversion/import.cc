@@ -15,13 +15,13 @@ namespace prm {
 namespace {
 
 constexpr size_t kObjectsToDetectBy = 10;
-constexpr size_t kRowsToDetectBy = 100;  // with those that are no objects
+constexpr size_t kRowsToDetectBy = 100;  // including rows that are not objects
 
 [[noreturn]] void RefuseTrace(std::string_view where, const std::string& what) {
   throw Error(ErrorCode::kInvalidArgument, StrCat(where, ": ", what));
 }
 
-// Text for a message, whatever bytes an id has.
+// Makes any bytes of an id safe for a message.
 std::string Quoted(std::string_view id) {
   std::string text = "\"";
   for (const char c : id.substr(0, 80)) {
@@ -43,14 +43,14 @@ void CheckTrace(std::string_view where, const Trace& trace) {
   if (IsBlank(trace.problem)) RefuseTrace(where, "expected a problem, got blank text");
 }
 
-// What a reference says, so that rows may share one.
+// The content of a reference, so that rows can share one.
 std::string ContentOf(const Trace& trace) {
   std::string content = StrCat(trace.id, '\0', trace.problem);
   for (const Step& step : trace.steps) content += StrCat('\0', step.text);
   return content;
 }
 
-// The size of a regular file; nullopt for all else.
+// The size of a regular file; nullopt otherwise.
 std::optional<uintmax_t> SizeOf(const std::filesystem::path& path) {
   std::error_code error;
   if (path == "-" || !std::filesystem::is_regular_file(path, error)) return std::nullopt;
@@ -78,7 +78,7 @@ class Importer {
     if (size && size_now && *size != *size_now) {
       report_.notes.push_back(StrCat("the file changed while it was read: ", *size,
                                      " bytes at the start, ", *size_now,
-                                     " at the end; what came late may be missing"));
+                                     " at the end; later rows may be missing"));
     }
     return std::move(report_);
   }
@@ -107,7 +107,7 @@ class Importer {
     for (JsonField object; NextObject(&rows, &object);) ReadObject(object);
   }
 
-  // False at the end; rows that are no JSON objects are refused on the way.
+  // Returns false at the end; refuses rows that are not JSON objects on the way.
   bool NextObject(JsonRows* rows, JsonField* object) {
     while (true) {
       try {
@@ -119,7 +119,7 @@ class Importer {
     }
   }
 
-  // By the first rows, which are then read again from their text.
+  // Detects the format by the first rows, which are then parsed again from their text.
   void Detect(JsonRows* rows) {
     struct Peeked {
       std::string where, text;
@@ -145,7 +145,7 @@ class Importer {
     }
     if (objects.empty()) {
       throw Error(ErrorCode::kInvalidArgument,
-                  StrCat(rows->name(), ": the format cannot be told: no row is a JSON object",
+                  StrCat(rows->name(), ": cannot detect the format: no row is a JSON object",
                          peeked.empty() ? "" : StrCat("; ", peeked[0]->error->what()),
                          "; name the format, as text for plain text"));
     }
@@ -161,7 +161,7 @@ class Importer {
     }
   }
 
-  // A row that did not come as far as its reader.
+  // Refuses a row that did not reach its reader.
   void RefuseUnread(std::string_view where, const Error& error) {
     ++next_row_;
     ++report_.rows_in;
@@ -205,7 +205,7 @@ class Importer {
     if (options_.on_progress) options_.on_progress(report_);
   }
 
-  // All ids of the row, or none. References that came before are taken out.
+  // Takes all ids of the row, or none. References seen before are removed.
   void TakeIds(std::string_view where, RowTraces* read) {
     const size_t shared = std::erase_if(
         read->references, [this](const Trace& trace) { return ids_.Contains(ContentOf(trace)); });

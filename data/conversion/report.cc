@@ -93,7 +93,7 @@ std::string ReportToJson(const ConversionReport& report) {
                        {"refused", report.refused},
                        {"refusals", std::move(refusals)},
                        {"notes", report.notes}};
-  // Reasons may quote bytes that are no text.
+  // Reasons may quote bytes that are not valid UTF-8.
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -13,7 +13,7 @@ int64_t CountOf(const std::map<Key, int64_t>& histogram) {
   return count;
 }
 
-// The mean of the middle two where the count is even.
+// The mean of the middle two if the count is even.
 template <class Key>
 double MedianOf(const std::map<Key, int64_t>& histogram) {
   const int64_t count = CountOf(histogram);

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kMaxTextBytes = 400;
 constexpr size_t kBleuSample = 500;
 
-// What a worker thread makes of a trace.
+// A worker thread's result for one trace.
 struct Checked {
   Trace trace;
   TraceAnalysis analysis;
@@ -46,7 +46,7 @@ std::string StepsText(const Trace& trace) {
   return text;
 }
 
-// Strategies, paths and a fair sample of texts.
+// Counts strategies and paths and keeps a uniform sample of texts.
 class DiversityCounter {
  public:
   explicit DiversityCounter(uint64_t seed) : sample_(kBleuSample, seed) {}
@@ -84,7 +84,7 @@ class DiversityCounter {
   FindingSample sample_;
 };
 
-// Joins the traces into one report, in the order of the file.
+// Merges the traces into one report, in file order.
 class Checker {
  public:
   explicit Checker(const CheckOptions& options)

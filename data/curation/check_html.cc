@@ -19,7 +19,7 @@ std::string Number(const std::optional<double>& number) {
 
 Tone ToneOfCount(int64_t count, Tone tone) { return count > 0 ? tone : Tone::kGood; }
 
-// Every sample of one section under its counts.
+// The samples of one section, below its counts.
 void AddFindings(std::string_view name, const FindingSample& sample, HtmlReport* page) {
   const std::vector<Finding> findings = sample.findings();
   if (findings.empty()) return;
@@ -34,7 +34,7 @@ void AddFindings(std::string_view name, const FindingSample& sample, HtmlReport*
   page->Table(table);
 }
 
-// Name, count and what it means, one row a kind.
+// Name, count and meaning, one row per kind.
 class CountTable {
  public:
   explicit CountTable(std::string kind) {
@@ -51,7 +51,7 @@ class CountTable {
   HtmlTable table_;
 };
 
-// The largest first; what is left over is one bar.
+// The largest first; the rest is one bar.
 std::string CountBars(std::string title, const std::map<std::string, int64_t>& counts) {
   std::vector<std::pair<std::string, int64_t>> sorted(counts.begin(), counts.end());
   std::stable_sort(sorted.begin(), sorted.end(),
@@ -110,7 +110,7 @@ void AddCard(const CheckReport& report, HtmlReport* page) {
   rows.Row("steps", report.steps, StrCat("longest trace: ", FormatCount(report.longest_trace)));
   rows.Row("repeated ids", report.repeated_ids.count(), "two traces of one name", Tone::kBad);
   rows.Row("necessity unknown", report.necessity_unknown,
-           "traces whose correct_necessary only says correct");
+           "traces whose correct_necessary only means correct");
   page->Table(rows.table());
   if (!report.refused.messages.empty()) page->List(report.refused.messages);
   AddFindings("Repeated ids", report.repeated_ids, page);
@@ -173,8 +173,8 @@ void AddLints(const CheckReport& report, HtmlReport* page) {
       "more sentences than the guideline allows",
       "more words than the guideline allows",
       "possible skipped step: an equation several elementary operations from the context",
-      "possible missing premise: a number from nowhere",
-      "possible redundant step: at least .9 alike to an earlier one"};
+      "possible missing premise: a number without a source",
+      "possible redundant step: at least .9 similar to an earlier one"};
   CountTable table("Lint");
   for (size_t i = 0; i < kNumLints; ++i) {
     table.Row(LintName(Lint(i)), report.lints[i].count(), std::string(kMeanings[i]),
@@ -207,7 +207,8 @@ void AddLints(const CheckReport& report, HtmlReport* page) {
 void AddSymbolic(const CheckReport& report, HtmlReport* page) {
   page->Section("Symbolic checks");
   page->Paragraph(
-      "Refuted is strong evidence, arith_ok weak evidence, silence none. No verdict is a label.");
+      "Refuted is strong evidence, arith_ok weak evidence, not_checked none. No verdict is a "
+      "label.");
   BarChart chart{"Share of the steps of each label", {}, {}, 100, 1, " %"};
   for (size_t label = 0; label <= kNumLabels; ++label) {
     chart.categories.emplace_back(label < kNumLabels ? kLabelNames[label] : "not annotated");
@@ -225,10 +226,10 @@ void AddSymbolic(const CheckReport& report, HtmlReport* page) {
   page->Figure("Verdicts by human label", BarChartSvg(chart));
   CountTable table("Conflict");
   constexpr std::array<std::string_view, kNumSymbolicConflicts> kMeanings = {
-      "labelled correct, and arithmetic or an identity in it is false: to review",
-      "labelled correct, and it contradicts the equations before it: a hint, more often a case, a "
-      "value put in or a letter used again than a slip",
-      "called a calculation error, and all relations hold: to review"};
+      "labelled correct, but arithmetic or an identity in it is false: to review",
+      "labelled correct, but it contradicts earlier equations: a hint, more often a case, a "
+      "substituted value or a reused letter than a slip",
+      "called a calculation error, but all relations hold: to review"};
   for (size_t i = 0; i < kNumSymbolicConflicts; ++i) {
     const auto conflict = SymbolicConflict(i);
     table.Row(SymbolicConflictName(conflict), report.conflicts[i].count(),
@@ -248,7 +249,7 @@ void AddHygiene(const CheckReport& report, HtmlReport* page) {
       "text equal, labels not: to review",
       "Jaccard of word 5-grams at least .8, labels, numbers and ending equal: removed by prm data "
       "dedup",
-      "as near, but not equal in these: a changed step beside its original, kept"};
+      "like near, but these differ: a changed step beside its original, kept"};
   CountTable table("Duplicate traces");
   for (size_t i = 0; i < kNumDuplicateKinds; ++i) {
     const Tone tone = i == size_t(DuplicateKind::kLabelConflict) ? Tone::kBad : Tone::kWarning;
@@ -290,8 +291,8 @@ void AddContamination(const CheckReport& report, HtmlReport* page) {
     page->Note("No problem of this file is in the evaluation files.", Tone::kGood);
   } else {
     page->Note(StrCat(FormatCount(report.contaminated_traces),
-                      " traces are of problems that an evaluation file holds: do not train on them "
-                      "and evaluate there."),
+                      " traces are of problems in an evaluation file: do not train on them and "
+                      "evaluate on that file."),
                Tone::kBad);
   }
   constexpr std::array<std::string_view, kNumContaminationKinds> kMeanings = {
@@ -308,7 +309,7 @@ void AddContamination(const CheckReport& report, HtmlReport* page) {
   }
 }
 
-// Traces that passed, strategy by domain, difficulties summed.
+// Passed traces, strategy by domain, summed over difficulties.
 HeatMap CoverageMap(const CheckReport& report) {
   HeatMap map{"Passed traces by strategy and domain", "strategy", "domain", {}, {}, {}};
   const auto place = [](std::vector<std::string>* names, const std::string& name) {

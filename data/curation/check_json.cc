@@ -23,7 +23,7 @@ Json ToJson(const FindingSample& sample) {
   return {{"count", sample.count()}, {"examples", std::move(examples)}};
 }
 
-// {name of item i: of item i}.
+// {name of item i: value of item i}.
 template <class Items, class Name, class Of>
 Json ByName(const Items& items, Name name, Of of) {
   Json object = Json::object();

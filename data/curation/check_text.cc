@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kShownCells = 8;
 
-// Control characters would reach the terminal.
+// Otherwise control characters would reach the terminal.
 std::string Plain(std::string_view text) {
   std::string plain;
   for (const char c : text) {

@@ -21,9 +21,9 @@
 namespace prm {
 namespace {
 
-constexpr double kFar = 2;  // beyond any distance: nothing chosen yet
+constexpr double kFar = 2;  // above any distance: nothing chosen yet
 
-// Candidates in rounds of farthest-point choice, distances computed once a distinct path.
+// Candidates for rounds of farthest-point choice; distances are computed once per distinct path.
 class Pool {
  public:
   Pool(const std::vector<Candidate>& candidates, std::vector<size_t> members, uint64_t seed)
@@ -39,7 +39,7 @@ class Pool {
     }
   }
 
-  // A candidate was chosen, here or elsewhere.
+  // Called when a candidate was chosen, here or elsewhere.
   void Chosen(const Path& path) {
     for (Group& group : groups_) {
       if (group.next == group.members.size()) continue;
@@ -47,8 +47,8 @@ class Pool {
     }
   }
 
-  // The allowed candidate furthest from those chosen, taken out; candidates that are not allowed
-  // are dropped for good. candidates.size() if there is none.
+  // Removes and returns the allowed candidate furthest from those chosen; candidates that are not
+  // allowed are dropped for good. Returns candidates.size() if there is none.
   template <class Allowed>
   size_t Take(Allowed allowed) {
     while (true) {
@@ -197,7 +197,7 @@ class Chooser {
   CurateChoice choice_;
 };
 
-// The traces that may be chosen, and where they stand in the file.
+// The traces that may be chosen, and their positions in the file.
 struct Gathered {
   std::vector<Candidate> candidates;
   std::vector<int64_t> rows;     // of each candidate
@@ -293,7 +293,7 @@ class Gatherer {
   Gathered gathered_;
 };
 
-// The chosen lines, those of one problem together.
+// Writes the chosen lines, grouped by problem.
 void WriteChosen(const CurateOptions& options, const Gathered& gathered,
                  const CurateChoice& choice) {
   std::map<int64_t, size_t> wanted;  // row to candidate

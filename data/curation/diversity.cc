@@ -43,7 +43,7 @@ Grams CountGrams(const std::vector<std::string_view>& words, size_t length) {
   return grams;
 }
 
-// The two largest counts of a gram in any text, to leave one text out.
+// The two largest counts of a gram in any text, so that one text can be left out.
 struct TopCounts {
   int first = 0, second = 0;
   size_t owner = 0;
@@ -59,7 +59,7 @@ struct TopCounts {
   int Without(size_t text) const { return text == owner ? second : first; }
 };
 
-// The length of another text that is nearest to that of `text`, the shorter of two.
+// The length of another text closest to that of `text`; the shorter of two.
 size_t NearestLength(const std::vector<size_t>& lengths, size_t text) {
   size_t best = 0;
   auto best_gap = ~size_t{0};

@@ -41,8 +41,8 @@ Problems ReadProblems(const SplitOptions& options) {
   return problems;
 }
 
-// The part of each problem. A group is named by the least key of its problems, so that the order
-// of the file does not matter.
+// The part of each problem. A group's key is the lowest key of its problems, so the order of the
+// file does not matter.
 std::vector<int> PartsOfProblems(const Problems& problems, const SplitOptions& options,
                                  SplitResult* result) {
   const ProblemTable& table = problems.table;

@@ -1,6 +1,6 @@
-// Rows that tell the first wrong step: steps before it are correct (how necessary stays unknown),
-// it is incorrect, steps behind it have no label. Texts "Step 1: ..", "Step 2: .." lose these marks
-// where every step has one and the numbers rise.
+// Rows that state the first wrong step: steps before it are correct (necessity unknown), it is
+// incorrect, steps after it have no label. Marks "Step 1: ..", "Step 2: .." are removed if every
+// step has one and the numbers rise.
 //
 // processbench: {"id", "generator": text|null, "problem", "steps": [text],
 //   "final_answer_correct": bool|null, "label": int}; label from 0, -1 none. Source: ProcessBench,
@@ -11,10 +11,10 @@
 //   "ground_truth_answer", ..}. Source: MR-GSM8K, arXiv 2312.17080.
 // mr-ben: {"Question_UUID", "Subject", "Question", "Options", "Model_Solution_Steps": [text],
 //   "Model_Solution_Correctness", "Model_Solution_First_Error_Step": "int from 1"|"N/A", ..}, one
-//   by one or as lists under their UUID: {UUID: [row]}. Steps without text are left out, and marks
-//   "Step k:" taken off wherever they stand. The first wrong step is the one that alone bears the
-//   number as its mark, or, where none does, the one of that number among all with text. Source:
-//   Mr-Ben, arXiv 2406.13975.
+//   by one or as lists under their UUID: {UUID: [row]}. Steps without text are dropped, and every
+//   mark "Step k:" is removed. The first wrong step is the only step marked with the number or, if
+//   there is none, the step at that position among those with text. Source: Mr-Ben, arXiv
+//   2406.13975.
 // bbm: {"input", "steps": [text], "target", "answer", "mistake_index": int|null}; from 0, null
 //   none. Source: BIG-Bench-Mistake, arXiv 2311.08516.
 // verify-then-generate: {"problem", "reference_solution": lines, "student_incorrect_solution":
@@ -30,7 +30,7 @@
 namespace prm {
 namespace {
 
-// The value of `field` between `first` and the last step, in the trace's own count from 0.
+// The value of `field` as the trace's own index from 0; must be between `first` and the last step.
 int StepIndex(const JsonField& field, int64_t stated, int64_t base, const Trace& trace) {
   const int64_t count = int64_t(trace.steps.size());
   if (stated < base || stated >= base + count) {
@@ -39,7 +39,7 @@ int StepIndex(const JsonField& field, int64_t stated, int64_t base, const Trace&
   return int(stated - base);
 }
 
-// The number of a step, that may be written as a string; 0 for "N/A" and null.
+// The number of a step, which may be a string; 0 for "N/A" and null.
 int64_t StepNumber(const JsonField& field) {
   if (field.value.is_null()) return 0;
   int64_t number = 0;
@@ -60,14 +60,14 @@ int FirstErrorFromOne(const JsonField& field, const Trace& trace) {
   return number == 0 ? -1 : StepIndex(field, number, 1, trace);
 }
 
-// The stated verdict on the whole solution must fit the first wrong step.
+// The stated verdict on the whole solution must agree with the first wrong step.
 void CheckVerdict(const JsonField& verdict, int first_error) {
   if (ReadVerdict(verdict) == (first_error < 0)) return;
   RefuseValue(verdict, first_error < 0 ? "correct, as no step is wrong"
                                        : StrCat("wrong, as step ", first_error, " is"));
 }
 
-// The lines of a reference solution as a trace taken as all correct.
+// The lines of a reference solution as a trace, taken as all correct.
 Trace Reference(const Trace& judged, const JsonField& solution) {
   Trace trace;
   trace.id = judged.id + ":ref";
@@ -81,8 +81,8 @@ Trace Reference(const Trace& judged, const JsonField& solution) {
   return trace;
 }
 
-// The row's trace with its meta, which keeps the reference solution in the member `name`, and that
-// solution as a trace of its own where asked for.
+// The row's trace with its meta, which keeps the reference solution in the member `name`. Adds that
+// solution as a trace of its own if requested.
 RowTraces WithReference(Trace trace, const RowFields& fields, std::string_view name,
                         const ReadOptions& options) {
   MetaFields meta;
@@ -175,7 +175,7 @@ RowTraces ReadMrBenRow(const Row& row, const ReadOptions& options) {
   for (size_t i = 0; i < steps.size(); ++i) {
     const std::optional<NumberedText> numbered = ReadStepNumber(steps[i]);
     if (numbered && numbered->number == number) {
-      if (marked) RefuseValue(error_step, "a number that one step alone bears as its mark");
+      if (marked) RefuseValue(error_step, "a number that marks exactly one step");
       marked = int(i);
     }
     steps[i] = std::string(numbered ? numbered->text : TrimSpace(steps[i]));

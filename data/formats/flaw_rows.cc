@@ -1,19 +1,20 @@
-// Rows that tell the kind of each step's flaw.
+// Rows that state the kind of each step's flaw.
 //
 // prmbench: {"idx", "question", "original_question", "modified_question", "original_process":
 //   [text], "modified_process": [text], "modified_steps": [int], "error_steps": [int from 1],
 //   "classification", "reason"}. The modified process is the trace. By classification its error
 //   steps are redundant (redundency, circular; then necessity is known), incomplete
-//   (missing_condition) or incorrect (all others); all other steps are correct. With references the
-//   original process, all correct, is one more. Source: PRMBench, arXiv 2501.03124, section 3.
+//   (missing_condition) or incorrect (all others); all other steps are correct. With references,
+//   the original process is another trace, all correct. Source: PRMBench, arXiv 2501.03124,
+//   section 3.
 // roscoe: {"instances": [{"id", "instance": text, "annotations": {criterion: {"majority_human":
-//   "yes"|"no", ..}}}], ..}, each instance one step of a response: the text ends "CONTEXT:\n
-//   <problem>\n\nGENERATED RESPONSE:\n<the steps>\nJUDGE: <one step>", and instances of one
-//   response follow each other; what stands beside the instances is the same for all and left out.
-//   A row is a response. A step whose criteria say "yes" is incorrect for an error criterion,
-//   redundant for Redundancy or Repetition alone, else necessary; Grammar decides nothing. An
-//   instance without JUDGE stands for a whole response: its steps have no label. Source: ROSCOE,
-//   arXiv 2212.07919, taxonomy of step-by-step reasoning errors.
+//   "yes"|"no", ..}}}], ..}. A row is a response, and each instance is one of its steps. The text
+//   ends "CONTEXT:\n <problem>\n\nGENERATED RESPONSE:\n<the steps>\nJUDGE: <one step>". Instances
+//   of one response are adjacent; members outside the instances are equal for all and dropped. A
+//   step is incorrect if an error criterion is "yes", redundant if only Redundancy or Repetition
+//   is, else necessary; Grammar is ignored. An instance without JUDGE covers a whole response: its
+//   steps have no label. Source: ROSCOE, arXiv 2212.07919, taxonomy of step-by-step reasoning
+//   errors.
 #include <algorithm>
 #include <array>
 
@@ -71,7 +72,7 @@ constexpr std::string_view kResponse = "GENERATED RESPONSE:\n";
 constexpr std::string_view kJudge = "\nJUDGE: ";
 constexpr std::string_view kJudgeAll = "\nJudge the generated response:";
 
-// The criteria of that taxonomy that make a step wrong.
+// The criteria of the ROSCOE taxonomy that make a step wrong.
 constexpr std::array<std::string_view, 6> kErrorCriteria = {"Factuality",   "Coherency and Logic",
                                                             "Final Answer", "Hallucination",
                                                             "Commonsense",  "Arithmetic"};
@@ -80,7 +81,7 @@ constexpr std::array<std::string_view, 2> kRedundancyCriteria = {"Redundancy", "
 struct Instance {
   std::string problem;
   std::string steps;   // of the whole response
-  std::string judged;  // empty: the response
+  std::string judged;  // empty: the whole response
 };
 
 Instance ReadInstance(const JsonField& field) {
@@ -103,7 +104,7 @@ Instance ReadInstance(const JsonField& field) {
   return instance;
 }
 
-// The names of the criteria that say "yes".
+// The names of the criteria with "yes".
 std::vector<std::string> YesCriteria(const JsonField& annotations) {
   std::vector<JsonField> criteria;
   ReadMembers(annotations, {}, &criteria);
@@ -128,7 +129,7 @@ StepLabel LabelByCriteria(const std::vector<std::string>& yes) {
   return StepLabel::kCorrectNecessary;
 }
 
-// The instances judge the steps of `lines` in their order.
+// The instances judge the steps of `lines` in order.
 void LabelJudgedSteps(const std::vector<JsonField>& instances,
                       const std::vector<std::string>& lines, Trace* trace) {
   if (instances.size() != lines.size()) {
@@ -148,7 +149,7 @@ void LabelJudgedSteps(const std::vector<JsonField>& instances,
 
 bool JudgesAStep(std::string_view instance) { return instance.rfind(kJudge) != instance.npos; }
 
-// What the instances of one response share: the text up to what is judged.
+// The text shared by the instances of one response: everything before the judged part.
 std::string_view ResponseOf(std::string_view instance) {
   return instance.substr(0, instance.rfind(kJudge));
 }

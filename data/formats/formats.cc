@@ -1,4 +1,4 @@
-// The table of formats: each format is known here, and nowhere else by name.
+// The table of formats: the only place where formats are known by name.
 #include <algorithm>
 
 #include "data/error.h"
@@ -12,12 +12,12 @@ namespace {
 
 using Member = RowMember;
 
-// Where a format has two classes: an incomplete step is neither, and what follows the first error
-// is not judged. Source: specs, formats section 1 "Policies".
+// For formats with two classes: an incomplete step is neither, and steps after the first error are
+// not judged. Source: specs, formats section 1 "Policies".
 constexpr LabelPolicy kTwoClasses = {LabelFate::kPositive, LabelFate::kMasked, LabelFate::kMasked};
-// Only the first error is told, and an incomplete step is one.
+// Only the first error is stated, and an incomplete step counts as one.
 constexpr LabelPolicy kFirstError = {LabelFate::kPositive, LabelFate::kNegative, LabelFate::kOwn};
-// Three ratings, and alternatives behind an error keep theirs.
+// Three ratings; alternatives after an error keep theirs.
 constexpr LabelPolicy kRatings = {LabelFate::kOwn, LabelFate::kMasked, LabelFate::kOwn};
 
 std::vector<Format> MakeFormats() {
@@ -186,7 +186,7 @@ bool HasMembers(const Format& format, const JsonElement& value) {
   });
 }
 
-// The members are in the object itself, or in the first row of the first list that it holds.
+// Looks for the members in the object itself, or in the first row of its first list.
 bool Recognises(const Format& format, const JsonField& field) {
   if (format.members.empty()) return false;
   if (HasMembers(format, field.value)) return true;

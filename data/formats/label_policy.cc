@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kFateNames = {"own", "positive", "negative", "masked"};
 
-// True if the step's label changed.
+// Returns true if the step's label changed.
 bool Apply(LabelFate fate, Step* step, bool* necessity_known) {
   const std::optional<StepLabel> before = step->label;
   switch (fate) {
@@ -56,7 +56,7 @@ void ApplyPolicy(const LabelPolicy& policy, Trace* trace, PolicyEffect* effect) 
     if (step.label != StepLabel::kCorrectRedundant) continue;
     effect->redundant += Apply(policy.redundant, &step, known);
   }
-  // Incomplete steps are errors, so the first error is looked for before they are masked.
+  // Incomplete steps are errors, so the first error is determined before they are masked.
   const int labelled = FirstLabelledError(*trace);
   int first = trace->first_error.value_or(labelled);
   if (labelled >= 0 && (first < 0 || labelled < first)) first = labelled;

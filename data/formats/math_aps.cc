@@ -1,9 +1,9 @@
-// math-aps: {"question": text, "final_answer": text, .., "reasoning_steps": ..}, where
-// reasoning_steps is flat, [{"solution_prefix": text, "mc_value": number}], each prefix starting
-// with the question, or a tree, {"text": the question, "mc_value": number, "children": [{"text":
-// step, "mc_value", "children"}]}. Either is a tree of steps; each path to a leaf becomes a trace
+// math-aps: {"question": text, "final_answer": text, .., "reasoning_steps": ..}. reasoning_steps is
+// either flat, [{"solution_prefix": text, "mc_value": number}], each prefix starting with the
+// question, or a tree, {"text": the question, "mc_value": number, "children": [{"text": step,
+// "mc_value", "children"}]}. Both describe a tree of steps; each path to a leaf becomes a trace
 // whose soft values are the Monte-Carlo values of its steps. meta.root_value is the question's own
-// value. Flat prefixes that differ in trailing space only are one step with the mean of their
+// value. Flat prefixes that differ only in trailing space are one step with the mean of their
 // values, which meta.repeated keeps by step. Source: OmegaPRM, arXiv 2406.06592; openr,
 // data/math_aps.
 #include <algorithm>
@@ -21,11 +21,11 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\n\v\f\r";
 
-// A step and the ones before it.
+// A step and its predecessors.
 struct Node {
   std::string text;
-  std::vector<float> values;  // one, or more for a repeated prefix; none: not stated
-  int parent = -1;            // index of a node before it; -1: the question
+  std::vector<float> values;  // one, or several for a repeated prefix; none: not stated
+  int parent = -1;            // index of an earlier node; -1: the question
   bool has_children = false;
 
   std::optional<float> Mean() const {
@@ -53,7 +53,7 @@ bool Continues(std::string_view text, std::string_view prefix) {
 StepTree ReadFlat(const JsonField& field, const std::string& question) {
   StepTree tree;
   const std::string root(question.substr(0, question.find_last_not_of(kSpace) + 1));
-  std::map<std::string, std::vector<float>> prefixes;  // a prefix comes before what continues it
+  std::map<std::string, std::vector<float>> prefixes;  // a prefix sorts before its continuations
   size_t index = 0;
   for (const JsonElement item : ReadArray(field)) {
     const JsonField entry = field.Item(index++, item);
@@ -67,7 +67,7 @@ StepTree ReadFlat(const JsonField& field, const std::string& question) {
   }
   std::vector<std::pair<std::string_view, int>> open = {{root, -1}};
   for (const auto& [prefix, values] : prefixes) {
-    // What stays on the stack but is no parent may be one of a later prefix.
+    // Entries left on the stack that are not a parent here may be one of a later prefix.
     while (!prefix.starts_with(open.back().first)) open.pop_back();
     const auto parent = std::find_if(open.rbegin(), open.rend(), [&prefix = prefix](const auto& p) {
       return Continues(prefix, p.first);
@@ -94,7 +94,7 @@ void AddChildren(const RowFields& parent_fields, int parent, StepTree* tree) {
     Node node{std::string(TrimSpace(fields.Text("text"))), {}, parent, false};
     AddValue(fields.Get("mc_value"), &node.values);
     tree->nodes.push_back(std::move(node));
-    // No deeper than the JSON parser goes.
+    // Recursion is no deeper than the JSON parser's.
     AddChildren(fields, int(tree->nodes.size()) - 1, tree);
   }
 }
@@ -121,7 +121,7 @@ void AppendValues(const std::vector<float>& values, std::string* json) {
   *json += ']';
 }
 
-// The steps from the first to `leaf`. Returns the repeated ones as {"step":[values]}, or "".
+// Sets the steps from the first to `leaf`. Returns the repeated ones as {"step":[values]}, or "".
 std::string SetPath(const StepTree& tree, int leaf, const JsonField& field, Trace* trace) {
   std::vector<int> path;
   for (int node = leaf; node >= 0; node = tree.nodes[size_t(node)].parent) path.push_back(node);

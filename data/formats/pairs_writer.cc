@@ -1,8 +1,8 @@
-// Two passes, so that memory does not grow with the texts. Add copies each trace, as far as its
-// steps may follow each other, to a temporary file and notes 16 bytes a labelled step: the digest
-// of what stands before it, and whether it is valid. Sorted, these tell behind which prefixes valid
-// and invalid steps meet, and how many. Finish reads the file again, collects the steps of those
-// prefixes alone and writes a prefix's pairs when its last step has come.
+// Works in two passes, so that memory does not grow with the texts. Add copies each trace, up to
+// its first error, to a temporary file and stores 16 bytes per labelled step: the digest of its
+// prefix, and whether it is valid. Sorted, these show which prefixes have both valid and invalid
+// steps, and how many. Finish reads the file again, collects only the steps of those prefixes and
+// writes a prefix's pairs after its last step.
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ namespace {
 
 using nlohmann::json;
 
-// Lines that are written, then read. It has no name and is gone with the program.
+// Lines that are written, then read. The file has no name, so it disappears with the program.
 class ScratchFile {
  public:
   ScratchFile() {
@@ -41,7 +41,7 @@ class ScratchFile {
       errno = cause;
       Throw(path);
     }
-    // Opens the same bytes from their start.
+    // Opens the same bytes from the start.
     path_ = StrCat("/proc/self/fd/", fd);
   }
   ~ScratchFile() { std::fclose(file_); }
@@ -52,7 +52,7 @@ class ScratchFile {
     const bool written = std::fwrite(line.data(), 1, line.size(), file_) == line.size();
     if (!written || std::fputc('\n', file_) == EOF) Throw("a temporary file");
   }
-  // The file to read, after the last line.
+  // Returns the file to read; call after the last line.
   const std::string& Finish() {
     if (std::fflush(file_) != 0) Throw("a temporary file");
     return path_;
@@ -69,7 +69,7 @@ class ScratchFile {
   std::string path_;
 };
 
-// A labelled step behind problem and steps of a trace, which it borrows from.
+// A labelled step after the problem and preceding steps of a trace, which it borrows from.
 struct Following {
   Digest128 prefix;
   size_t step = 0;
@@ -77,8 +77,8 @@ struct Following {
   StepLabel label;
 };
 
-// Hands the labelled steps and alternatives of `trace` to `use`, up to the first error. Returns how
-// many steps that are.
+// Passes the labelled steps and alternatives of `trace` up to the first error to `use`. Returns the
+// number of these steps.
 template <class Use>
 size_t ForEachFollowing(const Trace& trace, const std::vector<Alternative>& alternatives,
                         Sha256* hash, const Use& use) {
@@ -93,7 +93,7 @@ size_t ForEachFollowing(const Trace& trace, const std::vector<Alternative>& alte
     const Step& step = trace.steps[i];
     if (step.label) use(Following{prefix, i, step.text, *step.label});
     if ((step.label && IsError(*step.label)) || trace.first_error == int(i)) return i + 1;
-    // Over the digest so far, so that no text can be taken for two.
+    // Includes the digest so far, so that different sequences of texts get different digests.
     hash->Add({reinterpret_cast<const char*>(&prefix), sizeof prefix});
     hash->Add(step.text);
     prefix = hash->Take128();
@@ -122,7 +122,7 @@ class Meeting {
   // Steps so far, equal ones included.
   size_t size() const { return size_; }
 
-  // Every valid step against every invalid one; a part a valid step.
+  // Writes every valid step against every invalid one, in one part per valid step.
   void Write(const std::string& prompt, size_t step,
              const std::function<void(const WriteResult&)>& take) const {
     for (const Choice& chosen : choices_) {
@@ -177,7 +177,7 @@ class PairsWriter : public RowWriter {
         });
     if (notes.empty()) return result;
     file_.WriteLine(TraceToJson(Copy(trace, steps, !alternatives.empty())));
-    // Only what is in the file is waited for.
+    // Only steps that are in the file are expected.
     notes_.insert(notes_.end(), notes.begin(), notes.end());
     return result;
   }
@@ -204,7 +204,7 @@ class PairsWriter : public RowWriter {
   }
 
  private:
-  // A prefix with valid and invalid steps, and how many.
+  // A prefix with valid and invalid steps, and their number.
   struct Expected {
     Digest128 prefix;
     size_t steps = 0;
@@ -213,7 +213,7 @@ class PairsWriter : public RowWriter {
     size_t operator()(const Digest128& digest) const { return size_t(digest.low >> 1); }
   };
 
-  // Without the bit that says whether the step is valid.
+  // Drops the bit that marks the step as valid.
   static Digest128 Key(Digest128 digest) {
     digest.low &= ~uint64_t{1};
     return digest;

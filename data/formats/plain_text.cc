@@ -1,17 +1,17 @@
 // gsm8k: {"question": text, "answer": text}; each line of the answer is a step, the last line is
-//   "#### <final answer>". Calculator marks <<a=b>> are kept under meta.calculator as one list a
-//   step, or stripped, or left in the text. A reference solution: all correct, necessity unknown.
+//   "#### <final answer>". Calculator marks <<a=b>> are kept under meta.calculator as one list per
+//   step, stripped, or left in the text. A reference solution: all correct, necessity unknown.
 //   Source: GSM8K, arXiv 2110.14168.
 // text: blocks of plain text between lines of three or more - or =; each block is a problem and its
 //   solution. numbered: the problem ends before the first head, and a step starts at each; heads
-//   are taken off. Where a line begins with "Step 1" (or 第1步, 步骤1, in any case, as a heading,
-//   item or in bold: "**Step 1:** Add", "### Step 1 - Add", "Step 1" alone on its line), such lines
-//   are the heads, and lists inside a step belong to it; a head out of its turn is refused. Else
-//   the heads are lines with the next number ("1.", "1)", "(1)", "1:"), written and indented as the
-//   first where one such follows.
+//   are removed. If a line begins with "Step 1" (or 第1步, 步骤1, in any case, as a heading, item
+//   or in bold: "**Step 1:** Add", "### Step 1 - Add", or only "Step 1"), such lines are the heads;
+//   lists inside a step belong to it; a head out of order is refused. Else the heads are lines with
+//   the next number ("1.", "1)", "(1)", "1:"), in the style and indentation of the first if such a
+//   line follows.
 //   lines, paragraphs, sentences: the problem ends at the first blank line; each line, paragraph or
-//   sentence behind it is a step. A sentence ends at . ! or ? before white space, but not behind an
-//   abbreviation, an initial or a bare number ("3. ").
+//   sentence after it is a step. A sentence ends at . ! or ? before white space, but not after an
+//   abbreviation, an initial or a single number ("3. ").
 #include <algorithm>
 #include <array>
 #include <map>
@@ -39,7 +39,7 @@ std::vector<std::string_view> SplitLines(std::string_view text) {
 
 // --- GSM8K --------------------------------------------------------------------------------------
 
-// `line` without its marks, which go to `*marks`.
+// `line` without its marks, which are added to `*marks`.
 std::string TakeCalculatorMarks(std::string_view line, std::vector<std::string>* marks) {
   std::string text;
   while (true) {
@@ -76,7 +76,7 @@ void SkipBlanks(std::string_view* text) {
   text->remove_prefix(std::min(text->find_first_not_of(kBlanks), text->size()));
 }
 
-// The digits that `text` starts with, taken off; 0 if there are none or more than 9.
+// Removes and returns the number that `text` starts with; 0 if none or of more than 9 digits.
 size_t TakeNumber(std::string_view* text) {
   const size_t size = std::min(text->find_first_not_of("0123456789"), text->size());
   size_t number = 0;
@@ -86,15 +86,15 @@ size_t TakeNumber(std::string_view* text) {
   return number;
 }
 
-// The head of a step, taken off its line.
+// The head of a step, removed from its line.
 struct Head {
   size_t number = 0;
-  std::string text;  // what follows on the line
-  // How it is written: heads written otherwise, or indented otherwise, belong to a list of a step.
+  std::string text;  // the rest of the line
+  // Its spelling: heads with a different spelling or indentation belong to a list within a step.
   std::string style;
 };
 
-// "Step 3", "第3步", "步骤3" taken off; 0 if `text` does not start so.
+// Removes "Step 3", "第3步", "步骤3" and returns the number; 0 if `text` starts differently.
 size_t TakeStepWord(std::string_view* text) {
   constexpr std::string_view kStep = "step";
   if (TakePrefix("\u7b2c", text)) {
@@ -113,7 +113,7 @@ size_t TakeStepWord(std::string_view* text) {
   return TakeNumber(text);
 }
 
-// A line that says which step begins: nullopt where that is not sure, as in "Step 1 gives 5".
+// A line that starts a step; nullopt if that is uncertain, as in "Step 1 gives 5".
 std::optional<Head> StepHead(std::string_view line) {
   constexpr std::array<std::string_view, 9> kMarks = {":",      ".",      ")",      "-", "\u2013",
                                                       "\u2014", "\uff1a", "\u3001", "|"};
@@ -140,10 +140,10 @@ std::optional<Head> StepHead(std::string_view line) {
                                   [&](std::string_view mark) { return TakePrefix(mark, &rest); });
   if (!bold.empty() && !closed) closed = TakePrefix(bold, &rest);
   if (!rest.empty() && !marked && !sure && !closed) return std::nullopt;
-  // "Step 1.5" and "Step 1:30" name no step.
+  // "Step 1.5" and "Step 1:30" are not step heads.
   if (marked && !rest.empty() && rest[0] >= '0' && rest[0] <= '9') return std::nullopt;
   head.text = TrimSpace(rest);
-  // "**Step 1: Add.** Then .." is bold up to its own end.
+  // In "**Step 1: Add.** Then ..", the bold ends within the line.
   const size_t end = bold.empty() || closed ? head.text.npos : head.text.find(bold);
   if (end != head.text.npos) head.text.erase(end, bold.size());
   if (hashes > 0) head.text.erase(head.text.find_last_not_of('#') + 1);
@@ -168,7 +168,7 @@ std::optional<Head> NumberHead(std::string_view line) {
   head.style = StrCat(line.substr(0, indent), hashes, bold, bracket, rest[0]);
   rest.remove_prefix(1);
   const bool closed = bold && TakePrefix("**", &rest);
-  // "3.5 kg" and "1:30" start no step.
+  // "3.5 kg" and "1:30" are not step heads.
   if (!rest.empty() && kBlanks.find(rest[0]) == kBlanks.npos) return std::nullopt;
   head.text = TrimSpace(rest);
   const size_t end = bold && !closed ? head.text.find("**") : head.text.npos;
@@ -186,15 +186,15 @@ void AppendLine(std::string_view line, std::string* text) {
   *text += line;
 }
 
-// A head of another style than the first is one where its number does not come in that style behind
-// it: "(2)" in a list of step 1 is none where "2." follows.
+// A line in another style than the first head is a head only if its number does not follow later in
+// the first style: "(2)" in a list of step 1 is not a head if "2." follows.
 Solution SplitNumbered(const std::vector<std::string_view>& lines, const JsonField& field) {
   std::vector<std::optional<Head>> heads;
   for (const std::string_view line : lines) heads.push_back(StepHead(line));
   const bool worded = std::any_of(heads.begin(), heads.end(), [](const std::optional<Head>& head) {
     return head && head->number == 1;
   });
-  std::map<std::pair<std::string, size_t>, size_t> last;  // line of a style and number
+  std::map<std::pair<std::string, size_t>, size_t> last;  // last line of each style and number
   for (size_t i = 0; i < lines.size() && !worded; ++i) {
     heads[i] = NumberHead(lines[i]);
     if (heads[i]) last[{heads[i]->style, heads[i]->number}] = i;
@@ -229,7 +229,7 @@ bool EndsSentence(std::string_view text, size_t at) {
   std::string_view word = text.substr(begin, at - begin);
   while (!word.empty() && (word[0] == '(' || word[0] == '"')) word.remove_prefix(1);
   const bool is_initial = word.size() == 1 && word[0] >= 'A' && word[0] <= 'Z';
-  // "3." starts a list item where nothing stands before it on its line.
+  // "3." starts a list item if nothing precedes it on its line.
   const bool starts_line = begin == 0 || text[begin - 1] == '\n';
   const bool is_number = !word.empty() && std::all_of(word.begin(), word.end(),
                                                       [](char c) { return c >= '0' && c <= '9'; });
@@ -290,7 +290,7 @@ RowTraces ReadGsm8kRow(const Row& row, const ReadOptions& options) {
   for (const std::string_view line : SplitLines(answer)) {
     const std::string_view text = TrimSpace(line);
     if (text.empty()) continue;
-    if (trace.reference_answer) RefuseField(field, "has text behind the line with ####");
+    if (trace.reference_answer) RefuseField(field, "has text after the line with ####");
     if (text.starts_with(kFinal)) {
       trace.reference_answer = std::string(TrimSpace(text.substr(kFinal.size())));
       continue;

@@ -2,16 +2,15 @@
 //   "is_initial_screening_question", "question": {"problem", "ground_truth_answer", ..}, "label":
 //   {"steps": [{"completions": [{"text", "rating": -1|0|1|null, "flagged"}] | null,
 //   "human_completion": {"text", ..} | null, "chosen_completion": int | null}], "total_time",
-//   "finish_reason"}}, "id" only where this project wrote it. Source: PRM800K, README; Lightman et
-//   al. 2023, arXiv 2305.20050, appendix B.
+//   "finish_reason"}}; "id" only in rows written by this project. Source: PRM800K, README; Lightman
+//   et al. 2023, arXiv 2305.20050, appendix B.
 //
-// The trace is the path that the labeller took: at each step the human completion, else the chosen
-// one; where a last step has neither, its first completion if that is rated (phase 2 stops there).
-// Ratings 1, 0, -1 are correct_necessary, correct_redundant, incorrect; a human completion has
-// none, and no label. meta.prm800k is the row less what the trace says itself: question.problem,
-// the answer, and the "text" of the path's completions. So each completion there that has a "text"
-// is an alternative to the step of its place, behind the steps before it, and the row can be put
-// together again.
+// The trace is the labeller's path: at each step the human completion, else the chosen one. If the
+// last step has neither, its first completion is used if it is rated (phase 2 stops there). Ratings
+// 1, 0, -1 are correct_necessary, correct_redundant, incorrect; a human completion has no rating
+// and no label. meta.prm800k is the row without what the trace holds: question.problem, the answer,
+// and the "text" of the path's completions. Each completion that still has a "text" there is
+// therefore an alternative to the step at its position, and the row can be restored.
 #include "data/formats/prm800k.h"
 
 #include <array>
@@ -104,7 +103,7 @@ const Completion& OnPath(const RatedStep& step) {
   return *step.path == kHuman ? *step.human : step.completions[size_t(*step.path)];
 }
 
-// The row less what the trace says.
+// The row without what the trace itself holds.
 std::string MetaOf(const JsonField& object, const std::vector<RatedStep>& steps) {
   json row = json::parse(ReadJson(object));
   row["question"].erase("problem");
@@ -122,7 +121,7 @@ std::string MetaOf(const JsonField& object, const std::vector<RatedStep>& steps)
   return json{{"prm800k", std::move(row)}}.dump();
 }
 
-// The alternatives as traces: the path before without labels, then the rated alternative.
+// The alternatives as traces: the preceding path without labels, then the rated alternative.
 void AddAlternatives(const Trace& path, const std::vector<RatedStep>& steps, const JsonField& field,
                      std::vector<Trace>* traces) {
   TraceBudget budget;
@@ -184,7 +183,7 @@ RowTraces ReadPrm800kRow(const Row& row, const ReadOptions& options) {
 
 namespace {
 
-// meta.prm800k; null where there is none.
+// meta.prm800k; null if there is none.
 json RowInMeta(const Trace& trace) {
   if (trace.meta_json.find("\"prm800k\"") == std::string::npos) return nullptr;
   const json meta = json::parse(trace.meta_json);
@@ -204,7 +203,7 @@ json& StepsOf(json& row, const Trace& trace) {
   return row["label"]["steps"];
 }
 
-// The completion of `step` whose text the trace has; nullptr if there is none.
+// The completion of `step` whose text is in the trace; nullptr if there is none.
 json* TextlessCompletion(json& step) {
   if (!step.is_object()) return nullptr;
   const auto human = step.find("human_completion");
@@ -313,7 +312,7 @@ std::vector<Alternative> AlternativesOf(const Trace& trace) {
     if (step.is_object() && step.contains("completions") && step["completions"].is_array()) {
       for (const json& completion : step["completions"]) {
         if (!completion.is_object() || !completion.contains("text")) continue;
-        if (!completion["text"].is_string()) RefuseMeta(trace, "a text that is no string");
+        if (!completion["text"].is_string()) RefuseMeta(trace, "a text that is not a string");
         const auto label = LabelOfRating(completion);
         if (label) alternatives.push_back({index, completion["text"], *label});
       }

@@ -102,8 +102,7 @@ void LabelAroundFirstError(int first_error, Trace* trace);
 // The lines of `text`, trimmed; blank ones are left out.
 std::vector<std::string> TrimmedLines(std::string_view text);
 
-// True for true, "true", "correct", "yes" in any case, 1; false for their opposites. Refuses all
-// else.
+// True for true, "true", "correct", "yes" in any case, 1; false for the opposites; refuses others.
 bool ReadVerdict(const JsonField& field);
 
 // A number in [0, 1].

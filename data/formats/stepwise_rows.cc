@@ -1,7 +1,7 @@
-// Rows with one label a step.
+// Rows with one label per step.
 //
 // native: data/records/trace_reader.h.
-// huggingface: native rows as `prm data export --to huggingface` writes them, every column in every
+// huggingface: native rows as written by `prm data export --to huggingface`: every column in every
 //   row, with "meta" and "annotations" as JSON text under "meta_json" and "annotations_json", so
 //   that all rows have one schema.
 // trl: {"prompt": text, "completions": [text], "labels": [true|false|null], "id"?}; true is
@@ -24,11 +24,11 @@ std::optional<StepLabel> LabelOf(const JsonField& field) {
   return ReadBool(field) ? StepLabel::kCorrectNecessary : StepLabel::kIncorrect;
 }
 
-// One label a step, of which it is not known how right or how wrong the step is.
+// One label per step that does not distinguish kinds of correct or of error.
 void SetTwoClassLabels(const JsonField& field, Trace* trace) {
   const simdjson::dom::array labels = ReadArray(field);
   if (labels.size() != trace->steps.size()) {
-    RefuseField(field, StrCat("expected ", trace->steps.size(), " labels, one a step, got ",
+    RefuseField(field, StrCat("expected ", trace->steps.size(), " labels, one per step, got ",
                               labels.size()));
   }
   size_t index = 0;
@@ -57,7 +57,7 @@ RowTraces ReadTwoClassRow(const Row& row, const ReadOptions& options, const TwoC
   return {{std::move(trace)}, {}};
 }
 
-// What a member that holds JSON text holds, without white space; empty where it is absent, null or
+// The value of a member that holds JSON text, without white space; empty if it is absent, null or
 // an empty object. `read` checks its kind.
 template <class Read>
 std::string JsonText(const RowFields& fields, std::string_view name, const Read& read) {

@@ -1,16 +1,16 @@
-// Rows that hold problem and steps in one text, cut by tags or turns.
+// Rows that hold problem and steps in one text, split by tags or turns.
 //
 // math-shepherd: {"input": text, "label": text, "task"?, "id"?}; input is
-//   "<problem> Step 1: <text> ки\nStep 2: <text> ки ..", label the same text with + or - in place
-//   of each ки (ки again: not labelled). Source: Math-Shepherd, arXiv 2312.08935, and its data set.
-// er-prm: {"text": text as above, "value": [number in [0,1]], "id"?}, one value a ки: soft values.
-//   Source: ER-PRM, arXiv 2412.11006, and its repository, "Dataset Preparation".
+//   "<problem> Step 1: <text> ки\nStep 2: <text> ки ..", label the same text with + or - for
+//   each ки (ки itself: not labelled). Source: Math-Shepherd, arXiv 2312.08935, and its data set.
+// er-prm: {"text": text as above, "value": [number in [0,1]], "id"?}, one value per ки: soft
+//   values. Source: ER-PRM, arXiv 2412.11006, and its repository, "Dataset Preparation".
 // rlhflow: {"conversations": [{"role": "user", "content": step}, {"role": "assistant", "content":
-//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Rows whose steps bear
-//   no mark do not say where the problem ends and are refused. Source: RLHFlow,
-//   RLHF-Reward-Modeling, math-rm.
-// The problem ends where ReadOptions::first_step_mark stands, which must be there exactly once
-// before the first tag.
+//   "+"|"-"}, ..], "id"?}; the first content is "<problem> Step 1: <text>". Rows without this mark
+//   do not show where the problem ends and are refused. Source: RLHFlow, RLHF-Reward-Modeling,
+//   math-rm.
+// The problem ends at ReadOptions::first_step_mark, which must occur exactly once before the first
+// tag.
 #include <algorithm>
 
 #include "data/error.h"
@@ -22,18 +22,17 @@
 namespace prm {
 namespace {
 
-// Sets problem and steps from the texts between the tags, the first of which starts with the
-// problem.
+// Sets problem and steps from the texts between the tags; the first one starts with the problem.
 void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
                         const ReadOptions& options, Trace* trace) {
   if (texts.empty()) RefuseField(field, "expected at least one step with its tag, got none");
   const std::string& mark = options.first_step_mark;
   const size_t start = texts[0].find(mark);
   if (start == std::string::npos) {
-    RefuseField(field, StrCat("expected \"", mark, "\", where the problem ends, got none"));
+    RefuseField(field, StrCat("expected \"", mark, "\" at the end of the problem, got none"));
   }
   if (texts[0].find(mark, start + 1) != std::string::npos) {
-    RefuseField(field, StrCat("\"", mark, "\" comes twice: where the problem ends is not clear"));
+    RefuseField(field, StrCat("\"", mark, "\" occurs twice: the end of the problem is ambiguous"));
   }
   trace->problem = TrimSpace(std::string_view(texts[0]).substr(0, start));
   texts[0].erase(0, start);
@@ -42,7 +41,7 @@ void SetProblemAndSteps(const JsonField& field, std::vector<std::string> texts,
   SetSteps(std::move(texts), field, trace);
 }
 
-// The texts before each tag; blank text may follow the last.
+// The texts before each tag; only blank text may follow the last.
 std::vector<std::string> SplitAtTags(const JsonField& field, std::string_view text) {
   std::vector<std::string> texts;
   size_t begin = 0;
@@ -56,7 +55,7 @@ std::vector<std::string> SplitAtTags(const JsonField& field, std::string_view te
   return texts;
 }
 
-// What stands in `label` in place of each tag of the input, whose texts are `texts`.
+// The labels in `label` at the position of each tag of the input, whose texts are `texts`.
 std::vector<std::optional<StepLabel>> ReadTags(const JsonField& field, std::string_view label,
                                                const std::vector<std::string>& texts) {
   std::vector<std::optional<StepLabel>> tags;
@@ -75,7 +74,7 @@ std::vector<std::optional<StepLabel>> ReadTags(const JsonField& field, std::stri
       RefuseField(field, StrCat("expected + or - as the tag of step ", tags.size()));
     }
   }
-  if (!IsBlank(label)) RefuseField(field, "has text behind the last tag");
+  if (!IsBlank(label)) RefuseField(field, "has text after the last tag");
   return tags;
 }
 
@@ -124,7 +123,7 @@ RowTraces ReadErPrmRow(const Row& row, const ReadOptions& options) {
   SetProblemAndSteps(fields.Need("text"), SplitAtTags(fields.Need("text"), text), options, &trace);
   const JsonField& values = fields.Need("value");
   if (ReadArray(values).size() != trace.steps.size()) {
-    RefuseField(values, StrCat("expected ", trace.steps.size(), " values, one a tag, got ",
+    RefuseField(values, StrCat("expected ", trace.steps.size(), " values, one per tag, got ",
                                ReadArray(values).size()));
   }
   size_t index = 0;
@@ -154,7 +153,7 @@ RowTraces ReadRlhflowRow(const Row& row, const ReadOptions& options) {
     }
     ++index;
   }
-  if (texts.size() != labels.size()) RefuseField(turns, "the last step has no + or - behind it");
+  if (texts.size() != labels.size()) RefuseField(turns, "the last step has no + or - after it");
   SetProblemAndSteps(turns, std::move(texts), options, &trace);
   for (size_t i = 0; i < labels.size(); ++i) trace.steps[i].label = labels[i];
   trace.necessity_known = false;

@@ -19,7 +19,7 @@ using nlohmann::json;
   throw Error(ErrorCode::kInvalidArgument, StrCat("trace ", trace.id, ": ", what));
 }
 
-// A writer that needs no other trace.
+// A writer of rows that depend on one trace each.
 template <WriteResult (*Write)(Trace, const WriteOptions&)>
 class EachRowWriter : public RowWriter {
  public:
@@ -32,8 +32,8 @@ class EachRowWriter : public RowWriter {
 
 WriteResult OneRow(std::string row) { return {{std::move(row)}, {}, 0}; }
 
-// Cuts the steps without a label at the end and checks that none is in front, unless they are kept.
-// False where no label is left.
+// Unless they are kept, cuts the unlabelled steps at the end and checks that no earlier step lacks
+// a label. Returns false if no label is left.
 bool CutMasked(const WriteOptions& options, Trace* trace, WriteResult* result) {
   const auto labelled = [](const Step& step) { return step.label.has_value(); };
   std::vector<Step>& steps = trace->steps;
@@ -150,7 +150,7 @@ WriteResult WriteTrl(Trace trace, const WriteOptions& options) {
 
 // --- Math-Shepherd ------------------------------------------------------------------------------
 
-// The mark before the first step, which must not be found anywhere else in front of its tag.
+// The mark before the first step; it must not occur anywhere else before the first tag.
 constexpr std::string_view kFirstStep = "Step 1:";
 
 void CheckTaggable(const Trace& trace) {

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxShownBytes = 60;
 constexpr size_t kMaxCauseBytes = 300;
 
-// Keeps nothing but where and why a text is no JSON.
+// Records only where and why a text is invalid JSON.
 struct ErrorFinder : nlohmann::json_sax<nlohmann::json> {
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
@@ -38,7 +38,7 @@ struct ErrorFinder : nlohmann::json_sax<nlohmann::json> {
   std::string message;
 };
 
-// simdjson names the kind of error only; nlohmann knows its place as well.
+// simdjson reports only the kind of error; nlohmann also its position.
 std::string ExplainInvalidJson(std::string_view json, simdjson::error_code error) {
   if (const std::optional<size_t> offset = FindInvalidUtf8(json)) {
     return StrCat("not UTF-8 at byte ", *offset);
@@ -111,7 +111,7 @@ std::vector<JsonMember> ReadMembers(const JsonField& object,
       if (others) others->push_back(object.Member(name, value));
     }
   }
-  // Sorted, for an object may have a million members.
+  // Sorted, since an object may have a million members.
   std::sort(other_names.begin(), other_names.end());
   const auto twice = std::adjacent_find(other_names.begin(), other_names.end());
   if (twice != other_names.end()) refuse_twice(*twice);
@@ -127,7 +127,7 @@ const JsonField& Required(const JsonMember& member, std::string_view name,
 std::string ReadString(const JsonField& field) {
   std::string_view text;
   if (field.value.get(text)) RefuseValue(field, "a string");
-  // An escaped lone surrogate is valid JSON and no valid text.
+  // An escaped lone surrogate is valid JSON but not valid text.
   if (FindInvalidUtf8(text)) RefuseValue(field, "text of whole Unicode characters");
   return std::string(text);
 }

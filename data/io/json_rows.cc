@@ -59,7 +59,7 @@ void JsonRows::CheckSize(size_t size) const {
               StrCat(name_, ":", line_, ": a row of more than ", kMaxLineBytes, " bytes"));
 }
 
-// False at the end of the file.
+// Returns false at the end of the file.
 bool JsonRows::SkipSpace() {
   while (true) {
     const size_t end = buffer_.find_first_not_of(kSpace, begin_);
@@ -69,7 +69,7 @@ bool JsonRows::SkipSpace() {
   }
 }
 
-// One object a line, unless the first line ends inside an object just where a printer breaks it.
+// One object per line, unless the first line ends inside an object, as pretty-printed JSON does.
 void JsonRows::DetectLayout() {
   layout_ = Layout::kLines;
   if (!SkipSpace()) return;
@@ -87,7 +87,7 @@ void JsonRows::DetectLayout() {
     if (!Fill()) break;  // moves the unread part to the front
   }
   end = std::min(end, buffer_.size());
-  // A carriage return that ends a line by itself; inside a string JSON allows none.
+  // A carriage return that ends a line by itself; JSON allows none inside a string.
   cr_lines_ = end + 1 < buffer_.size() && buffer_[end] == '\r' && buffer_[end + 1] != '\n';
   const size_t last = buffer_.find_last_not_of(" \t", end == begin_ ? begin_ : end - 1);
   const bool broken = last != std::string::npos && last >= begin_ &&
@@ -114,7 +114,7 @@ bool JsonRows::NextLine(std::string_view* text) {
   return true;
 }
 
-// Steps over what stands between two items. False at the end of the array.
+// Skips the text between two items. Returns false at the end of the array.
 bool JsonRows::BeginItem() {
   const auto refuse = [this](std::string_view expected, std::string_view got) {
     begin_ = buffer_.size();
@@ -133,12 +133,12 @@ bool JsonRows::BeginItem() {
   if (buffer_[begin_] != ']') return true;
   Consume(begin_ + 1);
   array_closed_ = true;
-  if (SkipSpace()) refuse("nothing behind the end", std::string(1, buffer_[begin_]));
+  if (SkipSpace()) refuse("nothing after the end", std::string(1, buffer_[begin_]));
   return false;
 }
 
-// Behind the value that starts at begin_: where its brackets are closed; for a value without
-// brackets, where space or a comma follows. Filling the buffer moves begin_ only.
+// The end of the value that starts at begin_: where its brackets are closed or, without brackets,
+// where space or a comma follows. Filling the buffer changes only begin_.
 size_t JsonRows::FindValueEnd() {
   int64_t depth = 0;
   bool in_string = false;

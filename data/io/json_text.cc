@@ -55,7 +55,7 @@ void AppendJsonString(std::string_view text, std::string* json) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("not UTF-8 at byte ", *offset));
   }
   json->push_back('"');
-  // What needs no escape is copied in runs.
+  // Text that needs no escape is copied in runs.
   while (!text.empty()) {
     const auto special = std::find_if(text.begin(), text.end(), NeedsEscape);
     json->append(text.begin(), special);

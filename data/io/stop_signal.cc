@@ -29,7 +29,7 @@ void OnSignal(int number) {
     received = 1;
     WriteByte();
   } else if (number != SIGHUP) {
-    // Delivered again, to what was there before, once this handler has returned.
+    // Delivered again to the previous handler, once this handler has returned.
     for (size_t i = 0; i < kSignals.size(); ++i) {
       if (kSignals[i] == number) sigaction(number, &former[i], nullptr);
     }
@@ -42,7 +42,7 @@ void OnSignal(int number) {
   throw Error(ErrorCode::kInternal, StrCat("stop signal: ", doing, ": ", std::strerror(errno)));
 }
 
-// The byte stays in the pipe: a signal that came has come for every later question.
+// The byte stays in the pipe, so every later call also sees the signal.
 bool HasByte(int fd, int timeout_ms) {
   pollfd waiting = {fd, POLLIN, 0};
   int ready = 0;

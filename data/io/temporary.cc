@@ -19,7 +19,7 @@ namespace {
 // Never destroyed: a signal may come while the program ends.
 struct Registry {
   std::mutex mutex;
-  // Under mutex.
+  // Guarded by mutex.
   std::multiset<std::filesystem::path> paths;
 };
 
@@ -28,7 +28,7 @@ Registry& TheRegistry() {
   return *registry;
 }
 
-// The rest of the process still runs and may make files in a folder while it is removed.
+// The rest of the process is still running and may create files in a folder during its removal.
 void Remove(const std::filesystem::path& path) {
   constexpr int kAttempts = 1000;
   std::error_code error;
@@ -54,8 +54,8 @@ void OnSignal(int number) {
   errno = saved;
 }
 
-// Work that a signal handler may not do. The lock is kept: nobody else makes or renames anything,
-// or goes on to say that a file of theirs is gone.
+// Does the work that a signal handler may not do. The lock is kept: no other thread can create or
+// rename anything, or go on to report a missing file.
 [[noreturn]] void EndBySignals(int read_end) {
   unsigned char number = 0;
   while (read(read_end, &number, 1) != 1) {
@@ -81,7 +81,7 @@ Temporary::Temporary(std::filesystem::path path, const std::function<void()>& ma
 Temporary::~Temporary() {
   Registry& registry = TheRegistry();
   const std::lock_guard lock(registry.mutex);
-  std::error_code ignored;  // what cannot be removed now is left to the next writer
+  std::error_code ignored;  // if removal fails now, the next writer removes it
   std::filesystem::remove_all(path_, ignored);
   registry.paths.extract(path_);
 }

@@ -42,7 +42,7 @@ class FileSource : public ByteSource {
   int fd_;
 };
 
-// Gives `head` again before the rest of `input`.
+// Returns `head` again before the rest of `input`.
 class HeadSource : public ByteSource {
  public:
   HeadSource(std::string head, std::unique_ptr<ByteSource> input)
@@ -102,7 +102,7 @@ std::string ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
 bool ReadMore(ByteSource* source, std::string* buffer, size_t* begin) {
   buffer->erase(0, std::exchange(*begin, 0));
   const size_t size = buffer->size();
-  // The string's own doubling keeps a long line linear; what is resized over is cleared each time.
+  // The string's own doubling keeps a long line linear; each resize clears the new bytes.
   buffer->resize(size + kChunkBytes);
   const size_t count = source->Read(buffer->data() + size, kChunkBytes);
   buffer->resize(size + count);

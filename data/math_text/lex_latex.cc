@@ -8,7 +8,7 @@
 namespace prm {
 namespace {
 
-// ^\circ and ^{\circ} are units like "degrees": dropped with the power sign.
+// ^\circ and ^{\circ} are units like "degrees"; they are dropped with the power sign.
 void PushDegree(MathCursor* cursor, size_t length) {
   const MathToken* last = cursor->Last();
   bool braced = false;

@@ -24,7 +24,7 @@ void LexNumber(MathCursor* cursor) {
     cursor->Push(TokenKind::kUnknown, 0, length + 2);
     return;
   }
-  // The numeral of a base, and a mark of a footnote.
+  // A numeral in a base, or a footnote mark.
   if (after.starts_with("_")) odd = true;
   MathToken& token = cursor->Push(odd ? TokenKind::kUnknown : TokenKind::kNumber, 0, length);
   token.decimals = uint8_t(std::min<size_t>(decimals, 255));

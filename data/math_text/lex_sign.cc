@@ -27,7 +27,7 @@ void LexMinus(MathCursor* cursor) {
   cursor->Push(TokenKind::kOperator, '-', 1);
 }
 
-// ** is a power between numbers, else emphasis.
+// ** is a power between numbers, otherwise emphasis.
 void LexStar(MathCursor* cursor) {
   if (cursor->Peek(1) != '*') {
     cursor->Push(TokenKind::kOperator, '*', 1);
@@ -92,7 +92,7 @@ void LexGreater(MathCursor* cursor) {
   }
 }
 
-// After an operand "about equal", before one "about".
+// After an operand "about equal"; before an operand "about".
 void LexTilde(MathCursor* cursor) {
   if (cursor->AfterOperand()) {
     cursor->PushRelation(Relation::kAbout, 1);
@@ -109,7 +109,7 @@ void LexDots(MathCursor* cursor) {
   }
 }
 
-// "####" before an answer starts a line.
+// "####" before an answer begins a line.
 void LexHash(MathCursor* cursor) {
   if (cursor->Rest().starts_with("####")) {
     cursor->Push(TokenKind::kNewline, 0, 4);

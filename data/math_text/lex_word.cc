@@ -29,7 +29,7 @@ bool IsTimesLetter(MathCursor* cursor) {
   return c == '(' && cursor->space && next > 1 && !after_symbol;
 }
 
-// No number stands right before.
+// Whether no number is directly before.
 bool AfterSpace(MathCursor* cursor) {
   return cursor->space || cursor->Last() == nullptr || cursor->Last()->kind != TokenKind::kNumber;
 }
@@ -82,7 +82,7 @@ void LexWord(MathCursor* cursor) {
     cursor->PushSymbol(1);
     return;
   }
-  // 2AC is a product of unknown names, no unit.
+  // 2AC is a product of unknown names, not a unit.
   const bool joined = !AfterSpace(cursor) && HasTwoCapitals(word) && info.unit == 0;
   const bool names =
       cursor->InFormula() && HasTwoCapitals(word) && info.classes == 0 && info.unit == 0;

@@ -10,7 +10,7 @@ namespace {
 char At(std::string_view text, size_t i) { return i < text.size() ? text[i] : '\0'; }
 bool IsLineSpace(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
-// Two words of three or more letters, commands and what braces enclose apart.
+// Whether there are two words of three or more letters, apart from commands and text in braces.
 bool HasProse(std::string_view text) {
   int depth = 0;
   int words = 0;

@@ -19,8 +19,7 @@ size_t ClockTailLength(std::string_view text);
 // Length of _1, _a, _{n+1} at the start of `text`; 0 if none.
 size_t SubscriptLength(std::string_view text);
 
-// Length of "1. ", "2) ", "- ", "* ", "Step 3: " and heading marks at the start of a line; 0 if
-// none.
+// Length of "1. ", "2) ", "- ", "* ", "Step 3: " and heading marks at a line's start; 0 if none.
 size_t ListMarkerLength(std::string_view line);
 
 // Length of <<a=b>> at the start of `text`, on one line and at most 400 bytes; 0 if none.

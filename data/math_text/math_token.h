@@ -52,8 +52,7 @@ struct MathToken {
   bool space_before = false;
   bool in_region = false;  // between math delimiters
   uint8_t decimals = 0;    // of a number, capped at 255
-  // The value of a single character such as a vulgar fraction (one half) or a superscript; else den
-  // is 0.
+  // Value of a single character such as a vulgar fraction (one half) or superscript; else den 0.
   uint8_t num = 0;
   uint8_t den = 0;
   WordInfo word = {};

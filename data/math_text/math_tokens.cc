@@ -19,7 +19,7 @@ void SkipListMarker(MathCursor* cursor) {
   cursor->space |= length > 0;
 }
 
-// From the cursor to the end of its text.
+// Lexes from the cursor to the end of its text.
 void LexRest(MathCursor* cursor) {
   SkipListMarker(cursor);
   while (cursor->at < cursor->text.size()) {

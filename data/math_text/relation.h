@@ -72,8 +72,7 @@ struct FoundRelation {
   bool clean_right = false;
   // `right` is a fraction of something: "1/4 of the cake". Then clean_right is false.
   bool share = false;
-  // Why a side ends where it does if the reason is not prose: kClockTime, kRatio, kUnread; else
-  // kWords.
+  // Why a side ends, if the reason is not prose: kClockTime, kRatio, kUnread; else kWords.
   Reason obstacle = Reason::kWords;
   bool in_region = false;
   SentenceCues cues;

@@ -65,7 +65,7 @@ class Finder : private TokenView {
     }
   }
 
-  // A line that starts with its sign goes on from the line before.
+  // A line that starts with its sign continues the line before.
   void ContinueLine(FoundRelation* before, FoundRelation* relation) {
     if (before == nullptr || before->right.empty()) return;
     uint32_t i = relation->sign;
@@ -94,7 +94,7 @@ class Finder : private TokenView {
            kind == TokenKind::kCommand || kind == TokenKind::kSymbol;
   }
 
-  // Belongs to a side wherever it stands.
+  // Tokens that belong to a side in any position.
   static bool IsPart(TokenKind kind) {
     return kind == TokenKind::kNumber || kind == TokenKind::kSymbol ||
            kind == TokenKind::kPercent || kind == TokenKind::kCurrency ||
@@ -140,7 +140,7 @@ class Finder : private TokenView {
     if (kind == TokenKind::kUnknown) relation->obstacle = Reason::kUnread;
   }
 
-  // How many of the words that end before token `i` belong to an expression that goes on at `i`.
+  // How many of the words that end before token `i` belong to an expression that continues at `i`.
   uint32_t WordsLeft(uint32_t i, uint32_t floor) const {
     const bool operand_follows = StartsOperand(At(i).kind);
     if (operand_follows && i >= floor + 2) {
@@ -176,7 +176,7 @@ class Finder : private TokenView {
       }
       const bool number = At(at).kind == TokenKind::kNumber || At(at).kind == TokenKind::kPercent ||
                           At(at).kind == TokenKind::kClose;
-      // "of" may stand between unit words, but not behind the number.
+      // "of" may be between unit words, but not after the number.
       const bool of = IsWord(i - taken, kWordOf);
       return number && !of ? taken : 0;
     }
@@ -207,7 +207,7 @@ class Finder : private TokenView {
       const TokenKind before = At(i - 1).kind;
       if (before == TokenKind::kRegionClose) return false;
     }
-    // A lone number in prose is the end of a phrase unless the phrase has just begun.
+    // A single number in prose ends a phrase, unless the phrase has just begun.
     const uint32_t size = relation.left.last - first;
     const bool lone = !relation.in_region && i > floor &&
                       (size == 1 || (size == 2 && At(first).kind == TokenKind::kCurrency));
@@ -215,13 +215,13 @@ class Finder : private TokenView {
     return NothingUnreadBefore(i, floor);
   }
 
-  // Scans prose leftwards from token `i` to the start of the clause or a stop word. A word that
-  // takes the expression as its operand must not stand right before it (articles apart), nor a
+  // Scans prose leftwards from token `i` to the start of the clause or a stop word. There must be
+  // no word directly before it (ignoring articles) that takes the expression as its operand, and no
   // number within two words.
   bool NothingUnreadBefore(uint32_t i, uint32_t floor) const {
     const uint32_t end = i;
-    uint32_t words = 0;   // articles apart
-    bool joined = false;  // "and", "to" right before: a number further left would belong
+    uint32_t words = 0;   // without articles
+    bool joined = false;  // "and", "to" directly before: a number further left would belong
     for (; i > floor; --i) {
       const MathToken& token = At(i - 1);
       switch (token.kind) {
@@ -262,18 +262,18 @@ class Finder : private TokenView {
     return true;
   }
 
-  // "the second half": a name, no factor.
+  // "the second half": a name, not a factor.
   bool IsNamedPart(uint32_t i, uint32_t floor) const {
     return IsForm(i, {"half", "third", "quarter"}) && i > floor &&
            IsForm(i - 1, {"first", "second", "other", "last"});
   }
 
-  // 14, 400: the window starts with what may be the end of a number with a space in it.
+  // 14, 400: the window may start with the end of a number that contains a space.
   bool MayBeThousands(uint32_t first) const {
     return At(first).kind == TokenKind::kNumber && At(first).end - At(first).begin == 3;
   }
 
-  // The comma at `i` behind a number is no list where a word other than "and" stands before it.
+  // The comma at `i` after a number is not a list if a word other than "and" precedes it.
   bool CommaEndsClause(uint32_t i, uint32_t floor) const {
     return i >= floor + 2 && At(i - 2).kind != TokenKind::kComma &&
            At(i - 2).kind != TokenKind::kNumber && At(i - 2).kind != TokenKind::kOpen;
@@ -330,7 +330,7 @@ class Finder : private TokenView {
     return i + 1 < ceiling && At(i + 1).kind == TokenKind::kWord;
   }
 
-  // How many words from token `i` on belong to the side that starts at `first`.
+  // How many words from token `i` belong to the side that starts at `first`.
   uint32_t WordsRight(uint32_t i, uint32_t first, uint32_t ceiling) const {
     if (i == first) return 0;
     const bool behind_operand = IsOperand(At(i - 1).kind) || At(i - 1).kind == TokenKind::kWord;
@@ -344,7 +344,7 @@ class Finder : private TokenView {
     return UnitWordsRight(i, ceiling);
   }
 
-  // A unit is read where an operator or relation follows it, or where the table knows it.
+  // A unit is read if an operator or relation follows it, or if it is in the table.
   uint32_t UnitWordsRight(uint32_t i, uint32_t ceiling) const {
     if (IsWord(i, kWordOf)) return 0;
     uint32_t taken = 0;
@@ -406,7 +406,7 @@ class Finder : private TokenView {
     if (classes & (kWordPlus | kWordMinus)) return !number_follows;
     // "85 times." counts; "3 times as many", "2 times the price" multiply.
     if (classes & kWordTimes) return i + 1 >= ceiling || !IsForm(i + 1, {"as", "the", "more"});
-    // "1/3 of the cake"; behind a unit "of" belongs to the unit: "3 hours of work".
+    // "1/3 of the cake"; after a unit "of" belongs to the unit: "3 hours of work".
     if (classes & kWordOf) return At(relation.right.last - 1).kind == TokenKind::kWord;
     if (IsForm(i, {"half", "halves", "third", "thirds", "quarter", "quarters", "hundred",
                    "thousand", "million", "billion", "trillion", "dozen", "fifths"})) {
@@ -417,7 +417,7 @@ class Finder : private TokenView {
              (TextOf(i + 1) == "a" || At(i + 1).kind == TokenKind::kNumber));
   }
 
-  // ", 3" and ", 3 or 4" where the sentence or the list goes on behind the number.
+  // ", 3" and ", 3 or 4" if the sentence or the list continues after the number.
   bool StartsList(uint32_t i, uint32_t ceiling) const {
     if (i + 1 >= ceiling) return false;
     if (IsOperator(i + 1, '-') || At(i + 1).kind == TokenKind::kUnknown) return true;

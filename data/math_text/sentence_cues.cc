@@ -5,19 +5,19 @@
 namespace prm {
 namespace {
 
-// "42 / 2 = 21 were not cherry": said of the things, not of the relation.
+// "42 / 2 = 21 were not cherry" negates the things, not the relation.
 bool IsNegatedThing(const TokenView& view, uint32_t i, const FoundRelation& relation) {
   return !relation.in_region && i > relation.right.last && view.IsForm(i, {"not"}) &&
          view.IsForm(i - 1, {"were"});
 }
 
-// "No, we subtract 4 to get x = 5": answers what was said before.
+// "No, we subtract 4 to get x = 5" answers an earlier statement.
 bool IsInterjection(const TokenView& view, uint32_t i, uint32_t sentence) {
   return i == sentence && view.IsForm(i, {"No", "no"}) && i + 1 < view.Size() &&
          view.At(i + 1).kind == TokenKind::kComma;
 }
 
-// "wrong", "impossible": of a whole statement, wherever it stands in the sentence.
+// "wrong", "impossible" negate a whole statement, wherever they are in the sentence.
 bool IsStrongNegation(const TokenView& view, uint32_t i) {
   return view.IsWord(i, kWordNegation) &&
          !view.IsForm(i,
@@ -25,8 +25,8 @@ bool IsStrongNegation(const TokenView& view, uint32_t i) {
                        "didn't", "isn't", "wasn't", "aren't", "nor", "neither", "instead"});
 }
 
-// "Not true!", "This is incorrect", "But that is a contradiction" from token `i` on, of the
-// sentence before.
+// "Not true!", "This is incorrect", "But that is a contradiction" from token `i` on, about the
+// previous sentence.
 bool IsDenial(const TokenView& view, uint32_t i) {
   const auto is_word = [&](uint32_t at, uint32_t classes) {
     return at < view.Size() && view.IsWord(at, classes);
@@ -147,7 +147,7 @@ bool IsSupposed(const TokenView& view, const FoundRelation& relation) {
 }
 
 bool MentionsDivision(std::string_view text_before) {
-  // Without their first letters, which may be capital.
+  // Without the first letter, which may be a capital.
   return text_before.find("ivid") != text_before.npos ||
          text_before.find("ancel") != text_before.npos;
 }

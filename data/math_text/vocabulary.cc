@@ -87,7 +87,7 @@ struct UnitWords {
 };
 
 // Base units: second, hundredth of a millimetre (an inch is 2540), milligram, microlitre, cent,
-// one. Pounds and litres do not convert to each other's systems: the rounding is the writer's.
+// one. Pounds and litres do not convert to the other system: the writer chooses the rounding.
 constexpr std::array kUnitWords = {
     UnitWords{{Dimension::kNone, 1, 1}, ""},
     UnitWords{{Dimension::kMoney, 100, 1}, "dollar dollars usd bucks"},
@@ -97,7 +97,7 @@ constexpr std::array kUnitWords = {
     UnitWords{{Dimension::kTime, 3600, 1}, "hour hours hr hrs"},
     UnitWords{{Dimension::kTime, 86400, 1}, "day days"},
     UnitWords{{Dimension::kTime, 604800, 1}, "week weeks"},
-    // Of 30 or 31 days, or a twelfth of a year: converts to years only, see UnitsConvert.
+    // Of 30 or 31 days, or a twelfth of a year: converts only to years, see UnitsConvert.
     UnitWords{{Dimension::kTime, 2629800, 1}, "month months"},
     UnitWords{{Dimension::kTime, 31557600, 1}, "year years"},
     UnitWords{{Dimension::kTime, 315576000, 1}, "decade decades"},
@@ -136,7 +136,7 @@ constexpr std::array kUnitWords = {
 static_assert(kUnitWords.size() == kNumUnits && kNumUnits <= 64);
 
 constexpr size_t kMaxWordLength = 16;
-constexpr size_t kTableSize = 2048;  // a power of two, four times the words
+constexpr size_t kTableSize = 2048;  // a power of two, four times the number of words
 
 uint32_t HashOf(std::string_view word) {
   uint32_t hash = 2166136261u;

@@ -15,7 +15,7 @@ struct Sample {
   bool error;
 };
 
-// Features of every step [steps][features]. Lengths in bytes, as logarithms: their effect
+// Features of every step [steps][features]. Lengths are logarithms of bytes, since their effect
 // saturates.
 std::vector<std::vector<double>> Features(const Trace& trace, Floor floor) {
   const double count = double(trace.steps.size());
@@ -67,7 +67,7 @@ class LogisticRegression {
 
  private:
   std::vector<double> Standardised(const std::vector<double>& features) const;
-  std::vector<double> mean_, scale_, weights_;  // weights_: the intercept last
+  std::vector<double> mean_, scale_, weights_;  // the intercept is last in weights_
 };
 
 LogisticRegression::LogisticRegression(const std::vector<Sample>& samples) {

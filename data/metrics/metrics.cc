@@ -12,7 +12,7 @@ namespace {
 
 double HarmonicMean(double a, double b) { return a + b > 0 ? 2 * a * b / (a + b) : 0.0; }
 
-// The annotated steps of all traces in one row.
+// The annotated steps of all traces, concatenated.
 struct JudgedSteps {
   std::vector<float> p_correct, p_error;
   std::vector<bool> correct, error;
@@ -47,7 +47,7 @@ std::optional<double> MacroF1(std::span<const LabelledScores> traces) {
     }
   }
   double sum = 0.0;
-  int classes = 0;  // a label that is neither given nor predicted has no F1
+  int classes = 0;  // a label neither given nor predicted has no F1
   for (int k = 0; k < kNumLabels; ++k) {
     if (predicted[k] + labelled[k] == 0) continue;
     sum += 2.0 * double(hits[k]) / double(predicted[k] + labelled[k]);
@@ -101,7 +101,7 @@ std::vector<size_t> OrderOf(std::span<const float> scores) {
   return order;
 }
 
-// NaN is not even equal to itself: a sort by it is undefined, a search for its end has none.
+// NaN does not equal itself: sorting it is undefined and a search for the end of a run never ends.
 void CheckFinite(std::span<const float> scores) {
   const auto bad = std::ranges::find_if(scores, [](float s) { return !std::isfinite(s); });
   if (bad == scores.end()) return;
@@ -193,7 +193,7 @@ std::optional<double> ExpectedCalibrationError(std::span<const float> p,
   if (p.empty()) return std::nullopt;
   std::vector<double> gap(bins, 0.0);
   for (size_t i = 0; i < p.size(); ++i) {
-    // In float32: 0.7f * 10 rounds to the 7 that its decimal form means.
+    // In float32: 0.7f * 10 rounds to 7, as its decimal form suggests.
     const int bin = int(std::clamp(p[i] * float(bins), 0.0f, float(bins - 1)));
     gap[bin] += double(p[i]) - double(outcome[i]);
   }
@@ -240,8 +240,8 @@ FirstErrorResult FirstErrorF1(std::span<const LabelledScores> traces, double thr
 
 double TuneThreshold(std::span<const LabelledScores> dev) {
   CheckFinite(dev);
-  // Going up with the threshold, a trace begins or ceases to be a hit where the threshold passes a
-  // new minimum of its scores.
+  // With a rising threshold, a trace starts or stops being a hit where the threshold passes a new
+  // minimum of its scores.
   struct Change {
     float score;
     int error_hits, correct_hits;

@@ -15,7 +15,7 @@ constexpr int kNoAnswer = -1;
 // A small number for each distinct answer, in order of first appearance; kNoAnswer for none.
 struct AnswerGroups {
   std::vector<int> of;                    // [N]
-  std::vector<std::vector<int>> members;  // rising indices of each answer
+  std::vector<std::vector<int>> members;  // ascending indices per answer
 };
 
 AnswerGroups GroupAnswers(std::span<const RankedCandidate> candidates) {
@@ -44,7 +44,7 @@ std::vector<int> OrderBy(std::span<const RankedCandidate> candidates, AggregateK
   return order;
 }
 
-// The candidates that a rule may choose, rising; their first is the choice.
+// The candidates that a rule may choose, ascending; the first is the choice.
 using Winners = std::vector<int>;
 
 std::optional<int> First(const Winners& winners) {
@@ -79,7 +79,7 @@ class WeightedVote {
                AggregateKind weight)
       : candidates_(candidates), groups_(groups), weight_(weight), votes_(groups.members.size()) {}
 
-  // `subset`: rising indices. Valid until the next call.
+  // `subset`: ascending indices. The result is valid until the next call.
   const Winners& Win(std::span<const int> subset) {
     seen_.clear();
     for (const int index : subset) {
@@ -152,7 +152,7 @@ std::vector<int> DoubtfulWinners(std::span<const RankedCandidate> candidates,
   if (candidates.size() != first_errors.size()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("doubtful winners: expected ", candidates.size(),
-                       " first errors, one a candidate, got ", first_errors.size()));
+                       " first errors, one per candidate, got ", first_errors.size()));
   }
   std::vector<int> doubtful;
   for (size_t i = 0; i < candidates.size(); ++i) {

@@ -8,7 +8,7 @@
 namespace prm {
 namespace {
 
-constexpr size_t kSpelled = 324;  // 256 bytes, 68 of them moved to U+0100..U+0143
+constexpr size_t kSpelled = 324;  // 256 bytes, of which 68 map to U+0100..U+0143
 
 bool IsPrintable(int byte) {
   return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;

@@ -30,8 +30,7 @@ std::optional<std::string> Normalize(std::span<const NormalizerStep> steps, std:
 // Replaces every occurrence of `from` (not empty) in `text`, left to right.
 std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to);
 
-// Parses "normalizer" of a tokenizer.json. Throws Error(kUnimplemented) naming what is not
-// supported.
+// Parses "normalizer" of a tokenizer.json. Throws Error(kUnimplemented) naming unsupported parts.
 std::vector<NormalizerStep> ParseNormalizer(const simdjson::dom::element& normalizer,
                                             std::string_view where);
 // The JSON of `steps`; "null" if there are none.

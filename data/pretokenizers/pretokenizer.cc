@@ -8,7 +8,7 @@
 namespace prm {
 namespace {
 
-// Text with the classes of its characters. Positions are bytes.
+// Text with the classes of its characters. Positions are in bytes.
 struct Reader {
   std::string_view text;
   const CharClass* classes;
@@ -41,7 +41,7 @@ struct Reader {
   bool IsLineBreak(size_t at) const { return !AtEnd(at) && (text[at] == '\r' || text[at] == '\n'); }
 };
 
-// Bytes of 's 't 're 've 'm 'll 'd at `at`, which is an apostrophe; 0 if none is there.
+// Length of 's 't 're 've 'm 'll 'd at `at`, which is an apostrophe; 0 if there is none.
 template <bool kIgnoreCase>
 size_t ContractionSize(std::string_view text, size_t at) {
   const auto letter = [&](size_t i) -> char {
@@ -65,8 +65,8 @@ size_t ContractionSize(std::string_view text, size_t at) {
   }
 }
 
-// \s+(?!\S)|\s+ on the run [begin, end): all of it at the end of the text, otherwise all but its
-// last character, which goes to the next word, unless it is the only one.
+// \s+(?!\S)|\s+ on the run [begin, end): the whole run at the end of the text; otherwise all except
+// its last character, which goes to the next word, unless it is the only one.
 size_t SpaceEnd(const Reader& reader, size_t begin, size_t end, bool at_text_end) {
   if (at_text_end) return end;
   size_t last = end - 1;
@@ -94,7 +94,7 @@ size_t Gpt2WordEnd(const Reader& reader, size_t begin) {
     return single ? run + size : reader.SkipRun(run + size, head);
   }
   const size_t end = reader.SkipRun(begin, CharClass::kSpace);
-  // A number cut out first ends the part, and with it what the look-ahead can see.
+  // A number cut out first ends the part, and with it what the look-ahead sees.
   const bool part_ends =
       reader.AtEnd(end) || (kSingleNumbers && reader.Is(end, CharClass::kNumber));
   return SpaceEnd(reader, begin, end, part_ends);

@@ -57,7 +57,7 @@ Behavior ParseBehavior(const dom::element& stage, std::string_view where) {
   Unsupported(where, StrCat("pre-tokenizer ", simdjson::minify(stage)));
 }
 
-// `text` as an expression that matches nothing else.
+// `text` as an expression that matches only itself.
 std::string Literally(std::string_view text) {
   std::string regex;
   for (const char c : text) {
@@ -88,7 +88,7 @@ SplitStage ParseStage(const dom::element& stage, std::string_view where) {
   Unsupported(where, StrCat("pre-tokenizer ", simdjson::minify(stage)));
 }
 
-// All stages of a pre-tokenizer, one after the other.
+// All stages of a pre-tokenizer in order.
 struct Stages {
   std::vector<SplitStage> stages;
   bool byte_level = false;
@@ -97,7 +97,7 @@ struct Stages {
 
 void AppendStages(const dom::element& element, std::string_view where, int depth, Stages* all) {
   const std::string_view type = Text(element, "type");
-  if (all->byte_level) Unsupported(where, "a pre-tokenizer stage behind ByteLevel");
+  if (all->byte_level) Unsupported(where, "a pre-tokenizer stage after ByteLevel");
   if (type == "ByteLevel") {
     all->byte_level = true;
     all->prefix_space = Flag(element, "add_prefix_space", true);
@@ -123,7 +123,7 @@ TextSplit ParseMetaspace(const dom::element& stage, std::string_view where) {
                   .marks_spaces = true,
                   .prefix_space = PrefixSpace::kAlways};
   if (!Flag(stage, "split", true)) split.kind = PreTokenizer::kWhole;
-  // Before there were schemes a flag stood for "always" or "never".
+  // Before schemes existed, a flag meant "always" or "never".
   if (scheme == "never" || (scheme.empty() && !Flag(stage, "add_prefix_space", true))) {
     split.prefix_space = PrefixSpace::kNever;
   }
@@ -134,7 +134,7 @@ TextSplit ParseMetaspace(const dom::element& stage, std::string_view where) {
   return split;
 }
 
-// The hand-written scanner of these stages, or kStages.
+// The hand-written scanner for these stages, or kStages.
 PreTokenizer ScannerOf(const std::vector<SplitStage>& stages) {
   const auto is = [&](std::initializer_list<std::string_view> regexes) {
     return std::ranges::equal(stages, regexes, [](const SplitStage& stage, std::string_view regex) {

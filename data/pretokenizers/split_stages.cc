@@ -25,7 +25,7 @@ std::string Message(int error) {
   return reinterpret_cast<const char*>(text.data());
 }
 
-// Oniguruma's \w has Unicode's word characters and, of Latin-1, the raised digits and fractions.
+// Oniguruma's \w has Unicode's word characters and Latin-1's superscript digits and fractions.
 std::string InPcre2(const SplitStage& stage, std::string_view where) {
   constexpr std::string_view kWord =
       R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
@@ -78,7 +78,7 @@ std::vector<Run> Pieces(const std::vector<Run>& runs, SplitStage::Behavior behav
 
 struct StageSplitter::Stage {
   Stage(const SplitStage& stage, std::string_view where) : split(stage) {
-    // Oniguruma's Ruby syntax: ^ and $ are those of lines, classes are Unicode's.
+    // Oniguruma's Ruby syntax: ^ and $ match at lines, classes are Unicode's.
     const std::string regex = InPcre2(stage, where);
     int error;
     PCRE2_SIZE offset;
@@ -89,11 +89,11 @@ struct StageSplitter::Stage {
                   StrCat(where, ": pre-tokenizer expression \"", split.regex, "\" at character ",
                          offset, ": ", Message(error)));
     }
-    // Without it matching is slower, and the same.
+    // Without JIT, matching is slower but equal.
     pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
   }
 
-  // All of `text`, in order.
+  // The matching and other runs of `text`, in order.
   std::vector<Run> RunsOf(std::string_view text) const {
     const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
         pcre2_match_data_create_from_pattern(code.get(), nullptr), &pcre2_match_data_free);
@@ -109,7 +109,7 @@ struct StageSplitter::Stage {
                            from, " of a text of ", text.size(), " bytes: ", Message(count)));
       }
       const PCRE2_SIZE* match = pcre2_get_ovector_pointer(data.get());
-      // An empty match splits, but not where the last match ended.
+      // An empty match splits, but not at the end of the previous match.
       if (match[0] == match[1] && last_end == match[1]) {
         from += from < text.size() ? DecodeUtf8(text.data() + from).size_bytes : 1;
         continue;
@@ -123,7 +123,7 @@ struct StageSplitter::Stage {
     return runs;
   }
 
-  // The compiled matcher has a small stack; what exceeds it is interpreted.
+  // The JIT matcher has a small stack; if that is exceeded, matching is interpreted.
   int Match(std::string_view text, size_t from, pcre2_match_data* data) const {
     const auto run = [&](uint32_t options) {
       return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,

@@ -172,7 +172,7 @@ RerankResult RankProblem(const RerankProblem& problem, std::vector<ScoreLine> li
   if (lines.size() != problem.candidates.size()) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("problem ", problem.id, ": expected ", problem.candidates.size(),
-                       " score lines, one a candidate, got ", lines.size()));
+                       " score lines, one per candidate, got ", lines.size()));
   }
   RerankResult result;
   result.id = problem.id;

@@ -16,9 +16,9 @@ namespace prm {
 namespace {
 
 constexpr double kDefaultThreshold = 0.5;
-// What rounding to a few decimals may cost a probability in somebody else's file.
+// Error in a probability that rounding to a few decimals in third-party files may cause.
 constexpr double kRoundingTolerance = 1e-3;
-// What files say where no step is below the threshold.
+// The value in files if no step is below the threshold.
 constexpr int kNoFirstError = -1;
 
 enum Field { kId, kScores, kLabelProbs, kAggregate, kFirstError, kErrorText, kNumFields };
@@ -51,7 +51,7 @@ LabelProbs ReadOneLabelProbs(const JsonField& field) {
   }
   if (count != probs.size()) RefuseValue(field, "four probabilities");
   if (std::abs(sum - 1) > kRoundingTolerance) {
-    RefuseValue(field, StrCat("probabilities whose sum is 1, not ", sum));
+    RefuseValue(field, StrCat("probabilities with the sum 1, not ", sum));
   }
   return probs;
 }
@@ -76,10 +76,10 @@ Aggregates ReadAggregates(const JsonField& field) {
   return {values[0], values[1], values[2], values[3]};
 }
 
-// Label probabilities must say what the scores say, or one of them is of another trace.
+// Label probabilities must agree with the scores; otherwise one belongs to another trace.
 void CheckScoresAgree(const TraceScores& scores, const JsonField& label_probs) {
   if (scores.label_probs.size() != scores.size()) {
-    RefuseField(label_probs, StrCat("expected ", scores.size(), " items, one a score, got ",
+    RefuseField(label_probs, StrCat("expected ", scores.size(), " items, one per score, got ",
                                     scores.label_probs.size()));
   }
   for (size_t i = 0; i < scores.size(); ++i) {

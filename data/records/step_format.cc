@@ -17,7 +17,7 @@ std::vector<TokenId> NewlineIds(const Tokenizer& tokenizer) {
   std::vector<TokenId> ids;
   tokenizer.Encode("\n", SpecialTokens::kText, &ids);
   if (ids.size() <= 1) return ids;
-  // SentencePiece puts its space mark before a lone "\n"; inside a text it is the byte piece alone.
+  // SentencePiece inserts its space mark before a single "\n"; inside a text it is the byte piece.
   const std::optional<TokenId> byte_piece = tokenizer.PieceToId("<0x0A>");
   return byte_piece ? std::vector<TokenId>{*byte_piece} : ids;
 }
@@ -33,7 +33,7 @@ int CountOf(std::string_view what, const std::vector<FormatPart>& parts) {
   return count;
 }
 
-// Appends `text` with the placeholders filled; what is filled in is not looked at again.
+// Appends `text` with the placeholders filled; inserted text is not searched for placeholders.
 void AppendFilled(std::string_view text, std::string_view value, int number, std::string* out) {
   while (!text.empty()) {
     const size_t brace = std::min(text.find('{'), text.size());
@@ -135,7 +135,7 @@ StepFormat SeparatorFormat(const Tokenizer& tokenizer, bool prepend_bos,
 
 std::string StepDelimiter(const StepFormat& format, const Tokenizer& tokenizer) {
   constexpr const char* kBlankLine = "\n\n";
-  if (format.by_line) return kBlankLine;  // a step is several lines
+  if (format.by_line) return kBlankLine;  // a step has several lines
   std::string text;
   bool behind_step = false;
   for (const FormatPart& part : format.step) {
@@ -193,7 +193,7 @@ void TraceBuilder::AppendUnchecked(std::string_view step) {
 }
 
 int64_t TraceBuilder::size_bytes() const {
-  // `open_` may be the prompt's end again, after a Rewind.
+  // After a Rewind, `open_` may be the prompt's end again.
   const size_t texts =
       std::max(open_.text.size(), prompts_end_.text.size()) + prompts_end_.text.size();
   return int64_t(tokens_.ids.size() * sizeof(TokenId) +
@@ -211,7 +211,7 @@ void TraceBuilder::Rewind(int steps) {
     open_ = prompts_end_;
     return;
   }
-  // A step's ids end `read_back` behind its read, and its text has been encoded whole.
+  // A step's ids end `read_back` after its read, and its text has been encoded completely.
   tokens_.ids.resize(size_t(tokens_.step_reads.back() + 1 + format_->read_back));
   open_ = {"", TextStart::kContinues};
 }
@@ -252,7 +252,7 @@ TraceTokens TokenizeTrace(const StepFormat& format, const Tokenizer& tokenizer,
 int64_t MinStepTokens(const StepFormat& format, const Tokenizer& tokenizer, std::string_view step) {
   if (format.trim) step = TrimSpace(step);
   if (!format.by_line) return tokenizer.MinTokens(step);
-  std::string lines(step);  // what ends them is not encoded
+  std::string lines(step);  // the text after the last line is not encoded
   std::erase(lines, '\n');
   return tokenizer.MinTokens(lines);
 }

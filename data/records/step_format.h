@@ -32,8 +32,7 @@ struct StepFormat {
   std::vector<FormatPart> prompt;   // contains {problem} once
   std::vector<FormatPart> step;     // contains {step} once
   std::vector<FormatPart> between;  // contains neither
-  // Each line of a step goes through `step` separately; the step is read at the end of the last
-  // line.
+  // Each line of a step goes through `step` separately; the step is read at its last line's end.
   bool by_line = false;
   bool trim = false;  // drop white space around a step
   int read_back = 0;

@@ -51,13 +51,13 @@ void ReadSteps(const JsonField& field, Trace* trace) {
   if (trace->steps.empty()) RefuseField(field, "expected at least one step, got none");
 }
 
-// The items of an array that has one for every step.
+// The items of an array that must have one per step.
 std::vector<JsonField> ItemsPerStep(const JsonField& field, const Trace& trace) {
   std::vector<JsonField> items;
   for (const JsonElement item : ReadArray(field)) items.push_back(field.Item(items.size(), item));
   if (items.size() != trace.steps.size()) {
-    RefuseField(field,
-                StrCat("expected ", trace.steps.size(), " items, one a step, got ", items.size()));
+    RefuseField(
+        field, StrCat("expected ", trace.steps.size(), " items, one per step, got ", items.size()));
   }
   return items;
 }
@@ -83,7 +83,7 @@ void ReadSoft(const JsonField& field, Trace* trace) {
   }
 }
 
-// The stated first error must be possible under the labels.
+// The stated first error must be possible given the labels.
 void CheckFirstError(const JsonField& field, const Trace& trace) {
   const int stated = *trace.first_error;
   const int labelled = FirstLabelledError(trace);
@@ -123,7 +123,7 @@ std::string MergeMeta(const JsonMember& meta, const std::vector<JsonField>& unkn
   };
   std::vector<JsonField> inner;
   if (meta.has_value()) ReadMembers(meta.field, {}, &inner);
-  std::set<std::string_view> names;  // under meta; only where they can meet unknown fields
+  std::set<std::string_view> names;  // under meta; only if they can collide with unknown fields
   for (const JsonField& field : inner) {
     const std::string_view name = std::string_view(field.path).substr(meta.field.path.size() + 1);
     add(name, field);
@@ -139,7 +139,7 @@ std::string MergeMeta(const JsonMember& meta, const std::vector<JsonField>& unkn
   return json;
 }
 
-// Texts, truths and names that need no other field.
+// Reads texts, truths and names that do not depend on other fields.
 void ReadPlainFields(const std::vector<JsonMember>& members, Trace* trace) {
   if (members[kNecessityKnown].has_value()) {
     trace->necessity_known = ReadBool(members[kNecessityKnown].field);
@@ -171,7 +171,7 @@ class ObjectWriter {
     Name(field);
     json_ += json;
   }
-  // `append(step)` appends the step's item to the text it is given.
+  // `append(step)` appends the step's item to the text passed to it.
   template <class AppendItem>
   void PerStep(Field field, const std::vector<Step>& steps, AppendItem append) {
     Name(field);
@@ -207,7 +207,7 @@ void WriteLabelsAndSoft(const Trace& trace, ObjectWriter* out) {
         *json += "null";
       }
     });
-    // Written even where it says nothing new: an absent one would be taken from the labels.
+    // Always written: an absent one would be derived from the labels.
     out->Raw(kFirstError, trace.first_error ? std::to_string(*trace.first_error) : "null");
   } else if (trace.first_error) {
     out->Raw(kFirstError, std::to_string(*trace.first_error));

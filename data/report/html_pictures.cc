@@ -29,7 +29,7 @@ size_t CharactersOf(const std::string& text) {
   return size_t(std::count_if(text.begin(), text.end(), StartsCharacter));
 }
 
-// At most `most` characters, the last an ellipsis where some were left off.
+// At most `most` characters; the last is an ellipsis if text was cut.
 std::string Clip(const std::string& text, size_t most) {
   if (CharactersOf(text) <= most) return text;
   size_t end = 0;
@@ -66,7 +66,7 @@ std::string Frame(const std::string& title, const std::string& width, double hei
                 "\" height=\"", Number(height), "\">", TitleOf(title), "\n", content, "</svg>\n");
 }
 
-// Names beside their colours in two columns; adds its height to *y.
+// Names with their colours in two columns; adds its height to *y.
 std::string Legend(const std::vector<std::string>& names, double* y) {
   std::string svg;
   for (size_t i = 0; i < names.size(); ++i) {
@@ -96,7 +96,7 @@ std::string HorizontalLine(double y) {
 
 // --- bars ----------------------------------------------------------------------------------------
 
-// Sums of the series, one a category.
+// Sums of the series, one per category.
 std::vector<double> CheckedTotals(const BarChart& chart) {
   std::vector<double> totals(chart.categories.size(), 0);
   for (const BarSeries& series : chart.series) {
@@ -140,8 +140,8 @@ std::string Bar(const BarChart& chart, size_t category, double full, double y) {
 // --- heat map
 // --------------------------------------------------------------------------------------
 
-// "correct_necessary" as {"correct_", "necessary"}: no line longer than `most` but where one word
-// is, which is clipped.
+// Splits "correct_necessary" into {"correct_", "necessary"}: no line is longer than `most`, except
+// that a longer single word is clipped.
 std::vector<std::string> Lines(const std::string& text, size_t most) {
   std::vector<std::string> lines = {""};
   std::string word;
@@ -216,7 +216,7 @@ std::string HeatCell(const HeatMap& map, const HeatScale& scale, size_t row, siz
 
 struct IntervalScale {
   double low = 0, high = 1;
-  bool has_label_lines = false;  // one label beside its figures would be too long
+  bool has_label_lines = false;  // a single line with label and figures would be too long
   double Place(double value) const { return (value - low) / (high - low); }
   bool Holds(double value) const { return value >= low && value <= high; }
 };

@@ -58,13 +58,13 @@ std::string ClassAttribute(std::string_view first, std::string_view second = "")
   return classes.empty() ? "" : " class=\"" + classes + "\"";
 }
 
-// Toned text in a span of its own, so that its sign stands before it.
+// Toned text gets its own span, so that its sign is before it.
 std::string Toned(const std::string& text, Tone tone) {
   if (tone == Tone::kPlain) return EscapeHtml(text);
   return "<span" + ClassAttribute(ToneClass(tone)) + ">" + EscapeHtml(text) + "</span>";
 }
 
-// Lets long names of the code break behind their underscores, so that columns can be narrow.
+// Lets long identifiers break after underscores, so that columns can be narrow.
 std::string BreakNames(const std::string& html) {
   std::string broken;
   for (const char c : html) {
@@ -155,7 +155,7 @@ void HtmlReport::Table(const HtmlTable& table) {
   if (table.folded) {
     body_ += "<details><summary>" + EscapeHtml(table.caption) + "</summary>\n";
   }
-  // The frame scrolls by keyboard too, which takes a focus and a name.
+  // For scrolling by keyboard, the frame needs a tabindex and a name.
   body_ += "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"" +
            EscapeHtml(table.caption.empty() ? "Table" : table.caption) + "\"><table>\n";
   if (!table.folded && !table.caption.empty()) {

@@ -22,7 +22,7 @@ bool IsPlainWord(std::string_view word) {
   return IsDigit(word[0]) || IsLetter(word[0]) || (word[0] & 0x80);
 }
 
-// A string, or a number as its text; empty where the member is absent, null or something else.
+// A string, or a number as text; empty if the member is absent, null or of another type.
 std::string AnswerText(const JsonMember& member) {
   if (!member.has_value()) return "";
   std::string_view text;
@@ -126,8 +126,8 @@ bool EvaluationProblems::IsBoilerplate(uint64_t phrase, const Groups& groups) co
   return phrases_.at(phrase) > kBoilerplate || groups.at(phrase).size() > size_t(kBoilerplate);
 }
 
-// Of what was offered the most similar, and of equals the evaluation problem that was added first:
-// the same on every machine, in whatever order it is offered.
+// The most similar candidate; ties go to the evaluation problem added first, so the result does not
+// depend on the order of the candidates.
 class EvaluationProblems::Best {
  public:
   explicit Best(ContaminationKind kind) : kind_(kind) {}

@@ -63,8 +63,7 @@ class EvaluationProblems {
     uint32_t grams = 0;  // distinct 5-grams
   };
   void Add(Problem problem);
-  // The groups of `table`, at most kBoilerplate + 1, that contain a phrase of the evaluation
-  // problems.
+  // The groups of `table`, at most kBoilerplate + 1, with a phrase of the evaluation problems.
   using Groups = std::unordered_map<uint64_t, std::vector<uint32_t>>;
   Groups GroupsOfPhrases(const ProblemTable& table) const;
   // Whether a phrase is in more than kBoilerplate problems of the evaluation or training set.

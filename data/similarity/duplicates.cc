@@ -24,7 +24,7 @@ uint64_t LabelHash(const Trace& trace) {
 }
 
 // The numbers and signs of all steps, the signs of the problem and the words of the last step:
-// traces that differ there differ in what they say, however alike they read.
+// traces that differ in these differ in meaning, however similar the text.
 uint64_t FactsHash(std::string_view exact_problem, const std::vector<std::string>& exact_steps) {
   uint64_t hash = 0;
   const auto add = [&hash](std::string_view word) { hash = Scramble(hash ^ HashText(word)); };
@@ -61,7 +61,7 @@ std::string_view DuplicateKindName(DuplicateKind kind) {
 TracePrint PrintOf(const Trace& trace, std::string_view normal_problem) {
   std::string text(normal_problem);
   const std::string problem = ExactText(trace.problem);
-  std::string exact = problem;  // with the bounds of steps
+  std::string exact = problem;  // with step boundaries
   std::vector<std::string> steps;
   for (const Step& step : trace.steps) {
     const std::string normal = NormalText(step.text);

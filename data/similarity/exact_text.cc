@@ -13,7 +13,7 @@
 namespace prm {
 namespace {
 
-// What stands for a mark, for NormalText keeps it as a word.
+// Replacements for marks, chosen because NormalText keeps them as words.
 constexpr std::string_view kFactorial = "\u00a1", kUnequal = "\u2260", kPrime = "\u2032",
                            kRatio = "\u2236", kTerms = "\u22ef", kCurrency = "\u00a4",
                            kNot = "\u00ac", kUpper = "\u2191", kNorm = "\u2016";
@@ -27,7 +27,7 @@ constexpr char32_t kLeftQuote = 0x2018, kRightQuote = 0x2019, kLeftQuotes = 0x20
 
 bool IsGreek(char32_t c) { return c >= 0x370 && c <= 0x3FF; }
 
-// Rewrites marks that NormalText drops into ones that it keeps, in one pass.
+// Replaces marks that NormalText drops by ones that it keeps, in one pass.
 class MarkWriter {
  public:
   explicit MarkWriter(std::string_view text) : text_(text), utf8_(!FindInvalidUtf8(text)) {
@@ -53,7 +53,7 @@ class MarkWriter {
   }
 
  private:
-  // What was last, spaces and commas left out.
+  // The kind of the last item, ignoring spaces and commas.
   enum class Last { kOther, kNumber, kSymbol, kClosing, kOperator, kWord, kPrime };
 
   size_t SizeAt(size_t at) const {
@@ -81,7 +81,7 @@ class MarkWriter {
     while (at < text_.size() && IsSpace(text_[at])) ++at;
     return at;
   }
-  // Whether nothing that a closing mark could close stands directly before.
+  // Whether nothing directly before could be closed by a closing mark.
   bool IsOpenPlace() const {
     return at_ == 0 || IsSpace(text_[at_ - 1]) || text_[at_ - 1] == '(' || text_[at_ - 1] == '[' ||
            text_[at_ - 1] == '{' || text_[at_ - 1] == '$';
@@ -126,7 +126,7 @@ class MarkWriter {
   void Digits() {
     const size_t begin = at_;
     while (IsDigit(Peek(0))) ++at_;
-    // (1,200) may be a pair, 1,200 beside it is a number.
+    // (1,200) may be a pair; 1,200 without brackets is a number.
     const bool opens = begin > 0 && text_[begin - 1] == '(';
     const bool pair = opens && Peek(0) == ',' && IsDigit(Peek(1)) && IsDigit(Peek(2)) &&
                       IsDigit(Peek(3)) && Peek(4) == ')';
@@ -161,7 +161,7 @@ class MarkWriter {
     Put(name, Last::kSymbol);
   }
 
-  // Dots between terms; behind a word they only trail off.
+  // Dots between terms; after a word they are only an ellipsis.
   void Terms() {
     if (last_ == Last::kWord || last_ == Last::kOther) {
       out_ += ' ';
@@ -187,7 +187,7 @@ class MarkWriter {
       Squared(text_.substr(at_, size));
       at_ += size;
     } else {
-      // A circled digit is no further digit of the number before it.
+      // A circled digit does not continue the number before it.
       const bool number = utf8_ && PropertyAt(at_).decomp_type == UTF8PROC_DECOMP_TYPE_CIRCLE;
       if (number) out_ += ' ';
       out_ += text_.substr(at_, size);
@@ -223,7 +223,7 @@ class MarkWriter {
     Put(plain, Last::kWord);
   }
 
-  // ' and " are feet, inches and primes behind an operand, unless they close what one opened.
+  // ' and " are feet, inches and primes after an operand, unless they close a quotation.
   void Quote(char quote, size_t size) {
     bool& open = quote == '"' ? double_open_ : single_open_;
     const bool at_operand =
@@ -273,14 +273,14 @@ class MarkWriter {
     }
   }
 
-  // A tilde in front of what it denies or rounds; between words it is a space of LaTeX.
+  // A tilde before something that it negates or rounds; between words it is a LaTeX space.
   bool IsUnary(size_t at) const {
     const bool free = at == 0 || IsSpace(text_[at - 1]) || text_[at - 1] == '(';
     return free && (IsDigit(Peek(0)) || IsOperandAt(at_) || Peek(0) == '(');
   }
 
-  // Whether a $ before a digit begins a formula, $5 + 3$, whose other $ is on its line. The $ of
-  // two amounts are both followed by digits.
+  // Whether a $ before a digit begins a formula, as in $5 + 3$, whose closing $ is on the same
+  // line. For two amounts, a digit follows each $.
   bool BeginsFormula(size_t at) const {
     const size_t end = std::min(text_.find_first_of("$\n", at + 1), text_.size());
     const bool closes = end < text_.size() && text_[end] == '$';

@@ -9,7 +9,7 @@ namespace prm {
 namespace {
 
 constexpr size_t kFirstSlots = 1024;
-// Five standard deviations below the threshold: an estimate that low is no match.
+// Five standard deviations: an estimate this far below the threshold is not a match.
 constexpr double kEstimateSlack = 0.2;
 
 struct Functions {
@@ -76,7 +76,7 @@ MinHashSketch SketchOf(std::span<const uint32_t> grams) {
     }
     sketch.bands[band] = uint32_t(key);
   }
-  // The low bits of a multiplication are poor; of its product with one more they are not.
+  // The low bits of one multiplication are poorly mixed; after a second one they are not.
   for (size_t i = 0; i < kMinHashes; ++i) sketch.low_bits[i] = uint8_t(Scramble(least[i]));
   return sketch;
 }

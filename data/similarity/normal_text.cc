@@ -18,7 +18,7 @@ namespace {
 
 using Alias = std::pair<std::string_view, std::string_view>;
 
-// LaTeX commands, without backslash and case folded, and what they become; empty: nothing.
+// LaTeX commands, without backslash and case folded, and their replacements; empty: dropped.
 constexpr Alias kCommands[] = {
     {"dfrac", "\\frac"},  {"tfrac", "\\frac"}, {"cfrac", "\\frac"},  {"times", "*"},
     {"cdot", "*"},        {"div", "/"},        {"leq", "<="},        {"le", "<="},
@@ -33,12 +33,12 @@ constexpr Alias kCommands[] = {
     {"ldots", ""},        {"dots", ""},        {"cdots", ""},        {"dotsc", ""},
     {"dotsb", ""},        {"infty", "\u221e"},
 };
-// Commands whose braces go with them.
+// Commands that are removed with their braces.
 constexpr std::string_view kWrappers[] = {"text",         "textbf",    "textit", "textrm",
                                           "mathrm",       "mathbf",    "mathit", "mbox",
                                           "operatorname", "boldsymbol"};
 
-// Characters that NFKC leaves apart; "" drops them.
+// Characters that NFKC keeps distinct; "" drops them.
 constexpr std::pair<char32_t, std::string_view> kCharacters[] = {
     {0x00D7, "*"}, {0x22C5, "*"},  {0x00B7, "*"},  {0x2219, "*"}, {0x00F7, "/"}, {0x2044, "/"},
     {0x2215, "/"}, {0x2212, "-"},  {0x2010, "-"},  {0x2011, "-"}, {0x2012, "-"}, {0x2013, "-"},
@@ -59,7 +59,7 @@ bool IsAscii(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
 }
 
-// NFKC makes 131/2 of 13 and a half, where a space is missing.
+// NFKC turns 13 and a half into 131/2; a space is inserted to prevent that.
 std::string WithSpacesBeforeFractions(std::string_view text) {
   std::string spaced;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -74,7 +74,7 @@ std::string WithSpacesBeforeFractions(std::string_view text) {
   return spaced;
 }
 
-// NFKC and case folding; text that is not UTF-8 gets its ASCII letters folded only.
+// NFKC and case folding; for text that is not UTF-8, only ASCII letters are folded.
 std::string Fold(std::string_view text) {
   if (!IsAscii(text) && !FindInvalidUtf8(text)) {
     const std::string spaced = WithSpacesBeforeFractions(text);
@@ -130,7 +130,7 @@ class WordWriter {
     out_ += word;
   }
 
-  // Length of a separator between groups of three digits at `at`; 0 if there is none.
+  // Length of a separator between groups of three digits at `at`; 0 if none.
   size_t Separator(size_t at) const {
     const std::string_view rest = text_.substr(at);
     const size_t size = rest.starts_with("{,}") ? 3 : rest.starts_with(",") ? 1 : 0;
@@ -197,7 +197,7 @@ class WordWriter {
     while (end < text_.size() && IsLetter(text_[end])) ++end;
     const std::string_view name = text_.substr(at_ + 1, end - at_ - 1);
     if (name.empty()) {
-      // Escaped brackets of mathematics and spaces go, an escaped sign is the sign.
+      // Escaped brackets of mathematics and spaces are dropped; an escaped sign becomes the sign.
       const char c = Peek(1);
       at_ += std::string_view("()[],;:! \\").find(c) == std::string_view::npos || c == 0 ? 1 : 2;
       return;
@@ -215,9 +215,9 @@ class WordWriter {
     ++at_;
   }
 
-  // Whether the ' before `at_` follows a symbol, f'(x), \theta' or Δy', and no word: it is a prime.
+  // Whether the ' before `at_` follows a symbol, not a word: f'(x), \theta' or Δy'. It is a prime.
   bool IsPrime() const {
-    constexpr size_t kFarthest = 40;  // looked back, so that the whole text is read in one pass
+    constexpr size_t kFarthest = 40;  // limit on looking back: keeps the pass linear
     const size_t first = at_ - std::min(at_, kFarthest);
     size_t begin = at_ - 1;
     while (begin > first && (text_[begin - 1] == '\'' || text_[begin - 1] == '}')) --begin;
@@ -251,7 +251,7 @@ class WordWriter {
   std::string_view text_;
   bool utf8_;
   size_t at_ = 0;
-  std::vector<bool> braces_;  // of the open ones: dropped with their command?
+  std::vector<bool> braces_;  // per open brace: dropped with its command?
   std::string out_;
 };
 

@@ -15,7 +15,7 @@ std::string_view ProblemLinkName(ProblemLink link) {
 }
 
 std::optional<std::string> SourceProblemId(const Trace& trace) {
-  // Most traces name no problem: their meta is not parsed.
+  // Most traces name no problem; their meta is not parsed.
   if (trace.meta_json.find("_id\"") == std::string::npos) return std::nullopt;
   const auto meta = nlohmann::json::parse(trace.meta_json);
   for (const char* name : {"problem_id", "source_id", "group_id"}) {
@@ -57,7 +57,7 @@ std::string_view ProblemTable::Text(uint32_t problem) const {
 }
 
 uint32_t ProblemTable::GroupOf(uint32_t problem) const {
-  // Halving the path keeps it short. Source: Tarjan & van Leeuwen 1984, section 3.
+  // Path halving. Source: Tarjan & van Leeuwen 1984, section 3.
   while (parents_.at(problem) != problem) {
     parents_[problem] = parents_[parents_[problem]];
     problem = parents_[problem];
@@ -68,7 +68,7 @@ uint32_t ProblemTable::GroupOf(uint32_t problem) const {
 void ProblemTable::Join(uint32_t a, uint32_t b, ProblemLink kind, double similarity) {
   const uint32_t group_a = GroupOf(a), group_b = GroupOf(b);
   if (group_a == group_b) return;
-  // The first problem stands for its group.
+  // The first problem represents its group.
   parents_[std::max(group_a, group_b)] = std::min(group_a, group_b);
   links_.push_back({a, b, kind, similarity});
 }

@@ -10,13 +10,13 @@
 namespace prm {
 namespace {
 
-// One side is a number alone, the other has no decimals.
+// One side is a single number, the other has no decimals.
 bool HasLoneDecimal(const ExpressionTraits& left, const ExpressionTraits& right) {
   return (ShownDecimals(left) >= 0 && !right.has_decimal) ||
          (ShownDecimals(right) >= 0 && !left.has_decimal);
 }
 
-// Decimals of an irrational number are rounded or cut off; two or more digits are needed.
+// Decimals of an irrational number are rounded or cut off; at least two digits are required.
 bool IsRounded(const RelationSides& sides, const BallComparison& balls) {
   for (const Side* side : {&sides.right, &sides.left}) {
     const int decimals = ShownDecimals(side->parsed.traits);
@@ -26,7 +26,7 @@ bool IsRounded(const RelationSides& sides, const BallComparison& balls) {
   return false;
 }
 
-// What balls that do not overlap say.
+// The verdict for balls that do not overlap.
 std::pair<Verdict, Reason> Judge(const RelationSides& sides, const BallComparison& balls) {
   const Relation relation = sides.found.relation;
   if (!StatesEquality(relation)) {
@@ -46,7 +46,7 @@ std::pair<Verdict, Reason> Judge(const RelationSides& sides, const BallCompariso
   return {Verdict::kRefuted, Reason::kArithmetic};
 }
 
-// Whether two values, of which the balls overlap, are equal as polynomials in square roots.
+// Whether two values with overlapping balls are equal as polynomials in square roots.
 bool AreEqualSurds(const RelationSides& sides, Workspace* workspace) {
   WorkBudget* work = &workspace->work;
   const auto evaluate = [&](const Side& side, RationalFunction* value) {

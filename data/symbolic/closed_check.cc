@@ -31,7 +31,7 @@ class ClosedChecker {
     }
     if (left == EvalStatus::kIrrational || right == EvalStatus::kIrrational)
       return CheckBalls(sides_, describe_, &workspace_);
-    // The text as well, wanted or not: a verdict must not depend on it.
+    // The text is charged even if not requested: a verdict must not depend on it.
     work_->SpendOn(left_, right_, kOperationsOfAll);
     if (describe_) {
       result_.left_value = left_.ToText();
@@ -48,7 +48,7 @@ class ClosedChecker {
     result_.reason = reason;
     return std::move(result_);
   }
-  // Sums, products and comparisons of both values that no loop repeats.
+  // Number of sums, products and comparisons of both values outside loops.
   static constexpr int64_t kOperationsOfAll = 8;
 
   EvalStatus Evaluate(int root, Fraction* value) const {
@@ -71,7 +71,7 @@ class ClosedChecker {
   ClosedResult CheckEqual() {
     const bool percent = Left().has_percent || Right().has_percent;
     if (left_ == right_) {
-      // 5 boxes = 5 boxes says nothing; 3 hours = 3 minutes is for the unit table.
+      // 5 boxes = 5 boxes has no content; 3 hours = 3 minutes is checked with the unit table.
       if (IsLabelled() && Left().units != Right().units) return CheckUnits();
       return Result(Verdict::kArithOk, percent ? Reason::kPercent : Reason::kArithmetic);
     }
@@ -81,7 +81,7 @@ class ClosedChecker {
       return Result(Verdict::kArithOk, percent ? Reason::kPercent : Reason::kArithmetic);
     }
     if (IsLabelled()) return CheckUnits();
-    // 0.68 = 68 where a percent sign stands nearby.
+    // 0.68 = 68 if a percent sign is nearby.
     if (sides_.found.cues.percent &&
         (HoldsScaled(Fraction(100)) || HoldsScaled(Fraction(1, 100)))) {
       return Result(Verdict::kNotChecked, Reason::kPercent);
@@ -96,7 +96,7 @@ class ClosedChecker {
     return Result(Verdict::kRefuted, percent ? Reason::kPercent : Reason::kArithmetic);
   }
 
-  // 5*3 = 15 + 2, 8*45 = 360 divided by 5: the sign ends one calculation and a new one starts with
+  // 5*3 = 15 + 2, 8*45 = 360 divided by 5: the sign ends one calculation, and a new one starts with
   // its result.
   bool IsRunOn() const {
     if (!Right().has_operator || sides_.right.tokens.empty()) return false;
@@ -105,8 +105,8 @@ class ClosedChecker {
     return IsValueOf(*first, left_);
   }
 
-  // A number with a thing names something where the other side is none: 1 bedroom = 11*11. On the
-  // right a thing beside a calculation is its unit: 13 + 4 = 17 marbles.
+  // A number with a thing names it if the other side has none: 1 bedroom = 11*11. On the right, a
+  // thing next to a calculation is its unit: 13 + 4 = 17 marbles.
   bool IsLabelled() const {
     const bool left = !Left().has_operator && Left().has_unit_word;
     const bool right = !Right().has_operator && Right().has_unit_word && !Left().has_operator;
@@ -116,7 +116,7 @@ class ClosedChecker {
 
   static constexpr int kFloatDecimals = 12;
 
-  // Whether one side is the other, rounded to the decimals it shows.
+  // Whether one side equals the other rounded to its shown decimals.
   bool IsRounded(const Fraction& left, const Fraction& right, int left_reading = 0,
                  int right_reading = 0) const {
     const bool about = sides_.SaysAbout();
@@ -126,7 +126,7 @@ class ClosedChecker {
       const int decimals = ShownDecimals(*side, side == &Right() ? right_reading : left_reading);
       if (decimals < 0 || (decimals == 0 && !about)) continue;
       work_->SpendOn(difference, left, 3);
-      // The decimals of binary floating point.
+      // Rounding errors of binary floating point.
       if (decimals >= kFloatDecimals && difference <= left.Abs() * PowerOfTen(-kFloatDecimals)) {
         return true;
       }
@@ -138,7 +138,7 @@ class ClosedChecker {
     return false;
   }
 
-  // The digits behind the shown decimals are cut off.
+  // Whether digits after the shown decimals were cut off.
   bool IsTruncated() const {
     const int decimals = ShownDecimals(Right());
     if (decimals < 1 || left_.Sign() != right_.Sign()) return false;
@@ -207,7 +207,7 @@ class ClosedChecker {
     return Fraction(int64_t(UnitOf(unit).scale_num), UnitOf(unit).scale_den);
   }
 
-  // Whether left * a/b equals right for units a, b of one dimension, a written on the left.
+  // Whether left * a/b equals right for units a, b of one dimension, a being written on the left.
   bool HoldsWithUnits(uint64_t from, uint64_t to) const {
     for (UnitId a = 1; a < kNumUnits; ++a) {
       if ((from >> a & 1) == 0) continue;
@@ -230,7 +230,7 @@ class ClosedChecker {
     return scaled == right_ || IsRounded(scaled, right_);
   }
 
-  // Two lone numbers with things.
+  // Checks two single numbers with things.
   ClosedResult CheckUnits() {
     constexpr uint64_t kAll = ~uint64_t{0};
     if (HoldsWithUnits(Left().units, Right().units)) {
@@ -255,7 +255,7 @@ class ClosedChecker {
                ? Result(Verdict::kRefuted, Reason::kUnit)
                : Result(Verdict::kNotChecked, Reason::kUnknownUnit);
   }
-  // A side is zero, or the units are equal: a scale of a map or a rate.
+  // A side is zero, or the units are equal: a map scale or a rate.
   bool IsScale() const {
     return left_.IsZero() || right_.IsZero() || Left().units == Right().units;
   }
@@ -290,18 +290,18 @@ class ClosedChecker {
 
   // --- rounding of what went in --------------------------------------------------------------
 
-  // Whether the decimals of two or more digits, taken as rounded, explain the difference.
+  // Whether rounding of the operands with two or more decimals explains the difference.
   bool WithinOperandRounding() {
     Fraction slack;
     bool rounded = false;
-    // Of a lone number the rounding is known: IsRounded.
+    // IsRounded covers the rounding of a single number.
     if (Left().shown_decimals < 0 && !AddSlack(sides_.left.tokens, &slack, &rounded)) return false;
     if (Right().shown_decimals < 0 && !AddSlack(sides_.right.tokens, &slack, &rounded))
       return false;
     return rounded && (left_ - right_).Abs() <= slack;
   }
 
-  // Adds to *slack by how much half a unit of each number's last decimal moves the value.
+  // Adds to *slack how far half a unit of each number's last decimal moves the value.
   bool AddSlack(std::span<const MathToken> tokens, Fraction* slack, bool* rounded) {
     ExpressionArena& arena = workspace_.scratch;
     arena.Clear();
@@ -316,7 +316,7 @@ class ClosedChecker {
       if (number == arena.numbers.size()) break;
       const size_t at = number++;
       if (!LooksRounded(token)) continue;
-      // A whole unit of the last decimal, for digits that are cut off.
+      // A whole unit of the last decimal, for truncated digits.
       const Fraction step = PowerOfTen(-int64_t(token.decimals));
       const Fraction before = arena.numbers[at];
       work_->SpendOn(before, step);
@@ -341,7 +341,7 @@ class ClosedChecker {
     return value.SetDecimal(sides_.step.text.substr(token.begin, token.end - token.begin)) &&
            value == number;
   }
-  // Two or more decimals that no coin or quarter has.
+  // At least two decimals that are not typical of coins or quarters.
   bool LooksRounded(const MathToken& token) const {
     if (token.decimals < 2) return false;
     const char last = sides_.step.text[token.end - 1];

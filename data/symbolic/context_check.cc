@@ -27,7 +27,7 @@ bool HasAnyOf(const RationalFunction& side, const std::bitset<SymbolTable::kMaxS
   return false;
 }
 
-// Whether both sides are written with a decimal point between or before digits.
+// Whether both sides have a decimal point between or before digits.
 bool HasDecimals(const RelationSides& sides) {
   const MathToken& first = sides.step.At(sides.found.left.first);
   const MathToken& last = sides.step.At(sides.found.right.last - 1);
@@ -38,9 +38,9 @@ bool HasDecimals(const RelationSides& sides) {
   return false;
 }
 
-// Whether an equation against the context has another explanation than a slip: a letter that names
-// one value after another (cases, values tried, a new meaning), the rounding of decimals, or an
-// earlier equation against the context that it follows from, which was reported itself.
+// Whether an equation that contradicts the context has another explanation than a slip: a letter
+// that names several values in turn (cases, trials, a new meaning), rounded decimals, or it follows
+// from an earlier contradicting equation, which was reported itself.
 bool IsExcused(const RelationSides& sides, const Equation& equation, WorkBudget* work,
                TraceContext* context) {
   const int named = NamedSymbol(equation.left, equation.right);
@@ -55,7 +55,7 @@ bool IsExcused(const RelationSides& sides, const Equation& equation, WorkBudget*
 }  // namespace
 
 void TraceContext::StartFrame(WorkBudget* work) {
-  constexpr int64_t kCostOfWord = 10;  // of a copy, with its allocations
+  constexpr int64_t kCostOfWord = 10;  // of a copy, including its allocations
   in_frame = true;
   const int64_t cost = kCostOfWord * base.Words();
   if (cost > work->left()) {
@@ -124,7 +124,7 @@ void CheckInContext(const RelationSides& sides, Equation equation, Workspace* wo
         return;
       }
       check->Decide(Verdict::kArithOk, Reason::kFollows);
-      // Not of complex numbers, whose i the context takes for an unknown.
+      // Not for complex numbers, whose i the context treats as an unknown.
       check->operations = HasImaginaryUnit(equation, &workspace->symbols) ? 0 : reply.operations;
       break;
     case ContextAnswer::kContradicts:
@@ -132,7 +132,7 @@ void CheckInContext(const RelationSides& sides, Equation equation, Workspace* wo
         check->reason = Reason::kTrial;
         return;
       }
-      // Of two that contradict each other, the later one is what the trace goes on from.
+      // If two equations contradict each other, the trace continues from the later one.
       if (context->disputed.Ask(equation, work).answer == ContextAnswer::kContradicts) {
         context->disputed.Clear();
       }

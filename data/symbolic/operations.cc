@@ -14,7 +14,7 @@ struct Cue {
   Operation operation;
 };
 
-// In order of weight: the first that occurs is the step's token unless a relation says more.
+// Ordered by weight: the first that occurs is the step's token, unless a relation is more specific.
 constexpr std::array kLeadingCues = {
     Cue{"suppose", Operation::kCase},
     Cue{"assume", Operation::kCase},
@@ -49,7 +49,7 @@ constexpr std::array kLeadingCues = {
     Cue{"less than", Operation::kCompare},
 };
 
-// Used where neither a leading cue nor a relation gives a token.
+// Used if neither a leading cue nor a relation gives a token.
 constexpr std::array kTrailingCues = {
     Cue{"subtract", Operation::kSub}, Cue{"minus", Operation::kSub}, Cue{"divid", Operation::kDiv},
     Cue{"multipl", Operation::kMul},  Cue{"times", Operation::kMul}, Cue{"square", Operation::kPow},
@@ -64,7 +64,7 @@ std::string LowerCase(std::string_view text) {
   return lower;
 }
 
-// At the start of a word, so that "test " is not in "latest ".
+// Matches only at the start of a word, so "test " is not found in "latest ".
 bool HasCue(std::string_view lower, std::string_view cue) {
   for (size_t at = lower.find(cue); at != lower.npos; at = lower.find(cue, at + 1)) {
     if (at == 0 || !IsLetter(lower[at - 1]) || !IsLetter(cue[0])) return true;
@@ -72,8 +72,8 @@ bool HasCue(std::string_view lower, std::string_view cue) {
   return false;
 }
 
-// The operator that is applied last in a form as ExpressionToText writes it: the loosest one
-// outside parentheses.
+// The last operator applied in a form written by ExpressionToText: the loosest one outside
+// parentheses.
 std::optional<Operation> TopOperation(std::string_view form) {
   int depth = 0;
   std::optional<Operation> loose;

@@ -23,7 +23,7 @@ EvalStatus Evaluate(const ExpressionArena& arena, int root, Workspace* workspace
   return EvaluateSymbolic(arena, root, &workspace->symbols, value, &workspace->work);
 }
 
-// left = right as a polynomial that is to be zero; nothing past the limits.
+// left = right as a polynomial that must be zero; nullopt past the limits.
 std::optional<Polynomial> DifferenceOf(const RationalFunction& left, const RationalFunction& right,
                                        WorkBudget* work) {
   Polynomial a;
@@ -35,7 +35,7 @@ std::optional<Polynomial> DifferenceOf(const RationalFunction& left, const Ratio
   return Polynomial::Difference(a, b, work);
 }
 
-// Whether the sides, or only the left one, are equal when read otherwise.
+// Whether the sides, or only the left one, are equal under another reading.
 bool HoldsInOtherReading(const RelationSides& sides, Workspace* workspace) {
   // 5 (x - 1) = 5 is an equation.
   const uint8_t open =
@@ -63,7 +63,7 @@ bool HoldsInOtherReading(const RelationSides& sides, Workspace* workspace) {
   return false;
 }
 
-// "simplify 2(x + 3) = 8x + 24": the equation is what is rewritten.
+// "simplify 2(x + 3) = 8x + 24": the equation is the object of the rewriting.
 bool IsObjectOfRewriting(const RelationSides& sides) {
   constexpr uint32_t kWordsBefore = 3;
   const uint32_t first = sides.found.left.first;
@@ -86,9 +86,8 @@ std::vector<std::string_view> SymbolsOf(const TokenView& step, const Side& side)
   return names;
 }
 
-// Whether the step claims that both sides are one function: it says that it rewrites, both sides
-// have the same variables, none of which an equation binds, and the left side has something to
-// rewrite.
+// Whether the step claims that both sides are the same function: it announces a rewriting, both
+// sides have the same variables, no equation binds these, and the left side can be rewritten.
 bool IsIdentityClaim(const RelationSides& sides, const Polynomial& difference,
                      const SymbolTable& symbols, const EquationContext& known) {
   const SentenceCues& cues = sides.found.cues;
@@ -110,9 +109,8 @@ bool IsIdentityClaim(const RelationSides& sides, const Polynomial& difference,
   return true;
 }
 
-// "120 m + 350 m = 480 m", "3/4 S + S = 2 S": a calculation with multiples of one term whose
-// result is another multiple, further off than rounding. As an equation it would hold only for
-// zero.
+// "120 m + 350 m = 480 m", "3/4 S + S = 2 S": a calculation with multiples of one term whose result
+// is another multiple, beyond rounding. As an equation it would hold only for zero.
 bool AreUnequalTerms(const RelationSides& sides, const Equation& equation, WorkBudget* work) {
   if (sides.found.relation != Relation::kEqual || sides.found.cues.equation ||
       sides.left.parsed.traits.operations < 2 || sides.right.parsed.traits.operations > 1) {
@@ -163,7 +161,7 @@ void CheckSymbolic(const RelationSides& sides, bool describe, Workspace* workspa
     check->reason = ReasonOf(status);
     return;
   }
-  // The text is paid for, wanted or not: a verdict must not depend on it.
+  // The text is charged even if not requested: a verdict must not depend on it.
   equation.left.SpendOnText(&workspace->work);
   equation.right.SpendOnText(&workspace->work);
   if (describe) {
@@ -194,7 +192,7 @@ void CheckSymbolic(const RelationSides& sides, bool describe, Workspace* workspa
   CheckInContext(sides, std::move(equation), workspace, context, check);
 }
 
-// Whether a calculation without symbols is an equation of the trace with a tried value put in.
+// Whether a calculation without symbols is an equation of the trace with a candidate substituted.
 bool VerifiesCandidate(const RelationSides& sides, const TraceContext& context, WorkBudget* work) {
   if (context.candidates.empty()) return false;
   if (!sides.left.parsed.traits.has_operator && !sides.right.parsed.traits.has_operator) {
@@ -207,7 +205,7 @@ bool VerifiesCandidate(const RelationSides& sides, const TraceContext& context, 
          context.candidates.Explain(context.base, left, right, work);
 }
 
-// Whether the right side is clean enough to refute.
+// Returns whether the right side is clean enough to refute.
 bool CheckNumbers(const RelationSides& sides, bool describe, Workspace* workspace,
                   const TraceContext& context, RelationCheck* check) {
   ClosedResult result = CheckClosed(sides, describe, workspace);
@@ -223,8 +221,8 @@ bool CheckNumbers(const RelationSides& sides, bool describe, Workspace* workspac
   return sides.found.clean_right || (sides.found.share && result.may_be_shares);
 }
 
-// Why a refuted relation may not be called refuted: the sentence does not claim it, or a side may
-// be larger than what was read.
+// Why a false relation must not be reported as refuted: the sentence does not claim it, or a side
+// may be larger than what was read.
 std::optional<Reason> Doubt(const FoundRelation& found, bool clean_right) {
   if (!found.clean_left || !clean_right) return Reason::kUncleanBorder;
   if (found.obstacle != Reason::kWords) return found.obstacle;
@@ -318,7 +316,7 @@ void TakeEquation(const ParsedStep& problem, const FoundRelation& found, Express
     equation.brackets = BracketsOf(sides, workspace);
     context->base.Add(std::move(equation), &workspace->work);
   } catch (const WorkBudget::Exceeded&) {
-    // The problem's other equations are still of use.
+    // The problem's other equations can still be used.
   }
 }
 

@@ -7,7 +7,7 @@ ParsedExpression Read(const TokenView& step, std::span<const MathToken> tokens, 
                       ExpressionArena* arena, Workspace* workspace) {
   constexpr int64_t kCostOfToken = 80;
   constexpr int64_t kSquareOfByteCost = 64;
-  // Long numbers cost the square of their digits.
+  // The cost of a long number grows with the square of its digits.
   const int64_t bytes = tokens.empty() ? 0 : tokens.back().end - tokens.front().begin;
   workspace->work.Spend(kCostOfToken * int64_t(tokens.size()) + bytes * bytes / kSquareOfByteCost);
   return ParseMath(step.text, tokens, reading, &workspace->symbols, arena);

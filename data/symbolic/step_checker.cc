@@ -13,16 +13,16 @@ namespace {
 constexpr size_t kMaxStepBytes = 16384;
 constexpr size_t kMaxProblemBytes = 65536;
 
-// A supposition opens a frame, once in each sentence; what follows in the step is asked there.
+// A supposition opens a frame, once per sentence; the rest of the step is checked in it.
 bool OpensFrame(const FoundRelation& found, uint32_t* trial_sentence) {
   if (!found.cues.trial || found.sentence.first == *trial_sentence) return false;
   *trial_sentence = found.sentence.first;
   return true;
 }
 
-// The step's verdict, from those of its relations.
+// Derives the step's verdict from its relations.
 void Conclude(StepCheck* check) {
-  // Calculator marks are read last; the order is that of the text.
+  // Calculator marks come last in the tokens; sorting restores the order of the text.
   std::stable_sort(
       check->relations.begin(), check->relations.end(),
       [](const RelationCheck& a, const RelationCheck& b) { return a.begin < b.begin; });
@@ -52,7 +52,7 @@ struct StepChecker::State {
   StepCheckOptions options;
   TraceContext context;
   Workspace workspace;
-  // Buffers, filled anew for each step and each relation.
+  // Buffers, refilled for each step and each relation.
   ParsedStep step;
   ExpressionArena arena;
 

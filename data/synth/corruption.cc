@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// The digits with one of them changed, never to a leading zero.
+// Changes one of the digits, never to a leading zero.
 std::string ChangeDigit(std::string digits, SynthRandom* random) {
   std::vector<size_t> places;
   for (size_t i = 0; i < digits.size(); ++i) {
@@ -49,8 +49,7 @@ std::string WrongOperator(char op, SynthRandom* random) {
   return random->Pick(others);
 }
 
-// Whether the relation that begins at `begin` of `step` has two different values and is not found
-// to hold.
+// Whether the relation at `begin` of `step` has two different values and was not found to hold.
 bool IsFalseAt(std::string_view step, uint32_t begin) {
   StepChecker checker("");
   const StepCheck check = checker.Check(step);
@@ -143,7 +142,7 @@ bool PlantIncorrect(SynthRandom* random, Trace* trace, ordered_json* note) {
 bool PlantRedundant(SynthRandom* random, Trace* trace, ordered_json* note) {
   if (trace->steps.size() < 2) return false;
   const CheckedTrace checked = CheckAll(*trace);
-  // Behind the last step nothing is said again.
+  // Nothing is repeated after the last step.
   const size_t from = random->Below(trace->steps.size() - 1);
   const size_t at = from + 1 + random->Below(trace->steps.size() - 1 - from);
   const std::string& text = trace->steps[from].text;
@@ -164,8 +163,8 @@ bool PlantRedundant(SynthRandom* random, Trace* trace, ordered_json* note) {
   return true;
 }
 
-// The first step behind `from` that takes the number `value` into a relation; 0 where the number is
-// known otherwise by then.
+// The first step after `from` that uses the number `value` in a relation; 0 if the number also has
+// another source by then.
 size_t UserOf(const Trace& trace, const CheckedTrace& checked, size_t from, const Fraction& value) {
   if (HasNumber(trace.problem, value)) return 0;
   for (size_t i = 0; i < trace.steps.size(); ++i) {

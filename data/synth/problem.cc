@@ -66,7 +66,7 @@ std::optional<Values> DrawValues(std::string_view rules, SynthRandom* random) {
   return values;
 }
 
-// nullopt: some result is not pleasant.
+// nullopt if some result is not a suitable number.
 std::optional<Rational> CleanAnswer(const SynthStrategy& strategy, Values values) {
   for (const SynthOperation& operation : strategy.operations) {
     const auto result = Evaluate(ParseExpression(operation.formula), values);
@@ -93,7 +93,7 @@ bool AllDiffer(const std::vector<std::string>& names, const Values& values) {
   return true;
 }
 
-// Puts the drawn values and the answer into `problem`; false: draw again.
+// Puts the drawn values and the answer into `problem`; returns false to draw again.
 bool Accept(const Values& values, std::string_view text, SynthProblem* problem) {
   std::optional<Rational> answer;
   for (const SynthStrategy& strategy : problem->source->strategies) {

@@ -14,7 +14,7 @@ namespace {
 
 using LeadIns = std::vector<std::string_view>;
 
-// The same words before steps of every label.
+// Uses the same words for steps of every label.
 std::string_view LeadIn(bool first, bool last, SynthRandom* random) {
   static const LeadIns kFirst = {"", "", "First, ", "To begin, ", "Note that ", "We see that "};
   static const LeadIns kMiddle = {
@@ -32,7 +32,7 @@ std::string Sentence(std::string_view lead_in, const std::string& clause) {
   return text;
 }
 
-// Whether `number` stands in `text` and not as a part of a longer one.
+// Whether `number` occurs in `text`, not as part of a longer one.
 bool Mentions(std::string_view text, std::string_view number) {
   const auto digit_at = [&](size_t at) { return at < text.size() && IsDigit(text[at]); };
   for (size_t at = text.find(number); at != text.npos; at = text.find(number, at + 1)) {
@@ -66,7 +66,7 @@ class SolutionWriter {
   }
 
  private:
-  // A formula with its value and the words for it.
+  // A formula with its value and wording.
   struct Draft {
     Expression formula;
     Rational value;
@@ -124,7 +124,7 @@ class SolutionWriter {
     done_.push_back(&operation);
   }
 
-  // False: a wrong value has led to a division by zero.
+  // Returns false if a wrong value led to a division by zero.
   bool AddSound(int at, bool merged) {
     if (at == NumOperations()) {
       std::string conclusion = Conclusion(CurrentAnswer());
@@ -147,7 +147,7 @@ class SolutionWriter {
 
   // --- redundant steps ---------------------------------------------------------------------------
 
-  // Half of them repeat a step, so that only what stands before tells them from necessary ones.
+  // Half of them repeat a step, so only the preceding steps tell them from necessary ones.
   void AddRedundant() {
     std::vector<std::string> clauses;
     const SynthGiven& given = random_->Pick(problem_.source->givens);
@@ -160,7 +160,7 @@ class SolutionWriter {
     AddStep(Text(random_->Pick(clauses), false), StepLabel::kCorrectRedundant);
   }
 
-  // nullopt: the result is one that the solution needs, so that the step might be of use.
+  // nullopt if the solution needs the result, so that the step might be useful.
   std::optional<Draft> Aside() {
     auto draft = SoundDraft(random_->Pick(problem_.source->asides));
     if (!draft || !draft->value.IsInteger()) return std::nullopt;
@@ -177,7 +177,7 @@ class SolutionWriter {
 
   // --- flaws -------------------------------------------------------------------------------------
 
-  // May move *at past steps that it leaves out or has written.
+  // May advance *at past steps that it omits or has written.
   bool AddFlaw(int* at) {
     std::vector<bool (SolutionWriter::*)(int*)> kinds;
     if (plan_.flaw == SynthFlaw::kIncomplete) {
@@ -265,7 +265,7 @@ class SolutionWriter {
     return StoreWrong(*at, std::move(draft), slip.kind);
   }
 
-  // Quotes a number of the problem wrongly and goes on from it.
+  // Misquotes a number of the problem and continues from it.
   bool MisreadGiven(int*) {
     const SynthGiven& given = random_->Pick(problem_.source->givens);
     const std::string name(given.value);
@@ -291,7 +291,7 @@ class SolutionWriter {
     return true;
   }
 
-  // The next step uses a number that nothing before it states.
+  // Makes the next step use a number that nothing before it states.
   bool SkipStep(int* at) {
     const SynthOperation& skipped = Operation(*at);
     const auto missing = SoundDraft(skipped);
@@ -324,7 +324,7 @@ class SolutionWriter {
     return false;
   }
 
-  // The statement breaks off before its result.
+  // Ends the statement before its result.
   bool LeaveOpen(int* at) {
     auto draft = SoundDraft(Operation(*at));
     if (!draft) return false;
@@ -371,7 +371,7 @@ class SolutionWriter {
   std::vector<const SynthOperation*> done_;
   std::string_view flaw_kind_ = "none";
   Rational answer_;
-  bool resume_here_ = false;       // the flaw did not replace the operation at its place
+  bool resume_here_ = false;       // the flaw did not replace the operation at this position
   bool force_conclusion_ = false;  // the last operation has no text to append the answer to
   bool cancelled_ = false;
 };

@@ -51,7 +51,7 @@ std::vector<const SynthTemplate*> TemplatesOf(SynthSplit split) {
   return found;
 }
 
-// Deals the templates in rounds, each round in a new order, so that all come equally often.
+// Deals the templates in rounds, each in a new order, so that all are used equally often.
 class TemplateDealer {
  public:
   explicit TemplateDealer(SynthSplit split) : templates_(TemplatesOf(split)) {}
@@ -66,7 +66,7 @@ class TemplateDealer {
   size_t next_ = 0;
 };
 
-// Walks over the steps with the same chance of a flaw at each.
+// Walks over the steps with equal chance of a flaw at each.
 void DrawFlaw(const SynthOptions& options, SynthRandom* random, SynthSolutionPlan* plan) {
   const int steps =
       static_cast<int>(plan->strategy->operations.size()) + (plan->separate_conclusion ? 1 : 0);
@@ -95,7 +95,7 @@ std::string JoinedSteps(const Trace& trace) {
   return joined;
 }
 
-// Tries plans of `draw_plan` until one can be written and differs from the solutions so far.
+// Tries plans of `draw_plan` until one can be written and differs from the previous solutions.
 template <class DrawPlan>
 Trace WriteNewSolution(const SynthProblem& problem, SynthRandom* random,
                        std::set<std::string>* written, DrawPlan draw_plan) {

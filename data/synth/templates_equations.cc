@@ -9,7 +9,7 @@ constexpr SynthSplit kRerank = SynthSplit::kRerank;
 
 constexpr std::string_view kSolution = "x = {ans}|the solution is x = {ans}|the answer is {ans}";
 
-// x is undone last by a division in most of these equations.
+// In most of these equations, a division is the last step to isolate x.
 SynthOperation DivideBothSides(std::string_view formula) {
   return {"ans",
           formula,

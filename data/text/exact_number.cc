@@ -12,7 +12,7 @@ namespace prm {
 namespace {
 
 constexpr int kMaxExponent = 40;
-constexpr size_t kMaxFractionDigits = 18;  // of one side; a product of two fits 128 bits
+constexpr size_t kMaxFractionDigits = 18;  // per side; a product of two fits 128 bits
 constexpr std::array<std::string_view, 4> kFractionCommands = {"\\frac", "\\dfrac", "\\tfrac",
                                                                "\\cfrac"};
 
@@ -22,7 +22,7 @@ struct Decimal {
   std::string part;
 };
 
-// whole + numerator / denominator, or the numerator alone.
+// whole + numerator / denominator, or only the numerator.
 struct Number {
   bool negative = false;
   Decimal whole;
@@ -30,7 +30,7 @@ struct Number {
   std::optional<Decimal> denominator;
 };
 
-// Takes from the front of a text what it is asked for.
+// Takes lexemes from the front of a text.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
@@ -58,7 +58,7 @@ class Scanner {
   size_t at_ = 0;
 };
 
-// Moves the point by `exponent` and drops zeros that say nothing.
+// Moves the point by `exponent` and drops insignificant zeros.
 Decimal MakeDecimal(std::string whole, std::string part, int exponent) {
   if (exponent > 0) {
     part.resize(std::max(part.size(), size_t(exponent)), '0');
@@ -89,7 +89,7 @@ void TakeGroups(Scanner* scanner, std::string* whole) {
   }
 }
 
-// e+3; 0 and nothing taken where it is no exponent or beyond kMaxExponent.
+// Takes e+3; takes nothing and returns 0 if there is no exponent or it exceeds kMaxExponent.
 int TakeExponent(Scanner* scanner) {
   const size_t before = scanner->position();
   if (scanner->Take("e") || scanner->Take("E")) {
@@ -151,7 +151,7 @@ bool TakeFraction(Scanner* scanner, Number* number) {
   return false;
 }
 
-// "/4" behind a numerator; a second slash makes it a date.
+// "/4" after a numerator; a second slash makes it a date.
 std::optional<Decimal> TakeSlash(Scanner* scanner) {
   const size_t before = scanner->position();
   scanner->SkipSpaces();
@@ -164,7 +164,7 @@ std::optional<Decimal> TakeSlash(Scanner* scanner) {
   return std::nullopt;
 }
 
-// " 1/2" or "\frac{1}{2}" behind a whole number.
+// " 1/2" or "\frac{1}{2}" after a whole number.
 void TakeMixed(Scanner* scanner, Number* number) {
   if (!number->numerator.part.empty()) return;
   const size_t before = scanner->position();
@@ -210,7 +210,7 @@ std::string ToText(const Decimal& decimal) {
   return decimal.part.empty() ? whole : whole + "." + decimal.part;
 }
 
-// decimal * 10^shift, where that is a whole number of at most 18 digits.
+// decimal * 10^shift, if that is a whole number of at most 18 digits.
 std::optional<Integer> Scaled(const Decimal& decimal, size_t shift) {
   std::string digits = decimal.whole + decimal.part;
   digits.append(shift - decimal.part.size(), '0');

@@ -15,7 +15,7 @@ namespace prm {
 namespace {
 
 constexpr char32_t kCodePoints = 0x110000;
-// Planes 4 to 13 are unassigned, 15 and 16 private use: all kOther, all unchanged by NFC.
+// Planes 4 to 13 are unassigned, 15 and 16 private use: all kOther and unchanged by NFC.
 constexpr struct { char32_t begin, end; } kAssigned[] = {{0, 0x40000}, {0xE0000, 0xE1000}};
 
 template <class Visit>
@@ -48,8 +48,9 @@ CharClass ClassOf(char32_t c) {
   }
 }
 
-// Marks the code points that NFC may change, move or join to what precedes them. A text without
-// any is in NFC: each is a starter, its own composed form, and nobody's second half.
+// Marks the code points that NFC may change, move or compose with a preceding one. Text without any
+// is in NFC: each is a starter, equal to its composed form, and never the second part of a
+// composition.
 std::vector<bool> BuildNfcActive() {
   std::vector<bool> active(kCodePoints, false);
   ForEachAssigned([&](char32_t c) {

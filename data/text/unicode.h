@@ -13,8 +13,7 @@ namespace prm {
 // kOther.
 enum class CharClass : uint8_t { kOther = 0, kLetter = 1, kNumber = 2, kSpace = 3 };
 
-// One class per code point, indexed 0..0x10FFFF; lives as long as the program. Safe from any
-// thread.
+// One class per code point, indexed 0..0x10FFFF; valid for the whole program. Any thread.
 const CharClass* CharClassTable();
 
 enum class NormalForm : uint8_t { kNfc, kNfd, kNfkc, kNfkd };

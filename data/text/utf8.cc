@@ -5,7 +5,7 @@
 
 namespace prm {
 
-// By hand, as DecodeUtf8 is: utf8proc_encode_char takes 19 ns for 8, utf8proc_iterate 16 for 5.
+// Handwritten for speed: utf8proc_encode_char takes 19 ns for 8, utf8proc_iterate 16 for 5.
 void AppendUtf8(char32_t code_point, std::string* out) {
   const auto put = [out](char32_t byte) { out->push_back(static_cast<char>(byte)); };
   if (code_point < 0x80) {

@@ -18,7 +18,7 @@ namespace {
   throw Error(ErrorCode::kDataLoss, StrCat(where, ": ", what));
 }
 
-// Takes the next line off `*text`, without its line end.
+// Removes and returns the next line of `*text`, without its line end.
 std::string_view TakeLine(std::string_view* text) {
   const size_t end = text->find('\n');
   std::string_view line = text->substr(0, end);
@@ -39,7 +39,7 @@ std::vector<std::string> MergeLines(std::string_view text) {
   return merges;
 }
 
-// nullopt for what is not base64 to the last character.
+// nullopt unless the whole text is base64.
 std::optional<std::string> DecodeBase64(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0) return std::nullopt;
   const size_t end = text.find_last_not_of('=') + 1, padding = text.size() - end;
@@ -48,7 +48,7 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
   const int decoded =
       EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                       reinterpret_cast<const unsigned char*>(text.data()), int(text.size()));
-  // It passes over what is no base64 at both ends, and then gives less.
+  // OpenSSL skips invalid characters at both ends and then returns fewer bytes.
   if (decoded != int(bytes.size())) return std::nullopt;
   bytes.resize(bytes.size() - padding);
   return bytes;

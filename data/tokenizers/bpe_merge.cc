@@ -8,7 +8,7 @@
 namespace prm {
 namespace {
 
-// Above it the heap is faster than looking through all pairs for every merge.
+// Above this length, the heap is faster than searching all pairs for every merge.
 constexpr size_t kShortWord = 48;
 
 using Merge = MergeTable::Merge;
@@ -34,8 +34,8 @@ void MergeShortWord(const MergeTable& table, std::vector<TokenId>* word) {
   ids.resize(count);
 }
 
-// A doubly linked list of symbols, and a heap of the pairs that may merge. A heap entry is stale
-// where its left symbol is gone or its pair has another rank by now.
+// A doubly linked list of symbols, and a heap of the pairs that may merge. A heap entry is stale if
+// its left symbol is gone or its pair has a different rank by now.
 class LongWord {
  public:
   LongWord(const MergeTable& table, std::vector<TokenId>* ids) : table_(table), ids_(*ids) {
@@ -67,8 +67,8 @@ class LongWord {
 
  private:
   struct Symbol {
-    uint32_t previous, next;  // ids_.size() ends the list; 2^32 - 1 comes before its start
-    MergeTable::Merge pair;   // with next; kNoRank when this symbol is gone
+    uint32_t previous, next;  // ids_.size() ends the list; 2^32 - 1 precedes its start
+    MergeTable::Merge pair;   // with `next`; kNoRank if this symbol is gone
   };
 
   // Rank first, then position: the heap's top is the leftmost of the lowest rank.

@@ -16,9 +16,9 @@ namespace {
 
 std::string Quote(std::string_view text) { return nlohmann::json(text).dump(); }
 
-// The key of each id in model.vocab, "" for none. PyPI `tokenizers` numbers the added tokens that
-// are not in the vocabulary consecutively from its size; where that would give other ids, they are
-// written into the vocabulary.
+// The key of each id in model.vocab, "" for none. PyPI `tokenizers` numbers added tokens outside
+// the vocabulary consecutively from its size; if that would give other ids, they are written into
+// the vocabulary.
 std::vector<std::string> VocabKeys(const BpeSpec& spec) {
   std::vector<std::string> keys;
   keys.reserve(spec.tokens.size());
@@ -126,7 +126,7 @@ std::string TextOfId(const BpeSpec& spec, TokenId id) {
   return spec.tokens[id];
 }
 
-// What TokenizerParts has no field for, in words.
+// The properties for which TokenizerParts has no field, in words.
 std::string BeyondParts(const BpeSpec& spec) {
   const bool strips = std::ranges::any_of(
       spec.special_tokens, [](const SpecialToken& token) { return token.lstrip || token.rstrip; });

@@ -22,7 +22,7 @@ using TokenMap = std::unordered_map<std::string_view, TokenId>;
   throw Error(ErrorCode::kDataLoss, StrCat(spec.where, ": ", what));
 }
 
-// Borrows from spec.tokens.
+// The result borrows from spec.tokens.
 TokenMap MapTokens(const BpeSpec& spec) {
   TokenMap map;
   map.reserve(spec.tokens.size());
@@ -66,8 +66,8 @@ TokenMap MapSpecials(const BpeSpec& spec) {
   return map;
 }
 
-// All pairs of tokens whose concatenation is a token, in the order in which a list of merges
-// expresses the same ranks: by the merged id, then by the halves.
+// All pairs of tokens whose concatenation is a token, in the order of an equivalent list of merges:
+// by the merged id, then by the halves.
 std::vector<std::pair<TokenId, TokenId>> MergesOfRanks(const BpeSpec& spec, const TokenMap& map) {
   std::vector<std::pair<TokenId, TokenId>> merges;
   for (const std::string& token : spec.tokens) {
@@ -107,7 +107,7 @@ MergeTable BuildMergeTable(const BpeSpec& spec, const TokenMap& map) {
   return table;
 }
 
-// Those to be matched before text is normalized, or after; without the special ones unless `parse`.
+// The tokens to match before text is normalized, or after; without special ones unless `parse`.
 std::vector<SpecialToken> Matched(const BpeSpec& spec, bool parse, bool normalized) {
   std::vector<SpecialToken> result;
   for (SpecialToken token : spec.special_tokens) {
@@ -220,7 +220,7 @@ class BpeTokenizer : public Tokenizer {
     SpecialMatcher raw, normalized;
   };
 
-  // Calls encode(part, whether it begins the text) between the matches, whose ids it appends.
+  // Calls encode(part, whether it begins the text) between matches; appends the matches' ids.
   template <class EncodePart>
   static void ForEachPart(const SpecialMatcher& matcher, std::string_view text,
                           std::vector<TokenId>* ids, const EncodePart& encode) {
@@ -256,7 +256,7 @@ class BpeTokenizer : public Tokenizer {
     if (id && TextOf(*id).empty()) Refuse(spec_, StrCat(name, " id ", *id, " is no token"));
   }
 
-  // Empty where `id` is no token.
+  // Empty if `id` is not a token.
   std::string_view TextOf(TokenId id) const {
     const auto special = special_texts_.find(id);
     if (special != special_texts_.end()) return special->second;
@@ -264,7 +264,7 @@ class BpeTokenizer : public Tokenizer {
     return spec_.tokens[id];
   }
 
-  // `is_first`: of the text that is encoded. `continues`: goes on right after other ids.
+  // `is_first`: begins the encoded text. `continues`: directly follows other ids.
   void EncodeText(std::string_view text, bool continues, bool is_first, WordCache* cache,
                   std::vector<TokenId>* ids) const {
     if (!spec_.split.marks_spaces && spec_.split.prefix_space == PrefixSpace::kNever) {
@@ -365,7 +365,7 @@ class BpeTokenizer : public Tokenizer {
            });
   }
 
-  // How the vocabulary spells a byte.
+  // The vocabulary's spelling of a byte.
   std::string ByteToken(int byte) const {
     if (spec_.symbols == BpeSpec::Symbols::kBytes) return std::string(1, static_cast<char>(byte));
     constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -377,9 +377,9 @@ class BpeTokenizer : public Tokenizer {
   TokenMap token_ids_;    // borrows from spec_
   TokenMap special_ids_;  // borrows from spec_
   std::unordered_map<TokenId, std::string_view> special_texts_;
-  std::unordered_map<TokenId, std::string> normalized_texts_;  // as Decode writes those matched so
+  std::unordered_map<TokenId, std::string> normalized_texts_;  // of tokens matched normalized
   std::array<TokenId, 256> byte_ids_{};
-  std::vector<NormalizerStep> continued_normalizer_;  // without what goes before a new text
+  std::vector<NormalizerStep> continued_normalizer_;  // without the prefix of a new text
   MergeTable merges_;
   WordScanner scanner_;
   StageSplitter splitter_;  // of kStages

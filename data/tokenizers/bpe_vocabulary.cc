@@ -16,12 +16,12 @@ using TokenMap = std::unordered_map<std::string_view, TokenId>;
   throw Error(ErrorCode::kDataLoss, StrCat(spec.where, ": ", what));
 }
 
-// The bytes of the piece of `id`; "" for none.
+// The bytes of the piece of `id`; "" if none.
 std::string PieceBytes(const BpeSpec& spec, const TokenMap& special_ids, const std::string& piece,
                        size_t id) {
   const auto special = special_ids.find(piece);
   if (special != special_ids.end() && special->second == static_cast<TokenId>(id)) {
-    // Spelled literally: in ASCII, where the spellings agree, merges may still make it.
+    // Spelled literally. In ASCII both spellings agree, so merges may still produce it.
     const bool ascii = std::all_of(piece.begin(), piece.end(), [](char c) { return c >= 0; });
     return ascii ? piece : std::string();
   }

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// `folder`/`name`, or it with .xz or .gz; nullopt where none is there.
+// `folder`/`name`, also with .xz or .gz; nullopt if none exists.
 std::optional<fs::path> FindFile(const fs::path& folder, const std::string& name) {
   for (const char* ending : {"", ".xz", ".gz"}) {
     const fs::path path = folder / (name + ending);
@@ -24,7 +24,7 @@ std::optional<fs::path> FindFile(const fs::path& folder, const std::string& name
   return std::nullopt;
 }
 
-// The text of tokenizer_config.json in `folder`, "" where there is none.
+// The text of tokenizer_config.json in `folder`, "" if there is none.
 std::string ReadConfig(const fs::path& folder) {
   const std::optional<fs::path> path = FindFile(folder, "tokenizer_config.json");
   return path ? ReadFile(*path) : "";
@@ -82,7 +82,7 @@ std::optional<fs::path> FindRankFile(const fs::path& folder) {
   return found.empty() ? std::nullopt : std::optional(found[0]);
 }
 
-// A SentencePiece model goes first: the tokenizer.json beside one is only its conversion.
+// A SentencePiece model takes precedence: a tokenizer.json next to it is only its conversion.
 std::shared_ptr<const Tokenizer> LoadFolder(const fs::path& folder) {
   const std::optional<fs::path> model = FindFile(folder, "tokenizer.model");
   const std::optional<fs::path> json = FindFile(folder, "tokenizer.json");

@@ -12,7 +12,7 @@ namespace {
 using Kind = TokenizerParts::Kind;
 using Model = TokenizerParts::Model;
 
-// Fields of ModelProto, and below it of SentencePiece, TrainerSpec and NormalizerSpec.
+// Field numbers of ModelProto and, below, of SentencePiece, TrainerSpec and NormalizerSpec.
 enum : uint32_t { kPieces = 1, kTrainer = 2, kNormalizer = 3 };
 enum : uint32_t { kPieceText = 1, kPieceScore = 2, kPieceType = 3 };
 enum : uint32_t { kModelType = 3, kByteFallback = 35 };
@@ -96,7 +96,7 @@ TokenizerParts::Token ParsePiece(std::string_view piece, std::string_view where)
   return token;
 }
 
-// What a message of the same number behind it would override stays: the last one counts.
+// Fields that a later message with the same number would override are kept: the last one wins.
 void ReadNormalizer(std::string_view spec, std::string_view where, TokenizerParts* parts,
                     bool* changes_text) {
   Fields fields(spec, where);
@@ -127,7 +127,7 @@ TokenizerParts ParseSentencePieceModel(std::string_view model, std::string_view 
   TokenizerParts parts;
   parts.model = Model::kSentencePieceUnigram;
   parts.space_prefix = true;             // the format's defaults
-  bool changes_text[2] = {false, true};  // by a map of characters, by dropping spaces
+  bool changes_text[2] = {false, true};  // by a character map, by dropping spaces
   Fields fields(model, where);
   for (Field field; fields.Next(&field);) {
     if (field.number == kPieces) parts.tokens.push_back(ParsePiece(field.data, where));

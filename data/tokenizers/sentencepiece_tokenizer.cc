@@ -15,7 +15,7 @@ namespace prm {
 namespace {
 
 // ModelProto.normalizer_spec (field 3) with add_dummy_prefix (field 3) false, as serialized: a
-// message that comes again behind another is merged into it.
+// repeated message is merged into the earlier one.
 constexpr std::string_view kNoDummyPrefix("\x1a\x02\x18\x00", 4);
 
 class SentencePieceTokenizer : public Tokenizer {
@@ -80,7 +80,7 @@ class SentencePieceTokenizer : public Tokenizer {
       return added->second.id;
     }
     const int id = processor_.PieceToId(piece);
-    // SentencePiece answers the unknown id for what it does not have.
+    // SentencePiece returns the unknown id for pieces that it does not have.
     if (id == processor_.unk_id() && processor_.IdToPiece(id) != piece) return std::nullopt;
     return id;
   }
@@ -171,11 +171,11 @@ class SentencePieceTokenizer : public Tokenizer {
   std::string where_;
   TokenizerConfig config_;
   sentencepiece::SentencePieceProcessor processor_;
-  sentencepiece::SentencePieceProcessor continuing_;  // puts no space before a text
+  sentencepiece::SentencePieceProcessor continuing_;  // inserts no space before a text
   int vocab_size_ = 0;
   SpecialMap special_ids_;                                // control pieces and added tokens
   SpecialMap always_ids_;                                 // added tokens that are not special
-  std::unordered_map<TokenId, std::string> added_texts_;  // of ids behind the model's pieces
+  std::unordered_map<TokenId, std::string> added_texts_;  // of ids after the model's pieces
   SpecialMatcher matcher_;
   SpecialMatcher added_matcher_{{}};
   std::optional<TokenId> bos_id_, eos_id_;

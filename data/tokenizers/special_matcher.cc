@@ -13,7 +13,7 @@ bool IsSpaceAt(std::string_view text, size_t at) {
   return CharClassTable()[DecodeUtf8(text.data() + at).code_point] == CharClass::kSpace;
 }
 
-// The match of `token` at `at`, with the white space it takes in; none before `from`.
+// The match of `token` at `at`, extended by adjacent white space, but not before `from`.
 SpecialMatcher::Match Widened(const SpecialToken& token, std::string_view text, size_t from,
                               size_t at) {
   size_t begin = at, end = at + token.text.size();
@@ -62,7 +62,7 @@ const SpecialToken* SpecialMatcher::MatchAt(std::string_view text, size_t at) co
   auto begin = tokens_.begin();
   auto end = tokens_.end();
   for (size_t depth = 0; begin != end; ++depth) {
-    // A text that ends here sorts before those that go on.
+    // A text that ends here sorts before longer ones.
     if (begin->text.size() == depth) {
       longest = &*begin;
       ++begin;

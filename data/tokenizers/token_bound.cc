@@ -14,10 +14,10 @@ using Bytes = std::array<bool, 256>;
 constexpr bool IsAscii(int byte) { return byte < 0x80; }
 constexpr bool IsControl(int byte) { return byte < 0x20 || byte == 0x7F; }
 
-// How many times shorter a text may become, in bytes that are not ASCII: a character is at most
-// three times (of compatibility forms four times) as long as what it decomposes into, and that at
-// most three times as long as what it composes into. Each ASCII character stays one of its own, or
-// is the base of one. Tests hold all characters to it.
+// How many times shorter a text may become, in non-ASCII bytes. A character is at most three times
+// (in compatibility forms four times) as long as its decomposition, which is at most three times as
+// long as its composition. Each ASCII character stays separate or is the base of a composed one.
+// Tests check this for all characters.
 int64_t ShrinkOf(NormalForm form) {
   switch (form) {
     case NormalForm::kNfd:
@@ -32,7 +32,7 @@ int64_t ShrinkOf(NormalForm form) {
   return 1;
 }
 
-// Of all steps; nullopt: any text may vanish.
+// The factor for all steps; nullopt if any text may vanish.
 std::optional<int64_t> ShrinkOf(std::span<const NormalizerStep> steps) {
   int64_t shrink = 1;
   for (const NormalizerStep& step : steps) {
@@ -44,7 +44,7 @@ std::optional<int64_t> ShrinkOf(std::span<const NormalizerStep> steps) {
   return shrink <= 255 ? std::optional(shrink) : std::nullopt;
 }
 
-// Bytes that become a token by themselves, if they become part of no other.
+// Bytes that become a token by themselves unless they become part of another.
 Bytes BytesWithToken(const BpeSpec& spec) {
   Bytes has{};
   constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -63,8 +63,8 @@ bool IsAll(const Bytes& has) {
   return std::ranges::all_of(has, [](bool b) { return b; });
 }
 
-// Whether what `has` lacks is left out where it stands in a text, and only there: a normalizer
-// makes none of it.
+// Whether bytes without a token in `has` are dropped only where they occur in a text: no normalizer
+// produces them.
 bool DropsOnlyItself(const Bytes& has, const BpeSpec& spec) {
   if (spec.normalizer.empty() && !spec.split.marks_spaces) return true;
   for (int byte = 0; byte < 256; ++byte) {
@@ -97,7 +97,7 @@ TokenBound::TokenBound(const BpeSpec& spec) {
     if (!spec.unk_id || spec.fuse_unk) return;
     longest = std::max<size_t>(longest, 4);  // a character becomes the unknown token
   }
-  // What comes behind other steps may find their text instead of ASCII.
+  // Later steps may see text of earlier steps instead of ASCII.
   const bool keeps_ascii = spec.normalizer.empty() ||
                            std::ranges::all_of(spec.normalizer.begin() + 1, spec.normalizer.end(),
                                                [](const NormalizerStep& step) {
@@ -120,7 +120,7 @@ TokenBound::TokenBound(const BpeSpec& spec) {
 
 TokenBound::TokenBound(const TokenizerParts& parts, std::span<const SpecialToken> matched) {
   using Kind = TokenizerParts::Kind;
-  // Without pieces for bytes a run of unknown characters is one id.
+  // Without byte pieces, a run of unknown characters is one id.
   const bool has_bytes = std::ranges::any_of(
       parts.tokens, [](const auto& token) { return token.kind == Kind::kByte; });
   if (!parts.beyond.empty() || !has_bytes) return;
@@ -130,7 +130,7 @@ TokenBound::TokenBound(const TokenizerParts& parts, std::span<const SpecialToken
   CountMatched(matched, 1);
 }
 
-// Tokens that are matched as whole strings.
+// Counts tokens that are matched as whole strings.
 void TokenBound::CountMatched(std::span<const SpecialToken> matched, int64_t shrink) {
   for (const SpecialToken& token : matched) {
     divisor_ = std::max(divisor_, shrink * int64_t(token.text.size()));

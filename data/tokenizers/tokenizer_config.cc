@@ -18,7 +18,7 @@ namespace dom = simdjson::dom;
   throw Error(ErrorCode::kDataLoss, StrCat(where, ": ", what));
 }
 
-// A token given as its text or as {"content": text}; nullopt where absent or null.
+// A token given as text or as {"content": text}; nullopt if absent or null.
 std::optional<std::string> TokenText(const dom::object& config, std::string_view field,
                                      std::string_view where) {
   dom::element value;
@@ -70,12 +70,12 @@ SpecialToken ParseAddedToken(const dom::element& token, std::string_view where) 
 
 namespace {
 
-// "model_max_length" is often 10^30 written as an integer, which simdjson refuses, and is not read.
+// Removes the unused "model_max_length": often the integer 10^30, which simdjson refuses.
 std::string WithoutModelMaxLength(std::string_view json) {
   constexpr int kMaxDepth = 1000;  // simdjson refuses more
   if (JsonDepth(json) > kMaxDepth) return std::string(json);
   nlohmann::json document = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!document.is_object()) return std::string(json);  // refused where it is read
+  if (!document.is_object()) return std::string(json);  // refused by the caller
   document.erase("model_max_length");
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

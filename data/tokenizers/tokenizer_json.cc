@@ -115,7 +115,7 @@ class TokenizerJsonReader {
     spec_.strips_first_space = DecoderStripsFirstSpace();
   }
 
-  // A decoder of Metaspace, or with a stage that strips one space at the start.
+  // Whether the decoder is Metaspace, or has a stage that strips one space at the start.
   bool DecoderStripsFirstSpace() const {
     dom::element decoder;
     if (root_["decoder"].get(decoder) != simdjson::SUCCESS || decoder.is_null()) return false;

@@ -95,7 +95,7 @@ std::optional<QueueFull> BatchQueue::CheckFits(uint64_t client, const Load& more
   const int64_t excess =
       std::max(tokens_over, waiting_.empty() ? 0 : traces_over * (tokens_ / traces()));
   return QueueFull(StrCat("the queue is full: ", traces(), " traces of ", tokens_,
-                          " tokens wait, no room for ", more.traces, " of ", more.tokens),
+                          " tokens wait; no room for ", more.traces, " more of ", more.tokens),
                    RetryAfter(excess, tokens_, rate()));
 }
 
@@ -108,9 +108,9 @@ std::optional<QueueFull> BatchQueue::CheckShare(uint64_t client, const Load& mor
     return std::nullopt;
   }
   return QueueFull(
-      StrCat("this client has its share of the queue: ", held.traces, " traces of ", held.tokens,
-             " tokens, and as much must stay free for others; no room for ", more.traces, " of ",
-             more.tokens),
+      StrCat("this client has used its share of the queue: ", held.traces, " traces of ",
+             held.tokens, " tokens, and as much must stay free for others; no room for ",
+             more.traces, " more of ", more.tokens),
       RetryAfter(more.tokens, held.tokens, rate()));
 }
 

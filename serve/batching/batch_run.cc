@@ -43,13 +43,14 @@ bool IsOfATrace(ErrorCode code) {
 
 void CheckShape(const std::vector<TraceScores>& scores, std::span<const TraceTokens> tokens) {
   if (scores.size() != tokens.size()) {
-    throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", scores.size(), " answers for ",
+    throw Error(ErrorCode::kInternal, StrCat("the scorer returned ", scores.size(), " answers for ",
                                              tokens.size(), " traces"));
   }
   for (size_t i = 0; i < scores.size(); ++i) {
     if (scores[i].size() != tokens[i].step_reads.size()) {
-      throw Error(ErrorCode::kInternal, StrCat("the scorer gave ", scores[i].size(), " scores for ",
-                                               tokens[i].step_reads.size(), " steps"));
+      throw Error(ErrorCode::kInternal,
+                  StrCat("the scorer returned ", scores[i].size(), " scores for ",
+                         tokens[i].step_reads.size(), " steps"));
     }
   }
 }

@@ -31,7 +31,7 @@ std::string Shares::Refusal(uint64_t client, std::string_view what) const {
   const auto held = clients_.find(client);
   return StrCat("the server has ", taken_, " ", what, " of at most ", places_, ", ",
                 held == clients_.end() ? 0 : held->second,
-                " of them this client's, which may hold no more than it leaves free");
+                " of them this client's; a client may hold no more than it leaves free");
 }
 
 Held& Held::operator=(Held&& other) noexcept {

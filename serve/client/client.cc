@@ -8,7 +8,7 @@
 namespace prm {
 namespace {
 
-// Tag and length in front of a trace inside its request, at most.
+// Maximum size of the tag and length before a trace in its request.
 constexpr int64_t kFramingBytes = 12;
 
 v1::ScoreTracesRequest Part(const v1::ScoreTracesRequest& request, int begin, int end) {
@@ -40,7 +40,7 @@ struct ScoringClient::Calls {
     return lines;
   }
 
-  // Fewer traces may be what the server wants; one alone has its own fault.
+  // The server may accept fewer traces per call; a single refused trace is itself at fault.
   Lines ScoreParts(const v1::ScoreTracesRequest& request, const grpc::Status& status) const {
     const int count = request.traces_size();
     if (count == 1) {

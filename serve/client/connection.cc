@@ -11,7 +11,7 @@
 namespace prm {
 namespace {
 
-// CANCELLED: nobody here cancels a call, so it is a server or a proxy that goes away.
+// CANCELLED: this client never cancels calls, so a server or proxy is shutting down.
 bool IsTransient(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
          status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
@@ -30,11 +30,10 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server, bool share
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, shared ? 0 : 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  // Also how long a connection may take to come about: on a busy machine a handshake waits its
-  // turn.
+  // Also the timeout of a connection attempt: a handshake may be slow on a busy machine.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  // Answers may be longer than their questions, and the server's limits bound those.
+  // No limit: answers may be longer than requests, which the server's limits bound.
   arguments.SetMaxReceiveMessageSize(-1);
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
 }
@@ -48,7 +47,7 @@ std::string ProblemId(const std::string& problem) {
 std::chrono::milliseconds RetryDelay(int attempt, double jitter,
                                      std::optional<std::chrono::milliseconds> pushback) {
   constexpr double kFirst = 50, kLast = 2000;
-  // Whoever is told when to come does not come earlier.
+  // Never earlier than the server asks.
   if (pushback)
     return std::chrono::milliseconds(int64_t(double(pushback->count()) * (1 + 0.5 * jitter)));
   const double full = std::min(kLast, kFirst * double(1 << std::clamp(attempt - 1, 0, 16)));
@@ -62,7 +61,7 @@ std::optional<std::chrono::milliseconds> PushbackOf(const grpc::ClientContext& c
   const grpc::string_ref text = found->second;
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.begin(), text.end(), value);
-  // gRPC's rule: what cannot be read says "not again".
+  // gRPC's rule: an unreadable value means "do not retry".
   if (error != std::errc() || end != text.end()) return std::chrono::milliseconds(-1);
   return std::chrono::milliseconds(value);
 }

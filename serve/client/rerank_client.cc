@@ -11,7 +11,7 @@
 namespace prm {
 namespace {
 
-// As if each of its candidates had failed by itself.
+// The result in which every candidate carries the error.
 RerankResult RefusedResult(const RerankInput& input, const Error& why) {
   std::vector<ScoreLine> lines;
   for (size_t i = 0; i < input.problem.candidates.size(); ++i) {
@@ -54,12 +54,12 @@ RerankClient::~RerankClient() = default;
 
 void RerankClient::Add(RerankProblem problem) {
   while (int(in_flight_.size()) >= calls_in_flight_) TakeFirst();
-  in_flight_.push_back(
-      std::async(std::launch::async,
-                 [calls = calls_, input = RerankInput{std::move(problem), weight_, model_}]() mutable {
-                   RerankResult result = calls->Rank(input);
-                   return Done{std::move(input.problem), std::move(result)};
-                 }));
+  in_flight_.push_back(std::async(
+      std::launch::async,
+      [calls = calls_, input = RerankInput{std::move(problem), weight_, model_}]() mutable {
+        RerankResult result = calls->Rank(input);
+        return Done{std::move(input.problem), std::move(result)};
+      }));
 }
 
 void RerankClient::Flush() {

@@ -16,10 +16,10 @@ constexpr int kLabelWidth = 10;
 // In kLabelNames' order; the scores already say "correct".
 constexpr std::array<std::string_view, kNumLabels> kShortNames = {"necessary", "redundant",
                                                                   "incorrect", "incomplete"};
-// Of the 256-colour palette: green, blue, red, orange.
+// From the 256-colour palette: green, blue, red, orange.
 constexpr std::array<int, kNumLabels> kLabelColors = {35, 75, 203, 215};
 
-// Wraps text in escape sequences, or not.
+// Wraps text in escape sequences if colours are on.
 class Pen {
  public:
   explicit Pen(bool color) : color_(color) {}
@@ -38,7 +38,7 @@ class Pen {
   bool color_;
 };
 
-// From red over yellow to green.
+// A palette from red through yellow to green.
 int ScoreColor(double score) {
   constexpr std::array<int, 5> kRamp = {203, 209, 221, 149, 35};
   const double place = std::clamp(score, 0.0, 1.0) * double(kRamp.size() - 1);
@@ -104,8 +104,8 @@ std::string ChoiceLine(const Pen& pen, const RerankProblem& problem, const Ranki
   return out + "\n";
 }
 
-// Lines of at most `width` columns, broken at spaces; a longer word has a line of its own. `width`
-// 0: one line.
+// Breaks text at spaces into lines of at most `width` columns; a longer word gets its own line.
+// `width` 0: one line.
 std::vector<std::string> WrapWords(const std::string& text, int width) {
   std::vector<std::string> lines(1);
   int columns = 0;
@@ -219,7 +219,7 @@ std::string OneLine(std::string_view text, int width) {
     }
     if (width > 0 && columns == width - 1) cut = out.size();
     if (width > 0 && columns == width) return out.substr(0, cut) + "…";
-    // C0, DEL and C1 would reach the terminal as commands.
+    // The terminal would execute C0, DEL and C1 as commands.
     const bool c1 = byte == 0xC2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
     if (space) {
       out += ' ';

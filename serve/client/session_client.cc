@@ -15,7 +15,8 @@
 
 namespace prm {
 
-// Operations one after the other; gRPC's queue lets each have a deadline, which a stream has not.
+// Runs one operation at a time; gRPC's completion queue gives each a deadline, unlike a sync
+// stream.
 struct SessionClient::Stream {
   explicit Stream(const ClientOptions& options)
       : timeout(options.timeout_seconds),
@@ -32,7 +33,7 @@ struct SessionClient::Stream {
     for (bool ok = false; queue.Next(&tag, &ok);) continue;
   }
 
-  // False: the stream has ended, or is ended here as the operation took too long.
+  // Returns false if the stream has ended, or was ended here because the operation timed out.
   template <class Begin>
   bool Await(const Begin& begin) {
     begin();
@@ -97,7 +98,7 @@ void SessionClient::Finish() {
   if (more) {
     throw Error(ErrorCode::kDataLoss,
                 StrCat("server ", options_.server, ": a reply to request ", message.request(),
-                       " behind the last one; expected the end of the stream"));
+                       " after the last one; expected the end of the stream"));
   }
   const grpc::Status status = stream_->Finish();
   if (status.ok()) return;
@@ -150,7 +151,7 @@ StreamedScoring::StreamedScoring(const ClientOptions& options, Emit emit)
   }
   sessions_at_once_ = std::max(
       1, std::min({options.traces_per_call, limits.max_stream_sessions, limits.max_unanswered}));
-  constexpr int kFramingBytes = 64;  // all of a message but its text, at most
+  constexpr int kFramingBytes = 64;  // maximum size of a message without its text
   max_text_bytes_ = server.limits().max_message_bytes() - kFramingBytes;
 }
 
@@ -171,7 +172,7 @@ void StreamedScoring::Add(const Trace& trace) {
   Ask(trail, {trail.session, SessionOptions{.problem = trace.problem, .model = options_.model}});
 }
 
-// What a stream cannot carry must not end it.
+// Refuses here what would otherwise end the stream.
 void StreamedScoring::CheckSize(const Trace& trace) const {
   if (trace.steps.empty()) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("trace ", trace.id, ": no steps"));
@@ -199,7 +200,7 @@ void StreamedScoring::TakeReply() {
   const auto found = under_way_.find(reply.session);
   if (found == under_way_.end()) {
     throw Error(ErrorCode::kDataLoss, StrCat("server ", options_.server, ": a reply to request ",
-                                             reply.request, " of no session that was asked"));
+                                             reply.request, " for an unknown session"));
   }
   Take(*found->second, std::move(reply));
   EmitAnswered();

@@ -111,7 +111,7 @@ std::string FormatLoadTable(const LoadReport& r) {
       r.calls, r.seconds, r.ok, r.Rate(r.ok),
       r.offered_rate > 0 ? fmt::format(" of {:.1f} offered", r.offered_rate) : "", r.Rate(r.steps),
       r.Rate(r.tokens), r.failed_traces, double(r.max_lag_us) * 1e-3,
-      r.unsent > 0 ? fmt::format(", {} calls that fell due were not sent", r.unsent) : "");
+      r.unsent > 0 ? fmt::format(", {} due calls were not sent", r.unsent) : "");
   out += fmt::format("{:<8}{:>9}{:>12}{:>12}{:>12}{:>12}  {}\n", "kind", "calls", "p50 ms",
                      "p95 ms", "p99 ms", "max ms", "status");
   for (size_t i = 0; i < r.kinds.size(); ++i) {

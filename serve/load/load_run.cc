@@ -28,7 +28,7 @@ void CountTrace(const v1::TraceResult& result, LoadCall* call) {
   call->tokens += result.scores().tokens();
 }
 
-// The requests, built before the clock runs.
+// The requests, built before the clock starts.
 struct Requests {
   std::vector<v1::ScoreTracesRequest> traces;
   std::vector<v1::RerankRequest> problems;
@@ -44,7 +44,7 @@ struct Requests {
   }
 };
 
-// Sends from one thread; answers come on gRPC's.
+// Sends from one thread; answers arrive on gRPC's threads.
 class Generator {
  public:
   Generator(const LoadOptions& options, const LoadWork& work, const Requests& requests)
@@ -68,7 +68,7 @@ class Generator {
                                          End(ended);
                                        });
     sessions_->AskModel(options.model);
-    // A server that stops reading must not hold the writer for longer than the run.
+    // A server that stops reading must not block the writer beyond the run.
     sessions_->EndStreamsAfter(std::chrono::duration<double>(
         options.warmup_seconds + options.seconds + 2.0 * options.timeout_seconds));
   }
@@ -107,7 +107,7 @@ class Generator {
     LoadCall call;
   };
 
-  // The first steps of all sessions at once would be a backlog that the warm-up does not work off.
+  // Sending all first steps at once would create a backlog that outlasts the warm-up.
   void OpenSessions() {
     sessions_->Stagger();
     for (int i = 0; i < options_.sessions; ++i) {
@@ -121,7 +121,7 @@ class Generator {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start_).count();
   }
 
-  // About how many of the calls that count fall due from `from_us` on.
+  // Estimates how many counted calls are due from `from_us` on.
   int64_t DueSince(int64_t from_us, int64_t end_us, int64_t sent) const {
     if (options_.rate <= 0) return 0;
     const int64_t due =
@@ -129,8 +129,8 @@ class Generator {
     return options_.max_calls == 0 ? due : std::min(due, options_.max_calls - sent);
   }
 
-  // Waits until fewer than `count` calls are under way; false: not before `end`. Calls end by their
-  // deadlines; what then still waits are steps on streams, which have none of their own.
+  // Waits until fewer than `count` calls are in flight; returns false if not before `end`. Calls
+  // end by their deadlines; only steps on streams, which have no deadline, can remain after that.
   bool AwaitBelow(int count, Clock::time_point end = Clock::time_point::max()) {
     std::unique_lock lock(mutex_);
     const auto below = [&] { return outstanding_ < count; };
@@ -221,7 +221,7 @@ class Generator {
   int outstanding_ = 0;
   std::condition_variable changed_;
 
-  std::unique_ptr<LoadSessions> sessions_;  // gone before what its threads call
+  std::unique_ptr<LoadSessions> sessions_;  // destroyed before the members its threads use
 };
 
 }  // namespace

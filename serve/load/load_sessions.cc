@@ -12,7 +12,7 @@ struct LoadSessions::Stream {
   using Calls = grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamReply>;
 
   v1::ScoringService::Stub* stub = nullptr;
-  // Made by Append's thread, which writes; `reader` reads.
+  // Created by Append's thread, which writes; `reader` reads.
   std::unique_ptr<grpc::ClientContext> context;
   std::unique_ptr<Calls> calls;
   std::thread reader;
@@ -50,7 +50,7 @@ void LoadSessions::Cancel() {
   }
 }
 
-// Sessions are found by name: their stream may end, and they with it, at any time.
+// Finds sessions by name, since they may end with their stream at any time.
 void LoadSessions::Append(const LoadCall& call) {
   std::vector<Place> ended;
   std::optional<Turn> turn;
@@ -58,7 +58,7 @@ void LoadSessions::Append(const LoadCall& call) {
     std::lock_guard lock(mutex_);
     turn = ContinueLocked(call, &ended);
   }
-  // Where a stream has ended, its reader says so for all that waits; a write then does nothing.
+  // If a stream has ended, its reader ends all pending calls; a write then does nothing.
   const auto send = [](Stream* stream, const StreamRequest& request) {
     stream->calls->Write(ToMessage(request));
   };
@@ -73,7 +73,7 @@ void LoadSessions::Append(const LoadCall& call) {
   send(turn->stream, {turn->session, AppendText{text, true, true, {}}});
 }
 
-// Nothing where a session is to begin. Those whose traces have ended are taken out on the way.
+// Returns nullopt if a session must begin. Removes sessions whose traces have ended.
 std::optional<LoadSessions::Turn> LoadSessions::ContinueLocked(const LoadCall& call,
                                                                std::vector<Place>* ended) {
   size_t open = 0;
@@ -82,7 +82,7 @@ std::optional<LoadSessions::Turn> LoadSessions::ContinueLocked(const LoadCall& c
     const Place place = idle_.front();
     const auto& [stream, name] = place;
     const auto found = stream->sessions.find(name);
-    const bool there = found != stream->sessions.end();  // else it ended with its stream
+    const bool there = found != stream->sessions.end();  // false: it ended with its stream
     if (there && found->second.grows()) {
       if (open < sessions_) return std::nullopt;
       idle_.pop_front();
@@ -120,7 +120,7 @@ LoadSessions::Turn LoadSessions::TakeTurnLocked(const Place& place, const LoadCa
   return {stream, name, session.trace, session.sent++};
 }
 
-// Nothing where the stream ended at once.
+// Returns nullopt if the stream ended at once.
 std::optional<LoadSessions::Turn> LoadSessions::Begin(const LoadCall& call) {
   Stream* const stream = streams_[begun_ % streams_.size()].get();
   const Trace* const trace = &traces_[begun_ % traces_.size()];
@@ -153,11 +153,11 @@ void LoadSessions::EnsureOpen(Stream* stream) {
 }
 
 void LoadSessions::Read(Stream* stream) {
-  // Of a server that ends the stream well before all is answered.
+  // The code if the server ends the stream with OK before all calls are answered.
   ErrorCode code = ErrorCode::kUnavailable;
   try {
     for (v1::StreamReply message; stream->calls->Read(&message);) Answer(stream, ToReply(message));
-  } catch (const Error& error) {  // no reply
+  } catch (const Error& error) {  // a malformed reply
     code = error.code();
     stream->context->TryCancel();
   }
@@ -169,7 +169,7 @@ void LoadSessions::Read(Stream* stream) {
 void LoadSessions::Answer(Stream* stream, const StreamReply& reply) {
   const auto* step = std::get_if<Appended>(&reply.outcome);
   const auto* error = std::get_if<Error>(&reply.outcome);
-  if (step == nullptr && error == nullptr) return;  // opened, or closed
+  if (step == nullptr && error == nullptr) return;  // the reply to an open or a close
   LoadCall call;
   {
     std::lock_guard lock(mutex_);
@@ -183,7 +183,7 @@ void LoadSessions::Answer(Stream* stream, const StreamReply& reply) {
       call.tokens = step->tokens - session.tokens;
       session.tokens = step->tokens;
     } else if (session.tokens == 0 || error->code() != ErrorCode::kResourceExhausted) {
-      session.sent = session.end;  // it is closed; else it goes on
+      session.sent = session.end;  // sends no more steps
     }
     if (session.calls.empty()) idle_.emplace_back(stream, reply.session);
   }

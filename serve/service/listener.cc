@@ -37,10 +37,10 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kRetry{100};  // of a failed accept
-constexpr std::chrono::milliseconds kSweep{100};  // between looks at silent connections
+constexpr std::chrono::milliseconds kRetry{100};  // delay after a failed accept
+constexpr std::chrono::milliseconds kSweep{100};  // period of the check for silent connections
 constexpr std::chrono::seconds kBetweenWarnings{10};
-// Of the process' descriptors, those that connections leave to everything else.
+// Descriptors reserved for the rest of the process.
 constexpr int64_t kReserve = 16;
 
 int64_t DescriptorLimit() {
@@ -49,7 +49,7 @@ int64_t DescriptorLimit() {
   return int64_t(limit.rlim_cur);
 }
 
-// Which socket a descriptor is: another one may have its number later.
+// Identifies a descriptor's socket, since its number may be reused.
 std::optional<ino_t> SocketOf(int descriptor) {
   struct stat about = {};
   if (fstat(descriptor, &about) != 0 || !S_ISSOCK(about.st_mode)) return std::nullopt;
@@ -69,7 +69,7 @@ std::pair<std::string, std::string> HostAndPort(const std::string& address) {
 struct Listener::State {
   explicit State(const ListenerOptions& o) : options(o), work(io.get_executor()), sweep(io) {}
 
-  // A connection without a byte so far.
+  // A connection that has sent no byte yet.
   struct Silent {
     explicit Silent(tcp::socket s) : socket(std::move(s)) {}
     tcp::socket socket;
@@ -108,15 +108,15 @@ struct Listener::State {
 
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
-  // Of the thread, once it runs:
+  // Used only by the thread once it runs:
   std::vector<std::unique_ptr<Door>> doors;
   asio::steady_timer sweep;
-  std::list<std::shared_ptr<Silent>> silent;  // that waits for longest first
-  Clock::time_point quiet_until{};            // no warning before
+  std::list<std::shared_ptr<Silent>> silent;  // oldest first
+  Clock::time_point quiet_until{};            // no warning before this time
 
   std::atomic<int64_t> refused = 0;
   std::mutex mutex;
-  std::map<int, ino_t> open;  // guarded by mutex: handed on; some are closed since
+  std::map<int, ino_t> open;  // guarded by mutex: connections handed on, some closed since
   std::thread thread;
 };
 
@@ -145,7 +145,7 @@ error_code Listener::State::Open(tcp::endpoint at) {
 void Listener::State::Listen() {
   const auto [host, port] = HostAndPort(options.address);
   if (port.empty()) ThrowCannotListen("it has no port");
-  uint16_t number = 0;  // the system's own reader takes 99999 for 34463
+  uint16_t number = 0;  // checked here: the system's parser reads 99999 as 34463
   const auto [rest, wrong] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (wrong != std::errc() || *rest != 0) ThrowCannotListen("its port is no number up to 65535");
   error_code error;
@@ -163,7 +163,7 @@ void Listener::State::Listen() {
                why != boost::system::errc::address_not_available) {
       ThrowCannotListen(why.message());
     } else {
-      error = why;  // one of several: a name may have addresses that are not of this machine
+      error = why;  // try the others: a name may also have addresses of other machines
     }
   }
   if (doors.empty()) ThrowCannotListen(error.message());
@@ -179,7 +179,7 @@ void Listener::State::Accept(Door* door) {
       Came(std::move(socket), door->acceptor.local_endpoint().protocol());
       return Accept(door);
     }
-    // Mostly no descriptors (EMFILE, ENFILE): of the process, or of the machine.
+    // Mostly EMFILE or ENFILE: the process or the machine is out of descriptors.
     if (DropOldestSilent()) return Accept(door);
     WarnFull(error.message());
     door->pause.expires_after(kRetry);
@@ -197,7 +197,7 @@ void Listener::State::Came(tcp::socket socket, const tcp& family) {
     return WarnFull(fmt::format("{} connections are open", CountOpen()));
   }
   fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
-  error_code ignored;  // on a connection that is gone already
+  error_code ignored;  // the connection may be gone already
   socket.set_option(tcp::no_delay(true), ignored);
   AwaitFirstByte(std::move(socket));
 }
@@ -237,8 +237,8 @@ void Listener::State::Sweep() {
   });
 }
 
-// Gives the socket the lowest free number. So connections have numbers below the reserve alone, and
-// no more of them than there are numbers. False where none is free.
+// Moves the socket to the lowest free descriptor, so that connections never use the reserved ones.
+// Returns false if none is free.
 bool Listener::State::Lower(tcp::socket* socket, const tcp& family) {
   error_code error;
   const int high = socket->release(error);
@@ -264,8 +264,8 @@ bool Listener::State::DropOldestSilent() {
     const std::shared_ptr<Silent> oldest = silent.front();
     silent.pop_front();
     error_code ignored;
-    // Its first byte may be there while the turn of its handler is not: in a storm of connections
-    // the handler of the next one comes first, and everyone would be closed for the one behind.
+    // Its first byte may have arrived before its handler ran: in a burst of connections the next
+    // accept runs first, and would close each connection in favour of the next.
     if (oldest->socket.available(ignored) > 0) {
       HandOn(std::move(oldest->socket));
       continue;
@@ -291,7 +291,7 @@ int Listener::State::CountOpen() {
   return int(open.size());
 }
 
-// Returns how many are still open.
+// Returns the number of connections still open.
 int Listener::State::ShutOpen(bool all) {
   const int count = CountOpen();
   std::lock_guard lock(mutex);
@@ -354,7 +354,7 @@ void RaiseDescriptorLimit() {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);  // where it is refused, the lower limit is kept to
+  setrlimit(RLIMIT_NOFILE, &limit);  // on failure the lower limit stays in force
 }
 
 }  // namespace prm

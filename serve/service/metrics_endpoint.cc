@@ -15,7 +15,7 @@ namespace http = boost::beast::http;
 using boost::asio::ip::tcp;
 
 constexpr int kMaxConnections = 64;
-constexpr std::chrono::seconds kPatience{5};  // with one request and its answer
+constexpr std::chrono::seconds kPatience{5};  // for one request and its answer
 constexpr uint32_t kMaxHeaderBytes = 8192;
 
 using Request = http::request<http::empty_body>;
@@ -38,12 +38,12 @@ Response Answer(const Request& request, const std::function<std::string()>& text
     response.body() = text();
   }
   response.prepare_payload();
-  // The length stays that of the page.
+  // A HEAD response keeps the page's Content-Length.
   if (request.method() == http::verb::head) response.body().clear();
   return response;
 }
 
-// One request and its answer. Lives in its handlers.
+// One request and its answer. Kept alive by its handlers.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   Exchange(tcp::socket socket, std::function<std::string()> text)
@@ -74,7 +74,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Response response_;
 };
 
-// Of a socket that the kernel has: IPv4 or IPv6.
+// The protocol of an open socket: IPv4 or IPv6.
 tcp FamilyOf(int socket) {
   sockaddr_storage name = {};
   socklen_t size = sizeof(name);

@@ -14,8 +14,8 @@
 namespace prm {
 namespace {
 
-// These say that the work was not done and stand for the whole call; any other code is the trace's
-// own.
+// Whether the error means that the work was not done, so that the whole call fails with it; other
+// errors belong to a single trace.
 bool EndsTheCall(ErrorCode code) {
   return code == ErrorCode::kCancelled || code == ErrorCode::kDeadlineExceeded ||
          code == ErrorCode::kUnavailable;
@@ -161,12 +161,13 @@ std::vector<BatchItem> ScoringCall::Tokenize(const std::vector<Trace>& traces) {
 
 void ScoringCall::CheckCallTokens(int64_t tokens) const {
   if (tokens <= parts_.limits.max_call_tokens) return;
-  throw Error(ErrorCode::kInvalidArgument, StrCat("more than ", parts_.limits.max_call_tokens,
-                                                  " tokens in one call; send fewer traces a call"));
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("more than ", parts_.limits.max_call_tokens,
+                     " tokens in one call; send fewer traces per call"));
 }
 
-// The traces that are not too long, as far as their bytes tell; the others get their errors. Costs
-// a fraction of tokenising, which a text far beyond the limits must not cost.
+// Returns the traces that are not too long, judged by their bytes; the others get errors. This is
+// much cheaper than tokenising a text far beyond the limits.
 std::vector<size_t> ScoringCall::FindFitting(const std::vector<Trace>& traces) {
   std::vector<size_t> fitting;
   int64_t tokens = 0;
@@ -250,7 +251,7 @@ void ScoringCall::Answer() {
   }
 }
 
-// Nothing of the call may be touched after Finish.
+// The call may be deleted when Finish returns.
 void ScoringCall::End(const grpc::Status& status) {
   record_.total_us = MicrosecondsSince(arrived_);
   if (parts_.on_call) parts_.on_call(record_);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kDraining = "the server is draining and takes no new work";
 
-// A stream that ends at once.
+// A refused stream, which ends at once.
 class RefusedStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   explicit RefusedStream(const grpc::Status& why) { Finish(why); }
@@ -142,7 +142,7 @@ void ScoringService::Leave() {
 
 void ScoringService::LeaveStream(uint64_t id) {
   {
-    std::shared_ptr<SessionReactor> done;  // destroyed behind the lock
+    std::shared_ptr<SessionReactor> done;  // destroyed after the lock is released
     std::lock_guard lock(mutex_);
     const auto stream = streams_.find(id);
     done = std::move(stream->second);

@@ -26,12 +26,12 @@
 namespace prm {
 namespace {
 
-// For transports to send the last answers after every call is done.
+// Time for transports to send the last answers after all calls are done.
 constexpr std::chrono::seconds kCloseGrace{1};
-// How often streams are looked after; their limits are whole seconds.
+// Period of ScoringService::Tick; stream limits are whole seconds.
 constexpr std::chrono::seconds kTickPeriod{1};
-constexpr int kHandshakeMs = 20'000;  // until a connection has said what HTTP/2 says first
-constexpr int kPingMs = 60'000;       // of quiet before a ping
+constexpr int kHandshakeMs = 20'000;  // until a connection's HTTP/2 preface is complete
+constexpr int kPingMs = 60'000;       // of silence before a ping
 constexpr int kPingAnswerMs = 20'000;
 
 void CheckLimits(const ServerOptions& o) {
@@ -65,7 +65,7 @@ void CheckLimits(const ServerOptions& o) {
   // A call that meets its own limits must fit into an empty queue.
   at_least("max_queue_traces", o.max_queue_traces, o.limits.max_traces);
   at_least("max_queue_tokens", o.max_queue_tokens, o.limits.max_call_tokens);
-  // Half of them for a client alone.
+  // A single client may hold at most half of them (Shares).
   at_least("max_buffered_bytes", o.shared.max_buffered_bytes,
            2 * int64_t{o.limits.max_message_bytes});
 }
@@ -76,7 +76,7 @@ std::vector<std::unique_ptr<StepScorer>> ListOf(std::unique_ptr<StepScorer> scor
   return scorers;
 }
 
-// Once a process: both settings act on servers that are built later.
+// Once per process: both settings affect servers that are built later.
 void EnableHealthAndReflection() {
   QuietGrpcLog();
   static std::once_flag once;
@@ -86,11 +86,11 @@ void EnableHealthAndReflection() {
   });
 }
 
-// What gRPC holds of calls before we see them: of messages on their way in as much as of those that
-// are there, and calls of one connection. Past the former it ends calls with RESOURCE_EXHAUSTED.
+// Bounds what gRPC holds before we see it: bytes of incoming messages (as many as we buffer; beyond
+// that gRPC ends calls with RESOURCE_EXHAUSTED), and calls per connection.
 void BoundReceived(grpc::ServerBuilder* builder, const ServerOptions& options) {
   constexpr int kCallsOfAConnection = 256;
-  constexpr int64_t kConnectionBytes = 64 << 20;  // for connections by themselves
+  constexpr int64_t kConnectionBytes = 64 << 20;  // for the connections themselves
   builder->SetResourceQuota(
       grpc::ResourceQuota("received")
           .Resize(size_t(2 * options.shared.max_buffered_bytes + kConnectionBytes)));
@@ -99,7 +99,7 @@ void BoundReceived(grpc::ServerBuilder* builder, const ServerOptions& options) {
 
 }  // namespace
 
-// Members in the order of their need: each is destroyed before what it uses.
+// Order of members matters: each is destroyed before the members it uses.
 struct Server::State {
   State(const ServerOptions& o, std::vector<std::unique_ptr<StepScorer>> scorers)
       : options(o),
@@ -157,7 +157,7 @@ struct Server::State {
   const ServerOptions options;
   ServerLog log;
   ServerMetrics metrics;
-  const StepScorer* scorer = nullptr;  // the batcher's first: all are of one model
+  const StepScorer* scorer = nullptr;  // the batcher's first; all hold the same model
   const size_t workers;
   Batcher batcher;
   ThreadPool pool;
@@ -207,8 +207,8 @@ void Server::State::Fail(ServerFailure kind, const std::string& why) {
   if (options.on_failure) options.on_failure(kind);
 }
 
-// gRPC does not accept itself: once accept(2) fails, as it does for want of descriptors, gRPC 1.51
-// never calls it again.
+// The Listener accepts instead of gRPC: gRPC 1.51 never calls accept(2) again after a failure, such
+// as a lack of descriptors.
 void Server::State::BuildServer() {
   EnableHealthAndReflection();
   grpc::ServerBuilder builder;
@@ -220,7 +220,7 @@ void Server::State::BuildServer() {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
                              int(std::min<int64_t>(1000 * int64_t(options.connection_idle_seconds),
                                                    std::numeric_limits<int>::max())));
-  // Peers that are gone without a word are found by pings.
+  // Pings detect peers that vanished.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -296,10 +296,11 @@ bool Server::Drain() {
         std::chrono::steady_clock::now() + std::chrono::seconds(s.options.drain_seconds);
     s.drained_whole = s.service.AwaitAnswers(give_up);
     if (!s.drained_whole) s.log.Warning("event=drain_timeout dropped=true");
-    // While gRPC shuts down, it answers calls that come on an open connection with CANCELLED, which
-    // clients do not repeat. A connection that is closed is UNAVAILABLE to them.
+    // A gRPC server in shutdown answers calls on open connections with CANCELLED, which clients do
+    // not retry. On a closed connection they get UNAVAILABLE.
     s.listener->Close(std::chrono::steady_clock::now() + kCloseGrace);
-    // Past its grace Shutdown cancels what is left: those calls leave the queue at the next batch.
+    // After its grace, Shutdown cancels the remaining calls, which leave the queue at the next
+    // batch.
     s.server->Shutdown(std::chrono::system_clock::now() + kCloseGrace);
     s.batcher.Stop();
     s.server->Wait();

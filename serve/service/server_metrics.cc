@@ -50,7 +50,7 @@ struct ServerMetrics::State {
   prometheus::Counter& computed =
       Counter(*registry, "prm_computed_tokens_total", "Tokens scored that were not reused");
   prometheus::Counter& chunks =
-      Counter(*registry, "prm_chunks_total", "Parts of traces that went on in a later batch");
+      Counter(*registry, "prm_chunks_total", "Parts of traces that continued in a later batch");
   prometheus::Counter& expired = Counter(*registry, "prm_expired_traces_total",
                                          "Traces that left the queue past their deadline");
   prometheus::Counter& cancelled =

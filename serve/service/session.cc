@@ -30,7 +30,7 @@ const SessionRules& CheckedModel(const SessionRules& rules, const std::string& a
   return rules;
 }
 
-// Before it is tokenised, which a problem far too long must not cost.
+// Checked before tokenising, whose cost a problem far too long must not cause.
 const std::string& CheckedProblem(const SessionRules& rules, const std::string& problem) {
   CheckProblemTokens(rules, rules.tokenizer.MinTokens(problem), "at least ");
   return problem;
@@ -55,7 +55,7 @@ std::optional<std::string> StepSplitter::Next() {
   for (;;) {
     const size_t at = text_.find(delimiter_, searched_);
     if (at == std::string::npos) {
-      // The end may be a delimiter's beginning.
+      // The end may be the beginning of a delimiter.
       const size_t tail = std::min(delimiter_.size() - 1, size_bytes());
       searched_ = std::max(searched_, text_.size() - tail);
       return std::nullopt;
@@ -116,7 +116,7 @@ TraceTokens Session::Begin(std::string_view step) {
                 StrCat("step ", index, ": ", about, tokens, " tokens with the steps before it; ",
                        "the model takes at most ", rules_.max_tokens));
   };
-  // Before it is tokenised, which a step far too long must not cost.
+  // Checked before tokenising, whose cost a step far too long must not cause.
   check_tokens(
       int64_t(trace_.tokens().ids.size()) + MinStepTokens(rules_.format, rules_.tokenizer, step),
       "at least ");
@@ -160,14 +160,14 @@ void Session::Abandon() { trace_.Rewind(steps()); }
 void Session::AddText(std::string_view piece) {
   if (lost_text_) {
     throw Error(ErrorCode::kFailedPrecondition,
-                StrCat("text after a refused piece or step; expected a roll back, to step ",
-                       steps(), " to change nothing, and then step ", steps(), " from its start"));
+                StrCat("text after a refused piece or step; expected a rollback (to step ", steps(),
+                       " to keep all scored steps), then step ", steps(), " from its start"));
   }
   const size_t bytes = text_.size_bytes() + piece.size();
   if (bytes > size_t(rules_.max_step_bytes)) {
     throw Error(ErrorCode::kInvalidArgument,
-                StrCat("step ", steps(), ": ", bytes, " bytes of text wait; expected at most ",
-                       rules_.max_step_bytes));
+                StrCat("step ", steps(), ": ", bytes,
+                       " bytes of unfinished text; expected at most ", rules_.max_step_bytes));
   }
   text_.Add(piece);
 }

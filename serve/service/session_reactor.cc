@@ -47,7 +47,7 @@ void SessionReactor::Send(StreamReply reply) {
   bool own_buffer = false;
   const grpc::Status written =
       grpc::SerializationTraits<v1::StreamReply>::Serialize(ToMessage(reply), &bytes, &own_buffer);
-  if (!written.ok()) {  // without this reply the client would wait for ever
+  if (!written.ok()) {  // without this reply the client would wait forever
     Cut(Error(ErrorCode::kInternal, StrCat("a reply cannot be sent: ", written.error_message())));
     return sessions_.Written();
   }
@@ -91,12 +91,12 @@ void SessionReactor::End(const CallRecord& record) {
   {
     std::lock_guard lock(mutex_);
     record_ = record;
-    if (writing_) return;  // the last write finishes
+    if (writing_) return;  // the last write will finish the call
   }
   FinishWith(record);
 }
 
-// gRPC may be done with the call, and on_done called, before Finish returns.
+// gRPC may finish the call and call on_done before Finish returns.
 void SessionReactor::FinishWith(CallRecord record) {
   record.id = identity_.id;
   record.event = "stream";
@@ -109,7 +109,7 @@ void SessionReactor::FinishWith(CallRecord record) {
              : grpc::Status::OK);
 }
 
-// A status sent the usual way would wait behind the replies that nobody reads.
+// A normal Finish would queue its status after the replies that nobody reads.
 void SessionReactor::Cut(const Error& why) {
   grpc_call_cancel_with_status(call_, grpc_status_code(int(why.code())), why.what(), nullptr);
 }

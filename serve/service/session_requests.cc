@@ -31,7 +31,7 @@ void CheckOrder(const AppendText& append, const Session& session) {
   if (append.whole_step && session.has_text()) {
     throw Error(ErrorCode::kFailedPrecondition,
                 StrCat("a whole step while step ", session.steps(),
-                       " comes in pieces; expected its end or a roll back"));
+                       " is unfinished; expected its end or a rollback"));
   }
 }
 

@@ -10,7 +10,7 @@
 namespace prm {
 namespace {
 
-// How many of the sessions that are gone a stream can tell from those that never were.
+// Closed sessions that a stream remembers, to tell them from sessions that never existed.
 constexpr size_t kMaxGone = 1024;
 
 template <class... Cases>
@@ -20,7 +20,7 @@ struct Overloaded : Cases... {
 template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
 
-// What `action` throws.
+// Returns the error that `action` throws.
 std::optional<Error> ErrorIn(const std::function<void()>& action) {
   try {
     action();
@@ -45,12 +45,12 @@ bool LastsFor(int seconds, SteadyTime since, SteadyTime now) {
 struct SessionService::Pending {
   int64_t number = 0;
   int64_t bytes = 0;
-  Held held;                            // bytes, until it is answered
-  std::function<StreamRequest()> read;  // until it was called
+  Held held;                            // its bytes, until it is answered
+  std::function<StreamRequest()> read;  // empty after its call
   StreamRequest request;
-  std::optional<Error> refused;  // there is no room for it: the answer, when its turn comes
+  std::optional<Error> refused;  // if there was no room for it: the answer in its turn
   bool in_batcher = false;
-  int64_t tokenize_us = 0;  // of its last step
+  int64_t tokenize_us = 0;  // for its last step
 };
 
 SessionService::SessionService(const StreamParts& parts, StreamSink* sink)
@@ -119,9 +119,9 @@ void SessionService::Tick() {
     if (!cut_ && at_bound && unwritten_ > 0 &&
         LastsFor(parts_.limits.stalled_seconds, last_written_, now)) {
       cut = Error(ErrorCode::kResourceExhausted,
-                  StrCat(unwritten_, " replies wait and none was read for ",
+                  StrCat(unwritten_, " unread replies and none was read for ",
                          parts_.limits.stalled_seconds, " s; expected a client that reads"));
-      // Before the sink's, which may lead to another.
+      // Set before the sink's Cut, which may cause another status.
       if (!end_status_) end_status_ = cut;
       cut_ = closed_ = true;
     } else if (!ended_) {
@@ -159,7 +159,7 @@ bool SessionService::ResumesLocked() {
 
 // --- on the pool, one at a time ------------------------------------------------------------------
 
-// What came meanwhile is posted anew: other streams and calls get their turns in between.
+// Events that arrive meanwhile are posted as a new task, so that other streams and calls get turns.
 void SessionService::Run() {
   std::deque<Event> events;
   {
@@ -177,7 +177,7 @@ void SessionService::Run() {
   End();
 }
 
-// Nothing of the stream may be touched behind the sink's End.
+// The stream may be destroyed when the sink's End returns.
 void SessionService::End() {
   lanes_.clear();
   record_.error = end_status_;
@@ -279,7 +279,7 @@ void SessionService::Open(const std::string& id, const std::function<Session()>&
   }
   if (sessions_ >= parts_.limits.max_stream_sessions) {
     throw Error(ErrorCode::kResourceExhausted,
-                StrCat("the stream has ", sessions_, " sessions, all it may have; close one"));
+                StrCat("the stream has ", sessions_, " sessions, its maximum; close one"));
   }
   Held place(parts_.sessions, parts_.client);
   if (!place.Set(1)) {
@@ -373,7 +373,7 @@ void SessionService::TakeScores(const PendingPtr& pending, const Result<TraceSco
   Advance(std::move(ids));
 }
 
-// Counts what the session keeps. Throws QueueFull where the client may keep no more.
+// Reserves the bytes that the session keeps. Throws QueueFull if the client may hold no more.
 void SessionService::Charge(const Session& session, Held* bytes) {
   if (bytes->Set(session.size_bytes())) return;
   throw QueueFull(parts_.bytes->Refusal(parts_.client, "bytes of requests and sessions"),

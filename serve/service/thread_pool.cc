@@ -8,7 +8,7 @@ namespace prm {
 ThreadPool::ThreadPool(int threads) : max_long_(std::max(1, threads - 1)) {
   try {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
-  } catch (...) {  // the machine gives no more of them
+  } catch (...) {  // no thread could be started
     Stop();
     throw;
   }
@@ -33,7 +33,7 @@ void ThreadPool::Post(std::function<void()> task, TaskLength length) {
   changed_.notify_one();
 }
 
-// The first that may begin now.
+// Returns the first task that may start now.
 ThreadPool::Tasks::iterator ThreadPool::NextLocked() {
   return std::ranges::find_if(waiting_, [&](const Task& task) {
     return task.length == TaskLength::kShort || long_running_ < max_long_;
@@ -51,7 +51,7 @@ void ThreadPool::Work() {
     waiting_.erase(next);
     const bool is_long = task.length == TaskLength::kLong;
     long_running_ += is_long;
-    // The last one lets those go that wait for the end.
+    // The last task was taken: wakes the threads that wait to stop.
     if (stopping_ && waiting_.empty()) changed_.notify_all();
     lock.unlock();
     task.run();

@@ -13,7 +13,7 @@
 namespace prm {
 namespace {
 
-// Where an address of all interfaces is reached from here.
+// Replaces the wildcard address by loopback.
 std::string Reachable(const std::string& address) {
   const std::string host = address.substr(0, address.rfind(':'));
   const std::string port = address.substr(address.rfind(':'));
@@ -21,7 +21,7 @@ std::string Reachable(const std::string& address) {
   return host == "[::]" ? "[::1]" + port : address;
 }
 
-// A connection of its own, straight to this machine.
+// Opens a new connection, without a proxy.
 std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   QuietGrpcLog();
   grpc::ChannelArguments arguments;
@@ -31,14 +31,14 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-// A call that `stop` ends early.
+// Calls Health/Check; `stop` cancels it.
 grpc::Status AskHealth(const std::string& address, std::chrono::milliseconds patience,
                        const std::stop_token& stop) {
   grpc::GenericStub stub(Connect(address));
   grpc::ClientContext context;
-  context.set_wait_for_ready(true);  // one connection that fails says nothing yet
+  context.set_wait_for_ready(true);  // retries a failed connection until the deadline
   context.set_deadline(std::chrono::system_clock::now() + patience);
-  const grpc::Slice none;  // the request for the server as a whole is an empty message
+  const grpc::Slice none;  // an empty message asks for the whole server
   grpc::ByteBuffer request(&none, 1), response;
   grpc::CompletionQueue queue;
   grpc::Status status;
@@ -75,8 +75,8 @@ void Watchdog::Watch(std::stop_token stop) {
     const bool heard = status.ok() || refused() != refused_before;
     in_vain = heard ? 0 : in_vain + 1;
     if (in_vain < kDeafAfterCalls) continue;
-    return on_deaf_(StrCat("no answer to ", in_vain, " calls of its own health at ", address,
-                           ", the last: ", status.error_message()));
+    return on_deaf_(StrCat("no answer to ", in_vain, " health calls at ", address,
+                           "; the last error: ", status.error_message()));
   }
 }
 

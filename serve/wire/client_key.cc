@@ -7,7 +7,7 @@
 namespace prm {
 namespace {
 
-constexpr size_t kNetworkBytes = 8;  // of an IPv6 address
+constexpr size_t kNetworkBytes = 8;  // network part of an IPv6 address
 
 // gRPC escapes the brackets as in a URI.
 std::string WithoutEscapes(std::string_view peer) {
@@ -29,7 +29,7 @@ std::string ClientOfPeer(std::string_view peer) {
   if (address.starts_with("ipv4:")) return address;
   if (!address.starts_with("ipv6:[") || !address.ends_with(']')) return plain;
   std::string host = address.substr(6, address.size() - 7);
-  host = host.substr(0, host.find('%'));  // without its interface
+  host = host.substr(0, host.find('%'));  // without the interface
   in6_addr bytes = {};
   if (inet_pton(AF_INET6, host.c_str(), &bytes) != 1) return address;
   std::fill(bytes.s6_addr + kNetworkBytes, bytes.s6_addr + sizeof(bytes.s6_addr), 0);

@@ -15,9 +15,9 @@ ErrorCode CanonicalCode(int code) {
 ScoreLine ToScoreLine(const std::string& id, const v1::TraceScores& message) {
   if (message.scores_size() == 0 ||
       (message.label_probs_size() != 0 && message.label_probs_size() != message.scores_size())) {
-    throw Error(ErrorCode::kDataLoss,
-                StrCat("answer for trace ", id, ": ", message.scores_size(), " scores and ",
-                       message.label_probs_size(), " label probabilities"));
+    throw Error(ErrorCode::kDataLoss, StrCat("answer for trace ", id, ": ", message.scores_size(),
+                                             " scores and ", message.label_probs_size(),
+                                             " label probabilities; expected as many, or none"));
   }
   ScoreLine line;
   line.id = id;

@@ -12,7 +12,7 @@ namespace prm {
 
 namespace {
 
-// gRPC aborts after them.
+// gRPC aborts after these messages.
 void WriteLastWords(gpr_log_func_args* args) {
   constexpr std::string_view kFatal = "assertion failed";
   if (!std::string_view(args->message).starts_with(kFatal)) return;

@@ -21,7 +21,7 @@ void ToMessage(const Ranking& ranking, AggregateKind kind, v1::AggregateRanking*
             message->mutable_choice());
 }
 
-// nullopt for a kind that there is not.
+// nullopt for an unknown kind.
 std::optional<AggregateKind> ToKind(v1::AggregateKind kind) {
   switch (kind) {
     case v1::AGGREGATE_KIND_UNSPECIFIED:
@@ -52,7 +52,7 @@ v1::AggregateKind ToMessage(AggregateKind kind) {
   return v1::AGGREGATE_KIND_MEAN;
 }
 
-// Reads one answer of Rerank, and refuses what does not fit the question.
+// Reads one answer of Rerank, and refuses it if it does not fit the request.
 class Reading {
  public:
   explicit Reading(const RerankProblem& asked) : asked_(asked) {}
@@ -90,7 +90,8 @@ class Reading {
  private:
   int Candidate(int index) const {
     if (index < 0 || size_t(index) >= asked_.candidates.size()) {
-      Refuse(StrCat("there is no candidate ", index, " of ", asked_.candidates.size()));
+      Refuse(
+          StrCat("no candidate ", index, "; expected an index below ", asked_.candidates.size()));
     }
     return index;
   }
@@ -172,7 +173,7 @@ RerankResult ToRerankResult(const v1::RerankResponse& message, const RerankProbl
   if (message.id() != asked.id) read.Refuse(StrCat("it is for problem ", message.id()));
   if (size_t(message.candidates_size()) != asked.candidates.size()) {
     read.Refuse(StrCat(message.candidates_size(), " candidates; expected ", asked.candidates.size(),
-                       ", as many as were sent"));
+                       ", the number sent"));
   }
   RerankResult result;
   result.id = message.id();

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// From what knows nothing to what knows all.
+// A room may include only itself and earlier ones.
 const std::vector<std::string> kRooms = {"data",
                                          "data/text",
                                          "data/io",
@@ -116,8 +116,8 @@ bool IsOfHouse(const std::string& path) {
   return IsUnder(path, {"data/", "model/", "train/", "serve/"}) || path == "prm.cc";
 }
 
-// Every header that `path` includes, directly or not, ours followed into; to the chain that leads
-// there ("serve/a.h > model/b.h > ATen/ATen.h").
+// Maps every header that `path` includes, directly or through our headers, to the chain of includes
+// that leads there ("serve/a.h > model/b.h > ATen/ATen.h").
 std::map<std::string, std::string> Closure(const Tree& tree, const std::string& path) {
   std::map<std::string, std::string> reached;
   std::vector<std::pair<std::string, std::string>> open = {{path, path}};
@@ -134,7 +134,7 @@ std::map<std::string, std::string> Closure(const Tree& tree, const std::string& 
   return reached;
 }
 
-// The chain by which `headers` are reached from `path`; empty if they are not.
+// The chain of includes from `path` to one of `headers`; empty if there is none.
 std::string ChainTo(const std::map<std::string, std::string>& closure,
                     const std::vector<std::string>& headers) {
   for (const auto& [header, chain] : closure) {
@@ -143,7 +143,7 @@ std::string ChainTo(const std::map<std::string, std::string>& closure,
   return "";
 }
 
-// Units that reach each other, each group once and sorted.
+// Groups of units that include each other, each group once and sorted.
 class Cycles {
  public:
   explicit Cycles(const std::map<std::string, std::set<std::string>>& edges) : edges_(edges) {

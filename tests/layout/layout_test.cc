@@ -1,4 +1,4 @@
-// Reads every #include of the tree and holds the rules of the house (tests/layout/rules.h).
+// Reads every #include of the tree and checks the layout rules (tests/layout/rules.h).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ TEST(Layout, TheHouseHoldsItsBorders) {
   EXPECT_THAT(CheckHouse(root), IsEmpty());
 }
 
-// A small house without a fault, in a temporary folder, to plant faults in.
+// A small project without faults, in a temporary folder, to add faults to.
 class PlantedFault : public ::testing::Test {
  protected:
   PlantedFault() {
@@ -42,7 +42,7 @@ class PlantedFault : public ::testing::Test {
     Write("prm.cc", "#include \"serve/wire/codec.h\"\n#include <CLI/CLI.hpp>\n");
   }
 
-  // The folder gets a README where it has none.
+  // Also adds a README to the folder if it has none.
   void Write(const std::string& path, const std::string& text) {
     const fs::path folder = (root_ / path).parent_path();
     fs::create_directories(folder);

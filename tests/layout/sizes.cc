@@ -41,7 +41,7 @@ bool IsUnderAny(const std::string& path, std::initializer_list<std::string_view>
   return false;
 }
 
-// Folders of the house that hold sources.
+// Folders that hold sources.
 std::set<std::string> RoomFolders(const Tree& tree) {
   std::set<std::string> folders;
   for (const auto& [path, file] : tree) {

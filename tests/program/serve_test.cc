@@ -221,7 +221,7 @@ TEST_F(ServeProgram, AServerThatHearsNothingSaysSoAndEnds) {
   close(process);
   ASSERT_EQ(shut, 1) << "needs permission to trace a child";
   EXPECT_EQ(server.Wait(), 1);
-  EXPECT_THAT(server.log(), HasSubstr("event=deaf why=\"no answer to 3 calls of its own health"));
+  EXPECT_THAT(server.log(), HasSubstr("event=deaf why=\"no answer to 3 health calls"));
 }
 
 }  // namespace

@@ -268,9 +268,10 @@ TEST(TaggedText, MathShepherdRefusesWhatItCannotReadInOneWay) {
   EXPECT_THAT(refusal("p Step 1: a", "p Step 1: a"), HasSubstr("expected the tag"));
   EXPECT_THAT(refusal("p Step 1: a ки", "p Step 1: a "), HasSubstr("expected + or -"));
   EXPECT_THAT(refusal("p Step 1: a ки", "p Step 1: b +"), HasSubstr("differs from the input"));
-  EXPECT_THAT(refusal("p Step 1: a ки", "p Step 1: a + b"), HasSubstr("behind the last tag"));
-  EXPECT_THAT(refusal("p a ки", "p a +"), HasSubstr("where the problem ends, got none"));
-  EXPECT_THAT(refusal("p Step 1: Step 1: a ки", "p Step 1: Step 1: a +"), HasSubstr("comes twice"));
+  EXPECT_THAT(refusal("p Step 1: a ки", "p Step 1: a + b"), HasSubstr("after the last tag"));
+  EXPECT_THAT(refusal("p a ки", "p a +"), HasSubstr("at the end of the problem, got none"));
+  EXPECT_THAT(refusal("p Step 1: Step 1: a ки", "p Step 1: Step 1: a +"),
+              HasSubstr("occurs twice"));
 }
 
 TEST(TaggedText, ErPrmGivesSoftValues) {
@@ -298,7 +299,7 @@ TEST(TaggedText, ErPrmRefusesValuesThatAreNoShares) {
   };
   EXPECT_THAT(refusal("p Step 1: a ки\nStep 2: b ки", {0.5}), HasSubstr("expected 2 values"));
   EXPECT_THAT(refusal("p Step 1: a", json::array()), HasSubstr("expected the tag"));
-  EXPECT_THAT(refusal("p a ки", {0.5}), HasSubstr("where the problem ends, got none"));
+  EXPECT_THAT(refusal("p a ки", {0.5}), HasSubstr("at the end of the problem, got none"));
   EXPECT_THAT(refusal("Step 1: a ки", {0.5}), HasSubstr("expected a problem"));
   EXPECT_THAT(refusal("p Step 1: a ки ки", {0.5, 0.5}), HasSubstr("a blank one at [1]"));
 }
@@ -310,7 +311,7 @@ TEST(TaggedText, RlhflowRowsWithoutAMarkAreRefusedUnlessOneIsNamed) {
   const json row = {{"conversations",
                      {Turn("user", "p? First, a"), Turn("assistant", "+"), Turn("user", "Then b"),
                       Turn("assistant", "+")}}};
-  EXPECT_THAT(Refusal1("rlhflow", row), HasSubstr("where the problem ends, got none"));
+  EXPECT_THAT(Refusal1("rlhflow", row), HasSubstr("at the end of the problem, got none"));
   ImportOptions options;
   options.read.first_step_mark = "First,";
   const Imported imported = Import(row.dump(), options);
@@ -351,7 +352,7 @@ TEST(TaggedText, RlhflowReadsTurns) {
   EXPECT_EQ(LabelsOf(trace), "NX");
   json bad = good;
   bad["conversations"].erase(3);
-  EXPECT_THAT(Refusal1("rlhflow", bad), HasSubstr("no + or - behind it"));
+  EXPECT_THAT(Refusal1("rlhflow", bad), HasSubstr("no + or - after it"));
   bad["conversations"][1]["role"] = "user";
   EXPECT_THAT(Refusal1("rlhflow", bad), HasSubstr("\"assistant\" in this turn"));
 }

@@ -75,7 +75,7 @@ TEST(JsonRows, AnArrayThatIsCutOffOrNoListOfItemsIsAnError) {
   EXPECT_THAT(MessageOf([] { Rows("[{\"a\":1} {\"a\":2}]"); }, ErrorCode::kDataLoss),
               HasSubstr("a comma"));
   EXPECT_THAT(MessageOf([] { Rows("[{\"a\":1}] {}"); }, ErrorCode::kDataLoss),
-              HasSubstr("behind the end"));
+              HasSubstr("after the end"));
 }
 
 TEST(JsonRows, ReadsObjectsOverSeveralLines) {

@@ -92,13 +92,13 @@ TEST(ParseTrace, RefusesWrongLabelsByPlace) {
             "train.jsonl:17: labels[1]: expected one of correct_necessary, correct_redundant, "
             "incorrect, incomplete, or null, got \"corect\"");
   EXPECT_EQ(MessageFor("labels", {"incorrect"}),
-            "train.jsonl:17: labels: expected 2 items, one a step, got 1");
+            "train.jsonl:17: labels: expected 2 items, one per step, got 1");
   EXPECT_THAT(MessageFor("labels", {1, 0}), HasSubstr("labels[0]: expected one of"));
   EXPECT_THAT(MessageFor("labels", "incorrect"), HasSubstr("labels: expected an array"));
 }
 
 TEST(ParseTrace, RefusesWrongSoftValuesByPlace) {
-  EXPECT_THAT(MessageFor("soft", {0.5}), HasSubstr("soft: expected 2 items, one a step, got 1"));
+  EXPECT_THAT(MessageFor("soft", {0.5}), HasSubstr("soft: expected 2 items, one per step, got 1"));
   EXPECT_THAT(MessageFor("soft", {0.5, 1.001}), HasSubstr("soft[1]: expected a number in [0, 1]"));
   EXPECT_THAT(MessageFor("soft", {-0.1, 1}), HasSubstr("soft[0]: "));
   EXPECT_THAT(MessageFor("soft", {"1", 1}), HasSubstr("soft[0]: expected a number"));

@@ -221,7 +221,7 @@ TEST(RerankCodec, AnswersThatDoNotFitTheQuestionAreRefused) {
   EXPECT_THAT(refused([](auto& m) { m.mutable_candidates()->RemoveLast(); }),
               HasSubstr("2 candidates; expected 3"));
   EXPECT_THAT(refused([](auto& m) { m.mutable_min()->set_order(0, 3); }),
-              HasSubstr("no candidate 3 of 3"));
+              HasSubstr("no candidate 3; expected an index below 3"));
   EXPECT_THAT(refused([](auto& m) { m.mutable_majority()->set_candidate(-1); }),
               HasSubstr("no candidate -1"));
   EXPECT_THAT(refused([](auto& m) { m.add_doubtful(9); }), HasSubstr("no candidate 9"));

@@ -223,7 +223,7 @@ TEST(RunLoad, WhatCannotBeSentInTimeIsNotSentAndCounted) {
   gate->Open();
   EXPECT_EQ(report.calls, 2);
   EXPECT_NEAR(double(report.unsent), 200, 100);  // Poisson with a mean of 198
-  EXPECT_THAT(FormatLoadTable(report), HasSubstr("calls that fell due were not sent"));
+  EXPECT_THAT(FormatLoadTable(report), HasSubstr("due calls were not sent"));
 }
 
 TEST(RunLoad, RefusalsAreCountedNotTriedAgain) {

@@ -272,7 +272,8 @@ TEST(SessionStreamLimits, AClientThatDoesNotReadIsCutAfterAWhile) {
   client.stream.Tick();
   client.stream.Tick();
   ASSERT_EQ(client.sink.cuts().size(), 1u);
-  EXPECT_THAT(client.sink.cuts()[0].what(), HasSubstr("2 replies wait and none was read for 30 s"));
+  EXPECT_THAT(client.sink.cuts()[0].what(),
+              HasSubstr("2 unread replies and none was read for 30 s"));
   CallRecord record;
   client.sink.AwaitEnd(&record);
   EXPECT_EQ(record.status(), ErrorCode::kResourceExhausted);

@@ -162,7 +162,7 @@ TEST(SessionService, WhatIsWrongIsSaidOfTheSessionAndTheStreamLivesOn) {
       {[](Client& c) { c.Step("a", std::string(201, 'x')); }, "2 a 1 INVALID_ARGUMENT",
        "201 bytes; expected at most 200"},
       {[](Client& c) { c.Piece("a", std::string(201, 'x')); }, "2 a 1 INVALID_ARGUMENT",
-       "201 bytes of text wait"},
+       "201 bytes of unfinished text"},
       {[](Client& c) {
          c.Send("b", SessionOptions{"p\xff", {}, ""});
        },

@@ -258,7 +258,7 @@ TEST_F(SessionTest, TextThatWaitsIsBounded) {
   session.AddText(std::string(600, 'x'));
   EXPECT_THAT(
       MessageOf([&] { session.AddText(std::string(401, 'x')); }, ErrorCode::kInvalidArgument),
-      HasSubstr("1001 bytes of text wait; expected at most 1000"));
+      HasSubstr("1001 bytes of unfinished text; expected at most 1000"));
   session.AddText(std::string(400, 'x'));
 }
 
@@ -269,7 +269,7 @@ TEST_F(SessionTest, NoPieceIsTakenForAnotherStepAfterARefusedOne) {
   session.DropText();
   EXPECT_FALSE(session.has_text());
   EXPECT_THAT(MessageOf([&] { session.AddText("sed"); }, ErrorCode::kFailedPrecondition),
-              HasSubstr("expected a roll back, to step 1"));
+              HasSubstr("expected a rollback (to step 1"));
   session.RollBack(1);
   session.AddText("two");
   EXPECT_EQ(session.NextStep(true), "two");

@@ -26,7 +26,7 @@ TEST(Watchdog, NobodyThereIsDeaf) {
     address = server->address();
   }
   EXPECT_THAT(WhyDeaf({.address = address, .period = std::chrono::milliseconds(100)}),
-              HasSubstr("no answer to 3 calls of its own health at " + address));
+              HasSubstr("no answer to 3 health calls at " + address));
 }
 
 TEST(Watchdog, AServerThatAnswersOrRefusesIsNotDeaf) {
