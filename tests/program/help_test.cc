@@ -20,7 +20,8 @@ using Flags = std::set<std::string>;
 // What a verb's help shows.
 struct Help {
   Flags flags;
-  std::vector<std::string> examples;  // "prm data check traces.jsonl"
+  std::vector<std::string> examples;         // "prm data check traces.jsonl"
+  std::map<std::string, std::string> meant;  // by flag: what stands after it
 };
 
 // By the verb's words: "data import".
@@ -73,7 +74,9 @@ class HelpProgram : public PrmProgram {
       if (subcommands && std::regex_search(line, match, kSubcommand)) {
         AddVerbs(verb + (verb.empty() ? "" : " ") + match[1].str(), verbs);
       } else if (std::regex_search(line, match, kOption)) {
-        shown.flags.merge(FlagsIn(match[1]));
+        const Flags named = FlagsIn(match[1]);
+        for (const std::string& flag : named) shown.meant[flag] = line;
+        shown.flags.insert(named.begin(), named.end());
       }
     }
   }
@@ -98,6 +101,40 @@ TEST_F(HelpProgram, HelpIsPrintable) { EXPECT_EQ(unprintable_, ""); }
 TEST_F(HelpProgram, ChoicesAreShownAsTheyAreWritten) {
   EXPECT_EQ(parsers_, "");
   EXPECT_NE(Run("train --help").out.find("error | skip | cut=error"), std::string::npos);
+}
+
+TEST_F(HelpProgram, AFlagMeansOneThingInEveryVerb) {
+  for (const std::string flag : {"--json", "--no-verify", "--dtype", "--weights", "--too-long"}) {
+    std::set<std::string> meanings;
+    for (const auto& [verb, help] : verbs_) {
+      if (verb == "model export" && flag == "--dtype") continue;  // of a file
+      if (help.meant.contains(flag)) meanings.insert(help.meant.at(flag));
+    }
+    EXPECT_EQ(meanings.size(), 1u) << testing::PrintToString(meanings);
+  }
+  for (const auto& [verb, help] : verbs_) {
+    if (help.flags.contains("--threads")) {
+      EXPECT_NE(help.meant.at("--threads").find("0: all cores"), std::string::npos) << verb;
+    }
+  }
+}
+
+TEST_F(HelpProgram, WhatAVerbReadsIsNamedOrStandsAlone) {
+  const std::string traces = Path("data/dev.jsonl");
+  for (const char* verb : {"data check", "data qa", "data verify"}) {
+    const Outcome named = Run(std::string(verb) + " --in " + traces);
+    EXPECT_EQ(named.status, 0) << named.err;
+    EXPECT_EQ(named.out, Run(std::string(verb) + " " + traces).out) << verb;
+  }
+  const std::string score = "score --dtype float32 --model " + Path("run/best");
+  EXPECT_EQ(Run(score + " " + traces).out, Run(score + " --in " + traces).out);
+}
+
+TEST_F(HelpProgram, ExitCodesAreDocumented) {
+  const std::string help = Run("--help").out;
+  for (const char* part : {"0 done", "1 bad input", "2 wrong usage", "3 done, but rows"}) {
+    EXPECT_NE(help.find(part), std::string::npos) << part;
+  }
 }
 
 TEST_F(HelpProgram, AMistypedVerbIsNamedAndTheNearestOffered) {
