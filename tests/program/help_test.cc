@@ -223,6 +223,31 @@ TEST_F(HelpProgram, EveryCommandShownOnAPageExists) {
   EXPECT_GT(commands, 40);
 }
 
+// Before anything is loaded: there is no such model.
+TEST_F(HelpProgram, WrongWordsForDeviceAndNumberFormatsAreRefusedAtTheDoor) {
+  for (const std::string verb : {"score", "eval --data x", "serve", "rerank", "model describe",
+                                 "model compare", "train --data x --out y"}) {
+    for (const std::string flag : {"--device gpu", "--device cuda:x", "--dtype fp32"}) {
+      const Outcome outcome = Run(verb + " --model none " + flag);
+      EXPECT_EQ(outcome.status, 2) << verb << " " << flag << ": " << outcome.err;
+      EXPECT_NE(outcome.err.find(flag.substr(0, flag.find(' ')) + ": expected "), std::string::npos)
+          << outcome.err;
+    }
+  }
+  EXPECT_EQ(Run("score --model none --weights int4").status, 2);
+  EXPECT_EQ(Run("serve --model none --device cpu,tpu").status, 2);
+  EXPECT_EQ(Run("serve --model none --device cpu,cpu").status, 1);
+}
+
+TEST_F(HelpProgram, LibrariesNameOptionsAndTheProgramFlags) {
+  const Outcome outcome =
+      Run("train --model " + Path("backbone") + " --data " + Path("data/train.jsonl") +
+          " --dtype float32 --max-tokens 8 --out " + Path("too_long"));
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("--too-long skip or cut, or --max-tokens"), std::string::npos)
+      << outcome.err;
+}
+
 // --- examples -----------------------------------------------------------------------------------
 
 class ExamplesProgram : public HelpProgram {
