@@ -248,6 +248,17 @@ TEST_F(HelpProgram, LibrariesNameOptionsAndTheProgramFlags) {
       << outcome.err;
 }
 
+TEST_F(HelpProgram, OptionErrorsExitWithTwo) {
+  for (const char* arguments :
+       {"", "nonsense", "train", "score --model", "eval --data x",
+        "train --model a --data b --out c --too-long maybe",
+        "model export --model a --out b --to onnx", "model export --model a --out b --to gguf",
+        "model export --model a --out b --to hf --dtype float32"}) {
+    EXPECT_EQ(Run(arguments).status, 2) << arguments;
+  }
+  EXPECT_EQ(Run("--help").status, 0);
+}
+
 // --- examples -----------------------------------------------------------------------------------
 
 class ExamplesProgram : public HelpProgram {
