@@ -84,10 +84,11 @@ StepFormat FormatOf(const RunOptions& options, const LoadedModel& model) {
                : SeparatorFormat(*model.tokenizer, model.prepend_bos, options.separator);
   }
   if (!options.separator.empty() && !options.resume) {
-    throw Error(ErrorCode::kFailedPrecondition,
-                StrCat("option separator ", options.separator, ": ", options.model,
-                       " is a checkpoint that already defines how a step ends (prm model describe); "
-                       "expected a backbone, or no option separator"));
+    throw Error(
+        ErrorCode::kFailedPrecondition,
+        StrCat("option separator ", options.separator, ": ", options.model,
+               " is a checkpoint that already defines how a step ends (prm model describe); "
+               "expected a backbone, or no option separator"));
   }
   return model.prm->format;
 }
@@ -202,10 +203,9 @@ void Run::LoadDev(const std::vector<Trace>& train) {
                                [](const StepTarget& target) { return !target.labels.empty(); });
   });
   if (!judges) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        StrCat("option dev ", options_.dev, ": ", traces.size(), " traces, none of them with a ",
-               "labelled step; expected labels to judge by, or no option dev"));
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("option dev ", options_.dev, ": no step of its ", traces.size(),
+                       " traces has a label; expected labels, or no option dev"));
   }
   Warn(ClassWarnings(dev_, "dev"));
   Warn(OverlapWarnings(train, traces));
@@ -225,7 +225,7 @@ Run::Run(const RunOptions& options) : options_(options), out_(options.out) {
   if (model.prm && model.prm->head != Head()) {
     throw Error(
         ErrorCode::kUnimplemented,
-        StrCat(options.model, ": training can only continue a linear head of the four labels; ",
+        StrCat(options.model, ": training continues only a linear head of the four labels; ",
                "this model has another (prm model describe)"));
   }
   tokenizer_ = model.tokenizer;

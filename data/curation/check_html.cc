@@ -207,8 +207,7 @@ void AddLints(const CheckReport& report, HtmlReport* page) {
 void AddSymbolic(const CheckReport& report, HtmlReport* page) {
   page->Section("Symbolic checks");
   page->Paragraph(
-      "Refuted is strong evidence, arith_ok weak evidence, not_checked none. No verdict is a "
-      "label.");
+      "Refuted is strong evidence, arith_ok weak, not_checked none. No verdict is a label.");
   BarChart chart{"Share of the steps of each label", {}, {}, 100, 1, " %"};
   for (size_t label = 0; label <= kNumLabels; ++label) {
     chart.categories.emplace_back(label < kNumLabels ? kLabelNames[label] : "not annotated");

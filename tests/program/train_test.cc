@@ -382,8 +382,7 @@ TEST_F(TrainProgram, DataThatTeachesOrTellsLittleIsWarnedOf) {
                     HasSubstr("warning: dev: all 4 labelled steps are correct: there is no"),
                     HasSubstr("warning: dev: 4 of its 4 traces are in the training data too"),
                     HasSubstr("step AUROC undefined")));
-  EXPECT_THAT(Run(Train("unwarned")).err,
-              AllOf(Not(HasSubstr("warning: data")), Not(HasSubstr("warning: dev"))));
+  EXPECT_THAT(Run(Train("unwarned")).err, Not(HasSubstr("warning: d")));
 }
 
 TEST_F(TrainProgram, ASeparatorMakesTheModelOneThatVllmReads) {

@@ -285,13 +285,11 @@ TEST_F(ImportTest, ScorersOfAListShareOneModelAndEachRunsOnAThreadOfItsOwn) {
   trace.problem = "one";
   for (const char* text : {"two", "three"}) trace.steps.emplace_back().text = text;
   const TraceTokens tokens = TokenizeTrace(alone->format(), alone->tokenizer(), trace);
-  const TraceScores expected = alone->Score({&tokens, 1})[0];
+  const std::vector<float> expected = alone->Score({&tokens, 1})[0].p_correct;
   std::vector<std::thread> threads;
   for (const auto& scorer : scorers) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 50; ++i) {
-        EXPECT_EQ(scorer->Score({&tokens, 1})[0].p_correct, expected.p_correct);
-      }
+      for (int i = 0; i < 50; ++i) EXPECT_EQ(scorer->Score({&tokens, 1})[0].p_correct, expected);
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -348,7 +346,8 @@ TEST_F(ImportTest, AnAdapterIsMergedIntoItsBase) {
 
 TEST_F(ImportTest, AReferenceIsForImplicitFormatsAlone) {
   reference_ = Folder().string();
-  EXPECT_THAT(ImportError(), HasSubstr("option reference is not expected: only an implicit format"));
+  EXPECT_THAT(ImportError(),
+              HasSubstr("option reference is not expected: only an implicit format"));
 }
 
 class CheckTest : public ImportTest {
@@ -461,9 +460,11 @@ TEST_F(ImportTest, WeightsThatThisMachineDoesNotMultiplyAreRefused) {
   };
   EXPECT_THAT(error("int4", "float32", ErrorCode::kInvalidArgument),
               HasSubstr("expected as-stored, int8 or fp8, got \"int4\""));
-  EXPECT_THAT(error("fp8", "bfloat16", ErrorCode::kUnimplemented),
-              AllOf(HasSubstr("fp8: not on cpu"), HasSubstr("option device cuda"), HasSubstr("Hopper")));
-  EXPECT_THAT(error("fp8", "float32", ErrorCode::kUnimplemented), HasSubstr("option dtype bfloat16"));
+  EXPECT_THAT(
+      error("fp8", "bfloat16", ErrorCode::kUnimplemented),
+      AllOf(HasSubstr("fp8: not on cpu"), HasSubstr("option device cuda"), HasSubstr("Hopper")));
+  EXPECT_THAT(error("fp8", "float32", ErrorCode::kUnimplemented),
+              HasSubstr("option dtype bfloat16"));
 }
 
 // tests/golden/imported_model.py: trained, saved and scored by transformers.
