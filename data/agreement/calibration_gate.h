@@ -123,8 +123,8 @@ struct AnotherSet {
 struct SuspendAnnotator {
   std::string annotator, reason;
 };
-// Passes an annotator who was suspended or failed individually, on new evidence under the same
-// version, once the group has passed.
+// Judges again an annotator who was suspended or failed individually, on new evidence under the
+// same version. Allowed once the group has passed.
 struct JudgeAgain {
   GateOptions options;
   PersonEvidence person;

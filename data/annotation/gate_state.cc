@@ -60,7 +60,7 @@ struct Machine {
 
   void operator()(const NextVersion& event) {
     Need(state, state.status == GateStatus::kPassed || state.status == GateStatus::kFailed,
-         "go on to the next version");
+         "start the next version");
     ++state.guideline_version;
     state.passed.clear();
     UseSet(&state, event.set);

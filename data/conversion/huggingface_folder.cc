@@ -171,13 +171,12 @@ std::string Card(const std::vector<WrittenSplit>& splits, const LabelPolicy& pol
   text +=
       "\n# Reasoning traces with step labels\n\n"
       "One trace per line. `labels` has one of `correct_necessary`, `correct_redundant`, "
-      "`incorrect`, `incomplete` or null (not annotated) per step. If `necessity_known` is false, "
-      "`correct_necessary` only means correct. `first_error` is the index of the first step that "
-      "is "
-      "incorrect or incomplete, -1 if none, null if not decidable. `soft` is a value in [0, 1] per "
-      "step. `annotations_json` and `meta_json` hold JSON text. In the counts, `soft` is the "
-      "number "
-      "of soft values and `none` the number of steps without a label.\n\n## Counts\n\n";
+      "`incorrect`, `incomplete` or null (not annotated) per step. If `necessity_known` is "
+      "false, `correct_necessary` only means correct. `first_error` is the index of the first "
+      "step that is incorrect or incomplete, -1 if none, null if not decidable. `soft` is a "
+      "value in [0, 1] per step. `annotations_json` and `meta_json` hold JSON text. In the "
+      "counts, `soft` is the number of soft values and `none` the number of steps without a "
+      "label.\n\n## Counts\n\n";
   text += CountTable(splits);
   text += StrCat("\n## Mapping policy\n\nRedundant: ", LabelFateName(policy.redundant),
                  "; incomplete: ", LabelFateName(policy.incomplete),

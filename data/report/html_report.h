@@ -68,7 +68,7 @@ class HtmlReport {
   // `subtitle` may be empty.
   explicit HtmlReport(std::string title, std::string subtitle = "");
 
-  // A top-level heading, listed in the contents.
+  // Starts a section; its heading is listed in the contents.
   void Section(std::string_view heading);
   void Heading(std::string_view heading);
   void Paragraph(std::string_view text);

@@ -16,7 +16,7 @@ class TokenizeCommand : public testing::Test {
  protected:
   TokenizeCommand() { MakeBpeTokenizer(TinySpec())->Save(folder_.path()); }
 
-  // What the verb writes for `lines`.
+  // The output of the verb for `lines`.
   std::string Run(const std::string& lines, const std::string& special) {
     CLI::App app;
     AddTokenizeCommand(app);

@@ -104,7 +104,7 @@ void CheckReadmes(const fs::path& root, const Tree& tree, Faults& faults) {
     while (std::getline(in, line)) lines += !line.empty();
     if (lines < kFewestLines) {
       faults.push_back(StrCat(folder, "/README.md: ", lines,
-                              " lines; say in about five what lives here and what may not"));
+                              " lines; describe in about five what is here and what is not"));
     }
   }
 }

@@ -1,4 +1,4 @@
-// The drivers of bench/ on a tiny model: what they measure means nothing here, that they run does.
+// Runs the drivers of bench/ on a tiny model; their measurements mean nothing here.
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
@@ -19,7 +19,7 @@ class BenchProgram : public PrmProgram {
   static void SetUpTestSuite() {
     PrmProgram::SetUpTestSuite();
     fs::create_directory(Path("scratch"));
-    // Works and growing traces are longer than what the fixture's model takes.
+    // Works and growing traces are too long for the fixture's model.
     fs::copy(Path("run/best"), Path("long"));
     Change("long/config.json", [](auto& config) { config["max_position_embeddings"] = 16384; });
     Change("long/prm.json", [](auto& prm) {
@@ -34,7 +34,7 @@ class BenchProgram : public PrmProgram {
     WriteText(Path(file), json.dump());
   }
 
-  // Runs bench/`driver` with the flags that all have; 0, or where `bars` are judged, also 1.
+  // Runs bench/`driver` with the common flags; expects 0, or, if `bars` are judged, also 1.
   void Drive(const std::string& driver, const std::string& flags, bool bars = false) {
     const std::string build = fs::path(PRM_PROGRAM).parent_path().string();
     const std::string command = std::string(PRM_SOURCE_DIR) + "/bench/" + driver + " " + flags +
@@ -46,7 +46,7 @@ class BenchProgram : public PrmProgram {
     EXPECT_TRUE(status == 0 || (bars && WEXITSTATUS(status) == 1)) << command << ": " << said;
     EXPECT_EQ(said.find("Traceback"), said.npos) << said;
   }
-  // A flag that no run here has is one that may not work.
+  // Every flag must be used by a run here, else it may not work.
   void ExpectEveryFlagUsed(const std::string& driver) {
     const std::string help = Path("help.txt");
     ASSERT_EQ(std::system(
@@ -124,7 +124,7 @@ TEST_F(BenchProgram, WorksRunWithEveryFlag) {
   fs::create_directories(Path("weights/qwen2-0.5b-2-layers"));
   fs::copy_file(Path("long/config.json"), Path("weights/qwen2-0.5b-2-layers/config.json"));
   fs::copy(Path("long"), Path("weights/qwen2-0.5b-2-layers-prm"));
-  // Not `distinct`: with 256 tokens some of its traces begin alike, which the bench refuses.
+  // Not `distinct`: with 256 tokens some of its traces share prefixes, which the bench refuses.
   Drive("works",
         "--models qwen2-0.5b --works rerank,stream,beam --peers none --rounds 1 "
         "--layers 2 --every-variant --all --no-parity --weights " +

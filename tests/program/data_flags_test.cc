@@ -1,4 +1,4 @@
-// Every flag of the data verbs and of the offline ones changes what it says.
+// Every flag of the data verbs and of the offline verbs has its effect.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

@@ -30,7 +30,7 @@ class DataProgram : public PrmProgram {
   }
   static Outcome RunData(const std::string& arguments) { return Run("data " + arguments); }
 
-  // What a run that must succeed prints.
+  // The output of a run that must succeed.
   static std::string Printed(const std::string& arguments, int status = 0) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.status, status) << arguments << ": " << outcome.err;
@@ -243,7 +243,7 @@ TEST_F(DataProgram, NoVerbWritesOverWhatItReads) {
 }
 
 TEST_F(DataProgram, ARunThatFailsLeavesTheFormerFilesAndNoOthers) {
-  // The last line is no trace; the report cannot be written where its folder is missing.
+  // The last line is not a trace; the report cannot be written because its folder is missing.
   const std::string traces = ReadText(Path("data/train.jsonl"));
   std::filesystem::create_directory(Path("fails"));
   const std::string bad = File("fails/bad.jsonl", traces + "{}\n");

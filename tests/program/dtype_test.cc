@@ -17,7 +17,7 @@ class DtypeProgram : public PrmProgram {
     return "score --model " + Path("run/best") + " --in " + Path("data/dev.jsonl") + " --out " +
            Path("scores.jsonl") + " --threads 1 " + flags;
   }
-  // float32 or bfloat16, of a line `dtype: D (why)`; why goes to `why` where that is given.
+  // Returns D (float32 or bfloat16) of a line `dtype: D (why)`, and stores why if `why` is given.
   static std::string Said(const std::string& err, std::string* why = nullptr) {
     std::smatch line;
     const std::regex grammar("(?:^|\n)dtype: (float32|bfloat16) \\(([^\n]*)\\)\n");
@@ -28,7 +28,7 @@ class DtypeProgram : public PrmProgram {
     if (why) *why = line[2];
     return line[1];
   }
-  // The faster of two rates that were printed; either where they are near a tie.
+  // The faster of the two printed rates; either one if they are nearly equal.
   static void ExpectFaster(const std::string& dtype, const std::string& why) {
     std::smatch rates;
     if (!std::regex_match(why, rates,
@@ -71,7 +71,7 @@ TEST_F(DtypeProgram, AServerSaysIt) {
   EXPECT_EQ(server.Wait(), 0);
 }
 
-// Whatever auto would take now: the run was the other one's.
+// Resuming uses the run's format, whatever auto would choose now.
 TEST_F(DtypeProgram, ARunGoesOnInItsOwnDtypeWithoutMeasuring) {
   const Outcome measured = Run(Train("auto", 1, 2048, "auto"));
   ASSERT_EQ(measured.status, 0) << measured.err;

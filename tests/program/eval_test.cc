@@ -42,7 +42,7 @@ TEST_F(EvalProgram, TheCheckpointsThresholdIsUsedAndPrinted) {
 }
 
 TEST_F(EvalProgram, AModelBelowItsTextFreeFloorIsSaidToBe) {
-  // Scores that are worse than the length of a step: the wrong way round.
+  // Reversed scores, which are worse than the length of a step.
   std::string scores;
   std::istringstream traces(ReadText(Path("data/dev.jsonl")));
   for (std::string line; std::getline(traces, line);) {

@@ -1,5 +1,5 @@
-// What the program does about GPUs, on machines without one: beside a library that stands for
-// LibTorch's CUDA half and two GPUs (tests/model/kernels/fake_cuda).
+// How the program handles GPUs, on machines without one: with a library that fakes LibTorch's CUDA
+// library and two GPUs (tests/model/kernels/fake_cuda).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +12,8 @@ using testing::HasSubstr;
 
 class GpuProgram : public PrmProgram {};
 
-// While it lives, programs find the GPUs; with `ends`, they end where they first ask for them.
+// During its lifetime programs find the fake GPUs; with `ends`, they exit when they first query
+// them.
 class FakeGpus {
  public:
   explicit FakeGpus(bool ends) {

@@ -1,4 +1,4 @@
-// What --help and the pages promise: every flag is run by a test, every command shown exists.
+// Checks --help and the docs: every flag is run by a test, every command shown exists.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -51,7 +51,7 @@ class HelpProgram : public PrmProgram {
     AddVerbs("", &verbs_);
   }
 
-  // `verb` and the ones under it, from their help.
+  // Adds `verb` and its subcommands, from their help.
   static void AddVerbs(const std::string& verb, Verbs* verbs) {
     const Outcome help = Run(verb + (verb.empty() ? "" : " ") + "--help");
     ASSERT_EQ(help.status, 0) << verb << ": " << help.err;
@@ -86,7 +86,7 @@ class HelpProgram : public PrmProgram {
   static inline std::string parsers_;      // verbs whose help shows what the parser makes of words
 };
 
-// Of the files under `folder`.
+// The contents of the files under `folder`.
 std::string TextsUnder(const fs::path& folder) {
   std::string text;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {

@@ -1,4 +1,4 @@
-// What hostile files cost: bounded in memory, and refused by name.
+// Hostile files: memory stays bounded, and they are refused by name.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -15,7 +15,7 @@ namespace {
 class LimitsProgram : public PrmProgram {
  protected:
   static constexpr int64_t kHugeBytes = int64_t{200} << 20;
-  // What a line of the limit may take beyond a small file: its buffer while it grows, and a copy.
+  // Memory that a line at the limit may take beyond a small file: its growing buffer, and a copy.
   static constexpr int64_t kMostBytes = int64_t{400} << 20;
 
   struct Cost {
@@ -40,7 +40,7 @@ class LimitsProgram : public PrmProgram {
             int64_t{usage.ru_maxrss} * 1024, ReadText(err)};
   }
 
-  // Begins as a JSON object does and has one line; no room on the disk.
+  // A sparse file with one line that begins like a JSON object.
   static std::string HugeLine() {
     const std::string path = Path("huge.jsonl");
     WriteText(path, R"({"id":")");
@@ -55,7 +55,7 @@ class LimitsProgram : public PrmProgram {
     return path;
   }
 
-  // Every way in; FILE stands for the file that is read.
+  // Every command that reads a file; FILE stands for its name.
   static std::vector<std::string> Readers() {
     const std::string dev = Path("data/dev.jsonl"), model = " --model " + Path("run/best");
     const std::string train = "train --model " + Path("backbone") + " --out " + Path("never");
@@ -161,7 +161,7 @@ TEST_F(LimitsProgram, BracketsNestedDeepAreRefusedByEveryVerb) {
 }
 
 TEST_F(LimitsProgram, AFileOfManyRowsMayBeLongerThanAnyLine) {
-  // 80 MB on one line, and of 2,000 to 1 where it is compressed.
+  // 80 MB on one line, plain and compressed by 2,000 to 1.
   const std::string filler(100'000, 'a');
   for (const char* name : {"array.json", "array.json.gz"}) {
     OutputFile file(Path(name));

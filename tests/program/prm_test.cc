@@ -191,7 +191,7 @@ TEST_F(PrmProgram, ATooLongTraceStopsTrainingUnlessAPolicyIsNamed) {
   const Outcome cut = Run(train + Path("long_cut") + " --too-long cut");
   EXPECT_EQ(cut.status, 0) << cut.err;
   EXPECT_NE(cut.err.find("1 traces cut (1 steps lost)"), std::string::npos) << cut.err;
-  // Where the problem alone is too long, no step is left.
+  // If the problem by itself is too long, no step is left.
   WriteText(Path("long.jsonl"), "{\"id\":\"a\",\"problem\":\"" + std::string(500, 'x') +
                                     "\",\"steps\":[\"1\"],\"labels\":[\"incorrect\"]}\n");
   ExpectRefused(train + Path("long_error"), {"\"a\"", "--too-long"});
@@ -293,7 +293,7 @@ void ExpectEqualProbabilities(const std::string& score_lines, const std::string&
   EXPECT_GT(values, 100);
 }
 
-// The ids and reads of the traces of `file`, as transformers_scores.py takes them.
+// The ids and reads of the traces of `file`, in the input form of transformers_scores.py.
 std::string IdLines(const std::string& file, const std::filesystem::path& checkpoint) {
   const PrmJson prm = ReadPrmJson(checkpoint / "prm.json");
   const auto tokenizer = LoadTokenizer(checkpoint);
@@ -306,7 +306,7 @@ std::string IdLines(const std::string& file, const std::filesystem::path& checkp
   return lines;
 }
 
-// What transformers_scores.py says with `arguments`.
+// The output of transformers_scores.py with `arguments`.
 std::string TransformersScores(const std::string& arguments, const std::string& out) {
   const std::string root(PRM_SOURCE_DIR);
   const std::string command = "CUDA_VISIBLE_DEVICES= " + root + "/.venv/bin/python " + root +

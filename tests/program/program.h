@@ -53,7 +53,7 @@ class PrmProgram : public testing::Test {
   }
   static void TearDownTestSuite() { delete folder_; }
 
-  // Of JSON lines.
+  // Reads JSON lines.
   static std::vector<nlohmann::json> Lines(const std::string& text) {
     std::vector<nlohmann::json> lines;
     std::istringstream in(text);
@@ -88,7 +88,7 @@ class PrmProgram : public testing::Test {
     return outcome;
   }
 
-  // Leaves OUT/last after the first steps of Train(out, 4, 256).
+  // Stops Train(out, 4, 256) after its first steps, which leaves OUT/last.
   static void TrainUntilStopped(const std::string& out, const std::string& dtype = "float32") {
     const std::string stop = std::string(PRM_PROGRAM) + " " + Train(out, 4, 256, dtype) +
                              " 2>/dev/null & pid=$!; until [ -s " + Path(out + "/metrics.jsonl") +
@@ -108,14 +108,14 @@ class PrmProgram : public testing::Test {
   static inline TempFolder* folder_ = nullptr;
 };
 
-// A `prm` that runs beside the test, with what it says of itself on standard error in `log()`.
-// Killed when the object goes, if it still runs.
+// A `prm` that runs in parallel with the test; `log()` is its standard error. Killed by the
+// destructor if it still runs.
 class RunningProgram {
  public:
-  // `log` is a file that is made anew. `shell` comes before the program's name: `ulimit -n 64;`.
+  // Overwrites the file `log`. `shell` comes before the program's name: `ulimit -n 64;`.
   RunningProgram(const std::string& arguments, std::string log, const std::string& shell = "")
       : log_(std::move(log)) {
-    WriteText(log_, "");  // nothing of a former program is read
+    WriteText(log_, "");  // no output of an earlier program remains
     const std::string command =
         shell + " exec " + PRM_PROGRAM + " " + arguments + " >" + log_ + " 2>&1";
     pid_ = fork();
@@ -136,7 +136,7 @@ class RunningProgram {
   std::string log() const { return ReadText(log_); }
   void Signal(int number) const { kill(pid_, number); }
 
-  // Waits until the log holds `text` and the word after it, or the program has ended: false.
+  // Waits until the log holds `text` and the word after it; false if the program ended before.
   bool Says(const std::string& text) {
     for (;;) {
       const bool ended = Ended();
@@ -149,7 +149,7 @@ class RunningProgram {
       usleep(10'000);
     }
   }
-  // Waits as Says, and fails where that is false; what follows `text` on its line, up to a space.
+  // Waits like Says, and fails if that is false. Returns what follows `text`, up to a space.
   std::string WaitFor(const std::string& text) {
     const bool says = Says(text);
     const std::string all = log();
@@ -182,7 +182,7 @@ class RunningProgram {
   int status_ = -1;
 };
 
-// A loopback port that somebody else holds, who never answers.
+// A loopback port that is taken and never answers.
 class TakenPort {
  public:
   TakenPort() : socket_(socket(AF_INET, SOCK_STREAM, 0)) {

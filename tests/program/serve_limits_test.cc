@@ -1,5 +1,5 @@
-// `prm serve` and the verbs that compute where the machine gives less than they are used to, and
-// `prm load` where the server does.
+// `prm serve` and the computing verbs on machines with few resources, and `prm load` against such a
+// server.
 #include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,8 +15,8 @@ namespace {
 
 using testing::HasSubstr;
 
-// A big thread_local is taken out of the stack of every thread, and a library's small ones cannot
-// start: so went the metrics.
+// A big thread_local is allocated on every thread's stack, so that a library's threads with small
+// stacks cannot start; the metrics thread once failed so.
 TEST_F(ServeProgram, ThreadsStartWithTheirStacks) {
   std::ifstream file(PRM_PROGRAM, std::ios::binary);
   Elf64_Ehdr header = {};
@@ -32,7 +32,7 @@ TEST_F(ServeProgram, ThreadsStartWithTheirStacks) {
   EXPECT_LE(thread_local_bytes, 2048u);
 }
 
-// Each amount of memory ends another part of the program; none may end it without a word.
+// Each memory limit stops another part of the program; none may end it without a message.
 TEST_F(ServeProgram, WantOfMemoryIsSaidInWords) {
   const std::string flags = " --cache-bytes 1000000 --threads 2 --model " + Path("run/best");
   int refused = 0;
@@ -54,14 +54,14 @@ TEST_F(ServeProgram, WantOfMemoryIsSaidInWords) {
   EXPECT_GT(refused, 3);
 }
 
-// A mount over /proc stands for a chroot that has none.
+// A mount over /proc simulates a chroot without it.
 TEST_F(ServeProgram, WithoutProcThereIsADefaultAndANote) {
   const std::string hidden = "exec unshare -m bash -c \"mount -t tmpfs none /proc && ";
   RunningProgram server("serve --listen 127.0.0.1:0 --model " + Path("run/best") + "\"", Log(),
                         hidden);
   ExpectAnswers(server.WaitFor("listen="));
   EXPECT_THAT(server.log(), HasSubstr("note: /proc/meminfo has no MemAvailable"));
-  // It found itself, to start anew with a bounded spin.
+  // It found its own path, to restart with a bounded spin.
   EXPECT_THAT(ReadText("/proc/" + std::to_string(server.pid()) + "/environ"),
               HasSubstr("GOMP_SPINCOUNT="));
   ExpectStops(server);

@@ -33,7 +33,7 @@ class ServeProgram : public PrmProgram {
     const std::string quoted = server.WaitFor("metrics=");
     return quoted.substr(1, quoted.size() - 2);
   }
-  // Where the server of this test writes what it says.
+  // The log file of this test's server.
   std::string Log() const {
     return Path(testing::UnitTest::GetInstance()->current_test_info()->name());
   }

@@ -29,7 +29,7 @@ std::set<std::string> FlagsIn(const std::string& text) {
   return flags;
 }
 
-// Of the lines of a document's code blocks, those that start `prm VERB`, with what continues them.
+// The lines of a document's code blocks that start with `prm VERB`, with their continuations.
 std::string ExamplesOf(const std::string& verb, const std::string& document) {
   std::istringstream lines(ReadText(std::string(PRM_SOURCE_DIR) + "/" + document));
   std::string examples;
@@ -124,7 +124,7 @@ TEST_F(ServeProgram, NobodyKeepsTheMetricsFromOthers) {
   for (int i = 0; i < 2; ++i) {
     EXPECT_THAT(HttpGet(metrics, "/metrics"), HasSubstr("\nprm_queue_tokens 0"));
   }
-  // Those that begin to ask and do not go on are closed after a while, and waited for here.
+  // Connections that stop in the middle of a request are closed after a while; waits for that.
   const Crowd half(metrics, 100, "GET /metrics HT");
   while (HttpGet(metrics, "/metrics").find("\nprm_queue_tokens 0") == std::string::npos) {
     usleep(50'000);
@@ -200,7 +200,7 @@ TEST_F(ServeProgram, NoMoreConnectionsThanIsSaid) {
   EXPECT_THAT(HttpGet(metrics, "/metrics"), HasSubstr("\nprm_connections 20\n"));
 }
 
-// The socket on which the server listens is shut down from outside: no connection comes any more.
+// Shuts the server's listening socket down from outside, so that no connection arrives any more.
 TEST_F(ServeProgram, AServerThatHearsNothingSaysSoAndEnds) {
   RunningProgram server(Serve("--watchdog-seconds 1"), Log());
   const std::string address = server.WaitFor("listen=");

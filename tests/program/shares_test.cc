@@ -1,4 +1,4 @@
-// What clients share of a server, and scores that are no numbers, through the program.
+// How clients share a server, and scores that are not finite, through the program.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// Overwrites the embedding of `token` in a folder's weights with what is no number.
+// Overwrites the embedding of `token` in a folder's weights with NaN.
 void DamageEmbedding(const std::filesystem::path& folder, char token) {
   const std::filesystem::path path = folder / "model.safetensors";
   std::string file = ReadText(path);
@@ -66,7 +66,7 @@ TEST_F(SharesProgram, AStreamThatAsksForNothingIsEnded) {
   RunningProgram ask("ask --stream --server " + address + " --in " + pipe + " --out /dev/null",
                      Path("ask.log"));
   const int silent = open(pipe.c_str(), O_WRONLY);  // when the other end is open
-  // Of a trace that does not come; more than what tells compressed files from others.
+  // The beginning of a trace that never arrives; longer than the check for compressed files reads.
   const std::string begun = R"({"id":"never")";
   ASSERT_EQ(write(silent, begun.data(), begun.size()), ssize_t(begun.size()));
   server.WaitFor("no session and no request for 1 s");
@@ -109,7 +109,7 @@ TEST_F(SharesProgram, ATraceWhoseScoreIsNoNumberHasAnErrorAndOthersHaveTheirScor
     ExpectRefused(verb + " --in " + in + " --out " + Path("scores.jsonl"),
                   {"1 of 3 traces could not be scored"});
     const std::string lines = ReadText(*folder_ / "scores.jsonl");
-    // Attention of whole traces lets it reach the steps before, whose weight for it is 0.
+    // In attention of whole traces a NaN also reaches earlier steps, since 0 * NaN is NaN.
     EXPECT_THAT(lines, HasSubstr("the model's score is not finite"));
     EXPECT_EQ(std::ranges::count(lines, '\n'), 3);
     for (const char* id : {"good", "fine"}) {

@@ -27,7 +27,7 @@ inline bool Connects(int socket, const std::string& address) {
   return connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
 }
 
-// -1: it was refused.
+// Returns -1 if it was refused.
 inline int ConnectSocket(const std::string& address) {
   const int socket = NewSocket();
   if (Connects(socket, address)) return socket;
@@ -35,14 +35,14 @@ inline int ConnectSocket(const std::string& address) {
   return -1;
 }
 
-// Many connections that send `first` and then nothing, until they go.
+// Many connections that send `first` and then nothing, until destroyed.
 class Crowd {
  public:
   Crowd(const std::string& address, int count, const std::string& first = "") {
     for (int i = 0; i < count; ++i) {
       sockets_.push_back(ConnectSocket(address));
       EXPECT_GE(sockets_.back(), 0) << "connection " << i;
-      // Those that were closed meanwhile cannot be written to.
+      // Writing fails on connections that were closed meanwhile.
       (void)send(sockets_.back(), first.data(), first.size(), MSG_NOSIGNAL);
     }
   }
@@ -56,11 +56,11 @@ class Crowd {
   std::vector<int> sockets_;
 };
 
-// What an HTTP/2 client says first: the preface and empty settings.
+// The first bytes of an HTTP/2 client: the preface and empty settings.
 inline const std::string kHttp2Hello =
     std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") + std::string("\0\0\0\4\0\0\0\0\0", 9);
 
-// All that comes for `request` until the server closes the connection.
+// The whole response to `request`, until the server closes the connection.
 inline std::string Exchange(const std::string& address, const std::string& request) {
   const int socket = ConnectSocket(address);
   EXPECT_GE(socket, 0) << address;

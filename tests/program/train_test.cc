@@ -1,4 +1,4 @@
-// prm train as a user runs it: what stops it, what it refuses, and what it leaves.
+// prm train as a user runs it: stopping, refusals, and its outputs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,8 +20,7 @@ using ::testing::Not;
 
 class TrainProgram : public PrmProgram {
  protected:
-  // `text` with `flag` and its value replaced by `other`, or `other` at the end where it is
-  // missing.
+  // `text` with `flag` and its value replaced by `other`, or appended if there is no `flag`.
   static std::string With(const std::string& text, const std::string& flag,
                           const std::string& other) {
     const std::regex found(flag + " [^ ]+");
@@ -36,7 +35,7 @@ class TrainProgram : public PrmProgram {
     }
   }
 
-  // Of metrics.jsonl, without what depends on the clock.
+  // The lines of metrics.jsonl, without fields that depend on the clock.
   static std::vector<nlohmann::json> Metrics(const std::string& out) {
     std::istringstream lines(ReadText(Path(out + "/metrics.jsonl")));
     std::vector<nlohmann::json> metrics;
@@ -54,7 +53,7 @@ class TrainProgram : public PrmProgram {
     EXPECT_EQ(Metrics(a), Metrics(b));
   }
 
-  // The values on the progress lines behind `name`: loss, or what is left.
+  // The values after `name` on the progress lines: the loss, or the time left.
   static std::vector<std::string> Shown(const std::string& err, const std::string& pattern) {
     std::vector<std::string> values;
     const std::regex line(pattern);
@@ -64,7 +63,7 @@ class TrainProgram : public PrmProgram {
     return values;
   }
 
-  // A backbone that makes no number of the letter '~', which the synthesized traces never have.
+  // A backbone that returns NaN for the letter '~', which synthesized traces never contain.
   static std::string BackboneWithANaN() {
     const std::string folder = Path("nan_backbone");
     if (fs::exists(folder)) return folder;
@@ -318,7 +317,7 @@ TEST_F(TrainProgram, ProgressAfterResumingIsThatOfTheWholeRunAndNeverLacksTime) 
   ASSERT_GT(rest.size(), 10u);
   ASSERT_LT(rest.size(), all.size());
   EXPECT_EQ(rest, std::vector(all.end() - int64_t(rest.size()), all.end()));
-  // Its last step goes beyond the tokens that were asked for.
+  // Its last step exceeds the requested tokens.
   const Outcome beyond = Run(Train("beyond", 4, 2048) + " --tokens 2500");
   for (const Outcome* outcome : {&whole, &beyond}) {
     const auto times = Shown(outcome->err, left);
@@ -357,7 +356,7 @@ TEST_F(TrainProgram, PrmJsonHasEveryOptionThatChangesTheResult) {
                            "kernels"}) {
     EXPECT_TRUE(options.contains(name)) << name;
   }
-  // Flags that have no part in it: paths, and what is only about the run.
+  // Flags that do not affect the result: paths and settings of the run.
   const Outcome help = Run("train --help");
   const std::vector<std::string> others = {"help", "model",  "data",         "dev",
                                            "out",  "resume", "save_minutes", "no_verify"};
@@ -389,7 +388,7 @@ TEST_F(TrainProgram, ASeparatorMakesTheModelOneThatVllmReads) {
   fs::copy(Path("backbone"), Path("special"), fs::copy_options::recursive);
   auto tokenizer = nlohmann::json::parse(ReadText(Path("special/tokenizer.json")));
   const std::string name = "<|step|>";
-  // A byte that no trace has becomes a special token of its own.
+  // A byte that no trace contains becomes a special token.
   for (const auto& [piece, id] : tokenizer["model"]["vocab"].items()) {
     if (id != 0xff) continue;
     tokenizer["model"]["vocab"].erase(piece);

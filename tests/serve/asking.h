@@ -1,4 +1,4 @@
-// Calls of a test to a server and what comes back.
+// Calls from a test to a server, and their replies.
 #pragma once
 
 #include <google/protobuf/wrappers.pb.h>
@@ -17,7 +17,7 @@ namespace prm {
 struct Reply {
   grpc::Status status;
   v1::ScoreTracesResponse response;
-  std::string pushback_ms;  // empty: the server said nothing
+  std::string pushback_ms;  // empty: not sent
 };
 
 inline Reply Ask(v1::ScoringService::Stub& stub, const v1::ScoreTracesRequest& request) {
@@ -34,7 +34,7 @@ inline Reply Ask(const Server& server, const std::vector<Trace>& traces) {
   return Ask(*StubFor(server.address()), RequestOf(traces));
 }
 
-// Sends bytes as they are to a unary method.
+// Sends raw bytes to a unary method.
 inline grpc::Status AskRaw(const Server& server, const std::string& method,
                            const std::string& bytes, std::string* reply) {
   grpc::GenericStub stub(ConnectTo(server.address()));

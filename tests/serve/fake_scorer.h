@@ -1,4 +1,4 @@
-// A model without tensors for the tests of serve/: scores are a function of the ids alone.
+// A model without tensors for the tests of serve/: scores are a function of the ids only.
 #pragma once
 
 #include <atomic>
@@ -39,7 +39,7 @@ inline TraceScores FakeScores(const TraceTokens& trace) {
   return TraceScores::Of(std::move(probs));
 }
 
-// Lets a test hold scorers inside Score and see how many arrived. Any thread.
+// Lets a test block scorers inside Score and count how many arrived. Any thread.
 class Gate {
  public:
   explicit Gate(bool open = false) : open_(open) {}
@@ -81,8 +81,8 @@ class FakeScorer : public StepScorer {
     description_.device = "cpu";
   }
 
-  // From now on what was computed once is reused, as by a cache without an end; before the scorer
-  // is given away.
+  // From now on computed prefixes are reused, as by an unlimited cache. Call before the scorer is
+  // handed over.
   void ReusePrefixes() { description_.reuses_prefixes = true; }
   // Empties the cache.
   void Forget() {
@@ -124,13 +124,13 @@ class FakeScorer : public StepScorer {
   const ScoringFormat& scoring() const override { return scoring_; }
   const ModelDescription& description() const override { return description_; }
 
-  // Called first in Score, on the worker's thread; set before the scorer is given away.
+  // Called first in Score, on the worker's thread; set before the scorer is handed over.
   std::function<void(std::span<const TraceTokens>)> on_score;
-  std::atomic<int64_t> tokens_computed = 0;  // in all
-  size_t max_reused_tokens = SIZE_MAX;       // longer traces must come whole; as on_score
+  std::atomic<int64_t> tokens_computed = 0;  // in total
+  size_t max_reused_tokens = SIZE_MAX;       // longer traces must come whole; set as on_score
 
  private:
-  // A number for each prefix, from one token to all.
+  // A hash for each prefix, from one token to all.
   static std::vector<uint64_t> Prefixes(const TraceTokens& trace) {
     std::vector<uint64_t> prefixes;
     Fnv1a hash;

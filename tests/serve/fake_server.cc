@@ -1,5 +1,5 @@
-// A server with a fake scorer, for tests that need a process of its own to kill. Writes its address
-// as a line; at SIGTERM drains and writes how many tokens it computed. With an argument N its
+// A server with a fake scorer, for tests that need a separate process to kill. Prints its address
+// as a line; on SIGTERM drains and prints how many tokens it computed. With an argument N its
 // device is lost at the Nth batch.
 #include <cstdlib>
 #include <iostream>

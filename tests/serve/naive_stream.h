@@ -1,4 +1,4 @@
-// What a stream must answer, from scoring whole traces; and random requests to ask it.
+// The expected answers of a stream, from scoring whole traces; and random requests.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct NaiveSession {
   bool lost = false;
 };
 
-// What the replies must be, request by request in the order of sending.
+// The expected replies, by request in the order of sending.
 class NaiveStream {
  public:
   explicit NaiveStream(const SessionRules& rules) : rules_(rules) {}

@@ -32,8 +32,8 @@ inline std::unique_ptr<Server> Start(const ServerOptions& options = QuietOptions
   return std::make_unique<Server>(options, std::make_unique<FakeScorer>(std::move(gate)));
 }
 
-// A connection of its own, and one that stands: gRPC 1.51 takes any change of errno after
-// connect(2) for a refusal (grpc/grpc #35064), which then fails the calls of that moment.
+// A separate connection, which is established first: gRPC 1.51 takes any change of errno after
+// connect(2) for a refusal (grpc/grpc #35064), which fails calls made at that moment.
 inline std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -63,7 +63,7 @@ inline v1::ScoreTracesRequest RequestOf(const std::vector<Trace>& traces) {
   return request;
 }
 
-// What scoring without a server gives.
+// The scores without a server.
 inline ScoreLine OfflineLine(const Trace& trace) {
   const FakeScorer scorer;
   return MakeScoreLine(trace.id,
@@ -71,7 +71,7 @@ inline ScoreLine OfflineLine(const Trace& trace) {
                        scorer.description().threshold);
 }
 
-// What a client of either kind answers to the traces.
+// The lines that a client of either kind emits for the traces.
 template <class Client = ScoringClient>
 std::vector<ScoreLine> AskAll(const ClientOptions& options, const std::vector<Trace>& traces) {
   std::vector<ScoreLine> lines;

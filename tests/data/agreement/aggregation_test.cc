@@ -49,7 +49,7 @@ TEST(DawidSkene, GoldIsClampedAndTeachesOthers) {
   const Posteriors model = DawidSkene(ratings, gold);
   EXPECT_EQ(model.Of(k330)[0], 1);
   EXPECT_EQ(model.Of(k330)[3], 0);
-  // Two raters were wrong to say 3, so their 3 weighs less elsewhere.
+  // Two raters wrongly answered 3, so their 3 weighs less elsewhere.
   EXPECT_LT(model.confusion[0 * 16 + 0 * 4 + 0], DawidSkene(ratings).confusion[0 * 16 + 0 * 4 + 0]);
 }
 
@@ -93,7 +93,7 @@ TEST(OneCoin, OneAccuracyARater) {
     }
     EXPECT_NEAR(model.confusion[r * 16 + 1], (1 - model.confusion[r * 16]) / 3, 1e-12);
   }
-  // One rater alone, certain gold: hits 3 of 4, smoothed by 4 and 1.
+  // A single rater, certain gold: hits 3 of 4, smoothed by 4 and 1.
   const Ratings one = RatingsOf({"0", "1"}, {"0011"});
   const Posteriors clamped = OneCoin(one, {0, 0, 1, 0});
   EXPECT_NEAR(clamped.confusion[0], (3 + 4.0) / (4 + 5), 1e-12);
@@ -154,8 +154,8 @@ TEST(ReviewRanking, ARaterBetterThanTheCommonLabelHasWeight) {
   EXPECT_NEAR(ranking.rater_weights[0], .5, 1e-12);
   EXPECT_NEAR(ranking.consensus_likelihood, 4.5 / 5, 1e-12);
   EXPECT_EQ(ranking.items.front().unit, 4);
-  // The model is no better than the common label, so the raters alone say 0, each as likely as
-  // ratings equal the consensus.
+  // The model is no better than the common label, so only the raters count, for 0: each as likely
+  // as ratings equal the consensus.
   EXPECT_EQ(ranking.items[1].unit, 0);
   EXPECT_NEAR(ranking.items[1].quality, .9, 1e-5);
 }

@@ -36,7 +36,7 @@ TEST(AgreementReport, ShowsEveryStatisticOfFourLabels) {
     EXPECT_GE(*shown.interval.high, *shown.statistic.value - 1e-12) << shown.key;
   }
   EXPECT_EQ(report.label_counts, (std::vector<int64_t>{39, 7, 8, 6}));
-  // Every unordered pair of ratings of a step stands there twice.
+  // Every unordered pair of ratings of a step is counted twice.
   double pairs = 0;
   for (const double cell : report.confusion) pairs += cell;
   EXPECT_EQ(pairs, 20 * 3 * 2);
@@ -56,7 +56,7 @@ TEST(AgreementReport, NecessityIsJudgedWhereAllSayValid) {
   EXPECT_NEAR(*Shown(report, "ac1_necessity").statistic.value, *GwetAc1(sums).value, 1e-12);
 }
 
-// -1 < 0 < +1 is incorrect, redundant, necessary; incomplete has no place on it.
+// -1 < 0 < +1 is incorrect, redundant, necessary; incomplete has no position.
 TEST(AgreementReport, TheScaleLeavesIncompleteOut) {
   const Ratings four =
       RatingsOf({"correct_necessary", "correct_redundant", "incorrect", "incomplete"},
@@ -98,7 +98,7 @@ TEST(AgreementReport, GoldFeedsTheGate) {
   const AgreementReport report = MakeAgreementReport(ratings, gold);
   EXPECT_EQ(Together(report.group_rules), RuleVerdict::kInsufficient);
   ASSERT_EQ(report.person_rules.size(), 3u);
-  // The first annotator says 3 and 1 where gold says 0.
+  // The first annotator answers 3 and 1 for gold 0.
   EXPECT_EQ(report.person_rules[0].rules[0].value, 8 / 10.0);
   EXPECT_EQ(report.gold_units, 10);
 }

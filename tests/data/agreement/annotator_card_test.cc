@@ -21,7 +21,7 @@ TEST(AnnotatorCard, WilsonIntervals) {
 }
 
 TEST(AnnotatorCard, RatesBesideGold) {
-  // Gold 0 0 2 2 2 3; the annotator says 0 2 2 2 3 3.
+  // Gold 0 0 2 2 2 3; the annotator answers 0 2 2 2 3 3.
   const Ratings ratings = RatingsOf({"0", "1", "2", "3"}, {"022233"});
   const AnnotatorCard card = MakeCards(ratings, {0, 0, 2, 2, 2, 3}, 2)[0];
   EXPECT_EQ(card.gold.hits, 4);

@@ -11,7 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using Index = std::optional<int>;
 
-// One string a trace and annotator: '+', '-' error, '.' no label.
+// One string per trace and annotator: '+', '-' error, '.' no label.
 Ratings Traces(const std::vector<std::vector<std::string>>& traces) {
   Ratings ratings({"+", "-"});
   for (size_t t = 0; t < traces.size(); ++t) {

@@ -11,8 +11,8 @@
 
 namespace prm {
 
-// One string an annotator, one character a unit: an index into `labels` from `first`, '.' missing.
-// Every unit is the first step of a trace of its own.
+// One string per annotator, one character per unit: an index into `labels` from `first`, '.'
+// missing. Every unit is the first step of its own trace.
 inline Ratings RatingsOf(const std::vector<std::string>& labels,
                          const std::vector<std::string_view>& rows, char first = '0') {
   Ratings ratings(labels);
@@ -41,7 +41,7 @@ inline Ratings S20() {
                    {rows.begin(), rows.end()});
 }
 
-// Two raters who nearly always say 1: kappa collapses.
+// Two raters who nearly always answer 1: kappa collapses.
 inline Ratings Paradox() {
   return RatingsOf({"0", "1"}, {std::string(118, '1') + std::string(5, '1') + "00",
                                 std::string(118, '1') + std::string(5, '0') + "11"});

@@ -114,7 +114,7 @@ TEST_F(RatingsFile, AByteOrderMarkAndCarriageReturnsAreNoPartOfIt) {
   EXPECT_EQ(ratings.units().size(), 1u);
 }
 
-// The text that was rated is part of what a unit is.
+// The rated text is part of the unit's identity.
 TEST_F(RatingsFile, AnotherTextNeedsAnotherVersion) {
   const auto line = [](const char* text, const char* annotator, int version) {
     return StrCat("{\"id\":\"p\",\"problem\":\"q\",\"steps\":[\"", text,

@@ -27,13 +27,11 @@ double Alpha(const Ratings& ratings, LabelDistance::Kind kind = LabelDistance::K
   return KrippendorffAlpha(SumsOfAll(ratings), {kind}).value.value();
 }
 
-// Of two annotators with a unit in common.
+// For two annotators with a unit in common.
 Statistic CohenOf(const Ratings& ratings, int a, int b) {
   return CohenKappa(PairTables(ratings).at({a, b}), int(ratings.labels().size()));
 }
-double Cohen(const Ratings& ratings, int a, int b) {
-  return CohenOf(ratings, a, b).value.value();
-}
+double Cohen(const Ratings& ratings, int a, int b) { return CohenOf(ratings, a, b).value.value(); }
 
 // |i - j|^power.
 std::vector<double> Disagreement(int labels, int power) {
@@ -128,7 +126,7 @@ TEST(Statistics, AMatrixOfDistancesSaysWhatTheNamedOnesSay) {
 // --- invariances --------------------------------------------------------------------------------
 
 struct RandomRatings {
-  std::vector<std::string> rows;  // one an annotator
+  std::vector<std::string> rows;  // one per annotator
   int labels = 4;
 };
 
@@ -150,7 +148,7 @@ Ratings Build(const RandomRatings& random) {
   return RatingsOf({"0", "1", "2", "3"}, {random.rows.begin(), random.rows.end()});
 }
 
-// All that does not depend on the order of labels.
+// All statistics that do not depend on the order of labels.
 std::vector<std::optional<double>> NominalStatistics(const Ratings& ratings) {
   const AgreementSums sums = SumsOfAll(ratings);
   return {PercentAgreement(sums).value, FleissKappa(sums).value, GwetAc1(sums).value,
@@ -325,7 +323,7 @@ TEST(Ratings, ASecondRatingOfAUnitByTheSameAnnotatorIsRefused) {
             "annotator \"ann\" has rated step 3 of trace p17, text version 2 already");
 }
 
-// The defect of pooling by step number: two raters in total conflict must not look agreed.
+// Guards against pooling by step number: two raters in full conflict must not appear to agree.
 TEST(Ratings, StepsOfDifferentTracesAndVersionsAreDifferentUnits) {
   Ratings ratings({"x", "y"});
   const int a = ratings.Annotator("a"), b = ratings.Annotator("b");

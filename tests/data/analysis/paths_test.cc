@@ -39,7 +39,7 @@ TEST(Paths, DistanceIsLevenshteinOverTheLonger) {
   EXPECT_EQ(PathDistance(std::string(2000, 'a'), std::string(2000, 'a') + "b"), 1);
 }
 
-// The definition, by force: merge the two clusters whose furthest items are nearest.
+// By definition, brute force: merge the two clusters whose furthest items are nearest.
 std::vector<int> Naive(const std::vector<double>& d, size_t n, double threshold) {
   std::vector<int> label(n);
   for (size_t i = 0; i < n; ++i) label[i] = int(i);

@@ -102,7 +102,7 @@ TEST(Qa, PeopleAndCheckerMayContradictEachOther) {
   EXPECT_EQ(FindConflict(correct, false, against), kCorrectButContradicts);
   EXPECT_EQ(FindConflict(correct, false, ok), std::nullopt);
   EXPECT_EQ(FindConflict(wrong, false, refuted), std::nullopt);
-  // Most wrong steps are wrong in what they understand, with sound arithmetic.
+  // Most wrong steps misunderstand something but have sound arithmetic.
   EXPECT_EQ(FindConflict(wrong, false, ok), std::nullopt);
   EXPECT_EQ(FindConflict(wrong, true, ok), kMiscalculationNotFound);
   EXPECT_EQ(FindConflict(wrong, true, silent), std::nullopt);

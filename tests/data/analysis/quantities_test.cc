@@ -49,7 +49,7 @@ TEST(Quantities, RoundedAndCutNumbersComeFromTheirOrigin) {
   KnownQuantities quotient("Divide 41 by 19.");
   EXPECT_EQ(quotient.Unsupported("The share 2.15 and the share 2.16 go on."), Numbers());
   EXPECT_EQ(quotient.Unsupported("The share 2.18 goes on."), Numbers{"2.18"});
-  // Whole numbers are no rounding of another whole one, nor of a quotient.
+  // A whole number is not a rounding of another whole number or of a quotient.
   EXPECT_EQ(KnownQuantities("Share 41 bags.").Unsupported("Take 42.5 of them"), Numbers{"42.5"});
   EXPECT_EQ(KnownQuantities("Share 4100 by 19.").Unsupported("Take 216 of them"), Numbers{"216"});
 }

@@ -71,7 +71,7 @@ TEST(Strategies, WordsSpeakForThem) {
   EXPECT_EQ(Suggest("nli", {"The man is outside."}), "forward");
 }
 
-// The example that the whole matter is about: one problem, one answer, two ways.
+// The motivating example: one problem, one answer, two ways.
 TEST(Strategies, ProceduralAndInspectAndVerifyAreTwoWays) {
   const std::string problem = "Solve 3x + 6 = 15.";
   const TraceAnalysis procedural = Analyze(MakeTrace(

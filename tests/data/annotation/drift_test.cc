@@ -36,7 +36,7 @@ TEST(Drift, AWindowBelowTheBarSuspends) {
   // Ten misses leave 20 of 30 hits, below .70.
   EXPECT_THAT(drift.why, HasSubstr("of the last 30 gold steps, below 0.7"));
   EXPECT_NEAR(*drift.window_accuracy, 20 / 30.0, 1e-12);
-  // The sum began to stand with the first miss, 60; the window that ended before is good.
+  // The current sum began with the first miss, 60; the window that ended before it is good.
   EXPECT_EQ(drift.good_until, 59u);
 }
 
@@ -90,7 +90,7 @@ TEST(Drift, NothingIsSaidOfTooFewSteps) {
   EXPECT_EQ(none.window_accuracy, std::nullopt);
   EXPECT_EQ(none.good_until, std::nullopt);
   EXPECT_FALSE(WatchDrift({false, false}).suspend);
-  // Bad from the start: no window was ever good, all work goes to review.
+  // Bad from the start: no window was ever good, so all work goes to review.
   const Drift bad = WatchDrift(std::vector<bool>(10, false));
   EXPECT_TRUE(bad.suspend);
   EXPECT_EQ(bad.good_until, std::nullopt);

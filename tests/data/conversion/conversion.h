@@ -46,7 +46,7 @@ struct Exported {
   }
 };
 
-// With the format's own policy.
+// Uses the format's own policy.
 inline Exported Export(const std::vector<Trace>& traces, std::string_view format,
                        ExportOptions options = {}) {
   options.policy = FormatNamed(format).write_policy;

@@ -26,7 +26,7 @@ using ::testing::IsEmpty;
 
 class RandomTraces {
  public:
-  // Everything a native trace may have.
+  // A trace with all fields of the native format.
   Trace Full(int number) {
     std::string labels;
     const int steps = 1 + int(random_() % 6);
@@ -49,7 +49,7 @@ class RandomTraces {
     return trace;
   }
 
-  // What a two-class format with its own ids carries; labels up to `last` only.
+  // What a two-class format with its own ids can carry; labels only up to `last`.
   Trace TwoClass(int number, const char* labels) {
     Trace trace = Full(number);
     for (Step& step : trace.steps) {
@@ -116,7 +116,7 @@ TEST(RoundTrip, TwoClassRowsCarryIdsTextsAndTwoClasses) {
     for (Trace trace : traces) {
       if (!found.count(trace.id)) continue;
       const bool tagged = std::string_view(format) == "math-shepherd";
-      if (tagged) {  // what the report calls white space around a problem or step
+      if (tagged) {  // counted in the report as white space around a problem or step
         const auto trim = [](std::string* text) { text->erase(text->find_last_not_of(' ') + 1); };
         trim(&trace.problem);
         for (Step& step : trace.steps) trim(&step.text);
@@ -125,7 +125,7 @@ TEST(RoundTrip, TwoClassRowsCarryIdsTextsAndTwoClasses) {
       EXPECT_EQ(Json(found[trace.id]), Json(trace));
       ++equal;
     }
-    // The others are those that were refused or had no label at all, and the report says so.
+    // The others were refused or had no label at all, and the report counts them.
     const auto unlabelled = exported.report.left_out.find("traces without a label");
     const int64_t without = unlabelled == exported.report.left_out.end() ? 0 : unlabelled->second;
     EXPECT_EQ(int64_t(equal), 300 - exported.report.refused - without) << format;
@@ -269,7 +269,7 @@ TEST(Pairs, StepsOfSeveralTracesMeetBehindTheSamePrefix) {
 TEST(Pairs, NoPairStandsBehindAWrongStepNorOnBothSides) {
   Trace first = TraceWith("1", "XN"), second = TraceWith("2", "XX");
   second.steps[1].text = "bad";
-  // Without a policy that masks what follows.
+  // Without a policy that masks steps after the error.
   const std::unique_ptr<RowWriter> writer = NewPairsWriter({});
   writer->Add(first);
   writer->Add(second);
@@ -280,7 +280,7 @@ TEST(Pairs, NoPairStandsBehindAWrongStepNorOnBothSides) {
   EXPECT_EQ(conflict.report.left_out.at("steps that are labelled both valid and invalid"), 1);
 }
 
-// Against every step compared with every other, in any order of the traces.
+// Compares with every step paired with every other, in any order of the traces.
 TEST(Pairs, AreAllThatThereAre) {
   std::mt19937 random(5);
   std::vector<Trace> traces;

@@ -1,4 +1,4 @@
-// prm data import and prm data export, as they are called.
+// prm data import and prm data export, as called by users.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ constexpr std::string_view kBad = R"({"prompt":"p","completions":["a"],"labels":
 
 class ConversionCommands : public testing::Test {
  protected:
-  // The exit code that main would give; errors of ours are thrown.
+  // The exit code that main would return; Errors are thrown.
   int Run(std::vector<std::string> arguments) {
     CLI::App app;
     AddImportCommand(app);

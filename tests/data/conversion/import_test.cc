@@ -31,7 +31,7 @@ std::vector<std::string> Ids(const Imported& imported) {
   return ids;
 }
 
-// The rest of the file is read; the reason of the one refusal.
+// Returns the reason of the one refusal; the rest of the file must be read.
 std::string Refused(const std::string& bad, const std::string& format = "native") {
   const Imported imported = ImportAs(format, Row("first") + bad + Row("last"));
   EXPECT_THAT(Ids(imported), ElementsAre("first", "last")) << bad.substr(0, 100);
@@ -214,7 +214,7 @@ TEST(Import, TakesALineOfTenMegabytesAndAMillionSteps) {
   EXPECT_EQ(many.report.labels.at("correct_necessary"), 1000000);
 }
 
-// Looking a name up among all before it would take minutes.
+// Looking each name up among all previous ones would take minutes.
 TEST(Import, TakesARowOfManyMembers) {
   json row = {{"id", "a"}, {"problem", "p"}, {"steps", {"x"}}};
   json trl = {{"prompt", "p"}, {"completions", {"x"}}, {"labels", {true}}};

@@ -65,7 +65,7 @@ TEST(Choose, CapsHoldPerProblemAndPerPath) {
 }
 
 TEST(Choose, TakesTheFurthestPathFirst) {
-  // Many alike and two strangers: three choices hold both strangers.
+  // Many equal and two different: three choices include both different ones.
   std::vector<Candidate> candidates;
   for (uint32_t i = 0; i < 50; ++i) candidates.push_back({kA, i, 0, "aaaa"});
   candidates.push_back({kA, 50, 0, "bbbb"});
@@ -92,7 +92,7 @@ TEST(Choose, TheShareOfTheTargetThatLacksDecides) {
   std::vector<Candidate> candidates;
   for (uint32_t i = 0; i < 30; ++i) candidates.push_back({i % 2 ? kA : kB, i, 0, "abc"});
   const CurateChoice choice = Choose(candidates, {State(kA, 10), State(kB, 2)}, {.total = 8});
-  // A, then B; A alone down to half; A before B where they lack as much; B's second.
+  // A, then B; only A down to half; A before B if both lack as much; B's second.
   std::map<Cell, int> count;
   for (const size_t i : choice.chosen) ++count[candidates[i].cell];
   EXPECT_EQ(count[kA], 6);

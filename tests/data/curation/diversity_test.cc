@@ -7,7 +7,6 @@
 #include <map>
 #include <random>
 
-
 namespace prm {
 namespace {
 
@@ -74,8 +73,8 @@ TEST(SelfBleuTest, IsOneForEqualTextsAndZeroForStrangers) {
 TEST(SelfBleuTest, IsTheGeometricMeanOfClippedPrecisions) {
   const std::vector<std::string> texts = {"a b c d x", "a b c d y"};
   EXPECT_NEAR(*SelfBleu(texts), std::pow(4.0 / 5 * 3 / 4 * 2 / 3 * 1 / 2, 0.25), 1e-12);
-  // A repeated word is counted as often as the other text has it: 5/6, 4/5, 3/4 and 2/3 of the
-  // first against the second, which is shorter; all of the second but exp(1 - 6/5).
+  // A repeated word counts as often as it occurs in the other text: 5/6, 4/5, 3/4 and 2/3 of the
+  // first against the second, which is shorter; all of the second except exp(1 - 6/5).
   const std::vector<std::string> clipped = {"a b c d e e", "a b c d e"};
   const double first = std::pow(5.0 / 6 * 4 / 5 * 3 / 4 * 2 / 3, 0.25),
                second = std::exp(1 - 6.0 / 5);
@@ -83,7 +82,7 @@ TEST(SelfBleuTest, IsTheGeometricMeanOfClippedPrecisions) {
 }
 
 // By hand: the first 5/6, 4/5, 3/4, 2/3 against the second; the second in full, against the third,
-// the shorter of two equally near; the third in full but exp(1 - 5/4).
+// the shorter of two equally near; the third in full except exp(1 - 5/4).
 TEST(SelfBleuTest, CountsAreClippedByTheMostInAnyOtherText) {
   std::vector<std::string> texts = {"x x x x x x", "x x x x x", "x x x x"};
   const double first = std::pow(5.0 / 6 * 4 / 5 * 3 / 4 * 2 / 3, 0.25),

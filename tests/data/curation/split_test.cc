@@ -118,7 +118,7 @@ std::map<std::string, size_t> PartsOf(const SplitOptions& options) {
   return parts;
 }
 
-// 40 templates of five numbers each, and 40 problems that the source tells in five ways.
+// 40 templates with five numbers each, and 40 problems that the source words in five ways.
 TEST(SplitByGroup, GroupsAreNotDividedWhateverTheOrderOfTheFile) {
   const TempFolder folder;
   std::vector<std::string> lines;

@@ -79,7 +79,7 @@ TEST(Formats, EveryFormatIsRecognisedByItsRows) {
   }
 }
 
-// Each member is left out, and set to a value of another kind; what is read must be a native trace.
+// Each member is removed, or set to another type; if the row is read, it must be a native trace.
 TEST(Formats, RowsWithMissingOrWrongMembersAreReadOrRefusedWithTheirPlace) {
   const json values[] = {nullptr,
                          17,

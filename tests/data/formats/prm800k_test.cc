@@ -33,7 +33,7 @@ json RowOf(const std::vector<json>& steps) {
           {"label", {{"steps", steps}, {"total_time", 17}, {"finish_reason", "solution"}}}};
 }
 
-// Phase 1: the human wrote the second step, all of whose completions are wrong.
+// Phase 1: a human wrote the second step, since all its completions are wrong.
 json PhaseOne() {
   return RowOf({RatedStep({Completion("a", 1)}, 0),
                 RatedStep({Completion("b", -1), Completion("c", -1)}, nullptr,

@@ -1,4 +1,4 @@
-// The readers whose rows need no more than a few lines to say.
+// The readers that need only a few lines of tests each.
 #include "data/formats/readers.h"
 
 #include <gmock/gmock.h>
@@ -70,7 +70,7 @@ TEST(TwoClassRows, RefuseLabelsOfOtherSystemsAndOfTheWrongLength) {
   EXPECT_THAT(fover({"a"}, nullptr), HasSubstr("error_labels: expected an array"));
 }
 
-// Members of the published sets beside those that are read.
+// Extra members of the published sets.
 TEST(TwoClassRows, FoverKeepsWhatStandsBesideTheSteps) {
   const Trace trace = One("fover", {{"id", "f-1"},
                                     {"problem", "p"},
@@ -305,7 +305,7 @@ TEST(TaggedText, ErPrmRefusesValuesThatAreNoShares) {
 
 json Turn(const char* role, const char* content) { return {{"role", role}, {"content", content}}; }
 
-// The two published sets: one marks its steps, the other does not say where the problem ends.
+// The two published sets: one marks its steps, the other does not show where the problem ends.
 TEST(TaggedText, RlhflowRowsWithoutAMarkAreRefusedUnlessOneIsNamed) {
   const json row = {{"conversations",
                      {Turn("user", "p? First, a"), Turn("assistant", "+"), Turn("user", "Then b"),
@@ -396,7 +396,7 @@ TEST(MathAps, FlatPrefixesAndTreesGiveTheSamePaths) {
   }
 }
 
-// 300 MB of steps that 1,500 paths share, from a row of 240 kB.
+// A row of 240 kB whose 1,500 paths share steps that would take 300 MB.
 TEST(MathAps, RefusesATreeWhosePathsWouldFillTheMemory) {
   json children = json::array();
   for (int i = 0; i < 1500; ++i) children.push_back({{"text", std::to_string(i)}});
@@ -522,7 +522,7 @@ TEST(PlainText, OtherRulesSplitBehindTheFirstBlankLine) {
 
 // --- real samples -------------------------------------------------------------------------------
 
-// Problem, steps, labels and first error of the sets that were made from the same files.
+// Problem, steps, labels and first error of the sets built from the same files.
 TEST(Readers, RealSamplesEqualTheSharedTraces) {
   PRM_NEED_SHARED_DATA("steps/train.jsonl.xz");
   std::map<std::string, Trace> shared;

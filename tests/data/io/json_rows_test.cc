@@ -14,7 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// What each row holds, "where=value of a"; refused rows as "where!".
+// The content of each row, "where=value of a"; refused rows as "where!".
 std::vector<std::string> Rows(std::string_view text) {
   const TempFolder folder;
   JsonRows rows(folder.Write("f", text));

@@ -9,7 +9,7 @@
 namespace prm {
 namespace {
 
-// With the signal's usual effect at first, also under nohup.
+// Starts with the signal's default effect, also under nohup.
 class StopSignalOf : public testing::TestWithParam<int> {
  protected:
   void SetUp() override { former_ = signal(GetParam(), SIG_DFL); }
@@ -42,7 +42,7 @@ TEST_P(StopSignalOf, ASecondSignalEndsTheProgram) {
   const auto raise_twice = [] {
     const StopSignal stop;
     raise(GetParam());
-    if (GetParam() == SIGHUP) raise(SIGHUP);  // comes in twos, and ends nothing
+    if (GetParam() == SIGHUP) raise(SIGHUP);  // comes in pairs, and ends nothing
     raise(GetParam() == SIGHUP ? SIGTERM : GetParam());
   };
   EXPECT_EXIT(raise_twice(), testing::KilledBySignal(GetParam() == SIGHUP ? SIGTERM : GetParam()),

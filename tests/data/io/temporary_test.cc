@@ -42,7 +42,7 @@ TEST(Temporary, WhatWasNotMadeIsNotRemoved) {
   EXPECT_TRUE(fs::exists(folder / "of another"));
 }
 
-// A program that makes temporaries until a signal ends it.
+// A program that creates temporaries until a signal ends it.
 [[noreturn]] void MakeUntilEnded(const fs::path& folder, int ready) {
   RemoveTemporariesOnSignals();
   std::optional<Temporary> file, tree;
@@ -50,7 +50,7 @@ TEST(Temporary, WhatWasNotMadeIsNotRemoved) {
   tree.emplace(folder / "tree", [&] { fs::create_directories(folder / "tree"); });
   [[maybe_unused]] const ssize_t written = write(ready, "", 1);
   for (int i = 0;; ++i) {
-    // As a checkpoint's writer: files go into the folder while it is removed.
+    // Like a checkpoint writer: files enter the folder during its removal.
     std::ofstream(folder / "tree" / std::to_string(i % 50)) << i;
   }
 }

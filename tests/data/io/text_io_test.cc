@@ -17,7 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// More than any internal buffer, and not compressible to nothing.
+// Larger than any internal buffer, and hardly compressible.
 std::string LongText() {
   std::string text;
   for (uint32_t i = 0, x = 1; i < 200000; ++i) {
@@ -222,7 +222,7 @@ TEST(OutputFile, NamesTargetAndReason) {
   EXPECT_EQ(missing.code(), ErrorCode::kNotFound);
   EXPECT_THAT(missing.what(), HasSubstr((folder / "none/out").string()));
   EXPECT_EQ(ErrorOf([&] { OutputFile file(folder.path()); }).code(), ErrorCode::kInvalidArgument);
-  // A file is no folder: also true for the superuser, who may write anywhere.
+  // A file is not a folder: this also fails for the superuser, who may write anywhere.
   folder.Write("file", "");
   EXPECT_THAT(ErrorOf([&] { OutputFile file(folder / "file/out"); }).what(),
               HasSubstr("Not a directory"));

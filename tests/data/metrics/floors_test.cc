@@ -20,7 +20,7 @@ size_t TextBytes(const Trace& trace, size_t steps) {
 
 using Rule = std::function<bool(const Trace&, size_t)>;
 
-// Random lengths throughout; a step is wrong where `wrong` says so.
+// Random lengths throughout; `wrong` decides which steps are wrong.
 std::vector<Trace> TracesWhere(const Rule& wrong, uint32_t seed, int count = 300) {
   std::mt19937 random(seed);
   const auto between = [&](size_t low, size_t high) { return low + random() % (high - low + 1); };
@@ -56,7 +56,7 @@ TEST(TextFreeFloors, FindWhatEachQuantityGivesAway) {
       {"relative place",
        [](const Trace& t, size_t s) { return double(s + 1) / double(t.steps.size()) > 0.55; },
        false},
-      {"last step",  // right after wrong ones: the relative place alone does not tell
+      {"last step",  // after wrong ones: the relative position does not determine it
        [](const Trace& t, size_t s) {
          return s + 1 < t.steps.size() && double(s + 1) / double(t.steps.size()) > 0.55;
        },
@@ -101,7 +101,7 @@ TEST(TextFreeFloors, LearnFromAnnotatedStepsAndScoreAll) {
   std::vector<Trace> train = TracesWhere(LongStep, 1);
   const std::vector<Trace> test = TracesWhere(LongStep, 2, 20);
   const auto expected = TextFreeScores(train, test, Floor::kOnline);
-  // Without a label a last step is as good as absent, to the online floor.
+  // For the online floor, a last step without a label is the same as an absent one.
   std::vector<Trace> cut = train;
   for (Trace& t : train) t.steps.back().label.reset();
   for (Trace& t : cut) t.steps.pop_back();
@@ -142,7 +142,7 @@ std::vector<LabelledScores> Scored(std::span<const Trace> train, std::span<const
   return scored;
 }
 
-// A record of what came out, not a target: nothing was chosen by this file.
+// A record of the results, not a target: nothing was chosen using this file.
 TEST(TextFreeFloors, AreTheRecordedOnesOnProcessBench) {
   PRM_NEED_SHARED_DATA("steps/public_test_processbench_gsm8k.jsonl.xz");
   const std::vector<Trace> train = SharedSteps("train"), dev = SharedSteps("dev"),

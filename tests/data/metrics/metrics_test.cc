@@ -86,7 +86,7 @@ TEST(Metrics, AScoreThatIsNotFiniteIsNamedByEachOfThem) {
   }
 }
 
-// Every threshold that could matter: below, between and above the scores.
+// Tries every threshold that could matter: below, between and above the scores.
 double BestF1(const std::vector<LabelledScores>& traces) {
   std::set<double> thresholds = {0.0, 2.0};
   for (const LabelledScores& trace : traces) {
@@ -239,7 +239,7 @@ TEST(Metrics, EqualIndependentCodeOnRealScores) {
   EXPECT_NEAR(*report.prm_score,
               0.5 * (reference["f1_correct"].get<double>() + reference["f1_error"].get<double>()),
               1e-5);
-  // The reference judges a step wrong at score <= 0.5, we below the threshold.
+  // The reference calls a step wrong at score <= 0.5, this code below the threshold.
   EXPECT_NEAR(*FirstErrorF1(traces, 0.5 + 1e-6).acc_error,
               reference["first_error_acc_erroneous"].get<double>(), 1e-5);
 }

@@ -26,7 +26,7 @@ Words Split(PreTokenizer kind, std::string_view text) {
   return words;
 }
 
-// The words that a regular expression cuts `text` into.
+// The words into which a regular expression splits `text`.
 Words SplitByRegex(const char* pattern, std::string_view text) {
   int error;
   PCRE2_SIZE offset;
@@ -65,7 +65,7 @@ Words SplitSmolLm2ByRegex(std::string_view text) {
   return words;
 }
 
-// Pieces that the expressions treat apart, joined at random.
+// Pieces that the expressions treat differently, joined at random.
 std::string RandomText(std::mt19937* random) {
   static const std::vector<std::string> pieces = {" ",
                                                   "  ",

@@ -1,4 +1,4 @@
-// data/handwritten.jsonl keeps what it promises.
+// Checks the documented properties of data/handwritten.jsonl.
 #include <gtest/gtest.h>
 
 #include <filesystem>

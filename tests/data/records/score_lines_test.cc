@@ -83,7 +83,7 @@ TEST(ScoreLines, ScoreThatIsNoProbabilityIsAnErrorNamingItsStep) {
   EXPECT_THROW(MakeScoreLine("p3", TraceScores{{}, {}}, 0.5), Error);
 }
 
-// People have such files: not a byte may change.
+// Users have such files, so not a byte may change.
 TEST(ScoreLines, AreWrittenAsTheyAlwaysWereByteForByte) {
   EXPECT_EQ(ScoreLineToJson(MakeScoreLine("p", TraceScores::Of({{0.5f, 0.25f, 0.25f, 0}}), 0.5)),
             R"({"id":"p","scores":[0.75],"label_probs":[[0.5,0.25,0.25,0]],)"

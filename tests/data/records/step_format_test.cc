@@ -21,7 +21,7 @@ constexpr TokenId kBos = 256;
 constexpr TokenId kSpaceMark = 257;
 constexpr TokenId kBlankLine = 258;
 
-// An id a byte; ".\n\n" in a text is one token as in real byte-level vocabularies.
+// One id per byte; ".\n\n" in a text is one token, as in real byte-level vocabularies.
 class ByteTokenizer : public Tokenizer {
  public:
   explicit ByteTokenizer(bool has_bos = true) : has_bos_(has_bos) {}
@@ -83,7 +83,7 @@ FormatPart Ids(std::vector<TokenId> ids) { return {.ids = std::move(ids), .text 
 FormatPart Text(std::string text) { return {.ids = {}, .text = std::move(text)}; }
 FormatPart Alone(std::string text) { return {.ids = {}, .text = std::move(text), .alone = true}; }
 
-// One character an id: what is no byte is shown as ^ (BOS) and _ (space mark).
+// One character per id; ids that are not bytes are shown as ^ (BOS) and _ (space mark).
 std::string Shown(const TraceTokens& tokens) {
   std::string text;
   for (const TokenId id : tokens.ids) {
@@ -231,8 +231,8 @@ TEST(TokenizeTrace, EqualsAppendingStepByStep) {
   }
 }
 
-// Formats whose prompt's end joins with the first step, with reads before the step's end, with
-// several lines a step, with numbers, with texts on their own.
+// Formats with a prompt end that joins the first step, reads before the step's end, several lines
+// per step, numbers, texts encoded by themselves.
 std::vector<StepFormat> VariousFormats() {
   const MarkingTokenizer tokenizer;
   std::vector<StepFormat> formats = {NewlineFormat(tokenizer, true),

@@ -25,7 +25,7 @@ constexpr const char* kFull =
 
 json Minimal() { return {{"id", "a"}, {"problem", "p"}, {"steps", {"x", "y"}}}; }
 
-// The message for a valid trace in which one field is changed.
+// The error message for a valid trace with one field changed.
 std::string MessageFor(const char* field, const json& value) {
   json object = Minimal();
   object[field] = value;
@@ -225,7 +225,7 @@ const std::vector<std::string> kTextFields = {"id",     "problem",          "ste
 const std::vector<std::string> kOtherFields = {"necessity_known", "soft",        "first_error",
                                                "final_correct",   "annotations", "meta"};
 
-// Everything `original` says is said by `exported`, at its place or under meta.
+// Checks that `exported` has everything in `original`, at its place or under meta.
 void ExpectNothingLost(const json& original, const json& exported) {
   for (const auto& [name, value] : original.items()) {
     const bool is_text = std::count(kTextFields.begin(), kTextFields.end(), name) > 0;

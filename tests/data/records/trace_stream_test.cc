@@ -51,8 +51,8 @@ TEST(TraceStream, RefusedLinesAreNamedAndTheRestGoesOn) {
   EXPECT_THAT(refused.messages.at(1), HasSubstr("in.jsonl:4:"));
 }
 
-// What `fault` throws for trace "1" of three lines, one of which is no trace, and how many traces
-// and refusals there were.
+// What `fault` throws for trace "1" of three lines, one of them invalid, and the numbers of traces
+// and refusals.
 struct Streamed {
   std::string thrown;
   int traces = 0;

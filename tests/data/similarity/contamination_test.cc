@@ -102,7 +102,7 @@ TEST_F(ContaminationTest, WordsThatManyProblemsShareAreBoilerplate) {
   EXPECT_TRUE(Find().empty());
 }
 
-// A story of its own of at least 30 words, for a phrase to stand in.
+// A distinct story of at least 30 words, to contain a phrase.
 std::string Story(int number) {
   std::string text;
   for (int i = 0; i < 30; ++i)
@@ -110,7 +110,7 @@ std::string Story(int number) {
   return text + ". ";
 }
 
-// Every eight words of it hold a number.
+// Every eight words of it contain a number.
 std::string PhraseWith(int number) {
   const std::string some = " take " + std::to_string(number) + " of the ";
   return "Now" + some + "red," + some + "blue and" + some + "green.";
@@ -175,7 +175,7 @@ TEST_F(ContaminationTest, OtherNumbersWithTheSameAnswerAreFound) {
   }
 }
 
-// Of 10 and 10 grams 6 or 7 shared: 6/14 and 7/13; the bound lies between.
+// With 6 or 7 of 10 grams shared: 6/14 and 7/13; the bound is between them.
 TEST_F(ContaminationTest, HalfOfAllGramsIsTheBound) {
   Evaluate("a b c d e f g h i j k l m n");
   Train("a b c d e f g h i j p q r s");  // 6 of 14

@@ -58,7 +58,7 @@ TEST(Duplicates, EqualTextWithOtherLabelsIsAConflictAndStays) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->kind, DuplicateKind::kLabelConflict);
   EXPECT_EQ(finder.kept(), 2u);
-  // Each labelling is met again as exact.
+  // Each labelling is found again as exact.
   EXPECT_EQ(Add(&finder, MakeTrace("p", {"3 + 4 = 8"}, StepLabel::kIncorrect))->kind,
             DuplicateKind::kExact);
   EXPECT_EQ(Add(&finder, MakeTrace("p", {"3 + 4 = 8"}))->kind, DuplicateKind::kExact);

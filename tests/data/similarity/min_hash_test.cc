@@ -10,7 +10,7 @@
 namespace prm {
 namespace {
 
-// Two sets of `size` grams that share so many that their Jaccard similarity is near `similarity`.
+// Two sets of `size` grams whose Jaccard similarity is near `similarity`.
 std::pair<std::vector<uint32_t>, std::vector<uint32_t>> SetsOfSimilarity(double similarity,
                                                                          size_t size,
                                                                          std::mt19937* random) {
@@ -34,7 +34,7 @@ TEST(MinHash, JaccardIsSharedOverAll) {
 
 TEST(MinHash, GramsAreRunsOfFiveWords) {
   EXPECT_EQ(GramSet("a b c d e f g").size(), 3u);
-  EXPECT_EQ(GramSet("a b c d e a b c d e").size(), 5u);  // the first gram comes twice
+  EXPECT_EQ(GramSet("a b c d e a b c d e").size(), 5u);  // the first gram occurs twice
   EXPECT_EQ(GramSet("a b").size(), 1u);
   EXPECT_EQ(GramSet("a b c", 3), GramSet("a b c"));
   EXPECT_TRUE(GramSet("").empty());
@@ -61,7 +61,7 @@ TEST(MinHash, TheEstimateIsUnbiased) {
   }
 }
 
-// Half of the 128 low bytes equal, one in 256 by chance.
+// Half of the 128 low bytes are equal, one in 256 by chance.
 TEST(MinHash, ChanceIsTakenOffTheEstimate) {
   MinHashSketch a = {}, b = {};
   for (size_t i = 0; i < 64; ++i) b.low_bits[2 * i] = 1;

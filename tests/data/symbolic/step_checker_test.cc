@@ -23,7 +23,7 @@ std::string Say(std::string_view step, std::initializer_list<std::string_view> c
   return said;
 }
 
-// The same of each relation.
+// The same for each relation.
 std::vector<std::string> SayEach(std::string_view step) {
   StepChecker checker("");
   std::vector<std::string> said;
@@ -113,7 +113,7 @@ TEST(StepChecker, ABracketASideOrTermsWithoutLikeOnesAreMovedAtOnce) {
   EXPECT_EQ(OperationsFrom("x^2 + 3x = 2y + 7", "x^2 + 3x - 2y - 7 = 0"), 1);
   EXPECT_EQ(OperationsFrom("w + x + y + z = 5", "z = 5 - w - x - y"), 1);
   EXPECT_EQ(OperationsFrom("x + y = z + 5", "x - 5 = z - y"), 2);
-  // Each like term that is taken together counts.
+  // Each collected like term counts.
   EXPECT_EQ(OperationsFrom("3x + 2y + 5z = x + y + z + 7", "2x + y + 4z = 7"), 3);
 }
 

@@ -1,5 +1,5 @@
-// Finds the numeric equations in a sentence and evaluates them: an arithmetic of its own, so that
-// labels are checked by other code than the one that wrote them.
+// Finds the numeric equations in a sentence and evaluates them with independent arithmetic, so that
+// labels are checked by different code than the code that wrote them.
 #pragma once
 
 #include <algorithm>
@@ -15,11 +15,10 @@ namespace prm {
 struct EquationReport {
   int checked = 0;                    // "a = b" relations evaluated
   std::vector<std::string> refuted;   // the runs of text that do not hold
-  std::vector<std::string> unclosed;  // runs with nothing that can be read on a side of "="
+  std::vector<std::string> unclosed;  // runs in which a side of "=" cannot be read
 };
 
-// Evaluates + - * / ^ × ÷ − %, brackets and, where `x` is given, the unknown x with implicit
-// products
+// Evaluates + - * / ^ × ÷ − %, brackets and, if `x` is given, the unknown x with implicit products
 // ("3x", "2(x + 1)").
 class EquationChecker {
  public:
@@ -101,7 +100,7 @@ class EquationChecker {
     size_t side = begin;
     signs.push_back(end);
     for (const size_t sign : signs) {
-      const bool named = side == begin && sign == side;  // "F = 3 × 4": a word stands on the left
+      const bool named = side == begin && sign == side;  // "F = 3 × 4": a word on the left
       const auto value = named ? std::nullopt : Side(side, sign);
       if (!named && !value && !(HasUnknown(side, sign) && !x_)) report->unclosed.push_back(run);
       if (left && value) {

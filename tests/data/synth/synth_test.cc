@@ -45,7 +45,7 @@ std::vector<std::string> Alternatives(std::string_view phrases) {
   return out;
 }
 
-// Every sentence that a sound solution of `problem` can hold, worked out from the template alone.
+// Every sentence that a sound solution of `problem` can contain, computed only from the template.
 std::set<std::string> SoundClauses(const SynthProblem& problem, const Notation& notation) {
   std::set<std::string> clauses;
   const auto fill = [&](std::string_view phrases, PhraseContext context) {
@@ -100,7 +100,7 @@ struct Written {
   std::string flaw_kind;
 };
 
-// Solutions of every template with every strategy and the flaw at every place that allows it.
+// Solutions of every template with every strategy and the flaw at every possible place.
 std::vector<Written> WriteAll(SynthFlaw flaw, int rounds) {
   std::vector<Written> all;
   SynthRandom random(11);
@@ -163,7 +163,7 @@ TEST(Synth, EquationsOfCorrectStepsHold) {
       if (trace.domain == "linear_equations") x = std::stod(*trace.reference_answer);
       for (const Step& step : trace.steps) {
         if (!step.label || !IsCorrect(*step.label)) continue;
-        // A trial puts in a value that need not be the solution.
+        // A trial substitutes a value that need not be the solution.
         const bool trial = Lower(step.text).find("trying x") != std::string::npos;
         const EquationReport report = EquationChecker(trial ? std::nullopt : x).Check(step.text);
         EXPECT_TRUE(report.refuted.empty()) << trace.id << ": " << step.text;
@@ -213,7 +213,7 @@ TEST(Synth, IncompleteStepsLackAPremiseOrAResult) {
       ++unfinished;
       continue;
     }
-    // The value left out is in the step and in nothing before it.
+    // The omitted value is in the step but in nothing before it.
     std::string before = one.problem.text;
     for (int i = 0; i < at; ++i) before += " " + one.trace.steps[i].text;
     const size_t equals = step.rfind(" = ");
@@ -362,8 +362,8 @@ uint64_t HashOf(std::string_view bytes) {
   return hash.value();
 }
 
-// What models were trained on can be made again, on every machine and by every later version: a
-// change of these bytes is a change of the data set, to be made on purpose.
+// Training data must be reproducible on every machine and by every later version: changing these
+// bytes changes the data set and must be intended.
 TEST(Synth, TheFilesOfTheDefaultSeedAreTheseBytes) {
   const TempFolder root;
   WriteSynthFiles(root.path(), {});

@@ -61,7 +61,7 @@ TEST(ExactNumber, WhatHasNoExactValueIsNoNumber) {
   EXPECT_EQ(ReadExactNumber("--5").length, 0u);
 }
 
-// The digits of the canonical form, times the denominator, are the numerator with as many zeros.
+// The digits of the canonical form, times the denominator, give the numerator followed by zeros.
 TEST(ExactNumber, FiniteFractionsAreExact) {
   for (int64_t denominator : {1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 40, 50, 64, 125}) {
     for (int64_t numerator = 0; numerator < 300; ++numerator) {

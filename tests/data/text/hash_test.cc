@@ -13,7 +13,7 @@ uint64_t Fnv(std::string_view text) {
   return hash.value();
 }
 
-// Known answers that its authors publish.
+// Known answers published by the authors.
 TEST(Fnv1a, KnownAnswers) {
   EXPECT_EQ(Fnv(""), 0xcbf29ce484222325u);
   EXPECT_EQ(Fnv("a"), 0xaf63dc4c8601ec8cu);

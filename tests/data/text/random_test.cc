@@ -10,7 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 
-// Known answers that its authors publish.
+// Known answers published by the authors.
 TEST(Philox, KnownAnswers) {
   EXPECT_THAT(Philox({0, 0, 0, 0}, {0, 0}),
               ElementsAre(0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8));
@@ -29,7 +29,7 @@ TEST(SplitMix, KnownAnswers) {
               ElementsAre(6457827717110365317u, 3203168211198807973u, 9817491932198370423u));
 }
 
-// Of bounds that do not divide 2^64 the remainder would favour the lower half.
+// With bounds that do not divide 2^64, a plain remainder would favour the lower half.
 TEST(SynthRandom, BelowFavoursNoNumber) {
   SynthRandom random(1);
   constexpr uint64_t kBound = (uint64_t{1} << 63) + (uint64_t{1} << 62);  // three quarters of 2^64

@@ -17,7 +17,8 @@ TEST(Unicode, ClassesFollowTheGeneralCategory) {
                            0x2029, 0x202F, 0x205F, 0x3000}) {
     EXPECT_EQ(classes[c], CharClass::kSpace) << static_cast<uint32_t>(c);
   }
-  // A mark, a zero-width space, controls that are no white space, a surrogate, the last code point.
+  // A mark, a zero-width space, controls that are not white space, a surrogate, the last code
+  // point.
   for (const char32_t c : {0x300, 0x200B, 0x180E, 0x1C, 0x1F, 0x00, 0xD800, 0x10FFFF}) {
     EXPECT_EQ(classes[c], CharClass::kOther) << static_cast<uint32_t>(c);
   }
@@ -34,7 +35,7 @@ TEST(Unicode, NfcComposesAndOrdersMarks) {
   EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "\u0958"),
             "\u0915\u093C");  // excluded from composition
   EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, "\u09C7\u09BE"),
-            "\u09CB");  // the second half is no mark
+            "\u09CB");  // the second half is not a mark
   EXPECT_EQ(NormalizeUnicode(NormalForm::kNfc, std::string_view("a\0e\u0301", 5)),
             std::string("a\0\u00E9", 4));
 }

@@ -22,7 +22,7 @@ TEST(Utf8, EveryCodePointSurvivesEncodingAndDecoding) {
 TEST(Utf8, FindsTheFirstInvalidByte) {
   const std::string head = "a\xC3\xA9\xE6\xBC\xA2\xF0\x9F\x98\x80";  // 10 valid bytes
   for (const std::string bad : {
-           "\x80",              // a continuation alone
+           "\x80",              // a single continuation byte
            "\xC0\xAF",          // overlong
            "\xC1\xBF",          // overlong
            "\xC3",              // cut off

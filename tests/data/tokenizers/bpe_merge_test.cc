@@ -20,7 +20,7 @@ MergeTable TableOf(const std::vector<Pair>& pairs) {
   return table;
 }
 
-// The definition: look through everything for every merge.
+// By definition: search all pairs for every merge.
 std::vector<TokenId> MergeByDefinition(const MergeTable& table, std::vector<TokenId> ids) {
   while (true) {
     size_t best = 0;
@@ -38,7 +38,7 @@ std::vector<TokenId> MergeByDefinition(const MergeTable& table, std::vector<Toke
   }
 }
 
-// Merges among `alphabet` symbols and what they make; with `ties`, ranks repeat.
+// Merges among `alphabet` symbols and their results; with `ties`, ranks repeat.
 MergeTable RandomTable(std::mt19937* random, TokenId alphabet, bool ties) {
   std::vector<Pair> pairs;
   TokenId next = alphabet;

@@ -84,7 +84,7 @@ TEST(BpeTokenizer, WordCacheDoesNotChangeIds) {
   }
 }
 
-// The key of a short word is read with whatever follows it; only the word may count.
+// The key of a short word is read along with the following bytes; only the word may count.
 TEST(BpeTokenizer, WordsAreToldApartByLengthAndLastByte) {
   const auto tokenizer = MakeBpeTokenizer(TinySpec());
   for (size_t size = 1; size <= 20; ++size) {
@@ -141,7 +141,7 @@ TEST(BpeTokenizer, NfcIsAppliedBetweenSpecialTokens) {
 
 TEST(BpeTokenizer, IgnoreMergesTakesAWholeWordFirst) {
   BpeSpec spec = TinySpec();
-  spec.merges.pop_back();  // " w" is a token that no merge makes
+  spec.merges.pop_back();  // " w" is a token that no merge produces
   EXPECT_THAT(Ids(*MakeBpeTokenizer(spec), " w"), ElementsAre(' ', 'w'));
   spec.ignore_merges = true;
   EXPECT_THAT(Ids(*MakeBpeTokenizer(spec), " w"), ElementsAre(260));
@@ -205,8 +205,7 @@ TEST(BpeTokenizer, SavedTokenizerGivesEqualIds) {
   }
 }
 
-// Readers that number added tokens themselves, from the size of the vocabulary, must find them in
-// it.
+// Readers that number added tokens from the size of the vocabulary must find them in it.
 TEST(BpeTokenizer, AddedTokensBehindAGapAreSavedInTheVocabulary) {
   const auto saved_vocab = [](const BpeSpec& spec) {
     const TempFolder folder;

@@ -21,7 +21,7 @@ std::shared_ptr<const Tokenizer> Mistral(const TokenizerConfig& config = {}) {
   return MakeSentencePieceTokenizer(ReadFile(SharedData() / kMistral), config, "mistral");
 }
 
-// The step tag of Math-Shepherd is found only behind a space.
+// The step tag of Math-Shepherd is found only after a space.
 TEST(SentencePieceTokenizer, TheStepTagNeedsASpaceBeforeIt) {
   PRM_NEED_SHARED_DATA(kMistral);
   const auto tokenizer = Mistral();

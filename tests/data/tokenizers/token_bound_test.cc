@@ -18,7 +18,7 @@
 namespace prm {
 namespace {
 
-// What tokenizers treat in ways of their own: runs, marks, forms, bytes that are rare, their names.
+// Text that tokenizers treat specially: runs, marks, forms, rare bytes, byte names.
 const std::vector<std::string>& Fragments() {
   static const std::vector<std::string> fragments = {"the ",
                                                      "Therefore",
@@ -88,7 +88,7 @@ std::string RandomText(std::mt19937& random) {
   return text;
 }
 
-// That no text, and no parts of a text, are promised more ids than they have.
+// Checks that the bounds of a text, and of parts of it, do not exceed its number of ids.
 void ExpectBounds(const Tokenizer& tokenizer, const std::vector<std::string>& more = {}) {
   std::mt19937 random(7);
   for (int round = 0; round < 3000; ++round) {
@@ -110,10 +110,10 @@ class PublishedBound : public testing::TestWithParam<const char*> {};
 TEST_P(PublishedBound, IsNeverAboveTheNumberOfIds) {
   PRM_NEED_SHARED_DATA(StrCat("tokenizers/", GetParam()));
   const auto tokenizer = LoadTokenizer(SharedData() / "tokenizers" / GetParam());
-  // Texts of few ids: the longest tokens there are, alone and many times.
+  // Texts of few ids: the longest tokens, single and repeated.
   std::vector<std::string> longest;
   for (const TokenizerParts::Token& token : tokenizer->Parts().tokens) {
-    // The marks of byte-level and of SentencePiece vocabularies for a space.
+    // The space marks of byte-level and of SentencePiece vocabularies.
     const std::string text = ReplaceAll(ReplaceAll(token.text, "\u0120", " "), "\u2581", " ");
     if (text.size() > 15 && !FindInvalidUtf8(text)) longest.push_back(text);
   }
@@ -173,7 +173,7 @@ TEST(TokenBound, HoldsForEveryCharacterOfEveryNormalForm) {
       if (code >= 0xD800 && code < 0xE000) continue;
       std::string character;
       AppendUtf8(code, &character);
-      // A hundred of them, so that the bound is not rounded away; and what decomposes into them.
+      // A hundred of each, so that the bound is not rounded to zero, and their decompositions.
       std::string many, decomposed;
       for (int k = 0; k < 100; ++k) many += character;
       const std::string parts = Normal(NormalForm::kNfd, character);

@@ -281,7 +281,7 @@ TEST(Tokenizer, WhatIsNoTokenizerIsRefusedByName) {
               HasSubstr("none.json"));
 }
 
-// What save_pretrained writes of a tokenizer without a limit.
+// As written by save_pretrained for a tokenizer without a limit.
 TEST(TokenizerConfig, AModelMaxLengthBeyondAnyIntegerIsNoObstacle) {
   const TokenizerConfig config = ParseTokenizerConfig(
       R"({"eos_token": "</s>", "model_max_length": 1000000000000000019884624838656})", "here");

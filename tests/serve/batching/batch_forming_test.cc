@@ -334,7 +334,7 @@ TEST(FormBatch, NothingIsLostOrTakenTwiceWhateverTheQueue) {
   }
 }
 
-// Two traces of a low priority behind appends of ever new clients that would fill every batch.
+// Two traces of low priority, and appends of ever new clients that would fill every batch.
 TEST(Aging, NothingStarvesUnderWorkOfAHigherPriorityWithoutEnd) {
   for (const Priority low : {Priority::kUnary, Priority::kBulk}) {
     std::vector<WaitingTrace> queue = {Waits(90, kBob, low), Waits(90, kBob, low)};

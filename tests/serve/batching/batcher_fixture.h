@@ -1,4 +1,4 @@
-// What the tests of the batcher submit, and what comes back.
+// Inputs and outcomes of the batcher's tests.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -36,9 +36,9 @@ inline TraceTokens LongTokens(const std::string& problem, int length, int step) 
   return tokens;
 }
 
-// What became of one trace.
+// The outcome of one trace.
 struct Outcome {
-  TraceScores scores;  // empty where `error` is set
+  TraceScores scores;  // empty if `error` is set
   std::optional<Error> error;
   WorkTimes times;
 
@@ -90,7 +90,7 @@ class Outcomes {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !outcomes_.empty(); });
   }
-  // Until all items have an outcome, except those that Submit refused.
+  // Waits until all items have an outcome, except those that Submit refused.
   void AwaitAll(int refused = 0) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return int(outcomes_.size()) >= submitted_ - refused; });
@@ -107,7 +107,7 @@ class Outcomes {
   std::map<int, Outcome> outcomes_;
 };
 
-// A clock that stands still until told. Any thread.
+// A clock that only Advance moves. Any thread.
 struct ManualClock {
   std::shared_ptr<std::atomic<int64_t>> ticks = std::make_shared<std::atomic<int64_t>>(1'000'000);
   SteadyTime Now() const { return SteadyTime(SteadyTime::duration(ticks->load())); }
@@ -129,7 +129,7 @@ inline BatcherOptions Chunked(int64_t chunk_tokens = 50) {
   return options;
 }
 
-// nullopt: it was taken.
+// nullopt: it was accepted.
 inline std::optional<ErrorCode> SubmitCode(Batcher& batcher, std::vector<BatchItem> items) {
   try {
     batcher.Submit(std::move(items));

@@ -184,7 +184,7 @@ TEST(Batcher, OneBadTraceDoesNotFailItsNeighbours) {
   EXPECT_TRUE(SameScores(outcomes.Await(3).scores, FakeScores(Tokens("fine"))));
 }
 
-// A model that gives no numbers for one trace, and then for all that share its batch.
+// A model that returns NaN for one trace, and then for all traces of its batch.
 class NoNumberScorer : public FakeScorer {
  public:
   using FakeScorer::FakeScorer;
@@ -260,7 +260,7 @@ TEST(Batcher, ReportsEveryBatch) {
   EXPECT_EQ(reports[0].queue_traces, 0);
 }
 
-// Asks the batcher something whenever it is asked itself.
+// Calls the batcher whenever it is called itself.
 class AskingScorer : public FakeScorer {
  public:
   int64_t TokensToCompute(const TraceTokens& trace) const override {

@@ -1,4 +1,4 @@
-// Two workers: a problem is at home with one, and when the other may take it.
+// Two workers: a problem belongs to one of them, and when the other may take it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -33,7 +33,7 @@ TEST(TwoWorkers, AProblemKeepsToOneSoNoPrefixIsComputedTwice) {
   Outcomes outcomes;
   Batcher batcher(Chunked(), std::move(pair.owned));
   constexpr int kProblems = 40, kRounds = 5;
-  // They differ in their first token, and so share none.
+  // They differ in their first token, so they share no prefix.
   const auto grown = [](int problem, int round) {
     return LongTokens(std::string(1, char('0' + problem)) + " problem", 60 * round, 20);
   };
@@ -53,7 +53,7 @@ TEST(TwoWorkers, AProblemKeepsToOneSoNoPrefixIsComputedTwice) {
   EXPECT_GT(pair.scorer[1]->tokens_computed, 0);
 }
 
-// A batcher one of whose workers is held at a gate, with traces of the problem that it has.
+// A batcher with one worker blocked at a gate, and waiting traces of that worker's problem.
 struct HeldWorker {
   std::array<std::shared_ptr<Gate>, 2> gates = {std::make_shared<Gate>(), std::make_shared<Gate>()};
   Outcomes outcomes;
@@ -97,7 +97,7 @@ TEST(TwoWorkers, AFreeOneTakesFromAQueueThatIsLongerThanItsThreshold) {
     tokens.ids[50] = TokenId(i + 2);
     held.batcher->Submit(held.outcomes.One(tokens));
   }
-  held.outcomes.Await(1);  // though its home is held
+  held.outcomes.Await(1);  // although its worker is blocked
   held.gates[1 - held.free]->Open();
   held.outcomes.AwaitAll();
   EXPECT_FALSE(held.pair.seen[held.free].empty());

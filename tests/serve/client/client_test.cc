@@ -90,7 +90,7 @@ TEST(ScoringClient, KeepsToTheServersLimits) {
   EXPECT_TRUE(SameScores(answers[7].scores, OfflineLine(traces[7]).scores));
 }
 
-// CANCELLED: servers that shut down say so, and nobody here cancels.
+// CANCELLED: servers that shut down return it, and nobody here cancels.
 TEST(Connection, TriesAgainWhatAServerSaysThatGoesAwayOrIsFull) {
   ClientOptions options;
   options.sleep = [](milliseconds) {};
@@ -110,7 +110,7 @@ TEST(Connection, TriesAgainWhatAServerSaysThatGoesAwayOrIsFull) {
 }
 
 TEST(ScoringClient, WaitsForAServerThatIsNotThereYet) {
-  const std::string address = Start()->address();  // of a server that is gone again
+  const std::string address = Start()->address();  // of a server that has stopped
   std::unique_ptr<Server> server;
   ClientOptions options;
   options.server = address;

@@ -35,7 +35,7 @@ RerankProblem Problem(const std::string& id, int candidates) {
   return problem;
 }
 
-// What ranking without a server gives.
+// The ranking without a server.
 RerankResult OfflineResult(const RerankProblem& problem, AggregateKind weight) {
   std::vector<ScoreLine> lines;
   for (size_t i = 0; i < problem.candidates.size(); ++i) {
@@ -99,7 +99,7 @@ TEST(Rerank, WhatCandidatesShareIsComputedOnce) {
   RerankProblem problem = Problem("p", 8);
   problem.problem = std::string(300, 'x');
   RankAll(ClientOf(server), {problem});
-  // "\nfirst\nway " too; behind it, "0\nThe answer is 0\n" of each.
+  // "\nfirst\nway " too; after it, "0\nThe answer is 0\n" of each.
   EXPECT_EQ(scorer->tokens_computed, 300 + 11 + 8 * 18);
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 
-// Answers in groups that do not follow the problems, as batches do; the score is in the step.
+// Answers in groups that are not aligned with problems, as batches do; the score is in the step.
 class FakeEngine : public RerankEngine {
  public:
   explicit FakeEngine(size_t group) : group_(group) {}

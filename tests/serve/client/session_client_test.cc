@@ -97,7 +97,7 @@ TEST(StreamedScoring, KeepsToTheServersSessionsAndWaitsWhileTheyAreTaken) {
 }
 
 TEST(StreamedScoring, GivesUpOnAServerThatIsNotThereAndNamesIt) {
-  ClientOptions options = To(*Start());  // gone again
+  ClientOptions options = To(*Start());  // a server that has stopped
   options.attempts = 2;
   options.sleep = [](std::chrono::milliseconds) {};
   EXPECT_THAT(

@@ -142,7 +142,8 @@ TEST(RunLoad, AppendedStepsGrowTracesAndCountTheirOwnTokens) {
     EXPECT_EQ(report.kinds[2].calls + report.kinds[3].calls, 200);
     EXPECT_GE(report.kinds[3].calls, 100) << "of traces of two steps";
     EXPECT_EQ(report.steps, 200);
-    // A trace of two steps has 7 tokens; so many of both steps, but for traces that have not ended.
+    // A trace of two steps has 7 tokens; first and second steps are equally many, except in traces
+    // that have not ended.
     EXPECT_GT(report.tokens, 200);
     EXPECT_LT(report.tokens, 200 * 7);
   }
@@ -179,7 +180,7 @@ TEST(RunLoad, SessionsAreOpenBeforeTheWarmupAndEndAtDifferentTimes) {
   options.max_calls = 8 * 20;
   options.max_outstanding = 1;
   const LoadReport report = RunLoad(options, work);
-  EXPECT_GE(report.ok, options.max_calls - 1) << "but for one in the warm-up";
+  EXPECT_GE(report.ok, options.max_calls - 1) << "except one in the warm-up";
   EXPECT_GE(report.kinds[3].calls, 3);
   EXPECT_LE(report.kinds[3].calls, 5);
 }

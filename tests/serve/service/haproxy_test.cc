@@ -1,4 +1,4 @@
-// serve/haproxy.cfg as it is, before servers that are processes of their own.
+// Runs serve/haproxy.cfg unchanged, in front of servers in separate processes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -22,7 +22,7 @@
 namespace prm {
 namespace {
 
-// A program that ends with its owner; what it writes can be read line by line.
+// A program that ends with its owner; its output can be read line by line.
 class Process {
  public:
   explicit Process(const std::vector<std::string>& command) {
@@ -33,8 +33,8 @@ class Process {
     arguments.push_back(nullptr);
     id_ = fork();
     if (id_ == 0) {
-      // Only what is safe after fork in a process of threads. It ends with the test, however that
-      // ends.
+      // Only calls that are safe after fork in a multi-threaded process. The program ends with the
+      // test, however that ends.
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       dup2(ends[1], STDOUT_FILENO);
       close(ends[0]);
@@ -70,7 +70,7 @@ class Process {
   FILE* out_ = nullptr;
 };
 
-// Free a moment ago.
+// A port that was free a moment ago.
 std::string FreeAddress() {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
@@ -113,13 +113,13 @@ class HaProxy : public testing::Test {
     return options;
   }
 
-  // Asks for traces of problems; every answer must be the offline one.
+  // Requests traces of problems; every answer must equal the offline one.
   void AskRounds(const ClientOptions& options, int client, int rounds,
                  std::atomic<int>* answered) const {
     for (int round = 1; round <= rounds; ++round) {
       std::vector<Trace> traces;
       for (int p = 0; p < kProblems; ++p) {
-        // Problems differ in their first token, and so share none.
+        // Problems differ in their first token, so they share no prefix.
         const std::string problem = std::string(1, char('0' + p)) + StrCat(" of client ", client);
         traces.push_back(
             MakeTrace(StrCat(p), problem, std::vector<std::string>(size_t(round), "s")));

@@ -66,16 +66,16 @@ class Door {
   std::vector<std::string> warnings_;
   std::condition_variable changed_;
 
-  Listener listener_;  // ended before what its thread calls
+  Listener listener_;  // destroyed before the members its thread uses
 };
 
-// Whether the other side has closed it; waits for that or a byte.
+// Whether the peer has closed it; waits for that or a byte.
 bool IsClosed(int socket) {
   char byte;
   return recv(socket, &byte, 1, 0) <= 0;
 }
 
-// Connects and says something.
+// Connects and sends bytes.
 int Speak(const std::string& address) {
   const int socket = ConnectSocket(address);
   EXPECT_EQ(send(socket, "x", 1, MSG_NOSIGNAL), 1);
@@ -117,7 +117,7 @@ TEST(Listener, TheOldestSilentConnectionMakesRoom) {
   for (const int socket : {oldest, silent, first, second, third, fourth}) close(socket);
 }
 
-// All have come and spoken before the first is accepted.
+// All have connected and sent bytes before the first is accepted.
 TEST(Listener, InAStormWhoHasSpokenIsNotClosedForOneWhoComesLater) {
   Listener listener({.name = "door", .address = "127.0.0.1:0", .max_connections = 2});
   std::vector<int> callers;
@@ -138,8 +138,8 @@ TEST(Listener, InAStormWhoHasSpokenIsNotClosedForOneWhoComesLater) {
   for (const int socket : taken) close(socket);
 }
 
-// Takes the descriptors that are free below the highest in use, as other tests of this process may
-// have left some, so that a limit leaves as many as it says.
+// Fills the free descriptors below the highest in use, which other tests of this process may have
+// left, so that a limit leaves exactly the intended number.
 std::vector<int> FillHoles() {
   int highest = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -152,7 +152,7 @@ std::vector<int> FillHoles() {
   return filled;
 }
 
-// As many descriptors as the process may have are taken, so that accept(2) fails.
+// All descriptors of the process are taken, so that accept(2) fails.
 TEST(Listener, AcceptsAgainWhenDescriptorsAreThereAgain) {
   Door door(1000);
   rlimit former = {};

@@ -25,7 +25,7 @@ v1::RerankRequest OneProblem() {
   return request;
 }
 
-// What each kind of call says where it asks for `model`.
+// The result of each kind of call that names `model`.
 std::vector<grpc::Status> StatusesFor(const Server& server, const std::string& model) {
   const auto stub = StubFor(server.address());
   std::vector<grpc::Status> statuses;

@@ -43,7 +43,7 @@ TEST(ServerEnd, DrainFinishesAcceptedCallsRefusesNewOnesAndSaysSo) {
   EXPECT_EQ(Ask(*open, RequestOf({trace})).status.error_code(), StatusCode::UNAVAILABLE);
 }
 
-// What clients get that ask without a break while the server drains and ends, by status.
+// Replies by status for clients that call continuously while the server drains and ends.
 std::map<StatusCode, int> StatusesOfADrain() {
   constexpr int kClients = 8;
   auto server = Start();

@@ -165,7 +165,7 @@ TEST(Server, AFullQueueIsResourceExhausted) {
   EXPECT_THAT(server->MetricsText(), HasSubstr("prm_calls_total{status=\"RESOURCE_EXHAUSTED\"} 2"));
 }
 
-// Calls that wait while a worker is held, and the order in which they are served, a trace a batch.
+// Calls that wait while a worker is blocked, and their order of service, one trace per batch.
 class WaitingCalls {
  public:
   explicit WaitingCalls(ServerOptions options = QuietOptions()) {

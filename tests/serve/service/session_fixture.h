@@ -1,4 +1,5 @@
-// A stream's sessions without gRPC: a sink that keeps what they say, what streams share, a client.
+// A stream's sessions without gRPC: a sink that keeps replies, the parts that streams share, a
+// client.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,7 +19,7 @@ namespace prm {
 
 using Strings = std::vector<std::string>;
 
-// Keeps what a stream says. Any thread.
+// Keeps a stream's replies. Any thread.
 class RecordingSink : public StreamSink {
  public:
   // False: replies stay unwritten, as those of a client that does not read.
@@ -54,7 +55,7 @@ class RecordingSink : public StreamSink {
     changed_.wait(lock, [&] { return replies_.size() >= count; });
     return replies_;
   }
-  // All there are when the stream has ended.
+  // All replies, when the stream has ended.
   std::vector<StreamReply> AwaitEnd(CallRecord* record = nullptr) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return record_.has_value(); });
@@ -92,7 +93,7 @@ inline StreamLimits TestLimits() {
   return limits;
 }
 
-// The server's half that streams share.
+// The server parts that streams share.
 class Desk {
  public:
   explicit Desk(std::shared_ptr<Gate> gate = nullptr, const BatcherOptions& options = {},
@@ -111,7 +112,7 @@ class Desk {
     parts.now = [this] { return SteadyTime(std::chrono::seconds(seconds.load())); };
     return parts;
   }
-  // How many traces each batch had, so far.
+  // The number of traces of each batch so far.
   std::vector<size_t> batches() {
     std::lock_guard lock(mutex_);
     return batches_;
@@ -167,7 +168,7 @@ class Client {
   void Piece(const std::string& session, const std::string& text, bool end = false) {
     Send(session, AppendText{text, false, end, {}});
   }
-  // The replies to all that was sent.
+  // The replies to all requests sent.
   std::vector<StreamReply> Finish(CallRecord* record = nullptr) {
     stream.NoMore();
     return sink.AwaitEnd(record);

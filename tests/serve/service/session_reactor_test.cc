@@ -45,13 +45,13 @@ class Stream {
     return reply;
   }
   void SendNoMore() { calls_->WritesDone(); }
-  // Behind every reply.
+  // Call after every reply.
   grpc::Status Finish() {
     v1::StreamReply reply;
     while (calls_->Read(&reply)) continue;
     return calls_->Finish();
   }
-  // Behind Finish; empty: the server said nothing.
+  // Call after Finish; empty: the server sent none.
   std::string pushback_ms() const {
     const auto& trailing = context.GetServerTrailingMetadata();
     const auto said = trailing.find("grpc-retry-pushback-ms");
@@ -150,7 +150,8 @@ TEST(ScoreStream, TextInPiecesMayBreakAnywhere) {
       EXPECT_FALSE(reply.has_error()) << reply.error().message();
       if (reply.has_score()) scores.push_back(reply.score().p_correct());
     }
-    EXPECT_EQ(scores, OfflineLine(MakeTrace("", "problem", {"κ = 3", "λ = 4 😀", "μ"})).scores.p_correct);
+    EXPECT_EQ(scores,
+              OfflineLine(MakeTrace("", "problem", {"κ = 3", "λ = 4 😀", "μ"})).scores.p_correct);
   }
 }
 
@@ -337,8 +338,7 @@ class ClockedServer {
   std::unique_ptr<grpc::Server> server_;
 };
 
-// A connection that takes little on credit, so that replies which are not read soon stay with the
-// server.
+// A connection with a small flow-control window, so that unread replies soon stay with the server.
 std::shared_ptr<grpc::Channel> NarrowChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -347,7 +347,7 @@ std::shared_ptr<grpc::Channel> NarrowChannel(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-// Writes requests for as long as the stream takes them; reads nothing until Hear.
+// Writes requests while the stream accepts them; reads nothing until Hear.
 class DeafClient : public grpc::ClientBidiReactor<v1::StreamRequest, v1::StreamReply> {
  public:
   explicit DeafClient(v1::ScoringService::Stub& stub)
@@ -357,7 +357,7 @@ class DeafClient : public grpc::ClientBidiReactor<v1::StreamRequest, v1::StreamR
     StartWrite(&request_);
     StartCall();
   }
-  // Reads to the end of the stream, which gRPC hands out behind the last reply.
+  // Reads to the end of the stream, which gRPC reports after the last reply.
   grpc::Status Hear() {
     StartRead(&reply_);
     RemoveHold();
@@ -390,8 +390,8 @@ TEST(ScoreStream, AClientThatNeverReadsIsHeldBackAndThenCut) {
   ClockedServer server(limits);
   const auto stub = v1::ScoringService::NewStub(NarrowChannel(server.address));
   DeafClient client(*stub);
-  // Every look at the streams comes a second later; the cut comes when no reply has left for
-  // stalled_seconds of them.
+  // Each Tick is a second later; the cut comes after stalled_seconds of them without a written
+  // reply.
   while (!server.ended) {
     ++server.seconds;
     server.Tick();

@@ -1,4 +1,4 @@
-// What a stream, a client and all of them may hold, and for how long.
+// Limits of what a stream, a client and all clients may hold, and for how long.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -113,7 +113,7 @@ TEST(SessionStreamLimits, AStreamWithoutSessionsAndRequestsEnds) {
   desk.seconds += 29;
   silent.stream.Tick();
   at_work.stream.Tick();  // its session ends
-  at_work.Open("b");      // behind the tick
+  at_work.Open("b");      // after the tick
   at_work.sink.Await(2);
   desk.seconds += 1;
   silent.stream.Tick();
@@ -225,7 +225,7 @@ TEST(SessionStreamLimits, ForksCountTheIdsThatTheyCopy) {
   EXPECT_EQ(Shown(replies[15]), "15 fork9 0 RESOURCE_EXHAUSTED");
   EXPECT_EQ(desk.bytes.taken(), 2 * one);
   client.Send("fork0", RollBackSession{0});
-  client.Send("nobody", CloseSession());  // behind the roll back
+  client.Send("nobody", CloseSession());  // after the rollback
   client.sink.Await(18);
   EXPECT_LT(desk.bytes.taken(), one + 200);
   client.Finish();
@@ -262,7 +262,7 @@ TEST(SessionStreamLimits, AClientThatDoesNotReadIsCutAfterAWhile) {
   desk.seconds += 29;
   client.stream.Tick();
   EXPECT_THAT(client.sink.cuts(), ElementsAre());
-  client.stream.Written();  // one more is read, and so the time begins again
+  client.stream.Written();  // one more was read, so the time restarts
   client.Open("c");
   client.sink.Await(3);
   desk.seconds += 29;

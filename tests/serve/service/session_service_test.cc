@@ -9,8 +9,8 @@
 #include "tests/serve/service/session_fixture.h"
 
 #ifdef __SANITIZE_THREAD__
-// Copies of an exception share their text by a count within libstdc++, which TSan does not see: it
-// takes the last copy's end for a race with the use of the others.
+// Copies of an exception share their text by a reference count in libstdc++, which TSan does not
+// see: it reports the last copy's destruction as a race with the use of the others.
 extern "C" const char* __tsan_default_suppressions() {
   return "race:std::runtime_error::~runtime_error\n";
 }
@@ -71,12 +71,12 @@ TEST(SessionService, SessionsDoNotWaitForEachOtherAndShareABatch) {
   for (const char* id : {"a", "b", "c", "d"}) client.Step(id, "two");
   client.Send("b", CloseSession());
   client.Open("e");
-  EXPECT_EQ(Shown(client.sink.Await(5)[4]), "10 e 0");  // behind no step
+  EXPECT_EQ(Shown(client.sink.Await(5)[4]), "10 e 0");  // after no step
   gate->Open();
   EXPECT_THAT(ShownInOrder(client.Finish()),
               ElementsAre("0 a 0", "1 b 0", "2 c 0", "3 d 0", "4 a 1 score 0", "5 a 2 score 1",
                           "6 b 1 score 0", "7 c 1 score 0", "8 d 1 score 0", "9 b 0", "10 e 0"));
-  EXPECT_GE(desk.batches().at(1), 3u);  // b, c and d; a's second step comes behind its first
+  EXPECT_GE(desk.batches().at(1), 3u);  // b, c and d; a's second step comes after its first
 }
 
 TEST(SessionService, AForkWaitsForWhatWasAskedOfItsOrigin) {

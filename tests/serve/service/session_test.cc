@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Strings = std::vector<std::string>;
 
-// Every step that the pieces complete, and what is left at their end.
+// Every step that the pieces complete, and the rest at their end.
 Strings Split(const std::string& delimiter, const Strings& pieces, std::string* rest = nullptr) {
   StepSplitter splitter(delimiter);
   Strings steps;

@@ -37,7 +37,7 @@ TEST(ThreadPool, LongTasksLeaveAThreadToShortOnes) {
           TaskLength::kLong);
     }
     for (int i = 0; i < 3; ++i) pool.Post([&] { short_ran.count_down(); });
-    short_ran.wait();  // for ever where long ones have all threads
+    short_ran.wait();  // forever if long ones hold all threads
     release.count_down();
   }
   EXPECT_LE(most, 2);

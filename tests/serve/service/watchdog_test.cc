@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// What a watchdog of `options` says; waits for it.
+// The reason that a watchdog with `options` reports; waits for it.
 std::string WhyDeaf(const WatchdogOptions& options) {
   std::promise<std::string> why;
   const Watchdog watchdog(options, [&](const std::string& said) { why.set_value(said); });

@@ -34,7 +34,7 @@ TEST(Codec, AnErrorSurvivesTheWire) {
   EXPECT_EQ(back.error->code(), ErrorCode::kInvalidArgument);
 }
 
-// What generators of other languages read as google.rpc.Status: code in field 1, message in field 2.
+// Clients in other languages read it as google.rpc.Status: code in field 1, message in field 2.
 TEST(Codec, AnErrorHasTheBytesOfGoogleRpcStatus) {
   v1::Status message;
   ToMessage(Error(ErrorCode::kNotFound, "no"), &message);

@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Through the bytes, as the wire has them.
+// Converts by way of the serialised bytes.
 template <class Operation>
 Operation OverTheWire(const Operation& operation) {
   v1::StreamRequest message;
