@@ -84,11 +84,10 @@ StepFormat FormatOf(const RunOptions& options, const LoadedModel& model) {
                : SeparatorFormat(*model.tokenizer, model.prepend_bos, options.separator);
   }
   if (!options.separator.empty() && !options.resume) {
-    throw Error(
-        ErrorCode::kFailedPrecondition,
-        StrCat("option separator ", options.separator, ": ", options.model,
-               " is a checkpoint that already defines how a step ends (prm model describe); "
-               "expected a backbone, or no option separator"));
+    throw Error(ErrorCode::kFailedPrecondition,
+                StrCat("option separator ", options.separator, ": ", options.model,
+                       " is a checkpoint that already defines how a step ends; ",
+                       "expected a backbone, or no option separator"));
   }
   return model.prm->format;
 }
@@ -115,10 +114,9 @@ void CheckOut(const RunOptions& options) {
   }
   for (const char* name : {"last", "best", "metrics.jsonl"}) {
     if (!std::filesystem::exists(std::filesystem::symlink_status(out / name))) continue;
-    throw Error(
-        ErrorCode::kAlreadyExists,
-        StrCat((out / name).string(), ": already exists; expected a new folder (option out)",
-               std::filesystem::exists(state) ? ", or option resume to continue this run" : ""));
+    throw Error(ErrorCode::kAlreadyExists,
+                StrCat((out / name).string(), ": already exists; expected another option out",
+                       std::filesystem::exists(state) ? ", or option resume to continue it" : ""));
   }
 }
 

@@ -276,7 +276,7 @@ TEST_F(TrainProgram, DevDataThatCannotJudgeIsRefused) {
   WriteText(Path("bare.jsonl"), R"({"id":"a","problem":"p","steps":["1"],"soft":[0.5]})");
   for (const char* dev : {"empty.jsonl", "bare.jsonl"}) {
     ExpectRefused(With(Train("no_run"), "--dev", "--dev " + Path(dev)) + " --soft",
-                  {Path(dev), "none of them with a labelled step"});
+                  {Path(dev), "no step of its"});
   }
   EXPECT_FALSE(fs::exists(Path("no_run/last")));
 }
