@@ -131,7 +131,7 @@ const CLI::App& FindVerb(const CLI::App& app, int argc, char** argv) {
     const CLI::App* nearest = *std::ranges::min_element(verbs, {}, edits);
     if (edits(nearest) > 0) {
       throw prm::OptionError(prm::StrCat("'", path, "' has no verb '", word, "'; the nearest is '",
-                                        nearest->get_name(), "', '", path, " --help' lists all"));
+                                         nearest->get_name(), "', '", path, " --help' lists all"));
     }
     path += " " + word;
     found = nearest;

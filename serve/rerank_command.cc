@@ -87,7 +87,8 @@ void RunRerank(RerankOptions options) {
   }
   if (options.out.empty() && !options.pretty) options.out = "-";
   if (options.out == "-" && options.pretty) {
-    throw OptionError("rerank: --pretty prints to standard output; expected --out FILE or no --out");
+    throw OptionError(
+        "rerank: --pretty prints to standard output; expected --out FILE or no --out");
   }
   if (options.view.width < 0) options.view.width = TerminalWidth();
   options.view.color = WantsColor(options.color);

@@ -106,7 +106,7 @@ void CheckPolicy(const Format& format, const LabelPolicy& policy) {
   const auto check = [&](bool keeps, LabelFate fate, std::string_view label) {
     if (keeps || fate != LabelFate::kOwn) return;
     throw OptionError(StrCat("the format ", format.name, " has no class of its own for ", label,
-                            " steps: choose another policy"));
+                             " steps: choose another policy"));
   };
   check(format.keeps_redundant, policy.redundant, "redundant");
   check(format.keeps_incomplete, policy.incomplete, "incomplete");

@@ -32,7 +32,7 @@ void CheckSplits(const std::vector<Split>& splits) {
     // "all" means all splits to `datasets`.
     if (!plain || name == "all") {
       throw OptionError(StrCat("a split's name has letters, digits and _ and is not all, got \"",
-                              name, "\"; name it as SPLIT=FILE"));
+                               name, "\"; name it as SPLIT=FILE"));
     }
     for (size_t j = 0; j < i; ++j) {
       if (splits[j].name != name) continue;

@@ -29,7 +29,7 @@ struct CheckOptions {
   std::filesystem::path plan;                  // of coverage; empty: 20 per cell
   size_t examples = 20;                        // of each kind of finding
   uint64_t seed = 1;                           // of the samples
-  int threads = 0;  // 0: all cores
+  int threads = 0;                             // 0: all cores
 };
 
 // Diversity of one set of traces.

@@ -230,7 +230,8 @@ void CheckOutputs(const std::vector<std::filesystem::path>& inputs,
     const std::filesystem::path& out = outputs[i];
     const auto status = std::filesystem::status(out, ignored);
     if (out == "-" && std::count(outputs.begin(), outputs.begin() + ptrdiff_t(i), out) > 0) {
-      throw OptionError("two outputs are to be written to standard output; expected a file for one");
+      throw OptionError(
+          "two outputs are to be written to standard output; expected a file for one");
     }
     if (out.empty() || out == "-") continue;
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) continue;

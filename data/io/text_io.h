@@ -92,8 +92,8 @@ class OutputFile {
   std::string pending_;
 };
 
-// Checks the files of a verb: throws OptionError if a regular output file is also an input, or named
-// for two outputs, under any name or link. "" and "-" are not files.
+// Checks the files of a verb: throws OptionError if a regular output file is also an input, or
+// named for two outputs, under any name or link. "" and "-" are not files.
 void CheckOutputs(const std::vector<std::filesystem::path>& inputs,
                   const std::vector<std::filesystem::path>& outputs);
 

@@ -68,7 +68,7 @@ struct DedupOptions {
   std::filesystem::path out;
   std::filesystem::path report = {};  // JSON lines, one per finding; empty: none
   bool near = true;                   // remove near-duplicates too
-  int threads = 0;  // 0: all cores
+  int threads = 0;                    // 0: all cores
 };
 
 struct DedupResult {

@@ -1,5 +1,5 @@
-// How published process reward models are scored, as data: the format files that prm model import knows
-// by name. Each names its source: the authors' model card or evaluation code.
+// How published process reward models are scored, as data: the format files that prm model import
+// knows by name. Each names its source: the authors' model card or evaluation code.
 #pragma once
 
 #include <span>

@@ -234,8 +234,8 @@ FileSums ModelFiles(const PrmJson& prm) {
 
 std::string DescribeSums(const PrmJson& prm, bool verified) {
   if (prm.files.empty()) return "without sums in prm.json: damage would not be noticed";
-  return StrCat(prm.files.size(), verified ? ", matching their sums in prm.json"
-                                           : ", not compared with their sums");
+  return StrCat(prm.files.size(),
+                verified ? ", matching their sums in prm.json" : ", not compared with their sums");
 }
 
 void CommitCheckpoint(PrmJson prm, CheckpointWriter* writer) {

@@ -25,8 +25,8 @@ inline constexpr std::array<std::string_view, kNumLoadKinds> kLoadKindNames = {"
 // Relative frequency of each kind; kFirst is always 0, since it is part of kAppend.
 using LoadMix = std::array<double, kNumLoadKinds>;
 
-// Parses "trace=9,rerank=1"; kinds that are not named get 0. Throws OptionError for another form, an
-// unknown kind, a negative number, or no positive one.
+// Parses "trace=9,rerank=1"; kinds that are not named get 0. Throws OptionError for another form,
+// an unknown kind, a negative number, or no positive one.
 LoadMix ParseLoadMix(std::string_view text);
 
 struct LoadArrival {

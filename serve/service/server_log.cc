@@ -11,7 +11,8 @@ ServerLog::ServerLog(const std::string& level)
                                                std::make_shared<spdlog::sinks::stderr_sink_mt>())) {
   const spdlog::level::level_enum parsed = spdlog::level::from_str(level);
   if (parsed == spdlog::level::off && level != "off") {
-    throw OptionError("log level " + level + ": expected trace, debug, info, warning, error or off");
+    throw OptionError("log level " + level +
+                      ": expected trace, debug, info, warning, error or off");
   }
   logger_->set_level(parsed);
   logger_->set_formatter(std::make_unique<spdlog::pattern_formatter>(

@@ -27,8 +27,7 @@ TEST(ClassWarnings, NameTheOnlyClassThatTheStepsHave) {
 }
 
 TEST(ClassWarnings, BothClassesOrASoftValueBetweenThemAreEnough) {
-  EXPECT_THAT(ClassWarnings(std::vector{Of({{kRight, {}}}), Of({{kBad, {}}})}, "data"),
-              IsEmpty());
+  EXPECT_THAT(ClassWarnings(std::vector{Of({{kRight, {}}}), Of({{kBad, {}}})}, "data"), IsEmpty());
   EXPECT_THAT(ClassWarnings(std::vector{Of({{kRight, {}}, {{}, 0.5f}})}, "data"), IsEmpty());
 }
 

@@ -60,7 +60,8 @@ TEST_F(SumCheckTest, OneFlippedBitAnywhereNamesTheFile) {
       std::string flipped = text;
       flipped[byte] = char(flipped[byte] ^ 1);
       WriteText(folder_ / name, flipped);
-      EXPECT_THAT(Refusal(), AllOf(HasSubstr((folder_ / name).string()), HasSubstr("option no_verify")));
+      EXPECT_THAT(Refusal(),
+                  AllOf(HasSubstr((folder_ / name).string()), HasSubstr("option no_verify")));
     }
     WriteText(folder_ / name, text);
   }
