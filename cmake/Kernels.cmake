@@ -56,6 +56,13 @@ if(PRM_TESTS)
 
   add_test(NAME kernels.cuda_code COMMAND "${CMAKE_COMMAND}" -P
     "${PROJECT_SOURCE_DIR}/tests/model/kernels/cuda_code_test.cmake")
+  if(NOT EXISTS /dev/nvidiactl)
+    # A skip ends with 77, a failure with 1.
+    add_test(NAME kernels.a_missing_gpu_fails_where_one_is_required
+      COMMAND sh -c "\"$1\"; test $? -eq 1" sh "$<TARGET_FILE:kernel_ops_test>")
+    set_tests_properties(kernels.a_missing_gpu_fails_where_one_is_required PROPERTIES
+      ENVIRONMENT "PRM_REQUIRE_CUDA=1;PRM_GPU_ONLY=1")
+  endif()
   file(GLOB _prm_kernel_tests CONFIGURE_DEPENDS tests/model/kernels/*_test.cc
     tests/model/kernels/*/*_test.cc)
   foreach(source ${_prm_kernel_tests})

@@ -179,8 +179,8 @@ def main():
     except ImportError as error:
         if not args.rehearse:
             raise
-        print(f"not rehearsed: no torch in this Python ({error})")
-        return 0
+        print(f"started, not run: no torch in this Python ({error})")
+        return 77
     bench, failed = Bench(args.rehearse), 0
     for part in args.parts or PARTS:
         try:

@@ -74,6 +74,22 @@ TEST_F(BenchProgram, DataRunsWithEveryFlag) {
   ExpectEveryFlagUsed("data");
 }
 
+// Else its numbers of a GPU would be a CPU's.
+TEST_F(BenchProgram, ABenchAskedForAGpuUsesIt) {
+  const std::string model = " --model " + Path("run/best"),
+                    data = " --data " + Path("data/dev.jsonl"),
+                    build = fs::path(PRM_PROGRAM).parent_path().string() + "/";
+  for (const std::string& command :
+       {"training_bench" + model + data, "scoring_bench" + model + data, "works_bench" + model,
+        "loading_bench" + model}) {
+    const Outcome outcome =
+        Shell("LD_PRELOAD=" PRM_FAKE_CUDA "/libfake_cuda_driver.so LD_LIBRARY_PATH=" PRM_FAKE_CUDA
+              " FAKE_CUDA_ENDS=1 " +
+              build + command + " --device cuda");
+    EXPECT_EQ(outcome.out, "the fake GPU was asked for\n") << command << outcome.err;
+  }
+}
+
 TEST_F(BenchProgram, SoakRunsWithEveryFlag) {
   Drive("soak",
         "--minutes 0.05 --rate 20 --cache-bytes 1MB --model " + Path("long") + " --data " +

@@ -4,11 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/program/serve_program.h"
+#include "tests/program/sockets.h"
 
 namespace prm {
 namespace {
@@ -43,15 +45,29 @@ TEST_F(ServeProgram, WantOfMemoryIsSaidInWords) {
                          limit);
     if (score.Wait() != 0) {
       ++refused;
-      EXPECT_NE(score.log(), "");
+      EXPECT_THAT(score.log(), HasSubstr("prm: "));
     }
     RunningProgram server("serve --listen 127.0.0.1:0" + flags, Log(), limit);
     if (!server.Says("listen=")) {
       ++refused;
-      EXPECT_NE(server.log(), "");
+      EXPECT_THAT(server.log(), HasSubstr("prm: "));
     }
   }
   EXPECT_GT(refused, 3);
+}
+
+TEST_F(ServeProgram, AConnectionThatHasSpokenIsClosedWhenItIsIdleForTooLong) {
+  RunningProgram server(Serve("--connection-idle-seconds 1"), Log());
+  const int idle = ConnectSocket(server.WaitFor("listen="));
+  ASSERT_EQ(send(idle, kHttp2Hello.data(), kHttp2Hello.size(), MSG_NOSIGNAL),
+            ssize_t(kHttp2Hello.size()));
+  std::array<char, 4096> bytes;
+  ssize_t received = 0, all = 0;
+  while ((received = recv(idle, bytes.data(), bytes.size(), 0)) > 0) all += received;
+  EXPECT_EQ(received, 0);
+  EXPECT_GT(all, 0) << "it was spoken to";
+  close(idle);
+  ExpectStops(server);
 }
 
 // A mount over /proc simulates a chroot without it.

@@ -77,6 +77,7 @@ TEST_F(ServeProgram, StartsWithEveryFlagThatIsShownAnywhereAndDoesAllItDoes) {
       {"--watchdog-seconds", "1"},
       {"--dtype", "float32"},
       {"--weights", "as-stored"},
+      {"--products", "auto"},
       {"--device", "cpu,cpu"},
       {"--threads", "1"},
       {"--pin-threads", ""},

@@ -46,7 +46,7 @@ TEST(Vendi, InTheSpaceOfFeaturesItIsTheSame) {
     vendi.Add(path);
   }
   vendi.Add("");  // no operation: not counted
-  Matrix cosines;
+  std::vector<double> cosines;
   for (const Path& a : paths) {
     for (const Path& b : paths) {
       double cosine = 0;
