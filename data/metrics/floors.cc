@@ -48,13 +48,15 @@ std::vector<Sample> Samples(std::span<const Trace> traces, Floor floor) {
   return samples;
 }
 
-// Solves a x = b for a symmetric positive definite a [n*n].
+// Solves a x = b for a symmetric positive definite a [n*n], of which only the lower half is read:
+// Eigen's upper one, as it stores by columns.
 std::vector<double> SolveSpd(const std::vector<double>& a, const std::vector<double>& b) {
   const auto n = Eigen::Index(b.size());
   const Eigen::Map<const Eigen::MatrixXd> matrix(a.data(), n, n);
   std::vector<double> x(b.size());
   Eigen::Map<Eigen::VectorXd>(x.data(), n) =
-      matrix.llt().solve(Eigen::Map<const Eigen::VectorXd>(b.data(), n));
+      Eigen::LLT<Eigen::MatrixXd, Eigen::Upper>(matrix).solve(
+          Eigen::Map<const Eigen::VectorXd>(b.data(), n));
   return x;
 }
 

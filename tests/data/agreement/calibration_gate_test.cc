@@ -252,11 +252,11 @@ TEST(Gate, EventsOutOfOrderAreRefused) {
   };
   EXPECT_THAT(refuse(draft, Finished(GoodGroup(), {})),
               HasSubstr("gate of project p, domain math, version 1 (draft): cannot finish"));
-  EXPECT_THAT(refuse(draft, NextVersion{"t"}), HasSubstr("cannot go on"));
+  EXPECT_THAT(refuse(draft, NextVersion{"t"}), HasSubstr("cannot start the next version"));
   EXPECT_THAT(refuse(draft, JudgeAgain{{}, GoodPerson(), "t"}), HasSubstr("cannot judge"));
   EXPECT_THAT(refuse(draft, StartRound{""}), HasSubstr("expected the id"));
   EXPECT_THAT(refuse(calibrating, StartRound{"t"}), HasSubstr("cannot start"));
-  EXPECT_THAT(refuse(calibrating, NextVersion{"t"}), HasSubstr("cannot go on"));
+  EXPECT_THAT(refuse(calibrating, NextVersion{"t"}), HasSubstr("cannot start the next version"));
   EXPECT_THAT(refuse(calibrating, AnotherSet{"t"}), HasSubstr("cannot take another set"));
   EXPECT_THAT(refuse(passed, StartRound{"t"}), HasSubstr("cannot start"));
   EXPECT_THAT(refuse(passed, AnotherSet{"t"}), HasSubstr("cannot take another set"));

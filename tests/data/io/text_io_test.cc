@@ -257,7 +257,8 @@ TEST(CheckOutputs, RefusesWhatIsReadAndWhatIsNamedTwice) {
     EXPECT_THROW(CheckOutputs({"-", in}, {"", out}), OptionError) << out;
   }
   EXPECT_THROW(CheckOutputs({in}, {folder / "new", folder / "." / "new"}), OptionError);
-  EXPECT_NO_THROW(CheckOutputs({in, "", "-"}, {folder / "new", "-", "-", "", ""}));
+  EXPECT_THROW(CheckOutputs({in}, {"-", folder / "new", "-"}), OptionError);
+  EXPECT_NO_THROW(CheckOutputs({in, "", "-"}, {folder / "new", "-", "", ""}));
   EXPECT_NO_THROW(CheckOutputs({"/dev/null"}, {"/dev/null", "/dev/null"}));
 }
 

@@ -107,7 +107,7 @@ TEST(PrmJsonTest, WrongValuesAreRefusedByField) {
   EXPECT_THAT(ErrorWith("/head/layers", json::array()), HasSubstr("names of linear layers"));
   EXPECT_THAT(ErrorWith("/head/layers", {"lm_head"}), HasSubstr("expected rows or \"mean\""));
   EXPECT_THAT(ErrorWith("/head/activation", "tanh"), HasSubstr("one of softmax, sigmoid"));
-  EXPECT_THAT(ErrorWith("/head/activation", "sigmoid"), HasSubstr("expected none"));
+  EXPECT_THAT(ErrorWith("/head/activation", "sigmoid"), HasSubstr("expected no labels"));
   EXPECT_THAT(ErrorWith("/head/labels/0", "good"), HasSubstr("one of correct_necessary"));
   EXPECT_THAT(ErrorWith("/head/labels", {"wrong", "incorrect"}), HasSubstr("correct and wrong"));
   EXPECT_THAT(ErrorWith("/threshold", 1.5), HasSubstr("'threshold' is 1.5"));
