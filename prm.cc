@@ -26,6 +26,7 @@
 #include "data/similarity/levenshtein.h"
 #include "model/commands.h"
 #include "serve/commands.h"
+#include "serve/wire/diagnostics.h"
 #include "train/commands.h"
 
 namespace {
@@ -154,6 +155,7 @@ std::string WithFlags(std::string text) {
 int RunVerb(int argc, char** argv) {
   CLI::App app("Trains step-level process reward models and serves step scores.", "prm");
   app.require_subcommand(1);
+  app.set_version_flag("--version", prm::StrCat("prm ", prm::BuildVersion()));
   app.footer(
       "Examples:\n"
       "  prm data check traces.jsonl\n"

@@ -84,19 +84,25 @@ inline CLI::Option* AddWord(CLI::App* verb, const std::string& flag, std::string
 // --in FILE, or FILE alone: what a verb reads.
 template <class Path>
 CLI::Option* AddInput(CLI::App* verb, Path& path, const std::string& what) {
-  return verb->add_option("--in,in", path, what + "; - is standard input")->capture_default_str();
+  return verb->add_option("--in,in", path, what + "; - is standard input")
+      ->type_name("FILE")
+      ->capture_default_str();
 }
 
 // --out FILE of verbs that write lines.
 template <class Path>
 CLI::Option* AddOutput(CLI::App* verb, Path& path, const std::string& what) {
-  return verb->add_option("--out", path, what + "; - is standard output")->capture_default_str();
+  return verb->add_option("--out", path, what + "; - is standard output")
+      ->type_name("FILE")
+      ->capture_default_str();
 }
 
 // --json FILE: all that the verb reports, as JSON.
 inline CLI::Option* AddJson(CLI::App* verb, std::string& path) {
-  return verb->add_option("--json", path,
-                          "File for the report as JSON; -: on standard output, instead of text");
+  return verb
+      ->add_option("--json", path,
+                   "The report as JSON; - is standard output, where it replaces the text")
+      ->type_name("FILE");
 }
 
 inline CLI::Option* AddThreads(CLI::App* verb, int& threads) {

@@ -130,6 +130,13 @@ TEST_F(HelpProgram, WhatAVerbReadsIsNamedOrStandsAlone) {
   EXPECT_EQ(Run(score + " " + traces).out, Run(score + " --in " + traces).out);
 }
 
+TEST_F(HelpProgram, TheVersionIsThatOfTheProject) {
+  const std::string cmake = ReadText(PRM_SOURCE_DIR "/CMakeLists.txt");
+  std::smatch version;
+  ASSERT_TRUE(std::regex_search(cmake, version, std::regex("project\\(prm VERSION ([0-9.]+)")));
+  EXPECT_EQ(Run("--version").out, "prm " + version[1].str() + "\n");
+}
+
 TEST_F(HelpProgram, ExitCodesAreDocumented) {
   const std::string help = Run("--help").out;
   for (const char* part : {"0 done", "1 bad input", "2 wrong usage", "3 done, but rows"}) {
