@@ -39,6 +39,12 @@ if(PRM_SANITIZE STREQUAL "thread")
   return()
 endif()
 
+# Tests that compute much themselves: for most, compiling without optimisation is faster over all.
+set_source_files_properties(tests/data/tokenizers/token_bound_test.cc
+  tests/model/decoder/golden_families_test.cc tests/model/files/safetensors_test.cc
+  tests/model/scoring/cuda_scoring_test.cc tests/model/scoring/step_graphs_test.cc
+  PROPERTIES COMPILE_OPTIONS -O1)
+
 set(_prm_folders data model train serve)
 if(PRM_TORCH_FREE)
   set(_prm_folders data model serve)

@@ -233,7 +233,7 @@ TEST_F(FlagsProgram, VerifyPrintsWhatIsAsked) {
   EXPECT_TRUE(Holds(Printed(verify + " --steps"), "a:1\trefuted"));
   EXPECT_FALSE(Holds(Printed(verify + " --steps"), "by reason"));
   EXPECT_TRUE(Holds(Printed(verify + " --steps --summary"), "by reason"));
-  const std::string to_file = " --json " + Path("verified.jsonl");
+  const std::string to_file = " --out " + Path("verified.jsonl");
   EXPECT_EQ(Printed(verify + to_file), "");
   EXPECT_EQ(Lines(ReadText(Path("verified.jsonl")))[0]["steps"][1]["verdict"], "refuted");
   EXPECT_TRUE(Holds(Printed(verify), "by reason"));
