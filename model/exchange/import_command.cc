@@ -149,7 +149,7 @@ void AddCompareCommand(CLI::App& model) {
           "difference is only reported without this flag")
       ->check(CLI::NonNegativeNumber);
   AddScoringFlags(compare, &o->scoring, &o->scorer);
-  AddExamples(compare, {"prm model compare --model model --reference scores.jsonl",
+  AddExamples(compare, {"prm model compare --model model --reference reference.jsonl",
                         "prm model compare --model model --weights int8 --data traces.jsonl"});
   compare->callback([o] { RunCompare(*o); });
 }

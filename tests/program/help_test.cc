@@ -47,7 +47,7 @@ Flags FlagsIn(const std::string& text) {
 class HelpProgram : public PrmProgram {
  protected:
   static void SetUpTestSuite() {
-    PrmProgram::SetUpTestSuite();
+    folder_ = new TempFolder;
     AddVerbs("", &verbs_);
   }
 
@@ -96,6 +96,12 @@ std::string TextsUnder(const fs::path& folder) {
   return text;
 }
 
+// What the command line refuses or prints before it reads anything.
+class DoorProgram : public PrmProgram {
+ protected:
+  static void SetUpTestSuite() { folder_ = new TempFolder; }
+};
+
 TEST_F(HelpProgram, HelpIsPrintable) { EXPECT_EQ(unprintable_, ""); }
 
 TEST_F(HelpProgram, ChoicesAreShownAsTheyAreWritten) {
@@ -119,7 +125,7 @@ TEST_F(HelpProgram, AFlagMeansOneThingInEveryVerb) {
   }
 }
 
-TEST_F(HelpProgram, WhatAVerbReadsIsNamedOrStandsAlone) {
+TEST_F(PrmProgram, WhatAVerbReadsIsNamedOrStandsAlone) {
   const std::string traces = Path("data/dev.jsonl");
   for (const char* verb : {"data check", "data qa", "data verify"}) {
     const Outcome named = Run(std::string(verb) + " --in " + traces);
@@ -130,21 +136,21 @@ TEST_F(HelpProgram, WhatAVerbReadsIsNamedOrStandsAlone) {
   EXPECT_EQ(Run(score + " " + traces).out, Run(score + " --in " + traces).out);
 }
 
-TEST_F(HelpProgram, TheVersionIsThatOfTheProject) {
+TEST_F(DoorProgram, TheVersionIsThatOfTheProject) {
   const std::string cmake = ReadText(PRM_SOURCE_DIR "/CMakeLists.txt");
   std::smatch version;
   ASSERT_TRUE(std::regex_search(cmake, version, std::regex("project\\(prm VERSION ([0-9.]+)")));
   EXPECT_EQ(Run("--version").out, "prm " + version[1].str() + "\n");
 }
 
-TEST_F(HelpProgram, ExitCodesAreDocumented) {
+TEST_F(DoorProgram, ExitCodesAreDocumented) {
   const std::string help = Run("--help").out;
   for (const char* part : {"0 done", "1 bad input", "2 wrong usage", "3 done, but rows"}) {
     EXPECT_NE(help.find(part), std::string::npos) << part;
   }
 }
 
-TEST_F(HelpProgram, AMistypedVerbIsNamedAndTheNearestOffered) {
+TEST_F(DoorProgram, AMistypedVerbIsNamedAndTheNearestOffered) {
   const std::map<std::string, std::string> cases = {
       {"trian --model x", "'prm' has no verb 'trian'; the nearest is 'train'"},
       {"data dedupe", "'prm data' has no verb 'dedupe'; the nearest is 'dedup'"},
@@ -231,7 +237,7 @@ TEST_F(HelpProgram, EveryCommandShownOnAPageExists) {
 }
 
 // Before anything is loaded: there is no such model.
-TEST_F(HelpProgram, WrongWordsForDeviceAndNumberFormatsAreRefusedAtTheDoor) {
+TEST_F(DoorProgram, WrongWordsForDeviceAndNumberFormatsAreRefusedAtTheDoor) {
   for (const std::string verb : {"score", "eval --data x", "serve", "rerank", "model describe",
                                  "model compare", "train --data x --out y"}) {
     for (const std::string flag : {"--device gpu", "--device cuda:x", "--dtype fp32"}) {
@@ -246,7 +252,13 @@ TEST_F(HelpProgram, WrongWordsForDeviceAndNumberFormatsAreRefusedAtTheDoor) {
   EXPECT_EQ(Run("serve --model none --device cpu,cpu").status, 1);
 }
 
-TEST_F(HelpProgram, LibrariesNameOptionsAndTheProgramFlags) {
+TEST_F(PrmProgram, LibrariesNameOptionsAndTheProgramFlags) {
+  for (const char* flag : {"--base", "--reference"}) {
+    WriteText(Path("trl.json"), Run("model formats trl").out);
+    ExpectRefused("model import " + Path("backbone") + " " + flag + " " + Path("backbone") +
+                      " --format " + Path("trl.json") + " --out " + Path("unwanted"),
+                  {std::string(flag) + " is not expected"});
+  }
   const Outcome outcome =
       Run("train --model " + Path("backbone") + " --data " + Path("data/train.jsonl") +
           " --dtype float32 --max-tokens 8 --out " + Path("too_long"));
@@ -255,7 +267,7 @@ TEST_F(HelpProgram, LibrariesNameOptionsAndTheProgramFlags) {
       << outcome.err;
 }
 
-TEST_F(HelpProgram, OptionErrorsExitWithTwo) {
+TEST_F(DoorProgram, OptionErrorsExitWithTwo) {
   for (const char* arguments :
        {"", "nonsense", "train", "score --model", "eval --data x",
         "train --model a --data b --out c --too-long maybe",
@@ -270,10 +282,20 @@ TEST_F(HelpProgram, OptionErrorsExitWithTwo) {
 
 class ExamplesProgram : public HelpProgram {
  protected:
-  // What the examples read, by their names for it.
-  void MakeInputs() {
-    fs::create_directory(Path("examples"));
-    fs::current_path(Path("examples"));
+  static void SetUpTestSuite() {
+    PrmProgram::SetUpTestSuite();
+    AddVerbs("", &verbs_);
+    const std::string model = " --model " + Path("run/best");
+    ASSERT_EQ(Run("model export --to hf --out " + Path("published") + model).status, 0);
+    ASSERT_EQ(
+        Run("score --in " + Path("data/train.jsonl") + model + " --out " + Path("scores.jsonl"))
+            .status,
+        0);
+  }
+  // A folder with all that the examples read, by their names for it.
+  static void MakeInputs(const std::string& folder) {
+    fs::create_directory(Path(folder));
+    fs::current_path(Path(folder));
     const auto copy = [](const std::string& from, const std::string& to) {
       fs::copy(Path(from), to, fs::copy_options::recursive);
     };
@@ -282,7 +304,13 @@ class ExamplesProgram : public HelpProgram {
     copy("data/rerank.jsonl", "rerank.jsonl");
     copy("run/best", "model");
     copy("backbone", "backbone");
+    copy("published", "published");
+    copy("scores.jsonl", "scores.jsonl");
     copy("backbone/tokenizer.json", "tokenizer.json");
+    std::vector<nlohmann::json> reference = Lines(ReadText("traces.jsonl"));
+    const std::vector<nlohmann::json> scored = Lines(ReadText("scores.jsonl"));
+    for (size_t i = 0; i < reference.size(); ++i) reference[i]["scores"] = scored[i]["scores"];
+    WriteLines("reference.jsonl", reference);
     WriteLines("texts.jsonl", {{{"text", "ab"}}});
     WriteLines("rows.jsonl", {{{"id", "a"},
                                {"generator", "g"},
@@ -298,7 +326,8 @@ class ExamplesProgram : public HelpProgram {
     const nlohmann::json credential = {{"domain", "medicine"},
                                        {"issuer", "board"},
                                        {"evidence", "file"},
-                                       {"issued", "2026-01-01"}};
+                                       {"issued", "2026-01-01"},
+                                       {"expires", nullptr}};
     WriteLines("annotators.jsonl", {{{"id", "a"},
                                      {"active", true},
                                      {"roles", {"annotator"}},
@@ -335,14 +364,13 @@ class ExamplesProgram : public HelpProgram {
 };
 
 TEST_F(ExamplesProgram, EveryVerbHasSomeThatRun) {
-  MakeInputs();
-  ASSERT_EQ(Run("score --model model --in traces.jsonl --out scores.jsonl").status, 0);
-  ASSERT_EQ(Run("model export --model model --to hf --out published").status, 0);
-  RunningProgram server("serve --model model --listen 127.0.0.1:0", Path("server.log"));
+  RunningProgram server("serve --model " + Path("run/best") + " --listen 127.0.0.1:0",
+                        Path("server.log"));
   const std::string address = server.WaitFor("listen=");
   for (const auto& [verb, help] : verbs_) {
     if (verb == "data" || verb == "model") continue;  // groups
     EXPECT_FALSE(help.examples.empty()) << verb;
+    MakeInputs("examples of " + verb);
     for (const std::string& example : help.examples) {
       if (verb == "serve") {
         RunningProgram shown(

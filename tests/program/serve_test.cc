@@ -225,5 +225,22 @@ TEST_F(ServeProgram, AServerThatHearsNothingSaysSoAndEnds) {
   EXPECT_THAT(server.log(), HasSubstr("event=deaf why=\"no answer to 3 health calls"));
 }
 
+TEST_F(ServeProgram, AModelIsAskedForByItsName) {
+  RunningProgram server(Serve(), Log());
+  const std::string address = server.WaitFor("listen=");
+  ExpectAnswers(address, "--served-model best");
+  for (const std::string verb :
+       {"ask --in " + Path("data/dev.jsonl"), "ask --stream --in " + Path("data/dev.jsonl"),
+        "rerank --in " + Path("data/rerank.jsonl")}) {
+    const Outcome outcome = Run(verb + " --served-model other --server " + address);
+    EXPECT_EQ(outcome.status, 1) << verb;
+    EXPECT_THAT(outcome.out + outcome.err, HasSubstr("there is no model \\\"other\\\"")) << verb;
+  }
+  const Outcome load = Run("load --seconds 0.2 --served-model best --server " + address + " --in " +
+                           Path("data/dev.jsonl"));
+  EXPECT_EQ(load.status, 0) << load.err;
+  ExpectStops(server);
+}
+
 }  // namespace
 }  // namespace prm
