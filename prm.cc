@@ -106,6 +106,10 @@ void NeverEndWithoutAWord() {
   sigaction(SIGSEGV, &action, nullptr);
 }
 
+// Libraries' constructors run before main and may find no memory either; this runs before them.
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const kBeforeLibraries)() = NeverEndWithoutAWord;
+
 // Flags without what the parser assigns to them: "--no-verify", not "--no-verify{false}".
 class HelpFormatter : public CLI::Formatter {
  public:
@@ -197,6 +201,5 @@ int main(int argc, char** argv) {
   // with a reason, which is said, and nothing is left half-written.
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
-  NeverEndWithoutAWord();
   return RunVerb(argc, argv);
 }

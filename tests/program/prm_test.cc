@@ -132,7 +132,6 @@ TEST_F(PrmProgram, NarrowWeightsAreNamedAndTheirChangeOfScoresIsReported) {
     EXPECT_NE(checked.out.find(part), std::string::npos) << checked.out;
   }
   ExpectRefused("model compare --weights int8 --tolerance 0" + model, {"weights as stored"});
-  ExpectRefused("score --weights int4 --in " + data + model, {"int8", "\"int4\""});
   ExpectRefused("model describe --weights fp8 --device cpu " + Path("run/best"),
                 {"fp8", "--device cuda"});
   EXPECT_EQ(Run("model compare" + model).status, 2);
