@@ -43,7 +43,7 @@ endif()
 set_source_files_properties(tests/data/tokenizers/token_bound_test.cc
   tests/model/decoder/golden_families_test.cc tests/model/files/safetensors_test.cc
   tests/model/scoring/cuda_scoring_test.cc tests/model/scoring/step_graphs_test.cc
-  PROPERTIES COMPILE_OPTIONS -O1)
+  PROPERTIES COMPILE_OPTIONS -O1 SKIP_PRECOMPILE_HEADERS ON)
 
 set(_prm_folders data model train serve)
 if(PRM_TORCH_FREE)
