@@ -1,8 +1,10 @@
 // Runs the program as a user does, on a tiny random backbone.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,9 +34,28 @@ struct Outcome {
 
 class PrmProgram : public testing::Test {
  protected:
-  // A Llama of 2 layers over bytes, and a little synthesized data.
+  // A Llama of 2 layers over bytes, a little synthesized data, and a training run on it. Made once
+  // per build of the program and copied by every test, as each is a process of its own.
   static void SetUpTestSuite() {
     folder_ = new TempFolder;
+    const std::filesystem::path program(PRM_PROGRAM);
+    const std::filesystem::path made = program.parent_path() / "program_test_model";
+    const std::string stamp =
+        std::to_string(std::filesystem::last_write_time(program).time_since_epoch().count());
+    const int lock = open((made.string() + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    ASSERT_EQ(flock(lock, LOCK_EX), 0);
+    if (!std::filesystem::exists(made / stamp)) {
+      MakeModel();
+      if (HasFatalFailure()) return;
+      std::filesystem::remove_all(made);
+      std::filesystem::copy(folder_->path(), made, std::filesystem::copy_options::recursive);
+      WriteText((made / stamp).string(), "");
+    } else {
+      std::filesystem::copy(made, folder_->path(), std::filesystem::copy_options::recursive);
+    }
+    close(lock);
+  }
+  static void MakeModel() {
     ModelConfig config = TinyConfig();
     config.hidden_size = 32;
     config.intermediate_size = 48;

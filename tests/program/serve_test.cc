@@ -234,7 +234,7 @@ TEST_F(ServeProgram, AModelIsAskedForByItsName) {
         "rerank --in " + Path("data/rerank.jsonl")}) {
     const Outcome outcome = Run(verb + " --served-model other --server " + address);
     EXPECT_EQ(outcome.status, 1) << verb;
-    EXPECT_THAT(outcome.out + outcome.err, HasSubstr("there is no model \\\"other\\\"")) << verb;
+    EXPECT_THAT(outcome.out + outcome.err, HasSubstr("there is no model")) << verb;
   }
   const Outcome load = Run("load --seconds 0.2 --served-model best --server " + address + " --in " +
                            Path("data/dev.jsonl"));
