@@ -17,7 +17,7 @@ namespace {
 struct Options {
   std::string model, device = "cpu", dtype = "auto", weights = "as-stored";
   int rounds = 3, threads = 0;
-  bool warm = false;
+  bool warm = false, verify = true;
 };
 
 std::vector<std::filesystem::path> WeightFiles(const std::string& folder) {
@@ -86,7 +86,8 @@ void Loading(benchmark::State& state, const Options& options) {
                                                  .weights = options.weights,
                                                  .device = options.device,
                                                  .threads = options.threads,
-                                                 .self_test = false});
+                                                 .self_test = false,
+                                                 .verify = options.verify});
     AwaitDevice(TargetOf(*scorer).device);
     state.PauseTiming();
     scorer.reset();
@@ -107,6 +108,7 @@ int Main(int argc, char** argv) {
   app.add_option("--dtype", options.dtype)->capture_default_str();
   app.add_option("--weights", options.weights, "as-stored | int8 | fp8")->capture_default_str();
   app.add_option("--threads", options.threads, "0: all cores")->capture_default_str();
+  app.add_flag("!--no-verify", options.verify, "Do not compare the files with their sums");
   app.add_option("--rounds", options.rounds)->capture_default_str();
   app.add_flag("--warm", options.warm, "leave the files in the page cache");
   CLI11_PARSE(app, argc, argv);
