@@ -1,5 +1,6 @@
 // The prm program: joins the verbs of every folder.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -123,24 +125,40 @@ std::vector<const CLI::App*> VerbsOf(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
+// The verb under `app` most like `word`: "train", or "data verify" of a group.
+std::string NearestVerb(const CLI::App& app, const std::string& word) {
+  std::string nearest;
+  size_t fewest = SIZE_MAX;
+  const auto look = [&](const CLI::App* verb, const std::string& path) {
+    const size_t edits = prm::Levenshtein(verb->get_name(), word);
+    if (edits >= fewest) return;
+    fewest = edits;
+    nearest = path;
+  };
+  for (const CLI::App* verb : VerbsOf(app)) look(verb, verb->get_name());
+  for (const CLI::App* group : VerbsOf(app)) {
+    for (const CLI::App* verb : VerbsOf(*group)) {
+      look(verb, group->get_name() + " " + verb->get_name());
+    }
+  }
+  return nearest;
+}
+
 // The verb that the command line names. Throws OptionError for a word that is none.
 const CLI::App& FindVerb(const CLI::App& app, int argc, char** argv) {
   const CLI::App* found = &app;
-  std::vector<const CLI::App*> verbs = VerbsOf(app);
   std::string path = "prm";
-  for (int i = 1; i < argc && argv[i][0] != '-' && !verbs.empty(); ++i) {
-    const std::string word = argv[i];
-    const auto edits = [&](const CLI::App* verb) {
-      return prm::Levenshtein(verb->get_name(), word);
-    };
-    const CLI::App* nearest = *std::ranges::min_element(verbs, {}, edits);
-    if (edits(nearest) > 0) {
-      throw prm::OptionError(prm::StrCat("'", path, "' has no verb '", word, "'; the nearest is '",
-                                         nearest->get_name(), "', '", path, " --help' lists all"));
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const std::vector<const CLI::App*> verbs = VerbsOf(*found);
+    if (verbs.empty()) break;
+    const auto verb = std::ranges::find(verbs, std::string(argv[i]), &CLI::App::get_name);
+    if (verb == verbs.end()) {
+      throw prm::OptionError(prm::StrCat("'", path, "' has no verb '", argv[i],
+                                         "'; the nearest is '", NearestVerb(*found, argv[i]),
+                                         "', '", path, " --help' lists all"));
     }
-    path += " " + word;
-    found = nearest;
-    verbs = VerbsOf(*nearest);
+    found = *verb;
+    path += " " + std::string(argv[i]);
   }
   return *found;
 }
@@ -154,6 +172,12 @@ std::string WithFlags(std::string text) {
     text = match.prefix().str() + "--" + name + match.suffix().str();
   }
   return text;
+}
+
+// Of an earlier write, whose reason is gone: a reader that closed its pipe shows.
+int WhyOutputFailed() {
+  pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+  return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) ? EPIPE : EIO;
 }
 
 int RunVerb(int argc, char** argv) {
@@ -177,7 +201,7 @@ int RunVerb(int argc, char** argv) {
     app.parse(argc, argv);
     errno = 0;
     if (std::cout.flush().fail() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      throw prm::FileError("write", "standard output", errno == 0 ? EIO : errno);
+      throw prm::FileError("write", "standard output", errno != 0 ? errno : WhyOutputFailed());
     }
   } catch (const CLI::RuntimeError& error) {
     return error.get_exit_code();  // a verb that did its work and has something to say of it

@@ -116,4 +116,12 @@ inline void AddExamples(CLI::App* verb, const std::vector<std::string>& commands
   verb->footer(text);
 }
 
+// Gives a group of verbs a help of its own; the parser would repeat the program's.
+inline void GroupVerbs(CLI::App* group, const std::vector<std::string>& examples) {
+  AddExamples(group, examples);
+  for (CLI::App* verb : group->get_subcommands([](const CLI::App*) { return true; })) {
+    verb->group("Verbs");
+  }
+}
+
 }  // namespace prm

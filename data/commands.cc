@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "data/command_flags.h"
+
 namespace prm {
 
 void AddDataCommands(CLI::App& app) {
@@ -21,6 +23,8 @@ void AddDataCommands(CLI::App& app) {
   AddSynthCommand(*data);
   AddCorruptCommand(*data);
   AddTokenizeCommand(*data);
+  GroupVerbs(data, {"prm data import rows.jsonl --format processbench --out traces.jsonl",
+                    "prm data check traces.jsonl"});
 }
 
 }  // namespace prm

@@ -85,11 +85,13 @@ nlohmann::ordered_json Describe(const StepScorer& scorer) {
 void RunDescribe(const DescribeOptions& options) {
   CheckOutputs({}, {options.json});
   const auto scorer = OpenScorer(options.model, options.scorer);
-  if (options.scorer.verify) {  // loading compares the others
-    const std::filesystem::path folder(options.model);
-    SumCheck(folder, TrainingFiles(ReadPrmJson(folder / "prm.json"))).Finish();
-  }
-  const nlohmann::ordered_json json = Describe(*scorer);
+  const std::filesystem::path folder(options.model);
+  const PrmJson prm = ReadPrmJson(folder / "prm.json");
+  // Loading compares the others.
+  if (options.scorer.verify) SumCheck(folder, TrainingFiles(prm)).Finish();
+  nlohmann::ordered_json json = Describe(*scorer);
+  json["self_test"] = StrCat(prm.self_tests.size(), " traces, ",
+                             options.scorer.self_test ? "passed" : "not compared");
   if (!options.json.empty()) {
     OutputFile file(options.json);
     file.Write(json.dump() + "\n");
@@ -257,6 +259,7 @@ void AddModelCommands(CLI::App& app) {
   AddDescribeCommand(*model);
   AddImportCommands(*model);
   AddExportCommand(*model);
+  GroupVerbs(model, {"prm model describe model"});
   AddScoreCommand(app);
 }
 

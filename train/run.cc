@@ -400,10 +400,10 @@ void Run::Train() {
     }
     if (state_.evaluation_due && !Evaluate()) SaveAndStop();
     if (Stopped() && !trainer_->Done()) SaveAndStop();
-    if (options_.save_minutes > 0 && SecondsSince(last_save_) > 60 * options_.save_minutes) {
-      SaveLast();
-    }
+    const double interval = 60 * options_.save_minutes;
+    if (interval > 0 && SecondsSince(last_save_) > interval) SaveLast();
   }
+  Say("done: %s\n", Best().c_str());
 }
 
 }  // namespace

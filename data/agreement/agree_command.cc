@@ -45,8 +45,9 @@ void Agree(const Flags& flags) {
   for (std::optional<OutputFile>* file : {&json, &html, &csv}) {
     if (*file) (*file)->Commit();
   }
-  if (flags.csv != "-" && flags.json != "-" && flags.html != "-")
+  if (flags.csv != "-" && flags.json != "-" && flags.html != "-") {
     std::cout << AgreementText(report, ratings);
+  }
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ Split ParseSplit(const std::string& text, bool alone) {
 
 std::vector<ConversionReport> Run(const ExportFlags& flags, const Format& format) {
   if (format.name == "huggingface") {
+    if (flags.out == "-") throw OptionError("--out: expected a folder for huggingface, got -");
     std::vector<Split> splits;
     std::vector<std::filesystem::path> files;
     for (const std::string& text : flags.in) {

@@ -329,7 +329,7 @@ CurateChoice Choose(const std::vector<Candidate>& candidates, const std::vector<
 CurateResult Curate(const CurateOptions& options) {
   if (options.in == "-") {
     throw Error(ErrorCode::kInvalidArgument,
-                "curate: expected a file that can be read twice, got standard input");
+                "curate: option in: expected a file that can be read twice, got standard input");
   }
   const CoveragePlan plan =
       options.plan.empty() ? CoveragePlan() : CoveragePlan::Read(options.plan);

@@ -103,7 +103,7 @@ void WriteParts(const SplitOptions& options, const Problems& problems,
 void CheckOptions(const SplitOptions& options) {
   if (options.in == "-") {
     throw Error(ErrorCode::kInvalidArgument,
-                "split: expected a file that can be read twice, got standard input");
+                "split: option in: expected a file that can be read twice, got standard input");
   }
   double sum = 0;
   for (size_t part = 0; part < kNumParts; ++part) {
@@ -119,7 +119,7 @@ void CheckOptions(const SplitOptions& options) {
                   StrCat("split: ", kPartNames[part], " has a share and no file"));
     }
   }
-  if (sum <= 0) throw Error(ErrorCode::kInvalidArgument, "split: all shares are 0");
+  if (sum <= 0) throw OptionError("split: no part has a file and a share; expected --train, --dev or --test FILE");
 }
 
 }  // namespace

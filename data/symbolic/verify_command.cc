@@ -102,7 +102,7 @@ void PrintSummary(const std::map<std::string, VerdictCounts>& by_source, const V
 }
 
 void Verify(const VerifyFlags& flags) {
-  CheckOutputs({flags.file}, {flags.out});
+  CheckOutputs({flags.file}, {flags.out, flags.steps || flags.summary ? "-" : ""});
   const StepCheckOptions options{.describe = !flags.out.empty()};
   StepChecker checker("", options);
   TraceReader reader(flags.file);

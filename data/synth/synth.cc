@@ -212,6 +212,11 @@ std::string RerankProblemToJson(const SynthRerankProblem& problem) {
 }
 
 void WriteSynthFiles(const std::filesystem::path& folder, const SynthFiles& files) {
+  for (const char* name : {"train.jsonl", "dev.jsonl", "rerank.jsonl"}) {
+    if (!std::filesystem::exists(folder / name)) continue;
+    throw Error(ErrorCode::kAlreadyExists,
+                StrCat((folder / name).string(), ": already exists; expected a new folder"));
+  }
   const auto train = Synthesize({.count = files.train, .seed = files.seed});
   const auto dev = Synthesize({.split = SynthSplit::kDev, .count = files.dev, .seed = files.seed});
   const auto rerank = SynthesizeRerank({.problems = files.rerank, .seed = files.seed});

@@ -21,7 +21,7 @@ void AddSynthCommand(CLI::App& data) {
       "Writes labelled traces whose labels are known because the traces were built from them.");
   synth
       ->add_option("--out", flags->folder,
-                   "Folder for train.jsonl, dev.jsonl and rerank.jsonl; made where missing")
+                   "Folder for train.jsonl, dev.jsonl and rerank.jsonl, which must not be there")
       ->required();
   SynthFiles& files = flags->files;
   synth->add_option("--train", files.train, "Traces to train on")

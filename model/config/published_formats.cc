@@ -235,8 +235,8 @@ FormatFile FindFormat(const std::string& name_or_path, const TokenNames& names) 
   }
   std::string known;
   for (const PublishedFormat& format : formats) known += StrCat(format.name, ", ");
-  throw Error(ErrorCode::kNotFound, StrCat("no format '", name_or_path, "'; known are ", known,
-                                           "or the path of a format file that ends in .json"));
+  throw OptionError(StrCat("no format '", name_or_path, "'; known are ", known,
+                           "or the path of a format file that ends in .json"));
 }
 
 }  // namespace prm

@@ -94,7 +94,7 @@ LoadedModel LoadModel(const std::filesystem::path& path, WeightOptions options, 
   const std::filesystem::path prm_file = path / "prm.json";
   if (std::filesystem::is_directory(path) && std::filesystem::exists(prm_file)) {
     model.prm = ReadPrmJson(prm_file);
-    options.head = &model.prm->head;
+    if (options.head == nullptr) options.head = &model.prm->head;
     if (verify) sums = ModelFiles(*model.prm);
     if (model.prm->files.empty()) {
       std::fprintf(stderr, "note: %s: files %s\n", path.c_str(),

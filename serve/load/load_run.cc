@@ -229,9 +229,8 @@ class Generator {
 LoadReport RunLoad(const LoadOptions& options, const LoadWork& work) {
   const auto need = [&](LoadKind kind, bool there) {
     if (options.mix[size_t(kind)] <= 0 || there) return;
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("load: the mix has calls of kind ", kLoadKindNames[size_t(kind)],
-                       ", but there is no work for them"));
+    throw OptionError(StrCat("load: the mix has calls of kind ", kLoadKindNames[size_t(kind)],
+                             ", but there is no work for them"));
   };
   need(LoadKind::kTrace, !work.traces.empty());
   need(LoadKind::kAppend, !work.traces.empty());

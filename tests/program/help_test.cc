@@ -65,7 +65,7 @@ class HelpProgram : public PrmProgram {
     static const std::regex kOption("^  (-[-a-zA-Z0-9, ]*)");
     static const std::regex kSubcommand("^  ([a-z][a-z-]*)( .*)?$");
     static const std::set<std::string> kGroups = {
-        "Subcommands:", "Data and models:", "Training:", "Scoring:", "Serving:"};
+        "Subcommands:", "Data and models:", "Training:", "Scoring:", "Serving:", "Verbs:"};
     bool subcommands = false;
     for (const std::string& line : LinesOf(help.out)) {
       std::smatch match;
@@ -153,6 +153,7 @@ TEST_F(DoorProgram, ExitCodesAreDocumented) {
 TEST_F(DoorProgram, AMistypedVerbIsNamedAndTheNearestOffered) {
   const std::map<std::string, std::string> cases = {
       {"trian --model x", "'prm' has no verb 'trian'; the nearest is 'train'"},
+      {"verify x", "'prm' has no verb 'verify'; the nearest is 'data verify'"},
       {"data dedupe", "'prm data' has no verb 'dedupe'; the nearest is 'dedup'"},
   };
   for (const auto& [words, expected] : cases) {

@@ -229,7 +229,7 @@ TEST_F(ServeProgram, AModelIsAskedForByItsName) {
   RunningProgram server(Serve(), Log());
   const std::string address = server.WaitFor("listen=");
   ExpectAnswers(address, "--served-model best");
-  for (const std::string verb :
+  for (const std::string& verb :
        {"ask --in " + Path("data/dev.jsonl"), "ask --stream --in " + Path("data/dev.jsonl"),
         "rerank --in " + Path("data/rerank.jsonl")}) {
     const Outcome outcome = Run(verb + " --served-model other --server " + address);

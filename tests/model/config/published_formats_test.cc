@@ -174,7 +174,7 @@ TEST(FormatFile, WhatIsWrongInItIsNamed) {
 TEST(FormatFile, ANameThatIsNotKnownIsAnsweredWithThoseThatAre) {
   const ByteTokenizer tokenizer;
   EXPECT_THAT(
-      MessageOf([&] { FindFormat("qwen", {.tokenizer = tokenizer}); }, ErrorCode::kNotFound),
+      MessageOf([&] { FindFormat("qwen", {.tokenizer = tokenizer}); }, ErrorCode::kInvalidArgument),
       HasSubstr("no format 'qwen'; known are qwen-prm, "));
   EXPECT_THROW(FindFormat("none.json", {.tokenizer = tokenizer}), Error);
 }
