@@ -97,7 +97,7 @@ TEST(StreamCodec, ScoresSurviveTheWireExactly) {
   score.score.label_probs.reset();
   const v1::StreamReply good = ToMessage({0, "s", 3, false, score});
   EXPECT_EQ(good.score().advice(), v1::ADVICE_CONTINUE);
-  const auto& best = std::get<Appended>(ToReply(good).outcome);
+  const Appended best = std::get<Appended>(ToReply(good).outcome);
   EXPECT_EQ(best.first_error, std::nullopt);
   EXPECT_EQ(best.score.label_probs, std::nullopt);
 }
