@@ -29,7 +29,8 @@ void AddDedupCommand(CLI::App& data) {
       "dedup", "Removes traces that repeat an earlier one with the same labels.");
   AddInput(dedup, options->in, "Traces")->required();
   AddOutput(dedup, options->out, "The traces that stay")->required();
-  dedup->add_option("--report", options->report, "File with one JSON line per trace that repeats or resembles an earlier one");
+  dedup->add_option("--report", options->report,
+                    "File with one JSON line per trace that repeats or resembles an earlier one");
   dedup->add_flag("--exact", *exact, "Remove only traces of equal text, keep near-duplicates");
   AddThreads(dedup, options->threads);
   AddExamples(dedup, {"prm data dedup traces.jsonl --out kept.jsonl --report duplicates.jsonl"});

@@ -119,7 +119,9 @@ void CheckOptions(const SplitOptions& options) {
                   StrCat("split: ", kPartNames[part], " has a share and no file"));
     }
   }
-  if (sum <= 0) throw OptionError("split: no part has a file and a share; expected --train, --dev or --test FILE");
+  if (sum <= 0)
+    throw OptionError(
+        "split: no part has a file and a share; expected --train, --dev or --test FILE");
 }
 
 }  // namespace

@@ -184,7 +184,8 @@ TEST(SplitByGroup, RefusesWhatItCannotDo) {
   EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }), HasSubstr("standard input"));
   options = OptionsFor(folder, in);
   options.shares = {0, 0, 0};
-  EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }), HasSubstr("no part has a file and a share"));
+  EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }),
+              HasSubstr("no part has a file and a share"));
   options.shares = {1, -1, 0};
   EXPECT_THAT(MessageOf([&] { SplitByGroup(options); }), HasSubstr("share of dev"));
   options.shares = {1, std::nan(""), 0};
