@@ -223,8 +223,8 @@ void CheckOutputs(const std::vector<std::filesystem::path>& inputs,
   std::error_code ignored;
   const auto same = [&](const std::filesystem::path& a, const std::filesystem::path& b) {
     return std::filesystem::equivalent(a, b, ignored) ||
-           std::filesystem::weakly_canonical(a, ignored) ==
-               std::filesystem::weakly_canonical(b, ignored);
+           std::filesystem::weakly_canonical(std::filesystem::absolute(a), ignored) ==
+               std::filesystem::weakly_canonical(std::filesystem::absolute(b), ignored);
   };
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::filesystem::path& out = outputs[i];

@@ -258,6 +258,7 @@ TEST(CheckOutputs, RefusesWhatIsReadAndWhatIsNamedTwice) {
   }
   EXPECT_THROW(CheckOutputs({in}, {folder / "new", folder / "." / "new"}), OptionError);
   EXPECT_THROW(CheckOutputs({in}, {"-", folder / "new", "-"}), OptionError);
+  EXPECT_THROW(CheckOutputs({in}, {"new_and_relative", "./new_and_relative"}), OptionError);
   EXPECT_NO_THROW(CheckOutputs({in, "", "-"}, {folder / "new", "-", "", ""}));
   EXPECT_NO_THROW(CheckOutputs({"/dev/null"}, {"/dev/null", "/dev/null"}));
 }
