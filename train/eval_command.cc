@@ -1,7 +1,6 @@
 // prm eval
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <iostream>
 #include <map>
 #include <optional>
 
