@@ -2,9 +2,8 @@
 # model.
 
 # It counts and measures no time, so it needs no Google Benchmark.
-add_executable(audit_bench bench/symbolic/audit_bench.cc bench/symbolic/audit.cc)
+add_executable(audit_bench bench/symbolic/audit_bench.cc bench/symbolic/audit.cc tests/source_dir.cc)
 target_compile_options(audit_bench PRIVATE ${PRM_WARNINGS})
-target_compile_definitions(audit_bench PRIVATE PRM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(audit_bench PRIVATE prm_data)
 
 find_package(benchmark QUIET)
@@ -18,9 +17,8 @@ set(PRM_GRPC_BENCHES serving_bench)
 file(GLOB _prm_benches CONFIGURE_DEPENDS bench/*_bench.cc)
 foreach(source ${_prm_benches})
   get_filename_component(name "${source}" NAME_WE)
-  add_executable(${name} "${source}")
+  add_executable(${name} "${source}" tests/source_dir.cc)
   target_compile_options(${name} PRIVATE ${PRM_WARNINGS})
-  target_compile_definitions(${name} PRIVATE PRM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE benchmark::benchmark)
   if(name IN_LIST PRM_GRPC_BENCHES)
     target_link_libraries(${name} PRIVATE prm_serve prm_proto)

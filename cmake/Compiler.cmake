@@ -26,6 +26,9 @@ if(PRM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1
     CCACHE_SLOPPINESS=pch_defines,time_macros "${PRM_CCACHE}")
 endif()
+# Only this file knows the clone's path: the cache serves all others in any clone.
+set_source_files_properties(tests/source_dir.cc PROPERTIES
+  COMPILE_DEFINITIONS "PRM_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"" SKIP_PRECOMPILE_HEADERS ON)
 
 # Precompiles LibTorch's and GoogleTest's headers, which take longer than our files. The standard
 # library's and nlohmann's gain nothing; CLI11's and simdjson's make each file slower.

@@ -4,11 +4,10 @@ include(GoogleTest)
 
 # prm_add_test(NAME SOURCES...): a GoogleTest program; each of its tests is a CTest test.
 function(prm_add_test name)
-  add_executable(${name} ${ARGN})
+  add_executable(${name} ${ARGN} tests/source_dir.cc)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   # The tested code is in the libraries, which have their own optimisation level.
   target_compile_options(${name} PRIVATE ${PRM_WARNINGS} -O0)
-  target_compile_definitions(${name} PRIVATE PRM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE GTest::gmock_main)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
 endfunction()
@@ -95,7 +94,9 @@ if(TARGET serve_test)
   target_include_directories(fake_server PRIVATE "${PROJECT_SOURCE_DIR}")
   target_compile_options(fake_server PRIVATE ${PRM_WARNINGS})
   target_link_libraries(fake_server PRIVATE prm_serve)
-  target_compile_definitions(serve_test PRIVATE PRM_FAKE_SERVER="$<TARGET_FILE:fake_server>")
+  set_source_files_properties(tests/serve/service/haproxy_test.cc
+    tests/serve/service/server_end_test.cc
+    PROPERTIES COMPILE_DEFINITIONS "PRM_FAKE_SERVER=\"$<TARGET_FILE:fake_server>\"")
   add_dependencies(serve_test fake_server)
 endif()
 

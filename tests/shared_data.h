@@ -6,13 +6,14 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/source_dir.h"
+
 namespace prm {
 
 // PRM_SHARED_DATA, else ../shared/data beside the source tree; may not exist.
 inline std::filesystem::path SharedData() {
   const char* from_env = std::getenv("PRM_SHARED_DATA");
-  return from_env ? std::filesystem::path(from_env)
-                  : std::filesystem::path(PRM_SOURCE_DIR) / ".." / "shared" / "data";
+  return from_env ? std::filesystem::path(from_env) : SourceDir() / ".." / "shared" / "data";
 }
 
 }  // namespace prm

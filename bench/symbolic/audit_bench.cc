@@ -13,6 +13,7 @@
 #include "data/records/trace_reader.h"
 #include "data/symbolic/step_checker.h"
 #include "tests/shared_data.h"
+#include "tests/source_dir.h"
 
 namespace prm::bench {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 struct Options {
   std::vector<std::string> data = {(SharedData() / "steps/train.jsonl.xz").string(),
                                    (SharedData() / "steps/dev.jsonl.xz").string()};
-  std::string confirmed = PRM_SOURCE_DIR "/bench/symbolic/confirmed_slips";
+  std::string confirmed = SourceDir() / "bench/symbolic/confirmed_slips";
 };
 
 void AddTraces(const std::string& file, Auditor* auditor) {

@@ -7,6 +7,7 @@
 
 #include "data/error.h"
 #include "tests/layout/rules.h"
+#include "tests/source_dir.h"
 #include "tests/temp_folder.h"
 
 namespace prm {
@@ -18,7 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(Layout, TheHouseHoldsItsBorders) {
-  const fs::path root(PRM_SOURCE_DIR);
+  const fs::path root = SourceDir();
   ASSERT_GT(ReadTree(root).size(), 20u) << "the tree was not found at " << root;
   ASSERT_THAT(TorchFreeNames(root), ::testing::Contains("files/gguf"));
   EXPECT_THAT(CheckHouse(root), IsEmpty());

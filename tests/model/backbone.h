@@ -6,14 +6,15 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/source_dir.h"
+
 namespace prm {
 
 // PRM_BACKBONE, else the link made by scripts/setup; may not exist.
 inline std::filesystem::path Backbone() {
   const char* from_env = std::getenv("PRM_BACKBONE");
   return from_env ? std::filesystem::path(from_env)
-                  : std::filesystem::path(PRM_SOURCE_DIR) /
-                        ".deps/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+                  : SourceDir() / ".deps/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 }
 
 }  // namespace prm

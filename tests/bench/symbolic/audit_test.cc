@@ -5,6 +5,7 @@
 #include "bench/symbolic/held_out.h"
 #include "data/records/trace_reader.h"
 #include "tests/shared_data.h"
+#include "tests/source_dir.h"
 
 namespace prm::bench {
 namespace {
@@ -53,8 +54,7 @@ TEST(Audit, CountsRefutationsOfRightStepsApartFromConfirmedSlips) {
 // The bars: at most 0.15 % false refutations and at least 80 % recall on each held-out half.
 TEST(Audit, TheBarsHoldOnTheHeldOutHalves) {
   PRM_NEED_SHARED_DATA("steps/train.jsonl.xz");
-  Auditor auditor(
-      ReadConfirmedSlips(std::filesystem::path(PRM_SOURCE_DIR) / "bench/symbolic/confirmed_slips"));
+  Auditor auditor(ReadConfirmedSlips(SourceDir() / "bench/symbolic/confirmed_slips"));
   StepChecker checker("");
   for (const char* file : {"steps/train.jsonl.xz", "steps/dev.jsonl.xz"}) {
     TraceReader reader(SharedData() / file);

@@ -10,13 +10,13 @@
 #include "data/analysis/strategies.h"
 #include "data/records/trace_reader.h"
 #include "tests/data/synth/equation_check.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
 
 const std::vector<Trace>& Handwritten() {
-  static const std::vector<Trace> kTraces =
-      ReadTraces(std::filesystem::path(PRM_SOURCE_DIR) / "data" / "handwritten.jsonl");
+  static const std::vector<Trace> kTraces = ReadTraces(SourceDir() / "data" / "handwritten.jsonl");
   return kTraces;
 }
 

@@ -9,6 +9,7 @@
 #include "data/tokenizers/tokenizer_config.h"
 #include "tests/data/tokenizers/tokenizer_fixtures.h"
 #include "tests/shared_data.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -71,8 +72,7 @@ TEST_P(AdversarialStrings, GiveTheIdsOfTheReference) {
   const Adversarial& reference = GetParam();
   PRM_NEED_SHARED_DATA(StrCat("tokenizers/", reference.path));
   const auto tokenizer = LoadTokenizer(SharedData() / "tokenizers" / reference.path);
-  LineReader reader(std::filesystem::path(PRM_SOURCE_DIR) /
-                    "tests/golden/adversarial_tokens.jsonl.xz");
+  LineReader reader(SourceDir() / "tests/golden/adversarial_tokens.jsonl.xz");
   std::string_view line;
   while (reader.Next(&line)) {
     const nlohmann::json row = nlohmann::json::parse(line);
@@ -104,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 // tests/golden/tokenizer_json.py
 TEST(Tokenizer, EveryKindOfTokenizerJsonGivesTheIdsOfPyPiTokenizers) {
-  LineReader reader(std::filesystem::path(PRM_SOURCE_DIR) / "tests/golden/tokenizer_json.jsonl.xz");
+  LineReader reader(SourceDir() / "tests/golden/tokenizer_json.jsonl.xz");
   std::string_view line;
   while (reader.Next(&line)) {
     const nlohmann::json row = nlohmann::json::parse(line);

@@ -12,6 +12,7 @@
 #include "tests/byte_tokenizer.h"
 #include "tests/model/tiny_files.h"
 #include "tests/shared_data.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -73,7 +74,7 @@ TEST(PublishedFormats, IdsAndReadsAreThoseOfTheAuthorsCode) {
   PRM_NEED_SHARED_DATA("tokenizers/llama3");
   PublishedTokenizers tokenizers;
   std::map<std::string, int> compared;
-  LineReader lines(fs::path(PRM_SOURCE_DIR) / "tests/golden/step_formats.jsonl.xz");
+  LineReader lines(SourceDir() / "tests/golden/step_formats.jsonl.xz");
   for (std::string_view line; lines.Next(&line);) {
     const json row = json::parse(line);
     const std::string name = row.at("format");

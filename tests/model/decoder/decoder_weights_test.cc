@@ -6,6 +6,7 @@
 
 #include "model/ops/packed_linear.h"
 #include "tests/model/tiny_files.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -73,16 +74,14 @@ TEST_P(StoredDtypeTest, AFileThatIsCutBeforeItsWeightsAreReadIsRefused) {
 TEST(GgufTest, AFileThatIsCutBeforeItsWeightsAreReadIsRefused) {
   const TempFolder folder;
   const auto path = folder / "tiny.gguf";
-  std::filesystem::copy_file(
-      std::filesystem::path(PRM_SOURCE_DIR) / "tests/fuzz/seeds/gguf/llama_v3", path);
+  std::filesystem::copy_file(SourceDir() / "tests/fuzz/seeds/gguf/llama_v3", path);
   for (const size_t left : {std::filesystem::file_size(path) - 1, size_t{0}}) {
     const auto source = OpenWeights(path);
     std::filesystem::resize_file(path, left);
     EXPECT_THAT(MessageOf([&] { LoadDecoderWeights(*source, {}); }, ErrorCode::kDataLoss),
                 testing::HasSubstr("tiny.gguf: became shorter"));
-    std::filesystem::copy_file(
-        std::filesystem::path(PRM_SOURCE_DIR) / "tests/fuzz/seeds/gguf/llama_v3", path,
-        std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(SourceDir() / "tests/fuzz/seeds/gguf/llama_v3", path,
+                               std::filesystem::copy_options::overwrite_existing);
   }
 }
 

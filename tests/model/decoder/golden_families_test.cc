@@ -15,6 +15,7 @@
 #include "model/decoder/checkpoint.h"
 #include "tests/byte_tokenizer.h"
 #include "tests/model/tiny_files.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -49,8 +50,7 @@ std::vector<float> GoldenWeights(const ExpectedTensor& tensor, double norm_offse
 }
 
 const json& Golden() {
-  static const json golden =
-      json::parse(ReadFile(fs::path(PRM_SOURCE_DIR) / "tests/golden/families.json.xz"));
+  static const json golden = json::parse(ReadFile(SourceDir() / "tests/golden/families.json.xz"));
   return golden;
 }
 

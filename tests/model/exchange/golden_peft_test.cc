@@ -10,6 +10,7 @@
 #include "data/io/text_io.h"
 #include "model/exchange/peft.h"
 #include "tests/model/tiny_files.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -18,8 +19,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 const json& Golden() {
-  static const json golden =
-      json::parse(ReadFile(fs::path(PRM_SOURCE_DIR) / "tests/golden/peft_merge.json.xz"));
+  static const json golden = json::parse(ReadFile(SourceDir() / "tests/golden/peft_merge.json.xz"));
   return golden;
 }
 

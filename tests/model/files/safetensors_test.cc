@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "tests/model/tiny_files.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -39,8 +40,7 @@ std::vector<float> Values(const TensorView& tensor) {
 }
 
 TEST(SafetensorsTest, ReadsAFileOfTheReferenceImplementation) {
-  const MappedFile file(std::filesystem::path(PRM_SOURCE_DIR) /
-                        "tests/fuzz/seeds/safetensors/reference.safetensors");
+  const MappedFile file(SourceDir() / "tests/fuzz/seeds/safetensors/reference.safetensors");
   const auto tensors = ParseSafetensors(file.bytes(), "reference");
   ASSERT_EQ(tensors.size(), 4u);
   EXPECT_EQ(tensors[0].name, "positions");
@@ -118,8 +118,7 @@ TEST(SafetensorsTest, EveryFloat16ComesBackAsItWas) {
 }
 
 TEST(SafetensorsTest, StoredTensorsAreCopiedByteForByteInAnyOrder) {
-  const MappedFile file(std::filesystem::path(PRM_SOURCE_DIR) /
-                        "tests/fuzz/seeds/safetensors/reference.safetensors");
+  const MappedFile file(SourceDir() / "tests/fuzz/seeds/safetensors/reference.safetensors");
   auto tensors = ParseSafetensors(file.bytes(), "reference");
   std::ranges::reverse(tensors);
   std::vector<TensorHeader> headers;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/model/tiny_files.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -40,8 +41,8 @@ std::vector<float> Convert(DType dtype, const std::string& bytes) {
 }
 
 TEST(TensorViewTest, ConversionsEqualAnIndependentImplementation) {
-  const auto golden = nlohmann::json::parse(
-      ReadText(std::filesystem::path(PRM_SOURCE_DIR) / "tests/golden/dequantisation.json"));
+  const auto golden =
+      nlohmann::json::parse(ReadText(SourceDir() / "tests/golden/dequantisation.json"));
   ASSERT_EQ(golden["blocks"].size(), 6u);
   for (const auto& block : golden["blocks"]) {
     const auto expected = block["values"].get<std::vector<double>>();

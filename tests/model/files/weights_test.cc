@@ -13,6 +13,7 @@
 #include "tests/model/backbone.h"
 #include "tests/model/tiny_files.h"
 #include "tests/shared_data.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -237,7 +238,7 @@ TEST_F(FolderWeightsTest, BosIsAsTheTokenizerFilesSay) {
   EXPECT_THAT(MessageOf(prepends, ErrorCode::kInvalidArgument), HasSubstr("'add_bos_token'"));
 }
 
-std::string Seed() { return ReadText(fs::path(PRM_SOURCE_DIR) / "tests/fuzz/seeds/gguf/llama_v3"); }
+std::string Seed() { return ReadText(SourceDir() / "tests/fuzz/seeds/gguf/llama_v3"); }
 
 TEST(GgufWeightsTest, ATinyFileOpensWithItsTokenizer) {
   const TempFolder folder;
@@ -288,8 +289,8 @@ TEST(BackboneTest, ConfigurationTokenizerAndValuesAreThoseOfSmolLm2) {
   EXPECT_TRUE(config.tie_word_embeddings);
   EXPECT_FALSE(weights->prepend_bos());
   EXPECT_EQ(weights->names().size(), 272u);
-  const auto golden = nlohmann::json::parse(
-      ReadText(fs::path(PRM_SOURCE_DIR) / "tests/golden/dequantisation.json"))["smollm2"];
+  const auto golden =
+      nlohmann::json::parse(ReadText(SourceDir() / "tests/golden/dequantisation.json"))["smollm2"];
   for (const auto& tensor : golden) {
     const std::string name = tensor["name"];
     EXPECT_THAT(weights->View(name).shape,

@@ -18,6 +18,7 @@
 #include "serve/client/client.h"
 #include "serve/client/client_options.h"
 #include "tests/serve/server_fixture.h"
+#include "tests/source_dir.h"
 
 namespace prm {
 namespace {
@@ -97,7 +98,8 @@ class HaProxy : public testing::Test {
       ASSERT_NE(server, "");
       command.push_back(StrCat("PRM_SERVER_", i + 1, "=", server));
     }
-    for (const char* word : {"haproxy", "-db", "-q", "-f", PRM_SOURCE_DIR "/serve/haproxy.cfg"}) {
+    const std::string settings = SourceDir() / "serve/haproxy.cfg";
+    for (const char* word : {"haproxy", "-db", "-q", "-f", settings.c_str()}) {
       command.push_back(word);
     }
     proxy_ = std::make_unique<Process>(command);

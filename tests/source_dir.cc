@@ -1,0 +1,7 @@
+#include "tests/source_dir.h"
+
+namespace prm {
+
+std::filesystem::path SourceDir() { return PRM_SOURCE_DIR; }
+
+}  // namespace prm
