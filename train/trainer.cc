@@ -26,9 +26,9 @@ DecoderWeights ZerosLike(const DecoderWeights& weights) {
 
 }  // namespace
 
-Trainer::Trainer(LoadedModel model, std::vector<Example> examples, ComputeTarget target,
+Trainer::Trainer(LoadedModel model, std::vector<Example> examples, const ComputeTarget& target,
                  TrainerOptions options)
-    : options_(std::move(options)),
+    : options_(options),
       target_(target),
       config_(model.config),
       examples_(std::move(examples)),

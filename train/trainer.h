@@ -43,7 +43,7 @@ struct StepReport {
 class Trainer {
  public:
   // Consumes `model`. Initialises a missing head from options.seed.
-  Trainer(LoadedModel model, std::vector<Example> examples, ComputeTarget target,
+  Trainer(LoadedModel model, std::vector<Example> examples, const ComputeTarget& target,
           TrainerOptions options);
 
   bool Done() const;

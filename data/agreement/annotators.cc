@@ -140,7 +140,7 @@ std::string RolesOf(const AnnotatorRecord& annotator) {
 
 std::string CredentialState(const AnnotatorRecord& annotator, const std::string& domain,
                             UtcTime at) {
-  const std::string why = WhyNoCredential(annotator, domain, at);
+  std::string why = WhyNoCredential(annotator, domain, at);
   if (!why.empty()) return why;
   std::optional<UtcTime> until;
   for (const Credential& credential : annotator.credentials) {

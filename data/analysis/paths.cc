@@ -101,7 +101,7 @@ std::string PathText(const Path& path) {
   std::string text;
   for (const char operation : path) {
     if (!text.empty()) text += ' ';
-    text += kOperationNames[size_t(operation)];
+    text += kOperationNames[uint8_t(operation)];
   }
   return text;
 }

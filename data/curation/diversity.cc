@@ -81,9 +81,9 @@ PathVendi::PathVendi() : moments_(kFeatures * kFeatures, 0) {}
 void PathVendi::Add(const Path& path) {
   std::map<size_t, double> counts;
   for (size_t i = 0; i < path.size(); ++i) {
-    const auto operation = size_t(path[i]);
+    const auto operation = size_t{uint8_t(path[i])};
     ++counts[operation];
-    if (i > 0) ++counts[kSingles + size_t(path[i - 1]) * kSingles + operation];
+    if (i > 0) ++counts[kSingles + size_t{uint8_t(path[i - 1])} * kSingles + operation];
   }
   double squares = 0;
   for (const auto& [feature, count] : counts) squares += count * count;

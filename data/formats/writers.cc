@@ -57,6 +57,7 @@ bool CutMasked(const WriteOptions& options, Trace* trace, WriteResult* result) {
 
 // --- native -------------------------------------------------------------------------------------
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature of all writers
 WriteResult WriteNative(Trace trace, const WriteOptions&) { return OneRow(TraceToJson(trace)); }
 
 // --- Hugging Face -------------------------------------------------------------------------------

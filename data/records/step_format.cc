@@ -212,7 +212,7 @@ void TraceBuilder::Rewind(int steps) {
     return;
   }
   // A step's ids end `read_back` after its read, and its text has been encoded completely.
-  tokens_.ids.resize(size_t(tokens_.step_reads.back() + 1 + format_->read_back));
+  tokens_.ids.resize(size_t(tokens_.step_reads.back()) + 1 + size_t(format_->read_back));
   open_ = {"", TextStart::kContinues};
 }
 

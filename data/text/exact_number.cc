@@ -144,7 +144,7 @@ bool TakeFraction(Scanner* scanner, Number* number) {
     fraction.denominator = numerator ? TakeFractionSide(scanner, &fraction.negative) : std::nullopt;
     if (!fraction.denominator) break;
     fraction.numerator = *numerator;
-    *number = fraction;
+    *number = std::move(fraction);
     return true;
   }
   scanner->set_position(before);
@@ -179,7 +179,7 @@ void TakeMixed(Scanner* scanner, Number* number) {
     found = mixed.denominator.has_value();
   }
   if (found) {
-    *number = mixed;
+    *number = std::move(mixed);
   } else {
     scanner->set_position(before);
   }

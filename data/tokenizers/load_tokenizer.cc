@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 // `folder`/`name`, also with .xz or .gz; nullopt if none exists.
 std::optional<fs::path> FindFile(const fs::path& folder, const std::string& name) {
   for (const char* ending : {"", ".xz", ".gz"}) {
-    const fs::path path = folder / (name + ending);
+    fs::path path = folder / (name + ending);
     if (fs::exists(path)) return path;
   }
   return std::nullopt;

@@ -18,7 +18,7 @@
 namespace prm {
 namespace {
 
-const std::string kEmbedding = "model.embed_tokens.weight";
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
 
 // The values of a stored tensor; borrows from the file unless it is quantised.
 at::Tensor Stored(const TensorView& view) {

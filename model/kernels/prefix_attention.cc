@@ -73,7 +73,7 @@ void KeepOnCpu(const at::Tensor& qkv, const std::vector<KvRun>& runs, AttentionS
   const T* rows = static_cast<const T*>(qkv.const_data_ptr());
   const auto by_token = [C](int t, int c) { return int64_t(t) * C + c; };
   const auto by_channel = [](int t, int c) { return int64_t(c) * kTokens + t; };
-  const auto by_pair = [C](int t, int c) { return int64_t(t / 2) * 2 * C + 2 * c + t % 2; };
+  const auto by_pair = [C](int t, int c) { return 2 * (int64_t{t} / 2 * C + c) + t % 2; };
   const auto keep = [&](int head, int64_t channel, const at::Tensor& kept, const auto& place) {
     KeepOfHead(rows, channel + int64_t(head) * C, runs, l, head, place,
                static_cast<T*>(kept.data_ptr()));
@@ -209,7 +209,7 @@ PRM_INLINE void TileValues(const Tile& tile, const T* values, int channels, int 
     const T* value = values + int64_t(k) * channels;
     for (int q = 0; q < kQueries; ++q) {
       const float weight = tile.scores[q][k];
-      float* sum = sums + q * channels;
+      float* sum = sums + int64_t{q} * channels;
 #pragma omp simd
       for (int c = 0; c < channels; ++c) sum[c] += weight * ToFloat(value[c]);
     }

@@ -24,7 +24,7 @@ struct StepGraphs::Room {
 
   static bool Holds(int rows, const PrefixBatch& batch, const Plans& plans) {
     return batch.ids.size() <= size_t(rows) && batch.reads.size() <= size_t(rows / kReadShare) &&
-           plans.kept.size() <= size_t(rows * kKeptShare);
+           plans.kept.size() <= size_t(rows) * kKeptShare;
   }
 
   // Copies a batch in and pads its plans. The first batch fixes the addresses of the arrays; all
@@ -50,7 +50,7 @@ std::vector<int64_t> FilledUp(std::vector<int64_t> values, size_t count) {
 
 void StepGraphs::Room::Fill(int rows, const PrefixBatch& batch, Plans plans, at::Device device) {
   const size_t tokens = size_t(rows), reads = size_t(rows / kReadShare);
-  plans.kept.resize(size_t(rows * kKeptShare));
+  plans.kept.resize(size_t(rows) * kKeptShare);
   cuda::Words words;
   const size_t ids = words.Add(FilledUp(batch.ids, tokens));
   const size_t positions = words.Add(FilledUp(batch.positions, tokens));

@@ -170,6 +170,7 @@ void Batcher::Dismiss(LeavingTraces dead) {
   Refuse(std::move(dead.cancelled), ErrorCode::kCancelled, kCancelledWaiting);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the traces end here
 void Batcher::Refuse(std::vector<QueuedPtr> traces, ErrorCode code, const char* why) {
   if (traces.empty()) return;
   const SteadyTime now = options_.now();

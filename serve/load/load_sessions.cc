@@ -21,7 +21,7 @@ struct LoadSessions::Stream {
   std::map<std::string, Session> sessions;
 };
 
-LoadSessions::LoadSessions(std::vector<v1::ScoringService::Stub*> stubs,
+LoadSessions::LoadSessions(const std::vector<v1::ScoringService::Stub*>& stubs,
                            std::span<const Trace> traces, int sessions, End end)
     : traces_(traces), sessions_(size_t(sessions)), end_(std::move(end)) {
   for (auto* stub : stubs) {

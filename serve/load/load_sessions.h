@@ -27,7 +27,7 @@ class LoadSessions {
   using End = std::function<void(const LoadCall& call, std::optional<ErrorCode> code)>;
 
   // Borrows the stubs and `traces`, each of at least one step. `sessions` traces grow at once.
-  LoadSessions(std::vector<v1::ScoringService::Stub*> stubs, std::span<const Trace> traces,
+  LoadSessions(const std::vector<v1::ScoringService::Stub*>& stubs, std::span<const Trace> traces,
                int sessions, End end);
   // Ends the streams; every Append must have ended.
   ~LoadSessions();

@@ -253,7 +253,7 @@ void Server::State::Listen() {
         acceptor->HandleNewConnection(&connection);
       },
       warn);
-  ticker = std::jthread([this](std::stop_token stop) { TickUntil(stop); });
+  ticker = std::jthread([this](const std::stop_token& stop) { TickUntil(stop); });
   if (options.watchdog_seconds == 0) return;
   watchdog = std::make_unique<Watchdog>(
       WatchdogOptions{.address = listener->address(),

@@ -30,9 +30,8 @@ prometheus::Gauge& Gauge(Registry& registry, const char* name, const char* help)
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
 }
 Histogram& Distribution(Registry& registry, const char* name, const char* help,
-                        Histogram::BucketBoundaries bounds) {
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(
-      {}, std::move(bounds));
+                        const Histogram::BucketBoundaries& bounds) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, bounds);
 }
 
 }  // namespace

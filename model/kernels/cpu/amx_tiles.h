@@ -52,7 +52,7 @@ void AmxProduct(AmxMatrix<const BFloat16> x, AmxWords<BFloat16> b, int64_t pairs
       meanwhile();
     }
   };
-  for (int64_t n = 0; n < columns; n += 2 * kAmxTile) {
+  for (int64_t n = 0; n < columns; n += int64_t{2} * kAmxTile) {
     float* top = out.data + n;
     float* bottom = top + kAmxTile * out.row;
     if (add) {

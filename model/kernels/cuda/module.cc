@@ -42,7 +42,9 @@ GraphModule LoadGraphModule() {
   const std::string path = PathOf("libprm_cuda_graph.so");
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   void* const symbol = library ? dlsym(library, kGraphRecorderSymbol) : nullptr;
-  if (!symbol) TORCH_WARN("no CUDA graphs: ", library ? path + " has another version" : dlerror());
+  if (!symbol) {
+    TORCH_WARN("no CUDA graphs: ", library ? path + " has another version" : dlerror());
+  }
   return reinterpret_cast<GraphModule>(symbol);
 }
 

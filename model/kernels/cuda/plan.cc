@@ -179,12 +179,12 @@ std::vector<KeptToken> PlanKeeping(std::span<const KvRun> runs) {
   for (const KvRun& run : runs) {
     if (!run.keeps) continue;
     const auto slot_of = [&](int64_t position) {
-      return int32_t(run.blocks[size_t(position / kBlockTokens)] * kBlockTokens +
+      return int32_t(int64_t{run.blocks[size_t(position / kBlockTokens)]} * kBlockTokens +
                      position % kBlockTokens);
     };
     const int64_t block_begin = run.position / kBlockTokens * kBlockTokens;
     for (int64_t t = block_begin; run.copy_from >= 0 && t < run.position; ++t) {
-      const int32_t from = int32_t(run.copy_from * kBlockTokens + t % kBlockTokens);
+      const int32_t from = int32_t(int64_t{run.copy_from} * kBlockTokens + t % kBlockTokens);
       const auto earlier = source_of.find(from);
       fill(slot_of(t), earlier != source_of.end() ? earlier->second : -1 - from);
     }
