@@ -17,6 +17,7 @@
 #include <memory>
 #include <new>
 #include <regex>
+#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -163,6 +164,21 @@ const CLI::App& FindVerb(const CLI::App& app, int argc, char** argv) {
   return *found;
 }
 
+// A value that is empty is mostly a variable of the shell that was not set. Throws OptionError,
+// except for the flags whose text may be empty.
+void CheckValues(int argc, char** argv) {
+  static const std::set<std::string> kMayBeEmpty = {"--joint", "--first-step", "--metrics"};
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i], before = argv[i - 1];
+    const bool is_empty_flag = word.starts_with("--") && word.ends_with('=');
+    if (!word.empty() && !is_empty_flag) continue;
+    const std::string flag = is_empty_flag ? word.substr(0, word.size() - 1) : before;
+    if (kMayBeEmpty.contains(flag)) continue;
+    throw prm::OptionError(prm::StrCat(flag.starts_with("-") ? flag + ": " : "",
+                                       "expected a value, got an empty one"));
+  }
+}
+
 // Libraries name the fields of their options, "option max_tokens"; here these are flags.
 std::string WithFlags(std::string text) {
   static const std::regex kOption("option ([a-z][a-z0-9_]*)");
@@ -178,6 +194,27 @@ std::string WithFlags(std::string text) {
 int WhyOutputFailed() {
   pollfd output = {STDOUT_FILENO, POLLOUT, 0};
   return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) ? EPIPE : EIO;
+}
+
+// Throws Error if something that was printed is lost; errno says why if the last write failed.
+void CheckStandardOutput() {
+  if (!std::cout.flush().fail() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  throw prm::FileError("write", "standard output", errno != 0 ? errno : WhyOutputFailed());
+}
+
+// Parses, which runs the verb. Returns the exit code.
+int Parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& error) {
+    errno = 0;
+    return error.get_exit_code();  // a verb that did its work and has something to say of it
+  } catch (const CLI::ParseError& error) {
+    errno = 0;
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  errno = 0;
+  return 0;
 }
 
 int RunVerb(int argc, char** argv) {
@@ -198,15 +235,10 @@ int RunVerb(int argc, char** argv) {
   try {
     prm::RemoveTemporariesOnSignals();
     BoundSpinning(FindVerb(app, argc, argv), argv);
-    app.parse(argc, argv);
-    errno = 0;
-    if (std::cout.flush().fail() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      throw prm::FileError("write", "standard output", errno != 0 ? errno : WhyOutputFailed());
-    }
-  } catch (const CLI::RuntimeError& error) {
-    return error.get_exit_code();  // a verb that did its work and has something to say of it
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    CheckValues(argc, argv);
+    const int code = Parse(app, argc, argv);
+    CheckStandardOutput();
+    return code;
   } catch (const prm::OptionError& error) {
     std::cerr << "prm: " << WithFlags(error.what()) << "\n";
     return 2;
@@ -214,7 +246,6 @@ int RunVerb(int argc, char** argv) {
     std::cerr << "prm: " << WithFlags(WordsFor(error)) << "\n";
     return 1;
   }
-  return 0;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 
 #include "data/command_flags.h"
@@ -29,7 +30,9 @@ struct ScoreOptions {
 };
 
 void RunScore(const ScoreOptions& options) {
-  CheckOutputs({options.in}, {options.out});
+  std::vector<std::filesystem::path> read = CheckpointFiles(options.model);
+  read.push_back(options.in);
+  CheckOutputs(read, {options.out});
   const auto scorer = OpenScorer(options.model, options.scorer);
   TraceReader reader(options.in);
   ScoreOutput out(options.out);
@@ -82,7 +85,9 @@ nlohmann::ordered_json Describe(const StepScorer& scorer) {
 }
 
 void RunDescribe(const DescribeOptions& options) {
-  CheckOutputs({}, {options.json});
+  CheckOutputs(CheckpointFiles(options.model), {options.json});
+  std::optional<OutputFile> file;  // opened before any work
+  if (!options.json.empty()) file.emplace(options.json);
   const auto scorer = OpenScorer(options.model, options.scorer);
   const std::filesystem::path folder(options.model);
   const PrmJson prm = ReadPrmJson(folder / "prm.json");
@@ -91,10 +96,9 @@ void RunDescribe(const DescribeOptions& options) {
   nlohmann::ordered_json json = Describe(*scorer);
   json["self_test"] = StrCat(prm.self_tests.size(), " traces, ",
                              options.scorer.self_test ? "passed" : "not compared");
-  if (!options.json.empty()) {
-    OutputFile file(options.json);
-    file.Write(json.dump() + "\n");
-    file.Commit();
+  if (file) {
+    file->Write(json.dump() + "\n");
+    file->Commit();
   }
   if (options.json == "-") return;
   for (const auto& [key, value] : json.items()) {

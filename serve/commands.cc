@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include "data/command_flags.h"
@@ -36,7 +37,8 @@ void AddServeCommand(CLI::App& app) {
   CLI::App* serve = app.add_subcommand("serve", "Serves step scores over gRPC until SIGTERM.");
   serve->group("Serving");
   const auto number = [&](const char* flag, auto& value, const char* help) {
-    serve->add_option(flag, value, help)->capture_default_str()->check(CLI::PositiveNumber);
+    using Number = std::remove_reference_t<decltype(value)>;
+    AddNumber(serve, flag, value, 1, std::numeric_limits<Number>::max(), help);
   };
   serve->add_option("--model", o->model, "Checkpoint folder")->required();
   serve->add_option("--listen", s.listen, "host:port; port 0: any free one")->capture_default_str();
@@ -45,17 +47,14 @@ void AddServeCommand(CLI::App& app) {
           "Least level that is logged; debug: also batches");
   number("--batch-tokens", s.batch.max_tokens, "Tokens computed in one batch");
   number("--batch-traces", s.batch.max_traces, "Traces in one batch");
-  serve
-      ->add_option("--chunk-tokens", s.batch.chunk_tokens,
-                   "Tokens of one trace in one batch, if prefixes are reused; 0: no limit")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  AddNumber(serve, "--chunk-tokens", s.batch.chunk_tokens, 0, 1'000'000'000,
+            "Tokens of one trace in one batch, if prefixes are reused; 0: no limit");
   serve
       ->add_option_function<int>(
           "--aging-ms", [&s](int ms) { s.batch.aging = std::chrono::milliseconds(ms); },
           "Time of waiting that raises the priority by one")
       ->default_str(std::to_string(s.batch.aging.count()))
-      ->check(CLI::PositiveNumber);
+      ->check(NumberRange<int>{1, 1'000'000}, "[1 - 1000000]");
   number("--queue-traces", s.max_queue_traces, "Traces that may wait; more: RESOURCE_EXHAUSTED");
   number("--queue-tokens", s.max_queue_tokens, "Tokens that may wait; more: RESOURCE_EXHAUSTED");
   number("--max-traces", s.limits.max_traces, "Traces in one call");
@@ -89,12 +88,9 @@ void AddServeCommand(CLI::App& app) {
   number("--max-connections", s.max_connections, "Connections at once; more are closed");
   number("--connection-idle-seconds", s.connection_idle_seconds,
          "Time after which a connection without calls is closed");
-  serve
-      ->add_option("--watchdog-seconds", s.watchdog_seconds,
-                   "Time between health checks of itself over the wire; exits with 1 after three "
-                   "failures; 0: none")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  AddNumber(serve, "--watchdog-seconds", s.watchdog_seconds, 0, 1'000'000,
+            "Time between health checks of itself over the wire; exits with 1 after three "
+            "failures; 0: none");
   AddScorerFlags(serve, &o->scorer);
   serve->remove_option(serve->get_option("--device"));
   AddDevices(serve, o->scorer.device);
@@ -136,9 +132,8 @@ void AddAskCommand(CLI::App& app) {
       "--stream", o->stream,
       "Step by step, as a generator asks: one session per trace, --traces-per-call at once "
       "on one stream");
-  ask->add_option("--traces-per-call", o->client.traces_per_call, "Traces in one call")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  AddNumber(ask, "--traces-per-call", o->client.traces_per_call, 1, 1'000'000,
+            "Traces in one call");
   AddClientFlags(ask, &o->client);
   AddExamples(ask, {"prm ask --server 127.0.0.1:50051 --in traces.jsonl --out scores.jsonl",
                     "prm ask --server 127.0.0.1:50051 --in traces.jsonl --stream"});
@@ -178,7 +173,8 @@ void AddLoadCommand(CLI::App& app) {
   CLI::App* load = app.add_subcommand("load", "Sends load to a server and reports its latency.");
   load->group("Serving");
   const auto number = [&](const char* flag, auto& value, const char* help) {
-    load->add_option(flag, value, help)->capture_default_str()->check(CLI::NonNegativeNumber);
+    using Number = std::remove_reference_t<decltype(value)>;
+    AddNumber(load, flag, value, 0, Number(1'000'000'000), help);
   };
   load->add_option("--server", l.server, "host:port")->capture_default_str();
   load->add_option("--in", o->in, "Traces, sent again and again");
@@ -190,18 +186,12 @@ void AddLoadCommand(CLI::App& app) {
   number("--warmup", l.warmup_seconds,
          "Time that calls are sent before that, once all sessions are open; not counted");
   number("--calls", l.max_calls, "Largest number of calls; 0: no limit");
-  load->add_option("--outstanding", l.max_outstanding, "Largest number of unanswered calls")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  load->add_option("--sessions", l.sessions, "Traces that grow by steps at the same time")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  load->add_option("--connections", l.connections, "Connections to the server")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  load->add_option("--timeout", l.timeout_seconds, "Seconds that one call may take")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  AddNumber(load, "--outstanding", l.max_outstanding, 1, 1'000'000,
+            "Largest number of unanswered calls");
+  AddNumber(load, "--sessions", l.sessions, 1, 1'000'000,
+            "Traces that grow by steps at the same time");
+  AddNumber(load, "--connections", l.connections, 1, 10'000, "Connections to the server");
+  AddNumber(load, "--timeout", l.timeout_seconds, 1, 1'000'000, "Seconds that one call may take");
   load->add_option("--seed", l.seed, "Seed of the random times and kinds")->capture_default_str();
   load->add_option("--served-model", l.model,
                    "Name of the model; default: the only one of the server");
@@ -217,7 +207,7 @@ void AddLoadCommand(CLI::App& app) {
 
 void AddClientFlags(CLI::App* app, ClientOptions* client) {
   const auto number = [&](const char* flag, int& value, const char* help) {
-    app->add_option(flag, value, help)->capture_default_str()->check(CLI::PositiveNumber);
+    AddNumber(app, flag, value, 1, std::numeric_limits<int>::max(), help);
   };
   number("--calls", client->calls_in_flight, "Calls at once");
   number("--attempts", client->attempts, "Attempts per call while the server is away or full");

@@ -15,6 +15,7 @@
 #include "data/records/rerank_file.h"
 #include "data/records/score_lines.h"
 #include "model/commands.h"
+#include "model/files/prm_json.h"
 #include "model/scoring/offline_scoring.h"
 #include "model/step_scorer.h"
 #include "serve/client/client.h"
@@ -92,7 +93,9 @@ void RunRerank(RerankOptions options) {
   if (options.view.width < 0) options.view.width = TerminalWidth();
   options.view.color = WantsColor(options.color);
   options.client.server = options.server;
-  CheckOutputs({options.in}, {options.out});
+  std::vector<std::filesystem::path> read = CheckpointFiles(options.model);
+  read.push_back(options.in);
+  CheckOutputs(read, {options.out});
 
   RerankReader reader(options.in);
   std::optional<OutputFile> out;
@@ -144,16 +147,13 @@ void AddRerankCommand(CLI::App& app) {
   }
   AddChoice(rerank, "--by", o->view.by, kinds,
             "What a solution's score is of its steps' scores: orders the view and weighs votes");
-  rerank->add_option("--best", o->view.best, "Candidates shown from the top")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  rerank->add_option("--worst", o->view.worst, "Candidates shown from the bottom")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  AddNumber(rerank, "--best", o->view.best, 0, 1'000'000, "Candidates shown from the top");
+  AddNumber(rerank, "--worst", o->view.worst, 0, 1'000'000, "Candidates shown from the bottom");
+  const NumberRange<int> columns{0, 1'000'000};
   rerank
       ->add_option("--width", o->view.width,
                    "Columns; 0: do not cut lines; default: the terminal's")
-      ->check(CLI::NonNegativeNumber);
+      ->check(columns, columns.Text());
   AddClientFlags(rerank, &o->client);
   AddScoringFlags(rerank, &o->scoring, &o->scorer);
   AddExamples(rerank, {"prm rerank --model model --in rerank.jsonl --pretty",

@@ -13,6 +13,7 @@
 #include "data/records/score_lines.h"
 #include "data/records/trace_reader.h"
 #include "model/commands.h"
+#include "model/files/prm_json.h"
 #include "model/scoring/offline_scoring.h"
 #include "train/commands.h"
 
@@ -165,7 +166,9 @@ void CheckOptions(const EvalOptions& o) {
 
 void RunEval(const EvalOptions& options) {
   CheckOptions(options);
-  CheckOutputs({options.data, options.scores, options.dev, options.dev_scores}, {options.json});
+  std::vector<std::filesystem::path> read = CheckpointFiles(options.model);
+  read.insert(read.end(), {options.data, options.scores, options.dev, options.dev_scores});
+  CheckOutputs(read, {options.json});
   std::optional<OutputFile> json;  // opened first: scoring may take long
   if (!options.json.empty()) json.emplace(options.json);
   LeftOut left_out, dev_left_out;

@@ -108,15 +108,15 @@ PrmJson DescribeCheckpoint(const RunOptions& options, const LoadedModel& model, 
 
 void CheckOut(const RunOptions& options) {
   const std::filesystem::path out = options.out, state = out / "last" / "trainer.json";
-  if (options.resume) {
-    if (std::filesystem::exists(state)) return;
-    throw Error(ErrorCode::kNotFound, state.string() + ": nothing to resume");
-  }
-  for (const char* name : {"last", "best", "metrics.jsonl"}) {
+  const bool can_resume = std::filesystem::exists(state);
+  if (options.resume && can_resume) return;
+  if (options.resume) throw Error(ErrorCode::kNotFound, state.string() + ": nothing to resume");
+  for (const std::string name : {"last", "best", "metrics.jsonl"}) {
     if (!std::filesystem::exists(std::filesystem::symlink_status(out / name))) continue;
-    throw Error(ErrorCode::kAlreadyExists,
-                StrCat((out / name).string(), ": already exists; expected another option out",
-                       std::filesystem::exists(state) ? ", or option resume to continue it" : ""));
+    std::string what = (out / name).string() + ": already exists; expected another option out";
+    if (can_resume) what += ", or option resume to continue it";
+    if (name == "metrics.jsonl") what += " (or delete it: its run saved no model)";
+    throw Error(ErrorCode::kAlreadyExists, what);
   }
 }
 

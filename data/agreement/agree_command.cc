@@ -72,14 +72,11 @@ void AddAgreeCommand(CLI::App& data) {
   AddJson(agree, flags->json);
   agree->add_option("--csv", flags->csv, "File for the ratings, one line per step");
   BootstrapOptions& bootstrap = flags->report.bootstrap;
-  agree->add_option("--replicates", bootstrap.replicates, "Resamples of traces")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
+  AddNumber(agree, "--replicates", bootstrap.replicates, 1, 1'000'000, "Resamples of traces");
   agree->add_option("--seed", bootstrap.seed, "Equal seeds give equal intervals")
       ->capture_default_str();
-  agree->add_option("--worst", flags->report.worst_steps, "Steps listed with least agreement")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  AddNumber(agree, "--worst", flags->report.worst_steps, 0, 1'000'000'000,
+            "Steps listed with least agreement");
   AddExamples(agree, {"prm data agree annotated.jsonl",
                       "prm data agree annotated.jsonl --html page.html --json agreement.json"});
   agree->callback([flags] { Agree(*flags); });

@@ -10,6 +10,7 @@
 #include "data/analysis/guidelines.h"
 #include "data/analysis/trace_analysis.h"
 #include "data/error.h"
+#include "data/io/text_io.h"
 #include "data/records/trace_stream.h"
 #include "data/similarity/contamination.h"
 #include "data/similarity/duplicates.h"
@@ -327,10 +328,7 @@ CurateChoice Choose(const std::vector<Candidate>& candidates, const std::vector<
 }
 
 CurateResult Curate(const CurateOptions& options) {
-  if (options.in == "-") {
-    throw Error(ErrorCode::kInvalidArgument,
-                "curate: option in: expected a file that can be read twice, got standard input");
-  }
+  CheckReadTwice(options.in);
   const CoveragePlan plan =
       options.plan.empty() ? CoveragePlan() : CoveragePlan::Read(options.plan);
   CurateResult result;

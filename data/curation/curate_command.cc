@@ -20,15 +20,12 @@ void AddCurateCommand(CLI::App& data) {
   curate->add_option("--against", options->against, "Evaluation files whose problems stay out");
   curate->add_option("--guidelines", options->guidelines, "Guidelines by domain, JSON");
   CurateLimits& limits = options->limits;
-  curate->add_option("--total", limits.total, "Traces at most; 0: what the targets ask for")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  curate->add_option("--per-problem", limits.per_problem, "Traces at most of one problem")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  curate->add_option("--per-path", limits.per_path, "Traces at most of one path of a problem")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  AddNumber(curate, "--total", limits.total, 0, 1'000'000'000,
+            "Largest number of traces; 0: what the targets ask for");
+  AddNumber(curate, "--per-problem", limits.per_problem, 1, 1'000'000'000,
+            "Largest number of traces per problem");
+  AddNumber(curate, "--per-path", limits.per_path, 1, 1'000'000'000,
+            "Largest number of traces per path of a problem");
   curate->add_option("--seed", limits.seed, "Decides between equals")->capture_default_str();
   AddThreads(curate, options->threads);
   AddExamples(curate, {"prm data curate traces.jsonl --out chosen.jsonl --against dev.jsonl"});

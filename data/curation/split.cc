@@ -101,10 +101,7 @@ void WriteParts(const SplitOptions& options, const Problems& problems,
 }
 
 void CheckOptions(const SplitOptions& options) {
-  if (options.in == "-") {
-    throw Error(ErrorCode::kInvalidArgument,
-                "split: option in: expected a file that can be read twice, got standard input");
-  }
+  CheckReadTwice(options.in);
   double sum = 0;
   for (size_t part = 0; part < kNumParts; ++part) {
     const double share = options.shares[part];

@@ -246,6 +246,14 @@ void CheckOutputs(const std::vector<std::filesystem::path>& inputs,
   }
 }
 
+void CheckReadTwice(const std::filesystem::path& in) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(in, ignored);
+  if (in != "-" && !std::filesystem::is_fifo(status)) return;
+  throw OptionError(StrCat("option in: expected a file that can be read twice, got ",
+                           in == "-" ? "standard input" : in.string() + ", a pipe"));
+}
+
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
   OutputFile file(path);
   file.Write(bytes);

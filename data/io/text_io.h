@@ -92,6 +92,9 @@ class OutputFile {
   std::string pending_;
 };
 
+// Throws OptionError for standard input and for a pipe, which can be read only once.
+void CheckReadTwice(const std::filesystem::path& in);
+
 // Checks the files of a verb: throws OptionError if a regular output file is also an input, or
 // named for two outputs, under any name or link. "" and "-" are not files.
 void CheckOutputs(const std::vector<std::filesystem::path>& inputs,

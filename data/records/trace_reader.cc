@@ -139,6 +139,16 @@ std::string MergeMeta(const JsonMember& meta, const std::vector<JsonField>& unkn
   return json;
 }
 
+// A row of ProcessBench has id, problem and steps, too: its label would be lost without a word.
+void RefuseOtherFormats(const std::vector<JsonMember>& members,
+                        const std::vector<JsonField>& unknown) {
+  if (members[kLabels].present || members[kFirstError].present) return;
+  for (const JsonField& field : unknown) {
+    if (field.path != "label") continue;
+    RefuseField(field, "not a field of traces; prm data import reads rows of other formats");
+  }
+}
+
 // Reads texts, truths and names that do not depend on other fields.
 void ReadPlainFields(const std::vector<JsonMember>& members, Trace* trace) {
   if (members[kNecessityKnown].has_value()) {
@@ -254,6 +264,7 @@ Trace TraceFrom(const JsonField& object) {
   if (members[kSoft].has_value()) ReadSoft(members[kSoft].field, &trace);
   ReadFirstError(members[kFirstError], &trace);
   ReadPlainFields(members, &trace);
+  RefuseOtherFormats(members, unknown);
   trace.meta_json = MergeMeta(members[kMeta], unknown);
   return trace;
 }

@@ -24,15 +24,11 @@ void AddSynthCommand(CLI::App& data) {
                    "Folder for train.jsonl, dev.jsonl and rerank.jsonl, which must not be there")
       ->required();
   SynthFiles& files = flags->files;
-  synth->add_option("--train", files.train, "Traces to train on")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  synth->add_option("--dev", files.dev, "Traces to evaluate on, from other problem templates")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  synth->add_option("--rerank", files.rerank, "Problems with eight candidates each")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  AddNumber(synth, "--train", files.train, 0, 1'000'000'000, "Traces to train on");
+  AddNumber(synth, "--dev", files.dev, 0, 1'000'000'000,
+            "Traces to evaluate on, from other problem templates");
+  AddNumber(synth, "--rerank", files.rerank, 0, 1'000'000'000,
+            "Problems with eight candidates each");
   synth->add_option("--seed", files.seed, "Equal seeds give equal files")->capture_default_str();
   AddExamples(synth, {"prm data synth --out synthetic --train 1000 --dev 100 --rerank 10"});
   synth->callback([flags] {

@@ -142,12 +142,13 @@ void AddCompareCommand(CLI::App& model) {
   compare->add_option(
       "--data", o->data,
       "Labelled traces, for what --weights int8 or fp8 changes in scores and AUROC");
+  const NumberRange<double> differences{0, 1};
   compare
       ->add_option(
           "--tolerance", o->tolerance,
           "Largest difference; default: 1e-4 in float32, else 2e-2. For narrow weights the "
           "difference is only reported without this flag")
-      ->check(CLI::NonNegativeNumber);
+      ->check(differences, differences.Text());
   AddScoringFlags(compare, &o->scoring, &o->scorer);
   AddExamples(compare, {"prm model compare --model model --reference reference.jsonl",
                         "prm model compare --model model --weights int8 --data traces.jsonl"});

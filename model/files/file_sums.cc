@@ -93,6 +93,10 @@ void SumCheck::Run() {
   try {
     for (size_t i; (i = next_++) < sums_.size() && !stopped_;) {
       const auto& [name, expected] = sums_[i];
+      if (!fs::is_regular_file(folder_ / name) && fs::exists(folder_ / name)) {
+        throw Error(ErrorCode::kInvalidArgument,  // a pipe would be waited for
+                    StrCat((folder_ / name).string(), ": not a regular file"));
+      }
       const std::string sum = SumOf(folder_ / name, stopped_);
       if (stopped_ || sum == expected) continue;
       throw Error(

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "data/text/sha256.h"
 #include "model/config/json_fields.h"
 #include "model/config/scoring_json.h"
 
@@ -173,10 +174,26 @@ ordered_json ProvenanceJson(const PrmJson& prm) {
   ordered_json provenance = {{"base_model", prm.base_model}, {"training_data", sources}};
   if (!prm.training_options_json.empty()) {
     const json options = ParseJson(prm.training_options_json, "training options");
-    JsonFields(options, "training options");
+    (void)JsonFields(options, "training options");  // checks that it is an object
     provenance["training_options"] = options;
   }
   return provenance;
+}
+
+// The sum of all fields except itself, whatever their order and white space.
+std::string OwnSum(json document) {
+  document.erase("sha256");
+  Sha256 sha256;
+  sha256.Add(document.dump());
+  return sha256.TakeHex();
+}
+
+void CheckOwnSum(const JsonFields& fields, const json& document) {
+  if (!fields.Has("sha256") || fields.String("sha256") == OwnSum(document)) return;
+  throw Error(ErrorCode::kDataLoss,
+              StrCat(fields.where(),
+                     ": changed since it was written: field 'sha256' is not the sum of the others; "
+                     "expected an intact copy (after an edit, remove that field)"));
 }
 
 }  // namespace
@@ -192,12 +209,13 @@ PrmJson ParsePrmJson(std::string_view text, std::string_view where) {
                                                   "; this program reads ", kVersion));
   }
   fields.RefuseOthers({"version", "format", "head", "label_policy", "threshold", "max_tokens",
-                       "provenance", "self_test_dtype", "self_tests", "files"});
+                       "provenance", "self_test_dtype", "self_tests", "files", "sha256"});
   static_cast<ScoringFormat&>(prm) = ParseScoringFormat(fields);
   prm.max_tokens = static_cast<int>(fields.Int("max_tokens", 1, kMaxTokens));
   ParseProvenance(fields.Object("provenance"), &prm);
   ParseSelfTests(fields, &prm);
   if (fields.Has("files")) prm.files = ParseFiles(fields.Object("files"), *fields.Find("files"));
+  CheckOwnSum(fields, document);
   return prm;
 }
 
@@ -215,6 +233,7 @@ std::string WritePrmJson(const PrmJson& prm) {
   out["self_test_dtype"] = prm.self_test_dtype;
   out["self_tests"] = tests;
   if (!prm.files.empty()) out["files"] = prm.files;
+  out["sha256"] = OwnSum(json(out));
   std::string text = out.dump(1) + "\n";
   ParsePrmJson(text, "prm.json");
   return text;
@@ -236,6 +255,17 @@ std::string DescribeSums(const PrmJson& prm, bool verified) {
   if (prm.files.empty()) return "without sums in prm.json: damage would not be noticed";
   return StrCat(prm.files.size(),
                 verified ? ", matching their sums in prm.json" : ", not compared with their sums");
+}
+
+std::vector<std::filesystem::path> CheckpointFiles(const std::filesystem::path& folder) {
+  if (folder.empty()) return {};
+  std::vector<std::filesystem::path> files = {folder / "prm.json"};
+  try {
+    for (const auto& [name, sum] : ReadPrmJson(files[0]).files) files.push_back(folder / name);
+  } catch (const Error&) {
+    // Whoever loads it reports why.
+  }
+  return files;
 }
 
 void CommitCheckpoint(PrmJson prm, CheckpointWriter* writer) {

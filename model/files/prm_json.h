@@ -42,7 +42,12 @@ FileSums ModelFiles(const PrmJson& prm);
 // For people: how many files have sums, or that there are none.
 std::string DescribeSums(const PrmJson& prm, bool verified);
 
-// Throws Error naming `where` and the field: kUnimplemented (unknown version), kInvalidArgument.
+// The files that make up the checkpoint in `folder`, which no verb that reads it may replace:
+// prm.json and those it has sums of. None for "".
+std::vector<std::filesystem::path> CheckpointFiles(const std::filesystem::path& folder);
+
+// Throws Error naming `where` and the field: kUnimplemented (unknown version), kInvalidArgument, or
+// kDataLoss if prm.json has a sum of itself that differs.
 PrmJson ParsePrmJson(std::string_view json, std::string_view where);
 PrmJson ReadPrmJson(const std::filesystem::path& file);
 

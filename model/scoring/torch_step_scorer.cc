@@ -318,6 +318,16 @@ Decoders MakeDecoders(const std::string& folder, const LoadedModel& model,
   return made;
 }
 
+void CheckIsCheckpoint(const std::filesystem::path& folder) {
+  if (std::filesystem::exists(folder / "prm.json")) return;
+  if (!std::filesystem::exists(folder)) {
+    throw Error(ErrorCode::kNotFound, StrCat(folder.string(), ": no such folder"));
+  }
+  throw Error(ErrorCode::kFailedPrecondition,
+              StrCat(folder.string(),
+                     ": no prm.json: not a PRM checkpoint (prm train makes one from a backbone)"));
+}
+
 }  // namespace
 
 std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& folder,
@@ -328,6 +338,7 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
   CheckProducts(options, first, format);
   return WithTorchErrors("loading " + folder, [&] {
     if (options.batch_invariant) CheckBatchInvariantTarget(folder, format, first);
+    CheckIsCheckpoint(folder);
     LoadedModel model = LoadModel(folder,
                                   {.dtype = first.dtype,
                                    .embedding_as_stored = true,
@@ -335,12 +346,6 @@ std::vector<std::unique_ptr<StepScorer>> LoadStepScorers(const std::string& fold
                                    .format = format,
                                    .products = options.products},
                                   /*with_tokenizer=*/true, options.verify);
-    if (!model.prm) {
-      throw Error(ErrorCode::kFailedPrecondition,
-                  StrCat(folder,
-                         ": no prm.json: not a PRM checkpoint (prm train makes one from a "
-                         "backbone)"));
-    }
     if (options.batch_invariant) CheckBatchInvariance(model, folder, options, first);
     std::vector<Decoders> loaded;
     std::vector<std::unique_ptr<StepScorer>> scorers;

@@ -42,6 +42,7 @@ constexpr std::chrono::milliseconds kSweep{100};  // period of the check for sil
 constexpr std::chrono::seconds kBetweenWarnings{10};
 // Descriptors reserved for the rest of the process.
 constexpr int64_t kReserve = 16;
+constexpr int64_t kFewestDescriptors = 64;
 
 int64_t DescriptorLimit() {
   rlimit limit = {};
@@ -352,9 +353,14 @@ void Listener::Close(Clock::time_point give_up) {
 
 void RaiseDescriptorLimit() {
   rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);  // on failure the lower limit stays in force
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);  // on failure the lower limit stays in force
+  }
+  if (DescriptorLimit() >= kFewestDescriptors) return;
+  throw Error(ErrorCode::kResourceExhausted,
+              StrCat("the system lets this process open ", DescriptorLimit(),
+                     " files and connections (ulimit -n); expected at least ", kFewestDescriptors));
 }
 
 }  // namespace prm

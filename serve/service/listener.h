@@ -63,7 +63,8 @@ class Listener {
   std::unique_ptr<State> state_;
 };
 
-// Raises the soft limit of open descriptors to the hard one if the system allows it.
+// Raises the soft limit of open descriptors to the hard one if the system allows it. Throws
+// Error(kResourceExhausted) if a server cannot run with so few: gRPC would abort.
 void RaiseDescriptorLimit();
 
 }  // namespace prm

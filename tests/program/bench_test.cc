@@ -25,6 +25,7 @@ class BenchProgram : public PrmProgram {
     Change("long/prm.json", [](auto& prm) {
       prm["max_tokens"] = 16384;
       prm.erase("files");
+      prm.erase("sha256");
     });
   }
   template <class F>
@@ -37,7 +38,7 @@ class BenchProgram : public PrmProgram {
   // Runs bench/`driver` with the common flags; expects 0, or, if `bars` are judged, also 1.
   void Drive(const std::string& driver, const std::string& flags, bool bars = false) {
     const std::string build = fs::path(PRM_PROGRAM).parent_path().string();
-    const std::string command = std::string(PRM_SOURCE_DIR) + "/bench/" + driver + " " + flags +
+    const std::string command = SourceDir().string() + "/bench/" + driver + " " + flags +
                                 " --threads 1 --python python3 --build " + build + " --results " +
                                 Path("results") + " >" + Path("bench.txt") + " 2>&1";
     used_ += command;
@@ -49,8 +50,7 @@ class BenchProgram : public PrmProgram {
   // Every flag must be used by a run here, else it may not work.
   void ExpectEveryFlagUsed(const std::string& driver) {
     const std::string help = Path("help.txt");
-    ASSERT_EQ(std::system(
-                  (std::string(PRM_SOURCE_DIR) + "/bench/" + driver + " --help >" + help).c_str()),
+    ASSERT_EQ(std::system((SourceDir().string() + "/bench/" + driver + " --help >" + help).c_str()),
               0);
     const std::string text = ReadText(help);
     const std::regex flag("\n  (--[a-z-]+)");

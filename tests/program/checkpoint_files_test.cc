@@ -33,6 +33,7 @@ class CheckpointProgram : public PrmProgram {
   static void WithoutSums(const std::string& folder) {
     auto prm = nlohmann::json::parse(ReadText(folder + "/prm.json"));
     prm.erase("files");
+    prm.erase("sha256");
     WriteText(folder + "/prm.json", prm.dump());
   }
   // Every verb that loads the checkpoint `model`.

@@ -155,7 +155,7 @@ TEST_F(DataProgram, TextIsCutWhereItsStepsBegin) {
 std::string PythonWithDatasets() {
   const char* named = std::getenv("PRM_DATASETS_PYTHON");
   for (const std::string& python :
-       {std::string(named ? named : ""), std::string(PRM_SOURCE_DIR) + "/.venv/bin/python",
+       {std::string(named ? named : ""), SourceDir().string() + "/.venv/bin/python",
         std::string("python3")}) {
     if (python.empty()) continue;
     const std::string look = python + " -c 'import datasets' >/dev/null 2>&1";

@@ -137,7 +137,7 @@ TEST_F(PrmProgram, WhatAVerbReadsIsNamedOrStandsAlone) {
 }
 
 TEST_F(DoorProgram, TheVersionIsThatOfTheProject) {
-  const std::string cmake = ReadText(PRM_SOURCE_DIR "/CMakeLists.txt");
+  const std::string cmake = ReadText(SourceDir() / "CMakeLists.txt");
   std::smatch version;
   ASSERT_TRUE(std::regex_search(cmake, version, std::regex("project\\(prm VERSION ([0-9.]+)")));
   EXPECT_EQ(Run("--version").out, "prm " + version[1].str() + "\n");
@@ -164,7 +164,7 @@ TEST_F(DoorProgram, AMistypedVerbIsNamedAndTheNearestOffered) {
 }
 
 TEST_F(HelpProgram, EveryFlagIsRunByATestOrAScript) {
-  const fs::path root(PRM_SOURCE_DIR);
+  const fs::path root = SourceDir();
   const Flags run = FlagsIn(TextsUnder(root / "tests") + TextsUnder(root / "scripts"));
   ASSERT_GT(verbs_.size(), 20u);
   for (const auto& [verb, help] : verbs_) {
@@ -210,12 +210,12 @@ TEST(HelpCommands, AreThoseOfCodeBlocksAndOfTheText) {
 
 TEST_F(HelpProgram, EveryCommandShownOnAPageExists) {
   int commands = 0;
-  for (fs::recursive_directory_iterator at(PRM_SOURCE_DIR), end; at != end; ++at) {
+  for (fs::recursive_directory_iterator at(SourceDir()), end; at != end; ++at) {
     const std::string name = at->path().filename().string();
     if (name.starts_with(".") || (at.depth() == 0 && name.starts_with("build"))) {
       at.disable_recursion_pending();
     }
-    const std::string inside = at->path().string().substr(std::string(PRM_SOURCE_DIR).size());
+    const std::string inside = at->path().string().substr(SourceDir().string().size());
     const bool is_of_docs = inside.starts_with("/docs/") && name.ends_with(".md");
     if (name != "README.md" && name != "CONTRIBUTING.md" && !is_of_docs) continue;
     for (const std::string& command : CommandsOf(ReadText(at->path()))) {

@@ -307,7 +307,7 @@ std::string IdLines(const std::string& file, const std::filesystem::path& checkp
 
 // The output of transformers_scores.py with `arguments`.
 std::string TransformersScores(const std::string& arguments, const std::string& out) {
-  const std::string root(PRM_SOURCE_DIR);
+  const std::string root = SourceDir();
   const std::string command = "CUDA_VISIBLE_DEVICES= " + root + "/.venv/bin/python " + root +
                               "/bench/peers/transformers_scores.py " + arguments + " >" + out +
                               " 2>" + out + ".err";
@@ -316,7 +316,7 @@ std::string TransformersScores(const std::string& arguments, const std::string& 
 }
 
 bool HasTransformers() {
-  const std::string python = std::string(PRM_SOURCE_DIR) + "/.venv/bin/python";
+  const std::string python = SourceDir().string() + "/.venv/bin/python";
   return std::system((python + " -c 'import transformers' 2>/dev/null").c_str()) == 0;
 }
 

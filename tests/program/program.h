@@ -23,6 +23,7 @@
 #include "data/tokenizers/bpe_spec.h"
 #include "data/tokenizers/bpe_tokenizer.h"
 #include "tests/model/tiny_files.h"
+#include "tests/source_dir.h"
 #include "tests/temp_folder.h"
 
 namespace prm {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -54,6 +55,57 @@ TEST_F(ServeProgram, WantOfMemoryIsSaidInWords) {
     }
   }
   EXPECT_GT(refused, 3);
+}
+
+// A user of his own, since the system counts the threads of a user, and does not bound root's.
+TEST_F(ServeProgram, WantOfThreadsIsSaidInWords) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to run as a user without other processes";
+  std::filesystem::permissions(folder_->path(), std::filesystem::perms::others_exec,
+                               std::filesystem::perm_options::add);
+  const std::string of_another =
+      "exec setpriv --reuid=54321 --clear-groups bash -c \"ulimit -u 1 &&";
+  const std::string flags = " --threads 2 --model " + Path("run/best") + "\"";
+  for (const std::string& verb :
+       {"score --out /dev/null --in " + Path("data/dev.jsonl"),
+        std::string("serve --listen 127.0.0.1:0"), "eval --data " + Path("data/dev.jsonl")}) {
+    RunningProgram program(verb + flags, Log(), of_another);
+    EXPECT_EQ(program.Wait(), 1) << verb << ": " << program.log();
+    EXPECT_THAT(program.log(), AllOf(HasSubstr("prm: "), HasSubstr("thread"))) << verb;
+  }
+}
+
+int64_t ResidentBytes(pid_t pid) {
+  int64_t pages = 0;
+  std::ifstream("/proc/" + std::to_string(pid) + "/statm") >> pages >> pages;  // the second field
+  return pages * sysconf(_SC_PAGESIZE);
+}
+
+TEST_F(ServeProgram, MemoryOfCallsThatArriveByHalvesIsBounded) {
+  constexpr int kCalls = 64;
+  constexpr int64_t kHalf = 3'500'000;
+  RunningProgram server(Serve("--max-message-bytes 4000000 --max-buffered-bytes 8000000"), Log());
+  const std::string address = server.WaitFor("listen=");
+  ExpectAnswers(address);
+  const int64_t before = ResidentBytes(server.pid());
+  WriteText(Path("long.jsonl"), R"({"id":"a","problem":"p","steps":[")" +
+                                    std::string(size_t(kHalf + 400'000), 'x') + "\"]}\n");
+  StallingProxy proxy(address, kHalf);
+  RunningProgram load(StrCat("load --server ", proxy.address(), " --in ", Path("long.jsonl"),
+                             " --mix trace=1 --rate 100 --seconds 60 --timeout 60 --connections ",
+                             kCalls, " --outstanding ", kCalls),
+                      Log() + ".load");
+  int64_t most = 0;
+  for (int i = 0; i < 80; ++i) {
+    usleep(100'000);
+    most = std::max(most, ResidentBytes(server.pid()) - before);
+  }
+  EXPECT_GT(proxy.passed(), 64'000'000);
+  EXPECT_LT(most, 150'000'000);
+  ExpectAnswers(address);  // to others, meanwhile
+  load.Signal(SIGKILL);
+  load.Wait();
+  ExpectAnswers(address);
+  ExpectStops(server);
 }
 
 TEST_F(ServeProgram, AConnectionThatHasSpokenIsClosedWhenItIsIdleForTooLong) {

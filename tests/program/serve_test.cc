@@ -31,7 +31,7 @@ std::set<std::string> FlagsIn(const std::string& text) {
 
 // The lines of a document's code blocks that start with `prm VERB`, with their continuations.
 std::string ExamplesOf(const std::string& verb, const std::string& document) {
-  std::istringstream lines(ReadText(std::string(PRM_SOURCE_DIR) + "/" + document));
+  std::istringstream lines(ReadText(SourceDir().string() + "/" + document));
   std::string examples;
   bool code = false, more = false;
   for (std::string line; std::getline(lines, line);) {

@@ -4,10 +4,15 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace prm {
@@ -79,5 +84,78 @@ inline std::string Exchange(const std::string& address, const std::string& reque
 inline std::string HttpGet(const std::string& address, const std::string& path) {
   return Exchange(address, "GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\n\r\n");
 }
+
+// Passes on what clients and the server send each other, but of each connection only the first
+// `bytes` of the client's.
+class StallingProxy {
+ public:
+  StallingProxy(std::string server, int64_t bytes) : server_(std::move(server)), bytes_(bytes) {
+    sockaddr_in here = {};
+    here.sin_family = AF_INET;
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(here);
+    auto* any = reinterpret_cast<sockaddr*>(&here);
+    EXPECT_EQ(bind(listening_, any, size), 0);
+    EXPECT_EQ(listen(listening_, 128), 0);
+    EXPECT_EQ(getsockname(listening_, any, &size), 0);
+    address_ = "127.0.0.1:" + std::to_string(ntohs(here.sin_port));
+    accepting_ = std::jthread([this](const std::stop_token& stop) { Accept(stop); });
+  }
+  ~StallingProxy() {
+    accepting_.request_stop();
+    accepting_.join();
+    connections_.clear();  // stops and joins each
+    close(listening_);
+  }
+  StallingProxy(const StallingProxy&) = delete;
+  StallingProxy& operator=(const StallingProxy&) = delete;
+  const std::string& address() const { return address_; }
+  int64_t passed() const { return passed_; }  // of the clients' bytes
+
+ private:
+  static bool Readable(int socket, int milliseconds) {
+    pollfd waiting = {socket, POLLIN, 0};
+    return poll(&waiting, 1, milliseconds) == 1;
+  }
+  // Returns the bytes passed on; 0 at the end of a side.
+  static int64_t Pass(int from, int to, int64_t most) {
+    std::array<char, 1 << 16> bytes;
+    const ssize_t n = recv(from, bytes.data(), std::min<size_t>(bytes.size(), size_t(most)), 0);
+    for (ssize_t sent = 0, now = 0; sent < n; sent += now) {
+      now = send(to, bytes.data() + sent, size_t(n - sent), MSG_NOSIGNAL);
+      if (now <= 0) return 0;
+    }
+    return std::max<ssize_t>(n, 0);
+  }
+  void Accept(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (!Readable(listening_, 50)) continue;
+      const int client = accept(listening_, nullptr, nullptr);
+      connections_.emplace_back([this, client](const std::stop_token& end) { Run(client, end); });
+    }
+  }
+  void Run(int client, const std::stop_token& stop) {
+    const int server = ConnectSocket(server_);
+    int64_t left = bytes_;
+    for (bool open = true; open && !stop.stop_requested();) {
+      if (Readable(server, left > 0 ? 1 : 50)) open = Pass(server, client, bytes_) > 0;
+      if (!open || left == 0 || !Readable(client, 1)) continue;
+      const int64_t passed = Pass(client, server, left);
+      left -= passed;
+      passed_ += passed;
+      open = passed > 0;
+    }
+    close(client);
+    close(server);
+  }
+
+  const std::string server_;
+  const int64_t bytes_;
+  std::atomic<int64_t> passed_ = 0;
+  const int listening_ = NewSocket();
+  std::string address_;
+  std::vector<std::jthread> connections_;  // filled by accepting_
+  std::jthread accepting_;
+};
 
 }  // namespace prm

@@ -162,9 +162,9 @@ TEST_F(TrainProgram, ASignalEndsAnEvaluationWhichResumingDoesAgain) {
 }
 
 TEST_F(TrainProgram, ASecondSignalEndsTheProgramAtOnceAndNoTemporaryStays) {
-  ASSERT_EQ(Run("data synth --out " + Path("long") + " --train 1500 --dev 1 --rerank 0").status, 0);
+  ASSERT_EQ(Run("data synth --out " + Path("many") + " --train 1500 --dev 1 --rerank 0").status, 0);
   const std::string train =
-      With(Train("impatient", 1, 100'000'000), "--data", "--data " + Path("long/train.jsonl"));
+      With(Train("impatient", 1, 100'000'000), "--data", "--data " + Path("many/train.jsonl"));
   RunningProgram program(train, Path("impatient.log"));
   program.WaitFor("training ");
   program.Signal(SIGTERM);

@@ -39,7 +39,12 @@ PrmJson Sample() {
   return prm;
 }
 
-json SampleJson() { return json::parse(WritePrmJson(Sample())); }
+// Without its own sum: for tests that change it.
+json SampleJson() {
+  json sample = json::parse(WritePrmJson(Sample()));
+  sample.erase("sha256");
+  return sample;
+}
 
 std::string ParseError(const json& value, ErrorCode code = ErrorCode::kInvalidArgument) {
   const std::string message = MessageOf([&] { ParsePrmJson(value.dump(), "m/prm.json"); }, code);
@@ -151,6 +156,31 @@ TEST(PrmJsonTest, EveryTruncationIsRefused) {
   for (size_t size = 0; size + 2 < text.size(); ++size) {
     EXPECT_THROW(ParsePrmJson(text.substr(0, size), "prm.json"), Error) << size;
   }
+}
+
+TEST(PrmJsonTest, AFlippedBitIsNoticed) {
+  const std::string text = WritePrmJson(Sample());
+  int accepted = 0;
+  for (size_t i = 0; i < text.size() * 8; ++i) {
+    std::string flipped = text;
+    flipped[i / 8] = char(flipped[i / 8] ^ (1 << i % 8));
+    if (json::parse(flipped, nullptr, false) == json::parse(text)) continue;  // white space
+    try {
+      ParsePrmJson(flipped, "m/prm.json");
+      ++accepted;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("m/prm.json"));
+    }
+  }
+  EXPECT_EQ(accepted, 0);
+}
+
+TEST(PrmJsonTest, AnEditIsAcceptedWithoutTheSum) {
+  json changed = json::parse(WritePrmJson(Sample()));
+  changed["threshold"] = 0.25;
+  EXPECT_THAT(ParseError(changed, ErrorCode::kDataLoss), HasSubstr("after an edit, remove"));
+  changed.erase("sha256");
+  EXPECT_EQ(ParsePrmJson(changed.dump(), "prm.json").threshold, 0.25);
 }
 
 TEST(PrmJsonTest, SumsAreOfFilesInTheFolder) {
