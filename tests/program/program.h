@@ -156,7 +156,10 @@ class RunningProgram {
 
   pid_t pid() const { return pid_; }
   std::string log() const { return ReadText(log_); }
-  void Signal(int number) const { kill(pid_, number); }
+  void Signal(int number) const {
+    ASSERT_GT(pid_, 0) << "it has ended: " << log();  // kill(-1) would end every process
+    kill(pid_, number);
+  }
 
   // Waits until the log holds `text` and the word after it; false if the program ended before.
   bool Says(const std::string& text) {

@@ -58,7 +58,10 @@ class Process {
     for (int c; (c = fgetc(out_)) != EOF && c != '\n';) line += char(c);
     return line;
   }
-  void Signal(int signal) { kill(id_, signal); }
+  void Signal(int signal) {
+    ASSERT_GT(id_, 0) << "it has ended";  // kill(-1) would end every process
+    kill(id_, signal);
+  }
   void End(int signal) {
     if (id_ <= 0) return;
     Signal(signal);
