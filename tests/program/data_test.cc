@@ -72,6 +72,7 @@ TEST_F(DataProgram, ImportReadsArraysOfAnyLengthInEveryLayout) {
     for (const std::string& text : {array, pretty, windows, objects, "\xef\xbb\xbf" + array,
                                     array + "\n\n", trailing, Text(rows)}) {
       for (const char* ending : {"", ".gz", ".xz"}) {
+        if (*ending && text != array) continue;  // once is enough
         const std::string file = File(std::string("rows.json") + ending, text);
         ASSERT_EQ(Lines(Printed("data import " + file + " --out -")).size(), size_t(count))
             << text << ending;

@@ -14,7 +14,6 @@ namespace prm {
 namespace {
 
 namespace fs = std::filesystem;
-
 using Flags = std::set<std::string>;
 
 // What a verb's help shows.
@@ -51,23 +50,31 @@ class HelpProgram : public PrmProgram {
     AddVerbs("", &verbs_);
   }
 
+  // Asked once per build of the program: every test here reads the help of all verbs.
+  static std::string HelpOf(const std::string& verb) {
+    const fs::path program(PRM_PROGRAM), file = program.string() + "_test_help " + verb;
+    std::error_code none;
+    if (fs::last_write_time(file, none) > fs::last_write_time(program)) return ReadText(file);
+    const Outcome help = Run(verb + (verb.empty() ? "" : " ") + "--help");
+    EXPECT_EQ(help.status, 0) << verb << ": " << help.err;
+    WriteFileAtomically(file, help.out);
+    return help.out;
+  }
+
   // Adds `verb` and its subcommands, from their help.
   static void AddVerbs(const std::string& verb, Verbs* verbs) {
-    const Outcome help = Run(verb + (verb.empty() ? "" : " ") + "--help");
-    ASSERT_EQ(help.status, 0) << verb << ": " << help.err;
-    const bool plain = std::all_of(help.out.begin(), help.out.end(), [](unsigned char c) {
-      return c == '\n' || (c >= 0x20 && c != 0x7f);
-    });
-    if (!plain) unprintable_ += "prm " + verb + " ";
+    const std::string help = HelpOf(verb);
+    const auto is_plain = [](unsigned char c) { return c == '\n' || (c >= 0x20 && c != 0x7f); };
+    if (!std::ranges::all_of(help, is_plain)) unprintable_ += "prm " + verb + " ";
     static const std::regex kParsers(R"(->\d|[A-Z]:\{|value in|--[a-z-]+\{)");
-    if (std::regex_search(help.out, kParsers)) parsers_ += "prm " + verb + " ";
+    if (std::regex_search(help, kParsers)) parsers_ += "prm " + verb + " ";
     Help& shown = (*verbs)[verb];
     static const std::regex kOption("^  (-[-a-zA-Z0-9, ]*)");
     static const std::regex kSubcommand("^  ([a-z][a-z-]*)( .*)?$");
     static const std::set<std::string> kGroups = {
         "Subcommands:", "Data and models:", "Training:", "Scoring:", "Serving:", "Verbs:"};
     bool subcommands = false;
-    for (const std::string& line : LinesOf(help.out)) {
+    for (const std::string& line : LinesOf(help)) {
       std::smatch match;
       if (!line.empty() && line[0] != ' ') subcommands = kGroups.contains(line);
       if (line.starts_with("  prm ")) shown.examples.push_back(line.substr(2));
