@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "data/command_flags.h"
+#include "data/io/text_io.h"
 #include "model/commands.h"
 #include "train/commands.h"
 #include "train/run.h"
@@ -82,7 +83,11 @@ void AddTrainCommand(CLI::App& app) {
               {"prm train --model backbone.gguf --data traces.jsonl --dev dev.jsonl --out run",
                "prm train --model backbone.gguf --data traces.jsonl --dev dev.jsonl --out run "
                "--resume"});
-  train->callback([options] { RunTraining(*options); });
+  train->callback([options] {
+    for (const std::string& file : options->data) CheckReadTwice(file);  // also for its sum
+    if (!options->dev.empty()) CheckReadTwice(options->dev);
+    RunTraining(*options);
+  });
 }
 
 }  // namespace prm

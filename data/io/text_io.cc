@@ -250,8 +250,8 @@ void CheckReadTwice(const std::filesystem::path& in) {
   std::error_code ignored;
   const auto status = std::filesystem::status(in, ignored);
   if (in != "-" && !std::filesystem::is_fifo(status)) return;
-  throw OptionError(StrCat("option in: expected a file that can be read twice, got ",
-                           in == "-" ? "standard input" : in.string() + ", a pipe"));
+  throw OptionError(StrCat(in == "-" ? "standard input" : in.string() + ", a pipe",
+                           ": expected a file that can be read twice"));
 }
 
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {

@@ -54,9 +54,14 @@ TEST_F(InputChecks, APipeInPlaceOfAFileIsNotWaitedFor) {
   ExpectRefused("model describe " + model, {"config.json: not a regular file"});
   const std::string pipe = Pipe("traces");
   ExpectWrongUsage("data split " + pipe + " --train " + Path("never"),
-                   "--in: expected a file that");
+                   "a pipe: expected a file that");
   ExpectWrongUsage("data curate " + pipe + " --out -", "a pipe");
   ExpectWrongUsage("data curate - --out - </dev/null", "standard input");
+  for (const std::string& flags : {" --data " + pipe, " --dev " + pipe}) {
+    ExpectWrongUsage("train --model " + Path("backbone") + " --out " + Path("never") + " --data " +
+                         Path("data/train.jsonl") + flags,
+                     "a pipe: expected a file that");
+  }
 }
 
 TEST_F(InputChecks, AnEmptyValueIsWrongUsage) {
